@@ -1,0 +1,2 @@
+//! The sandboxed engine: loading, linking, limits.
+pub mod bindings;

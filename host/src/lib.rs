@@ -1,0 +1,3 @@
+//! Papyra persistence.
+pub mod engine;
+pub mod store;

@@ -1,0 +1,103 @@
+use std::fmt;
+use std::io;
+
+/// What class of failure a store met; decides the exit code of the command and whether trying again
+/// can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The backend cannot be reached now.
+    Unavailable,
+    /// No space is left; nothing of the failed call remains visible.
+    Full,
+    /// Another process holds the store.
+    Locked,
+    /// Permission is missing.
+    Denied,
+    /// There is no such store, or no such segment.
+    NotFound,
+    /// This store cannot do this.
+    Unsupported,
+    /// The store found itself damaged in a way it cannot work with.
+    Corrupt,
+    /// Anything else.
+    Failed,
+}
+
+/// A store's failure: a class for programs, a line for people, and the cause.
+///
+/// The message says what was being done, to what, and what to do next. It does not repeat the cause,
+/// which is in [`source`](std::error::Error::source).
+#[derive(Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// A failure without an underlying cause.
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// A failure caused by an I/O error, which also determines the class.
+    pub fn io(message: impl Into<String>, cause: io::Error) -> Self {
+        Self { kind: classify(&cause), message: message.into(), source: Some(Box::new(cause)) }
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(cause));
+        self
+    }
+
+    /// The class.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// The message and all causes in one line, for where no chain can be carried, such as WIT.
+    pub fn one_line(&self) -> String {
+        let mut line = self.message.clone();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            line.push_str(": ");
+            line.push_str(&error.to_string());
+            cause = error.source();
+        }
+        line
+    }
+}
+
+fn classify(error: &io::Error) -> StoreErrorKind {
+    use io::ErrorKind as E;
+    match error.kind() {
+        E::NotFound => StoreErrorKind::NotFound,
+        E::PermissionDenied | E::ReadOnlyFilesystem => StoreErrorKind::Denied,
+        E::StorageFull | E::QuotaExceeded | E::FileTooLarge => StoreErrorKind::Full,
+        E::WouldBlock | E::ResourceBusy => StoreErrorKind::Locked,
+        E::ConnectionRefused
+        | E::ConnectionReset
+        | E::ConnectionAborted
+        | E::NotConnected
+        | E::TimedOut
+        | E::HostUnreachable
+        | E::NetworkUnreachable => StoreErrorKind::Unavailable,
+        E::Unsupported => StoreErrorKind::Unsupported,
+        _ => StoreErrorKind::Failed,
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|cause| &**cause as _)
+    }
+}

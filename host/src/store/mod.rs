@@ -1,0 +1,129 @@
+//! The storage trait, which you implement to put journals where you want them, and the stores that
+//! come with this crate.
+//!
+//! The engine decides and a store only stores: it never looks into entries, never judges them, and
+//! knows nothing about retention. What it must guarantee is written at each method, in the same words
+//! as in `wit/storage.wit`; [`crate::conformance`] checks it.
+//!
+//! Positions, names and lengths that arrive here come from the sandboxed engine and are
+//! *guest-controlled*: a store clamps or refuses what is outside its snapshot, with checked
+//! arithmetic, and never joins a segment name to a path.
+
+mod error;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use self::error::{StoreError, StoreErrorKind};
+pub use crate::engine::bindings::papyra::persistence::storage::{
+    Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
+    Rewritten, Role, Run, Segment,
+};
+pub use crate::engine::bindings::papyra::persistence::types::Kind;
+
+/// A place where a journal lies.
+///
+/// One value serves any number of operations at once, from any thread. Methods are called on an async
+/// runtime: whatever can block belongs on [`tokio::task::spawn_blocking`]. A call can be dropped at
+/// any `.await`; that must leave the store as if the call had failed or had succeeded.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// What this store is. Constant, cheap, without secrets.
+    fn describe(&self) -> Description;
+
+    /// Appends whole lines, each ending with `\n`, in this order, all of them or none.
+    ///
+    /// `runs` says which kinds the lines have; the counts add up to the number of lines. When this
+    /// returns, the store's durability policy has been met. Appends from several tasks and processes
+    /// never interleave within a batch. A line is never merged with a torn one that an earlier crash
+    /// left at the end.
+    ///
+    /// Called once per batch; concurrent calls may be made durable together.
+    ///
+    /// # Errors
+    ///
+    /// After any error nothing of the batch is visible. `Full`: there is no space, and appending works
+    /// again once there is some. `Unavailable`, `Locked`: trying again can help.
+    async fn append(&self, lines: String, runs: &[Run]) -> Result<(), StoreError>;
+
+    /// Takes a consistent view for one operation.
+    ///
+    /// It never ends inside a write that is still going on. Taking one changes nothing in the store,
+    /// and needs no more than permission to read.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if the store does not exist. An empty store exists.
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
+}
+
+/// A consistent view of a store. It keeps returning what was there when it was taken, whatever is
+/// appended, rotated or rewritten meanwhile, by this process or another.
+#[async_trait]
+pub trait Snapshot: Send + Sync + 'static {
+    /// The segments, oldest first; names are unique.
+    fn segments(&self) -> &[Segment];
+
+    /// Reads forward, from `at`, up to about `max_bytes` bytes (framed stores: at least one entry,
+    /// whatever its size). Fewer are fine; none is allowed only together with `last`.
+    ///
+    /// Called about once per MiB that the engine looks at.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for a name that is not in [`segments`](Snapshot::segments). A position outside the
+    /// snapshot is not an error: it returns an empty chunk with `last`.
+    async fn read(&self, segment: &str, at: Position, max_bytes: u32) -> Result<Chunk, StoreError>;
+
+    /// Reads backward: what lies directly before `before`, in ascending order, so that the next call
+    /// continues with the returned `start`. Otherwise like [`read`](Snapshot::read).
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Snapshot::read).
+    async fn read_back(
+        &self,
+        segment: &str,
+        before: Position,
+        max_bytes: u32,
+    ) -> Result<Chunk, StoreError>;
+
+    /// Begins to rewrite a segment of this snapshot. Nothing is visible before
+    /// [`Rewrite::commit`].
+    ///
+    /// # Errors
+    ///
+    /// `Locked` if another rewrite of the store is open, in this process or another. `Unsupported`
+    /// if evidence is asked for and no place for it has been set up, or the store cannot rewrite.
+    async fn rewrite(
+        &self,
+        segment: &str,
+        options: RewriteOptions,
+    ) -> Result<Box<dyn Rewrite>, StoreError>;
+}
+
+/// An open rewrite of one segment. Dropping it gives up, and leaves nothing behind.
+#[async_trait]
+pub trait Rewrite: Send {
+    /// These ranges go; everything else stays, byte for byte. They are inside the snapshot,
+    /// ascending, and continue those of earlier calls; the number of calls is not bounded.
+    ///
+    /// # Errors
+    ///
+    /// `Failed` if the ranges are not as described. After an error the rewrite can only be dropped.
+    async fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError>;
+
+    /// Makes the evidence durable, then switches to the new content atomically, together with
+    /// everything that was appended since the snapshot. After a crash at any moment, the old or the
+    /// new content is there, whole.
+    ///
+    /// With `terminate_tail` the snapshot's last entry lacks its line end, which is added (unless a
+    /// later append has added it). If a removed range ends at an unterminated end of the snapshot and
+    /// a later append has isolated that torn tail with a line end, that line end goes as well.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the error, the old content is in place.
+    async fn commit(self: Box<Self>, terminate_tail: bool) -> Result<Rewritten, StoreError>;
+}
