@@ -1,3 +1,6 @@
 //! Papyra persistence.
 pub mod engine;
+pub mod journal;
 pub mod store;
+pub use engine::{Engine, EngineBuilder, EngineError};
+pub use journal::{Journal, JournalError};

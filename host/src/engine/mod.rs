@@ -1,2 +1,209 @@
-//! The sandboxed engine: loading, linking, limits.
-pub mod bindings;
+//! The sandboxed engine: loading and caching, linking, limits, one instance per task.
+
+pub(crate) mod bindings;
+mod context;
+mod link;
+mod session;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Cache, CacheConfig, Config};
+
+use self::bindings::EnginePre;
+pub(crate) use self::context::{Context, Work};
+pub use self::context::{Progress, ProgressFn};
+pub(crate) use self::session::Session;
+
+/// The engine component that this crate was built with.
+static COMPONENT: &[u8] = include_bytes!(env!("PAPYRA_ENGINE_WASM"));
+
+/// The compiled engine, ready to be instantiated. Cheap to clone; make one per process.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    pre: EnginePre<Context>,
+    limits: Limits,
+}
+
+/// What one instance of the engine may use.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub memory: usize,
+    pub storage_timeout: Duration,
+}
+
+/// Why the engine could not be made ready.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The component file could not be read.
+    #[error("cannot read the engine component {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The component is not an engine, or wasmtime could not compile it.
+    #[error("the engine component cannot be loaded")]
+    Load(#[source] wasmtime::Error),
+}
+
+/// Configures an [`Engine`].
+#[derive(Clone, Debug)]
+pub struct EngineBuilder {
+    limits: Limits,
+    cache: CacheChoice,
+    component: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+enum CacheChoice {
+    UserDirectory,
+    Directory(PathBuf),
+    Off,
+}
+
+impl Engine {
+    /// The embedded engine with default limits, its compiled code cached in the user's cache
+    /// directory.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Load`] if wasmtime does not support this machine.
+    pub fn new() -> Result<Self, EngineError> {
+        Self::builder().build()
+    }
+
+    /// Starts a configuration.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder {
+            limits: Limits { memory: 64 << 20, storage_timeout: Duration::from_secs(60) },
+            cache: CacheChoice::UserDirectory,
+            component: None,
+        }
+    }
+
+    /// The engine component that is embedded in this crate, for tools that inspect it.
+    pub fn component_bytes() -> &'static [u8] {
+        COMPONENT
+    }
+
+    pub(crate) fn pre(&self) -> &EnginePre<Context> {
+        &self.0.pre
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+}
+
+impl EngineBuilder {
+    /// The most linear memory an instance may use, in bytes. Default 64 MiB, which is enough for
+    /// every journal; less than 40 MiB can make long entries fail.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.limits.memory = bytes;
+        self
+    }
+
+    /// How long one call of the store may take before it counts as unavailable. Default 60 s.
+    #[must_use]
+    pub fn storage_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.storage_timeout = timeout;
+        self
+    }
+
+    /// Where to keep the compiled code, so that the next start is fast. Default: `papyra` in the
+    /// user's cache directory. A directory that cannot be used only costs the time to compile.
+    #[must_use]
+    pub fn cache_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.cache = CacheChoice::Directory(directory.into());
+        self
+    }
+
+    /// Compile anew at every start.
+    #[must_use]
+    pub fn no_cache(mut self) -> Self {
+        self.cache = CacheChoice::Off;
+        self
+    }
+
+    /// Use the component in this file instead of the embedded one.
+    #[must_use]
+    pub fn component(mut self, file: impl Into<PathBuf>) -> Self {
+        self.component = Some(file.into());
+        self
+    }
+
+    /// Loads the engine, from the cache if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Read`] for a component file that cannot be read, [`EngineError::Load`] for one
+    /// that is not an engine.
+    pub fn build(self) -> Result<Engine, EngineError> {
+        let mut config = Config::new();
+        config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
+        if let Some(cache) = self.cache.open() {
+            config.cache(Some(cache));
+        }
+        let engine = wasmtime::Engine::new(&config).map_err(EngineError::Load)?;
+        let component = match &self.component {
+            Some(path) => {
+                let bytes = std::fs::read(path)
+                    .map_err(|source| EngineError::Read { path: path.clone(), source })?;
+                Component::new(&engine, bytes)
+            }
+            None => Component::new(&engine, COMPONENT),
+        };
+        let pre = component.and_then(|component| link_imports(&engine, &component));
+        let pre = pre.map_err(EngineError::Load)?;
+        Ok(Engine(Arc::new(Inner { pre, limits: self.limits })))
+    }
+}
+
+fn link_imports(
+    engine: &wasmtime::Engine,
+    component: &Component,
+) -> wasmtime::Result<EnginePre<Context>> {
+    use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+    use wasmtime_wasi::p2::bindings::clocks::wall_clock;
+
+    let mut linker = Linker::<Context>::new(engine);
+    wall_clock::add_to_linker::<Context, WasiClocks>(&mut linker, Context::clocks)?;
+    bindings::papyra::persistence::storage::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?;
+    bindings::papyra::persistence::delivery::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?;
+    EnginePre::new(linker.instantiate_pre(component)?)
+}
+
+impl CacheChoice {
+    /// A cache is a convenience: whatever is wrong with it only costs compile time.
+    fn open(&self) -> Option<Cache> {
+        let directory = match self {
+            Self::Off => return None,
+            Self::Directory(directory) => directory.clone(),
+            Self::UserDirectory => user_cache_directory()?,
+        };
+        let absolute = std::path::absolute(&directory).ok()?;
+        if std::fs::create_dir_all(&absolute).is_err() {
+            tracing::warn!(directory = %absolute.display(), "cannot cache compiled code here");
+            return None;
+        }
+        let mut config = CacheConfig::new();
+        config.with_directory(absolute);
+        Cache::new(config).ok()
+    }
+}
+
+fn user_cache_directory() -> Option<PathBuf> {
+    let base = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))?;
+    Some(base.join(Path::new("papyra")))
+}

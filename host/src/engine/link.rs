@@ -1,0 +1,273 @@
+//! The imports of the engine, served by the store that is bound to the instance.
+//!
+//! Everything that arrives here is guest-controlled. Sizes are clamped here, positions and names are
+//! checked by the store against its snapshot.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::bindings::papyra::persistence::{delivery, storage, types};
+use super::context::Context;
+use crate::store::{Snapshot, StoreError, StoreErrorKind};
+
+/// The most bytes that one `read` may ask for.
+const MAX_READ: u32 = 17 << 20;
+
+type Reply<T> = wasmtime::Result<Result<T, storage::StorageError>>;
+
+impl types::Host for Context {}
+
+impl storage::Host for Context {
+    async fn describe(&mut self) -> wasmtime::Result<storage::Description> {
+        Ok(self.work.store.describe())
+    }
+
+    async fn segments(&mut self) -> Reply<Vec<storage::Segment>> {
+        let snapshot = match &self.work.snapshot {
+            Some(shared) => Ok(shared.clone()),
+            None => {
+                let store = self.work.store.clone();
+                bounded(self.storage_timeout, async { store.snapshot().await }).await
+            }
+        };
+        Ok(snapshot.map(|snapshot| {
+            self.work.expect(&*snapshot);
+            let segments = snapshot.segments().to_vec();
+            self.snapshot = Some(snapshot);
+            segments
+        }))
+    }
+
+    async fn read(
+        &mut self,
+        segment: String,
+        at: storage::Position,
+        max_bytes: u32,
+    ) -> Reply<storage::Chunk> {
+        let limit = self.storage_timeout;
+        let max_bytes = max_bytes.min(MAX_READ);
+        let chunk = match self.snapshot() {
+            Ok(view) => bounded(limit, async { view.read(&segment, at, max_bytes).await }).await,
+            Err(error) => Err(error),
+        };
+        self.counted(chunk)
+    }
+
+    async fn read_back(
+        &mut self,
+        segment: String,
+        before: storage::Position,
+        max_bytes: u32,
+    ) -> Reply<storage::Chunk> {
+        let limit = self.storage_timeout;
+        let max_bytes = max_bytes.min(MAX_READ);
+        let chunk = match self.snapshot() {
+            Ok(view) => {
+                bounded(limit, async { view.read_back(&segment, before, max_bytes).await }).await
+            }
+            Err(error) => Err(error),
+        };
+        self.counted(chunk)
+    }
+
+    async fn append(&mut self, lines: String, runs: Vec<storage::Run>) -> Reply<()> {
+        let store = self.work.store.clone();
+        Ok(bounded(self.storage_timeout, async { store.append(lines, &runs).await }).await)
+    }
+
+    async fn rewrite_begin(
+        &mut self,
+        segment: String,
+        options: storage::RewriteOptions,
+    ) -> Reply<()> {
+        self.rewrite = None;
+        let limit = self.storage_timeout;
+        let begun = match self.snapshot() {
+            Ok(view) => bounded(limit, async { view.rewrite(&segment, options).await }).await,
+            Err(error) => Err(error),
+        };
+        Ok(begun.map(|rewrite| self.rewrite = Some(rewrite)))
+    }
+
+    async fn rewrite_remove(&mut self, ranges: Vec<storage::Range>) -> Reply<()> {
+        // Copying is proportional to the file, so the timeout of a single call does not apply.
+        let Some(rewrite) = &mut self.rewrite else { return Ok(Err(none_open())) };
+        let removed = rewrite.remove(&ranges).await.map_err(|error| to_wit(&error));
+        if removed.is_err() {
+            self.rewrite = None;
+        }
+        Ok(removed)
+    }
+
+    async fn rewrite_commit(&mut self, terminate_tail: bool) -> Reply<storage::Rewritten> {
+        let Some(rewrite) = self.rewrite.take() else { return Ok(Err(none_open())) };
+        Ok(rewrite.commit(terminate_tail).await.map_err(|error| to_wit(&error)))
+    }
+
+    async fn rewrite_abort(&mut self) -> wasmtime::Result<()> {
+        self.rewrite = None;
+        Ok(())
+    }
+}
+
+impl Context {
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>, storage::StorageError> {
+        self.snapshot.clone().ok_or_else(|| {
+            storage::StorageError::Failed("`segments` must be called before reading".into())
+        })
+    }
+
+    fn counted(
+        &self,
+        chunk: Result<storage::Chunk, storage::StorageError>,
+    ) -> Reply<storage::Chunk> {
+        if let Ok(chunk) = &chunk {
+            self.advance(match &chunk.data {
+                storage::Payload::Raw(bytes) => bytes.len(),
+                storage::Payload::Text(text) => text.len(),
+            })?;
+        }
+        Ok(chunk)
+    }
+}
+
+/// A slow store is an unavailable store.
+async fn bounded<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, storage::StorageError> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(result) => result.map_err(|error| to_wit(&error)),
+        Err(_) => Err(storage::StorageError::Unavailable(format!(
+            "the store did not answer within {limit:?}; check the device or server behind it"
+        ))),
+    }
+}
+
+fn none_open() -> storage::StorageError {
+    storage::StorageError::Failed("no rewrite is open".into())
+}
+
+fn to_wit(error: &StoreError) -> storage::StorageError {
+    use storage::StorageError as Wit;
+    let message = error.one_line();
+    match error.kind() {
+        StoreErrorKind::Unavailable => Wit::Unavailable(message),
+        StoreErrorKind::Full => Wit::Full(message),
+        StoreErrorKind::Locked => Wit::Locked(message),
+        StoreErrorKind::Denied => Wit::Denied(message),
+        StoreErrorKind::NotFound => Wit::NotFound(message),
+        StoreErrorKind::Unsupported => Wit::Unsupported(message),
+        StoreErrorKind::Corrupt => Wit::Corrupt(message),
+        StoreErrorKind::Failed => Wit::Failed(message),
+    }
+}
+
+/// No store of this crate has consumer groups yet, and each says so.
+impl delivery::Host for Context {
+    async fn ensure_group(
+        &mut self,
+        _kind: types::Kind,
+        _group: String,
+        _start: String,
+    ) -> Reply<bool> {
+        Ok(Err(self.without_groups()))
+    }
+
+    async fn fetch(
+        &mut self,
+        _kind: types::Kind,
+        _group: String,
+        _consumer: String,
+        _source: delivery::Source,
+        _count: u32,
+        _wait: delivery::Wait,
+    ) -> Reply<delivery::Delivered> {
+        Ok(Err(self.without_groups()))
+    }
+
+    async fn ack(&mut self, _kind: types::Kind, _group: String, _ids: Vec<String>) -> Reply<u64> {
+        Ok(Err(self.without_groups()))
+    }
+
+    async fn summarize_pending(
+        &mut self,
+        _kind: types::Kind,
+        _group: String,
+    ) -> Reply<delivery::PendingSummary> {
+        Ok(Err(self.without_groups()))
+    }
+
+    async fn list_pending(
+        &mut self,
+        _kind: types::Kind,
+        _group: String,
+        _filter: delivery::PendingFilter,
+    ) -> Reply<Vec<delivery::PendingEntry>> {
+        Ok(Err(self.without_groups()))
+    }
+
+    async fn claim(
+        &mut self,
+        _kind: types::Kind,
+        _group: String,
+        _consumer: String,
+        _min_idle_ms: u64,
+        _ids: Vec<String>,
+    ) -> Reply<delivery::Delivered> {
+        Ok(Err(self.without_groups()))
+    }
+
+    async fn auto_claim(
+        &mut self,
+        _kind: types::Kind,
+        _group: String,
+        _consumer: String,
+        _min_idle_ms: u64,
+        _start: String,
+        _count: u32,
+    ) -> Reply<delivery::AutoClaimed> {
+        Ok(Err(self.without_groups()))
+    }
+
+    async fn list_groups(&mut self, _kind: types::Kind) -> Reply<Vec<delivery::GroupInfo>> {
+        Ok(Err(self.without_groups()))
+    }
+
+    async fn set_id(&mut self, _kind: types::Kind, _group: String, _id: String) -> Reply<()> {
+        Ok(Err(self.without_groups()))
+    }
+
+    async fn set_aside(
+        &mut self,
+        _kind: types::Kind,
+        _group: String,
+        _id: String,
+        _reason: String,
+    ) -> Reply<()> {
+        Ok(Err(self.without_groups()))
+    }
+}
+
+impl Context {
+    fn without_groups(&self) -> storage::StorageError {
+        let backend = self.work.store.describe().backend;
+        storage::StorageError::Unsupported(format!("the {backend} store has no consumer groups"))
+    }
+}
+
+impl From<StoreErrorKind> for types::FailureCode {
+    fn from(kind: StoreErrorKind) -> Self {
+        match kind {
+            StoreErrorKind::Unavailable => Self::Unavailable,
+            StoreErrorKind::Full => Self::Full,
+            StoreErrorKind::Locked => Self::Locked,
+            StoreErrorKind::Denied => Self::Denied,
+            StoreErrorKind::NotFound => Self::NotFound,
+            StoreErrorKind::Unsupported => Self::Unsupported,
+            StoreErrorKind::Corrupt => Self::Corrupt,
+            StoreErrorKind::Failed => Self::Failed,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+use crate::engine::bindings::papyra::persistence::types::{Failure, FailureCode};
+
+/// Why an operation on a journal did not succeed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The engine reported a failure that it expected: a bad argument, a store that cannot do what
+    /// it was asked. `failure.code` says which, `failure.message` what to do next.
+    #[error("{}", failure.message)]
+    Failure {
+        /// The operation, such as `scan`.
+        operation: &'static str,
+        /// The class, the message, and where it happened.
+        failure: Failure,
+    },
+    /// The sandboxed engine trapped. Its instance is gone; the store and this process are not
+    /// affected, and the next call gets a new instance.
+    #[error(
+        "the engine trapped during {operation}; nothing more was done, and the next call starts afresh"
+    )]
+    Trap {
+        /// The operation.
+        operation: &'static str,
+        /// What wasmtime says.
+        #[source]
+        source: wasmtime::Error,
+    },
+    /// The progress callback asked to stop. The store is as it was.
+    #[error("{operation} was cancelled; the store is unchanged")]
+    Cancelled {
+        /// The operation.
+        operation: &'static str,
+    },
+}
+
+impl JournalError {
+    pub(crate) fn trap(operation: &'static str, source: wasmtime::Error) -> Self {
+        Self::Trap { operation, source }
+    }
+
+    /// The class of an expected failure; `None` for traps and cancellation.
+    pub fn code(&self) -> Option<FailureCode> {
+        match self {
+            Self::Failure { failure, .. } => Some(failure.code),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Scan, recovery, compaction and the startup check: each on fresh instances.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::parts::Task;
+use super::{
+    CompactOptions, Compaction, Journal, JournalError, RecoverOptions, Recovery, RecoveryMode,
+    ScanOptions, ScanReport, StartupMode, StartupReport,
+};
+use crate::engine::{Session, Work};
+
+impl Journal {
+    /// Looks at every entry and reports what is wrong. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As the store says. Anomalies are not errors: see [`ScanReport::damaged`] and its neighbours.
+    pub async fn scan(&self, options: ScanOptions) -> Result<ScanReport, JournalError> {
+        let work = self.pinned_work("scan").await?;
+        self.run_on("scan", work.clone(), async |session| {
+            let shares = match options.sample {
+                Some(_) => Vec::new(),
+                None => self.shares(session, &work, "scan").await?,
+            };
+            if shares.is_empty() {
+                return session
+                    .call("scan", async |j, store| j.call_scan(store, options).await)
+                    .await;
+            }
+            let results = self.run_shares(&work, shares, &Task::Scan(options)).await?;
+            session
+                .call("scan", async |j, store| j.call_scan_conclude(store, &results, options).await)
+                .await
+        })
+        .await
+    }
+
+    /// Repairs what is damaged, or with `dry_run` reports what would be repaired.
+    ///
+    /// # Errors
+    ///
+    /// As the store says; the store is then as it was.
+    pub async fn recover(&self, options: RecoverOptions) -> Result<Recovery, JournalError> {
+        self.run("recover", async |session| {
+            session.call("recover", async |j, store| j.call_recover(store, options).await).await
+        })
+        .await
+    }
+
+    /// Removes what retention hides, or with `dry_run` reports what would be removed.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-argument` if the journal has no retention limits. Otherwise as the store says; the
+    /// store is then as it was.
+    pub async fn compact(&self, options: CompactOptions) -> Result<Compaction, JournalError> {
+        let retention = &self.retention;
+        let work = self.pinned_work("compact").await?;
+        let as_of = options.as_of.unwrap_or_else(now);
+        let options = CompactOptions { as_of: Some(as_of), ..options };
+        self.run_on("compact", work.clone(), async |session| {
+            let shares = self.shares(session, &work, "compact").await?;
+            if shares.is_empty() {
+                return session
+                    .call("compact", async |j, store| {
+                        j.call_compact(store, retention, options).await
+                    })
+                    .await;
+            }
+            let task = Task::Survey { retention: retention.clone(), as_of };
+            let surveys = self.run_shares(&work, shares, &task).await?;
+            session
+                .call("compact", async |j, store| {
+                    j.call_compact_surveyed(store, &surveys, retention, options).await
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Decides whether a system may start on this store.
+    ///
+    /// # Errors
+    ///
+    /// As the store says, except that a store which does not exist is
+    /// [`Absent`](super::StartupOutcome::Absent).
+    pub async fn startup_check(
+        &self,
+        mode: StartupMode,
+        recovery: RecoveryMode,
+    ) -> Result<StartupReport, JournalError> {
+        self.run("startup-check", async |session| {
+            session
+                .call("startup-check", async |j, store| {
+                    j.call_startup_check(store, mode, recovery).await
+                })
+                .await
+        })
+        .await
+    }
+
+    /// Runs one operation on a fresh instance and adds up its counters.
+    pub(super) async fn run<T>(
+        &self,
+        operation: &'static str,
+        run: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        self.run_on(operation, self.work(), run).await
+    }
+
+    async fn run_on<T>(
+        &self,
+        operation: &'static str,
+        work: Work,
+        run: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let mut session = Session::open(&self.engine, work).await?;
+        let result = run(&mut session).await;
+        if let Some(counters) = session.counters().await {
+            self.count(&counters);
+        }
+        match &result {
+            Ok(_) => tracing::debug!(operation, "done"),
+            Err(error) => tracing::debug!(operation, %error, "failed"),
+        }
+        result
+    }
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}

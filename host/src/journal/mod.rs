@@ -1,0 +1,185 @@
+//! What an embedder holds: a store, the engine, and the operations on them.
+
+mod error;
+mod maintain;
+mod parts;
+mod read;
+mod write;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Mutex as AsyncMutex;
+
+pub use self::error::JournalError;
+pub use self::read::Pages;
+pub use crate::engine::bindings::exports::papyra::persistence::journal::{
+    AnomalyCount, Appended, CompactOptions, Compaction, Counters, Draft, FieldMatch,
+    InspectOptions, Inspection, KindCount, Order, Page, RecoverOptions, Recovery, RecoveryMode,
+    ScanOptions, ScanReport, Selection, StartupMode, StartupOutcome, StartupReport,
+};
+pub use crate::engine::bindings::papyra::persistence::types::{
+    Failure, FailureCode, KindLimits, Limits, Retention,
+};
+pub use crate::engine::{Progress, ProgressFn};
+
+use crate::engine::{Engine, Session, Work};
+use crate::store::{Description, Store};
+
+/// A journal: one store, worked on by sandboxed instances of one engine.
+///
+/// Cheap to clone; clones share the writer and the counters. Every method can be dropped at any
+/// `.await`, which cancels the operation and leaves the store consistent.
+#[derive(Clone)]
+pub struct Journal {
+    engine: Engine,
+    store: Arc<dyn Store>,
+    retention: Retention,
+    jobs: usize,
+    progress: Option<ProgressFn>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    writer: AsyncMutex<Option<Session>>,
+    counters: Mutex<Counters>,
+}
+
+impl Journal {
+    /// A journal in `store`, without retention limits.
+    pub fn new(engine: &Engine, store: impl Store) -> Self {
+        Self::with_store(engine, Arc::new(store))
+    }
+
+    /// The same for a store that is already shared.
+    pub fn with_store(engine: &Engine, store: Arc<dyn Store>) -> Self {
+        let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            engine: engine.clone(),
+            store,
+            retention: Retention::default(),
+            jobs,
+            progress: None,
+            shared: Arc::default(),
+        }
+    }
+
+    /// The limits that reads and compaction apply.
+    #[must_use]
+    pub fn with_retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// How many instances large scans and compactions use at once; at least 1. Default: one per
+    /// core.
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs.clamp(1, 256);
+        self
+    }
+
+    /// Calls `progress` about once per MiB of scan, recovery and compaction, possibly from several
+    /// threads; it can also cancel.
+    #[must_use]
+    pub fn with_progress(
+        mut self,
+        progress: impl Fn(Progress) -> std::ops::ControlFlow<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+
+    /// What the store is.
+    pub fn describe(&self) -> Description {
+        self.store.describe()
+    }
+
+    /// The limits that reads and compaction apply.
+    pub fn retention(&self) -> &Retention {
+        &self.retention
+    }
+
+    /// What this journal and its clones have counted in this process.
+    pub fn metrics(&self) -> Counters {
+        self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets all counters to zero.
+    pub fn reset_metrics(&self) {
+        *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner) = Counters::default();
+    }
+
+    fn work(&self) -> Work {
+        Work::new(self.store.clone(), self.progress.clone())
+    }
+
+    fn count(&self, more: &Counters) {
+        let mut sum = self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        add(&mut sum, more);
+    }
+}
+
+/// Adds `more` to `sum`, field by field; the pattern makes a forgotten counter a compile error.
+fn add(sum: &mut Counters, more: &Counters) {
+    let Counters {
+        records_written,
+        bytes_written,
+        records_read,
+        scans,
+        anomalies_detected,
+        recoveries,
+        compactions,
+        bytes_reclaimed,
+        write_errors,
+        read_errors,
+        scan_errors,
+        recovery_errors,
+        compaction_errors,
+    } = more;
+    sum.records_written += records_written;
+    sum.bytes_written += bytes_written;
+    sum.records_read += records_read;
+    sum.scans += scans;
+    sum.anomalies_detected += anomalies_detected;
+    sum.recoveries += recoveries;
+    sum.compactions += compactions;
+    sum.bytes_reclaimed += bytes_reclaimed;
+    sum.write_errors += write_errors;
+    sum.read_errors += read_errors;
+    sum.scan_errors += scan_errors;
+    sum.recovery_errors += recovery_errors;
+    sum.compaction_errors += compaction_errors;
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            records_written: 0,
+            bytes_written: 0,
+            records_read: 0,
+            scans: 0,
+            anomalies_detected: 0,
+            recoveries: 0,
+            compactions: 0,
+            bytes_reclaimed: 0,
+            write_errors: 0,
+            read_errors: 0,
+            scan_errors: 0,
+            recovery_errors: 0,
+            compaction_errors: 0,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_records: None, max_age_seconds: None, max_total_bytes: None }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { journal: Limits::default(), per_kind: Vec::new() }
+    }
+}

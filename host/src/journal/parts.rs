@@ -1,0 +1,136 @@
+//! Working on one store with several instances at once.
+//!
+//! The engine divides the store and puts the results together; the host only runs the shares, on one
+//! snapshot that all instances see.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::task::JoinSet;
+
+use super::{Failure, FailureCode, Journal, JournalError, Retention, ScanOptions};
+use crate::engine::bindings::exports::papyra::persistence::journal::Part;
+use crate::engine::{Engine, Session, Work};
+
+/// Stores smaller than this are not worth a second instance.
+const PARALLEL_FROM: u64 = 4 << 20;
+
+/// More shares than instances, so that a slow share does not keep the others waiting.
+const SHARES_PER_JOB: usize = 4;
+
+/// What to do with each share.
+#[derive(Clone)]
+pub(super) enum Task {
+    Scan(ScanOptions),
+    Survey { retention: Retention, as_of: f64 },
+}
+
+impl Task {
+    fn operation(&self) -> &'static str {
+        match self {
+            Self::Scan(_) => "scan",
+            Self::Survey { .. } => "compact",
+        }
+    }
+}
+
+impl Journal {
+    /// The work of one operation, all of it on one snapshot.
+    pub(super) async fn pinned_work(&self, operation: &'static str) -> Result<Work, JournalError> {
+        let mut work = self.work();
+        let snapshot = self.store.snapshot().await.map_err(|error| JournalError::Failure {
+            operation,
+            failure: Failure {
+                code: error.kind().into(),
+                message: error.one_line(),
+                segment: None,
+                line: None,
+            },
+        })?;
+        work.expect(&*snapshot);
+        work.snapshot = Some(snapshot);
+        Ok(work)
+    }
+
+    /// The shares to work on at once, or none if one instance is the better choice.
+    pub(super) async fn shares(
+        &self,
+        session: &mut Session,
+        work: &Work,
+        operation: &'static str,
+    ) -> Result<Vec<Part>, JournalError> {
+        if self.jobs == 1 || work.total() < PARALLEL_FROM || self.describe().volatile {
+            return Ok(Vec::new());
+        }
+        let shares = u32::try_from(self.jobs * SHARES_PER_JOB).unwrap_or(u32::MAX);
+        session.call(operation, async |j, store| j.call_divide(store, shares).await).await
+    }
+
+    /// Runs `task` on every share, and returns the results in the order of the shares.
+    pub(super) async fn run_shares(
+        &self,
+        work: &Work,
+        shares: Vec<Part>,
+        task: &Task,
+    ) -> Result<Vec<String>, JournalError> {
+        let queue = Arc::new(Queue { shares, next: AtomicUsize::new(0) });
+        let mut workers = JoinSet::new();
+        for _ in 0..self.jobs.min(queue.shares.len()) {
+            workers.spawn(run_worker(
+                self.engine.clone(),
+                work.clone(),
+                queue.clone(),
+                task.clone(),
+            ));
+        }
+        let mut results = vec![String::new(); queue.shares.len()];
+        while let Some(joined) = workers.join_next().await {
+            for (index, result) in joined.map_err(|error| lost_worker(task, &error))?? {
+                if let Some(slot) = results.get_mut(index) {
+                    *slot = result;
+                }
+            }
+        }
+        Ok(results)
+    }
+}
+
+struct Queue {
+    shares: Vec<Part>,
+    next: AtomicUsize,
+}
+
+async fn run_worker(
+    engine: Engine,
+    work: Work,
+    queue: Arc<Queue>,
+    task: Task,
+) -> Result<Vec<(usize, String)>, JournalError> {
+    let mut session = Session::open(&engine, work).await?;
+    let mut results = Vec::new();
+    loop {
+        let index = queue.next.fetch_add(1, Ordering::Relaxed);
+        let Some(share) = queue.shares.get(index) else { return Ok(results) };
+        let result = session
+            .call(task.operation(), async |j, store| match &task {
+                Task::Scan(options) => j.call_scan_part(store, share, *options).await,
+                Task::Survey { retention, as_of } => {
+                    j.call_survey_part(store, share, retention, *as_of).await
+                }
+            })
+            .await?;
+        results.push((index, result));
+    }
+}
+
+fn lost_worker(task: &Task, error: &tokio::task::JoinError) -> JournalError {
+    JournalError::Failure {
+        operation: task.operation(),
+        failure: Failure {
+            code: FailureCode::Failed,
+            message: format!("a worker of this operation ended early: {error}"),
+            segment: None,
+            line: None,
+        },
+    }
+}

@@ -1,0 +1,80 @@
+//! Reading records, page by page.
+
+use super::{InspectOptions, Inspection, Journal, JournalError, Page, Selection};
+use crate::engine::Session;
+
+impl Journal {
+    /// Returns the records that match and that retention does not hide, a page of about 1 MiB at a
+    /// time. Damaged entries are passed over and counted.
+    pub fn query(&self, selection: Selection) -> Pages {
+        Pages { journal: self.clone(), session: None, selection, remaining: true }
+    }
+
+    /// A cheap overview of the store, with retention applied to the newest records.
+    ///
+    /// # Errors
+    ///
+    /// As the store says.
+    pub async fn inspect(&self, options: InspectOptions) -> Result<Inspection, JournalError> {
+        let retention = self.retention.clone();
+        self.run("inspect", async |session| {
+            session
+                .call("inspect", async |j, store| j.call_inspect(store, options, &retention).await)
+                .await
+        })
+        .await
+    }
+}
+
+/// The pages of one answer.
+pub struct Pages {
+    journal: Journal,
+    session: Option<Session>,
+    selection: Selection,
+    remaining: bool,
+}
+
+impl Pages {
+    /// The next page, or `None` after the last one.
+    ///
+    /// # Errors
+    ///
+    /// As the store says. After an error the same page can be asked for again.
+    pub async fn next(&mut self) -> Result<Option<Page>, JournalError> {
+        if !self.remaining {
+            return Ok(None);
+        }
+        let page = self.fetch().await?;
+        self.remaining = !page.end;
+        Ok(Some(page))
+    }
+
+    /// Looks again for records that were appended since the last page, oldest first. The page is
+    /// empty if there are none yet.
+    ///
+    /// # Errors
+    ///
+    /// As the store says.
+    pub async fn poll(&mut self) -> Result<Page, JournalError> {
+        self.fetch().await
+    }
+
+    async fn fetch(&mut self) -> Result<Page, JournalError> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => Session::open(&self.journal.engine, self.journal.work()).await?,
+        };
+        let (selection, retention) = (&self.selection, &self.journal.retention);
+        let result = session
+            .call("read", async |j, store| j.call_query(store, selection, retention).await)
+            .await;
+        if let Some(counters) = session.counters().await {
+            self.journal.count(&counters);
+            session.reset_counters().await;
+        }
+        let page = result?;
+        self.session = Some(session);
+        self.selection.cursor = Some(page.cursor.clone());
+        Ok(page)
+    }
+}
