@@ -1,1 +1,45 @@
-pub fn x(){}
+//! The Papyra persistence engine: all policy, no I/O.
+//!
+//! The same code runs in the sandbox (see `component`) and natively, for tests, fuzzing and
+//! measurements. It reaches its one store and the clock through [`host::Host`], and nothing else.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`json`] | whether a line is a record, and of what kind and time |
+//! | [`walk`] | where entries begin and end, forward and backward, in bounded memory |
+//! | [`scan`], [`anomaly`] | what is wrong with a store |
+//! | [`recover`] | what to remove or complete so that it is sound |
+//! | [`retention`], [`survey`], [`compact`] | what is too old or too much, and its removal |
+//! | [`query`], [`cursor`] | which records to return, and where to go on |
+//! | [`append`] | what may be written |
+//! | [`inspect`], [`startup`] | overviews and the verdict at start |
+
+pub mod anomaly;
+pub mod append;
+pub mod compact;
+#[cfg(target_arch = "wasm32")]
+mod component;
+pub mod cursor;
+pub mod failure;
+pub mod host;
+pub mod inspect;
+pub mod json;
+pub mod metrics;
+pub mod plan;
+pub mod query;
+pub mod recover;
+pub mod retention;
+pub mod scan;
+pub mod select;
+pub mod startup;
+pub mod survey;
+pub mod tally;
+pub mod time;
+pub mod walk;
+
+/// The longest entry that is looked at as a whole, in bytes without its line end. Longer ones are
+/// `oversized_entry`, and are never held in memory.
+pub const MAX_ENTRY: usize = 16 << 20;
+
+/// The deepest nesting accepted in new records. What is stored already may be nested to any depth.
+pub const MAX_DEPTH: u32 = 512;

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::bindings::papyra::persistence::{delivery, storage, types};
+use super::bindings::papyra::persistence::{storage, types};
 use super::context::Context;
 use crate::store::{Snapshot, StoreError, StoreErrorKind};
 
@@ -161,99 +161,6 @@ fn to_wit(error: &StoreError) -> storage::StorageError {
         StoreErrorKind::Unsupported => Wit::Unsupported(message),
         StoreErrorKind::Corrupt => Wit::Corrupt(message),
         StoreErrorKind::Failed => Wit::Failed(message),
-    }
-}
-
-/// No store of this crate has consumer groups yet, and each says so.
-impl delivery::Host for Context {
-    async fn ensure_group(
-        &mut self,
-        _kind: types::Kind,
-        _group: String,
-        _start: String,
-    ) -> Reply<bool> {
-        Ok(Err(self.without_groups()))
-    }
-
-    async fn fetch(
-        &mut self,
-        _kind: types::Kind,
-        _group: String,
-        _consumer: String,
-        _source: delivery::Source,
-        _count: u32,
-        _wait: delivery::Wait,
-    ) -> Reply<delivery::Delivered> {
-        Ok(Err(self.without_groups()))
-    }
-
-    async fn ack(&mut self, _kind: types::Kind, _group: String, _ids: Vec<String>) -> Reply<u64> {
-        Ok(Err(self.without_groups()))
-    }
-
-    async fn summarize_pending(
-        &mut self,
-        _kind: types::Kind,
-        _group: String,
-    ) -> Reply<delivery::PendingSummary> {
-        Ok(Err(self.without_groups()))
-    }
-
-    async fn list_pending(
-        &mut self,
-        _kind: types::Kind,
-        _group: String,
-        _filter: delivery::PendingFilter,
-    ) -> Reply<Vec<delivery::PendingEntry>> {
-        Ok(Err(self.without_groups()))
-    }
-
-    async fn claim(
-        &mut self,
-        _kind: types::Kind,
-        _group: String,
-        _consumer: String,
-        _min_idle_ms: u64,
-        _ids: Vec<String>,
-    ) -> Reply<delivery::Delivered> {
-        Ok(Err(self.without_groups()))
-    }
-
-    async fn auto_claim(
-        &mut self,
-        _kind: types::Kind,
-        _group: String,
-        _consumer: String,
-        _min_idle_ms: u64,
-        _start: String,
-        _count: u32,
-    ) -> Reply<delivery::AutoClaimed> {
-        Ok(Err(self.without_groups()))
-    }
-
-    async fn list_groups(&mut self, _kind: types::Kind) -> Reply<Vec<delivery::GroupInfo>> {
-        Ok(Err(self.without_groups()))
-    }
-
-    async fn set_id(&mut self, _kind: types::Kind, _group: String, _id: String) -> Reply<()> {
-        Ok(Err(self.without_groups()))
-    }
-
-    async fn set_aside(
-        &mut self,
-        _kind: types::Kind,
-        _group: String,
-        _id: String,
-        _reason: String,
-    ) -> Reply<()> {
-        Ok(Err(self.without_groups()))
-    }
-}
-
-impl Context {
-    fn without_groups(&self) -> storage::StorageError {
-        let backend = self.work.store.describe().backend;
-        storage::StorageError::Unsupported(format!("the {backend} store has no consumer groups"))
     }
 }
 

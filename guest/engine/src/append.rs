@@ -1,0 +1,128 @@
+//! What may be written: whole, sound records, all of a batch or none.
+
+use crate::failure::{Code, Failure, Outcome};
+use crate::host::{Host, Run};
+use crate::json::{Damage, Facts, Kind, Suspect, Validator, Verdict};
+use crate::{MAX_DEPTH, MAX_ENTRY};
+
+/// A record to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    pub kind: Kind,
+    pub timestamp: Option<f64>,
+    pub fields: String,
+}
+
+/// What an append has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    pub records: u64,
+    pub bytes: u64,
+}
+
+/// Writes records, `kind` first and `timestamp` second.
+pub fn append<H: Host>(host: &mut H, drafts: &[Draft]) -> Outcome<Appended> {
+    let now = host.now();
+    let size: usize = drafts.iter().map(|draft| draft.fields.len() + 64).sum();
+    let mut lines = String::with_capacity(size);
+    for (index, draft) in drafts.iter().enumerate() {
+        compose(&mut lines, draft, now).map_err(|reason| bad_record(index as u64 + 1, &reason))?;
+    }
+    write(host, &lines)
+}
+
+fn compose(lines: &mut String, draft: &Draft, now: f64) -> Result<(), String> {
+    use std::fmt::Write;
+
+    let timestamp = draft.timestamp.unwrap_or(now);
+    if !timestamp.is_finite() {
+        return Err("the timestamp is not a finite number of seconds".to_owned());
+    }
+    let fields = draft.fields.trim();
+    let inside = fields.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let inside = inside.ok_or_else(|| "`fields` is not a JSON object".to_owned())?.trim();
+    if inside.contains('\n') {
+        return Err("`fields` contains a line break; serialise it on one line".to_owned());
+    }
+    let comma = if inside.is_empty() { "" } else { ", " };
+    let kind = draft.kind.as_str();
+    writeln!(lines, "{{\"kind\": \"{kind}\", \"timestamp\": {timestamp:?}{comma}{inside}}}")
+        .map_err(|error| error.to_string())
+}
+
+/// Writes ready lines verbatim.
+pub fn append_lines<H: Host>(host: &mut H, mut lines: String) -> Outcome<Appended> {
+    if !lines.is_empty() && !lines.ends_with('\n') {
+        lines.push('\n');
+    }
+    write(host, &lines)
+}
+
+fn write<H: Host>(host: &mut H, lines: &str) -> Outcome<Appended> {
+    let runs = check(lines)?;
+    let records = runs.iter().map(|run| u64::from(run.lines)).sum();
+    if records > 0 {
+        host.append(lines, &runs)?;
+    }
+    Ok(Appended { records, bytes: lines.len() as u64 })
+}
+
+/// Judges every line, and tells which kinds follow each other.
+fn check(lines: &str) -> Outcome<Vec<Run>> {
+    let bytes = lines.as_bytes();
+    let mut validator = Validator::new();
+    let mut runs: Vec<Run> = Vec::new();
+    let (mut at, mut number) = (0, 0);
+    while at < bytes.len() {
+        number += 1;
+        let line = validator.line(bytes, at);
+        let kind = acceptable(line.end - at, &line.verdict)
+            .map_err(|reason| bad_record(number, &reason))?;
+        match runs.last_mut() {
+            Some(run) if run.kind == kind => run.lines += 1,
+            _ => runs.push(Run { kind, lines: 1 }),
+        }
+        at = line.end + 1;
+    }
+    Ok(runs)
+}
+
+fn acceptable(length: usize, verdict: &Verdict) -> Result<Kind, String> {
+    if length > MAX_ENTRY {
+        return Err(format!("it is {length} bytes long, more than the limit of {MAX_ENTRY}"));
+    }
+    match verdict {
+        Verdict::Record(Facts { kind: Some(kind), timestamp: Some(_), suspect, depth })
+            if suspect.is_empty() && *depth <= MAX_DEPTH =>
+        {
+            Ok(*kind)
+        }
+        Verdict::Record(facts) => Err(objection(facts)),
+        Verdict::Damaged(Damage::NotAnObject) => {
+            Err("it is not a JSON object (one record per line)".to_owned())
+        }
+        Verdict::Damaged(_) => Err("it is not valid JSON on one line".to_owned()),
+    }
+}
+
+fn objection(facts: &Facts) -> String {
+    let reasons = [
+        (Suspect::MISSING_KIND, "it has no field `kind`: one of event, audit, dead_letter, metric"),
+        (Suspect::UNKNOWN_KIND, "its `kind` is none of event, audit, dead_letter, metric"),
+        (Suspect::DUPLICATE_KEY, "`kind` or `timestamp` occurs twice"),
+        (
+            Suspect::INVALID_TIMESTAMP,
+            "its `timestamp` is missing or not a finite number of seconds since the epoch",
+        ),
+        (Suspect::NONSTANDARD_NUMBER, "it contains NaN or Infinity, which is not JSON"),
+    ];
+    match reasons.into_iter().find(|(flag, _)| facts.suspect.contains(*flag)) {
+        Some((_, reason)) => reason.to_owned(),
+        None => format!("it is nested {} deep, more than the limit of {MAX_DEPTH}", facts.depth),
+    }
+}
+
+fn bad_record(number: u64, reason: &str) -> Failure {
+    let message = format!("record {number} cannot be written: {reason}; nothing was written");
+    Failure::new(Code::InvalidRecord, message).at_line(number)
+}

@@ -1,0 +1,183 @@
+//! The exported interface `journal`: convert, call, count.
+
+use std::cell::Cell;
+
+use super::Component;
+use super::exports::papyra::persistence::journal::{self as wit, Guest};
+use super::imports::Imports;
+use super::papyra::persistence::types;
+use crate::append::{self, Draft};
+use crate::failure::Outcome;
+use crate::metrics::Counters;
+use crate::scan::{self, ScanReport, write_result};
+use crate::{compact, inspect, query, recover, startup, survey};
+
+thread_local! {
+    static COUNTERS: Cell<Counters> = Cell::default();
+}
+
+/// Counts the outcome of an operation, and turns it into what crosses the sandbox.
+fn finish<T, W: From<T>>(
+    outcome: Outcome<T>,
+    count: impl FnOnce(&mut Counters, Option<&T>),
+) -> Result<W, types::Failure> {
+    let mut counters = COUNTERS.get();
+    count(&mut counters, outcome.as_ref().ok());
+    COUNTERS.set(counters);
+    Ok(outcome?.into())
+}
+
+fn count_append(counters: &mut Counters, appended: Option<&append::Appended>) {
+    match appended {
+        Some(appended) => {
+            counters.records_written += appended.records;
+            counters.bytes_written += appended.bytes;
+        }
+        None => counters.write_errors += 1,
+    }
+}
+
+fn count_scan(counters: &mut Counters, report: Option<&ScanReport>) {
+    counters.scans += 1;
+    match report {
+        Some(report) => counters.anomalies_detected += report.findings_total,
+        None => counters.scan_errors += 1,
+    }
+}
+
+fn count_compaction(counters: &mut Counters, compaction: Option<&compact::Compaction>) {
+    match compaction {
+        Some(done) if done.dry_run => {}
+        Some(done) => {
+            counters.compactions += 1;
+            counters.bytes_reclaimed += done.bytes_before.saturating_sub(done.bytes_after);
+        }
+        None => {
+            counters.compactions += 1;
+            counters.compaction_errors += 1;
+        }
+    }
+}
+
+fn count_recovery(counters: &mut Counters, recovery: Option<&recover::Recovery>) {
+    match recovery {
+        Some(done) if done.dry_run => {}
+        Some(_) => counters.recoveries += 1,
+        None => {
+            counters.recoveries += 1;
+            counters.recovery_errors += 1;
+        }
+    }
+}
+
+impl Guest for Component {
+    fn append(drafts: Vec<wit::Draft>) -> Result<wit::Appended, types::Failure> {
+        let drafts: Vec<Draft> = drafts.into_iter().map(Draft::from).collect();
+        finish(append::append(&mut Imports, &drafts), count_append)
+    }
+
+    fn append_lines(lines: String) -> Result<wit::Appended, types::Failure> {
+        finish(append::append_lines(&mut Imports, lines), count_append)
+    }
+
+    fn query(
+        selection: wit::Selection,
+        retention: types::Retention,
+    ) -> Result<wit::Page, types::Failure> {
+        let policy = retention.try_into()?;
+        let selection = selection.try_into()?;
+        finish(query::query(&mut Imports, &selection, &policy), |counters, page| match page {
+            Some(page) => counters.records_read += u64::from(page.count),
+            None => counters.read_errors += 1,
+        })
+    }
+
+    fn scan(options: wit::ScanOptions) -> Result<wit::ScanReport, types::Failure> {
+        finish(scan::scan(&mut Imports, options.into()), count_scan)
+    }
+
+    fn divide(shares: u32) -> Result<Vec<wit::Part>, types::Failure> {
+        Ok(scan::divide(&mut Imports, shares)?.into_iter().map(Into::into).collect())
+    }
+
+    fn scan_part(part: wit::Part, options: wit::ScanOptions) -> Result<String, types::Failure> {
+        let sight = scan::scan_part(&mut Imports, &part.into(), options.into())?;
+        Ok(write_result(&sight)?)
+    }
+
+    fn scan_conclude(
+        results: Vec<String>,
+        options: wit::ScanOptions,
+    ) -> Result<wit::ScanReport, types::Failure> {
+        finish(scan::conclude(&mut Imports, &results, options.into()), count_scan)
+    }
+
+    fn recover(options: wit::RecoverOptions) -> Result<wit::Recovery, types::Failure> {
+        finish(recover::recover(&mut Imports, options.into()), count_recovery)
+    }
+
+    fn compact(
+        retention: types::Retention,
+        options: wit::CompactOptions,
+    ) -> Result<wit::Compaction, types::Failure> {
+        let policy = retention.try_into()?;
+        finish(compact::compact(&mut Imports, &policy, options.into()), count_compaction)
+    }
+
+    fn survey_part(
+        part: wit::Part,
+        retention: types::Retention,
+        as_of: f64,
+    ) -> Result<String, types::Failure> {
+        let policy = retention.try_into()?;
+        let survey = survey::survey_part(&mut Imports, &part.into(), &policy, as_of)?;
+        Ok(write_result(&survey)?)
+    }
+
+    fn compact_surveyed(
+        surveys: Vec<String>,
+        retention: types::Retention,
+        options: wit::CompactOptions,
+    ) -> Result<wit::Compaction, types::Failure> {
+        let policy = retention.try_into()?;
+        let done = compact::compact_surveyed(&mut Imports, &surveys, &policy, options.into());
+        finish(done, count_compaction)
+    }
+
+    fn inspect(
+        options: wit::InspectOptions,
+        retention: types::Retention,
+    ) -> Result<wit::Inspection, types::Failure> {
+        let policy = retention.try_into()?;
+        let inspection = inspect::inspect(&mut Imports, options.limit, &policy);
+        finish(inspection, |counters, inspection| {
+            counters.read_errors += u64::from(inspection.is_none());
+        })
+    }
+
+    fn startup_check(
+        mode: wit::StartupMode,
+        recovery: wit::RecoveryMode,
+    ) -> Result<wit::StartupReport, types::Failure> {
+        let report = startup::startup_check(&mut Imports, mode.into(), recovery.into());
+        finish(report, |counters, report| match report {
+            Some(report) => {
+                if let Some(scan) = &report.scan {
+                    count_scan(counters, Some(scan));
+                }
+                if let Some(recovery) = &report.recovery {
+                    count_recovery(counters, Some(recovery));
+                }
+            }
+            None => counters.scan_errors += 1,
+        })
+    }
+
+    fn metrics() -> wit::Counters {
+        COUNTERS.get().into()
+    }
+
+    fn reset_metrics() {
+        COUNTERS.set(Counters::default());
+    }
+}

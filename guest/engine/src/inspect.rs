@@ -1,0 +1,86 @@
+//! An overview that costs the same however large the store is.
+
+use crate::failure::Outcome;
+use crate::host::{Host, Range};
+use crate::retention::{Admission, Retainer, Retention};
+use crate::tally::{Kinds, Tally};
+use crate::time;
+use crate::walk::{self, Entry, NEXT, STOP, View};
+
+/// How many entries are looked at, from the oldest on, to find one with a usable timestamp.
+const OLDEST_AMONG: u32 = 100;
+
+/// An overview; `wit/journal.wit` documents the fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inspection {
+    pub backend: String,
+    pub location: String,
+    pub segments: u32,
+    pub bytes: u64,
+    pub records: u64,
+    pub kinds: Kinds,
+    pub damaged: u64,
+    pub sampled: bool,
+    pub oldest: Option<f64>,
+    pub newest: Option<f64>,
+    pub implausible: u64,
+}
+
+pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome<Inspection> {
+    let view = View::open(host)?;
+    view.require_sequence()?;
+    let now = host.now();
+    let mut retainer = Retainer::new(now);
+    let mut tally = Tally::default();
+    let mut sampled = false;
+    let _ = view.backward(host, &mut |_: &mut H, _, entry: &Entry<'_>| {
+        if tally.records >= limit {
+            sampled = true;
+            return STOP;
+        }
+        let admission = match &entry.facts {
+            Some(facts) => retainer.admit(policy, facts, entry.stored),
+            None => Admission::Visible,
+        };
+        match admission {
+            Admission::Full => return STOP,
+            Admission::Visible => tally.add(entry, now),
+            Admission::Expired | Admission::KindFull => {}
+        }
+        NEXT
+    })?;
+    let oldest = if sampled { oldest(host, &view)? } else { tally.span.oldest };
+    Ok(Inspection {
+        backend: view.description.backend.clone(),
+        location: view.description.location.clone(),
+        segments: u32::try_from(view.members.len()).unwrap_or(u32::MAX),
+        bytes: view.bytes(),
+        records: tally.records,
+        kinds: tally.kinds,
+        damaged: tally.damaged,
+        sampled,
+        oldest,
+        newest: tally.span.newest,
+        implausible: tally.implausible,
+    })
+}
+
+/// The first usable timestamp of the store.
+fn oldest<H: Host>(host: &mut H, view: &View) -> Outcome<Option<f64>> {
+    let mut seen = 0;
+    let mut oldest = None;
+    for segment in &view.members {
+        let range = Range { start: segment.start, end: segment.end };
+        let framing = view.description.framing;
+        let flow = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
+            seen += 1;
+            let timestamp = entry.facts.and_then(|facts| facts.timestamp);
+            oldest = timestamp.filter(|timestamp| time::is_usable(*timestamp));
+            if oldest.is_some() || seen >= OLDEST_AMONG { STOP } else { NEXT }
+        })?;
+        if flow.is_break() {
+            break;
+        }
+    }
+    Ok(oldest)
+}

@@ -1,0 +1,121 @@
+//! Finds and judges NDJSON lines.
+//!
+//! [`Validator::line`] answers in one pass over the bytes: where the line ends, whether it is a
+//! record, and the few facts about a record that the engine decides by. Nothing is built, and
+//! nothing is allocated for records nested less than 64 deep.
+//!
+//! The grammar is RFC 8259 to the letter, with two concessions to what Papyra writes: `NaN`,
+//! `Infinity` and `-Infinity` are values (and make the record suspect), and a surrogate escape
+//! may stand alone. A raw newline ends the line wherever it stands.
+
+mod bits;
+mod decimal;
+mod fields;
+mod nesting;
+mod scalar;
+mod scan;
+mod simd;
+mod string;
+mod verdict;
+mod word;
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use nesting::Nesting;
+pub use verdict::{Damage, Facts, Kind, Line, Suspect, Verdict};
+
+/// Judges lines, one at a time. Keeps scratch space, so use one for many lines.
+#[derive(Debug, Default)]
+pub struct Validator {
+    nesting: Nesting,
+}
+
+impl Validator {
+    /// A validator with empty scratch space.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Judges the line that starts at `buf[start]`. The bytes are hostile: whatever they are,
+    /// this neither panics nor recurses, and takes time proportional to the line.
+    pub fn line(&mut self, buf: &[u8], start: usize) -> Line {
+        self.container(buf, start).unwrap_or_else(|| other(buf, start))
+    }
+
+    /// The common case: the line is an object or array and nothing else.
+    #[inline(always)]
+    fn container(&mut self, buf: &[u8], start: usize) -> Option<Line> {
+        let first = skip_space(buf, start);
+        let object = match buf.get(first)? {
+            b'{' => true,
+            b'[' => false,
+            _ => return None,
+        };
+        let whole = scan::container(buf, first, &mut self.nesting)?;
+        let end = skip_space(buf, whole.end);
+        if !matches!(buf.get(end), Some(b'\n') | None) {
+            return None;
+        }
+        let verdict = if whole.non_ascii && !is_utf8(buf, first, end) {
+            Verdict::Damaged(Damage::InvalidUtf8)
+        } else if object {
+            let depth = self.nesting.deepest();
+            Verdict::Record(whole.keys.facts(buf, first, whole.nonstandard, depth))
+        } else {
+            Verdict::Damaged(Damage::NotAnObject)
+        };
+        Some(Line { end, terminated: end < buf.len(), verdict })
+    }
+}
+
+/// Judges a line that is neither object nor array.
+#[cold]
+#[inline(never)]
+fn other(buf: &[u8], start: usize) -> Line {
+    let rest = buf.get(start..).unwrap_or_default();
+    let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    let line = rest.get(..length).unwrap_or_default();
+    let damage = if core::str::from_utf8(line).is_err() {
+        Damage::InvalidUtf8
+    } else if is_lone_scalar(line) {
+        Damage::NotAnObject
+    } else {
+        Damage::Malformed
+    };
+    let end = start.saturating_add(length).min(buf.len());
+    Line { end, terminated: length < rest.len(), verdict: Verdict::Damaged(damage) }
+}
+
+/// Whether the line is a string, a number, a literal or blank.
+fn is_lone_scalar(line: &[u8]) -> bool {
+    let first = skip_space(line, 0);
+    let end = match line.get(first) {
+        None => first,
+        Some(b'"') => match string::lone(line, first) {
+            Some(end) => end,
+            None => return false,
+        },
+        Some(_) => match scalar::lone(line, first) {
+            Some(end) => end,
+            None => return false,
+        },
+    };
+    skip_space(line, end) == line.len()
+}
+
+/// Index of the first byte from `at` on that is not whitespace. Newlines do not count as such.
+#[inline(always)]
+fn skip_space(buf: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\r') = buf.get(at) {
+        at += 1;
+    }
+    at
+}
+
+#[inline(never)]
+fn is_utf8(buf: &[u8], start: usize, end: usize) -> bool {
+    buf.get(start..end).is_none_or(|line| core::str::from_utf8(line).is_ok())
+}

@@ -1,0 +1,313 @@
+//! Returning records, a page at a time.
+//!
+//! Newest first is one walk back that also applies retention. Oldest first walks back only to find
+//! where to begin, which takes no longer than the answer is long, and then goes forward.
+
+use crate::cursor::{Anchor, Cursor, Place};
+use crate::failure::{Failure, Outcome};
+use crate::host::{Host, Range};
+use crate::json::Kind;
+use crate::retention::{Admission, Retainer, Retention};
+use crate::select::Filter;
+use crate::walk::{self, Entry, NEXT, STOP, Step, View};
+
+/// About how many bytes of records one page holds.
+const PAGE: usize = 1 << 20;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
+/// Which records to return.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection {
+    pub filter: Filter,
+    pub limit: Option<u64>,
+    pub order: Order,
+    pub cursor: Option<String>,
+}
+
+/// One page of an answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    pub records: String,
+    pub count: u32,
+    pub damaged: u64,
+    pub cursor: String,
+    pub end: bool,
+}
+
+pub fn query<H: Host>(host: &mut H, selection: &Selection, policy: &Retention) -> Outcome<Page> {
+    let view = View::open(host)?;
+    view.require_sequence()?;
+    let cursor = match &selection.cursor {
+        Some(text) => Some(Cursor::parse(text)?),
+        None => None,
+    };
+    match selection.order {
+        Order::NewestFirst => newest_first(host, &view, selection, policy, cursor),
+        Order::OldestFirst => oldest_first(host, &view, selection, policy, cursor),
+    }
+}
+
+/// A page that is being filled.
+struct Filling<'q> {
+    filter: &'q Filter,
+    left: Option<u64>,
+    page: Page,
+    anchor: Option<Anchor>,
+}
+
+impl Filling<'_> {
+    fn is_full(&self, more: usize) -> bool {
+        self.page.count > 0 && self.page.records.len() + more > PAGE
+    }
+
+    fn has_room(&self) -> bool {
+        self.left != Some(0)
+    }
+
+    fn take(&mut self, entry: &Entry<'_>) -> Outcome<()> {
+        let Some(facts) = &entry.facts else {
+            self.page.damaged += 1;
+            return Ok(());
+        };
+        if !self.filter.accepts(entry.bytes, facts) {
+            return Ok(());
+        }
+        let text = std::str::from_utf8(entry.bytes)
+            .map_err(|error| Failure::argument(format!("a record is not UTF-8: {error}")))?;
+        self.page.records.push_str(text);
+        self.page.records.push('\n');
+        self.page.count += 1;
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        Ok(())
+    }
+
+    fn finish(self, mut cursor: Cursor, order: Order, end: bool) -> Outcome<Page> {
+        cursor.anchor = self.anchor.or(cursor.anchor);
+        let end = end || self.left == Some(0);
+        // The limit is of what was there to begin with: whoever asks again follows what is appended.
+        cursor.left = self.left.filter(|_| !end || order == Order::NewestFirst);
+        Ok(Page { cursor: cursor.write()?, end, ..self.page })
+    }
+}
+
+fn newest_first<H: Host>(
+    host: &mut H,
+    view: &View,
+    selection: &Selection,
+    policy: &Retention,
+    cursor: Option<Cursor>,
+) -> Outcome<Page> {
+    let mut cursor = match cursor {
+        Some(cursor) => cursor,
+        None => Cursor::new(Retainer::new(host.now()), selection.limit),
+    };
+    let mut filling = Filling {
+        filter: &selection.filter,
+        left: cursor.left,
+        page: Page::default(),
+        anchor: None,
+    };
+    let from = match &cursor.anchor {
+        None => end_of(view),
+        // What retention has removed was older than anything that is left.
+        Some(anchor) => anchor.find(host, view)?.map(|found| found.before),
+    };
+    let mut end = true;
+    let retainer = &mut cursor.retainer;
+    let mut visit = |_: &mut H, index: usize, entry: &Entry<'_>| -> Step {
+        if filling.is_full(entry.bytes.len()) || !filling.has_room() {
+            end = false;
+            return STOP;
+        }
+        let admission = match &entry.facts {
+            Some(facts) => retainer.admit(policy, facts, entry.stored),
+            None => Admission::Visible,
+        };
+        match admission {
+            Admission::Full => return STOP,
+            Admission::Visible => filling.take(entry)?,
+            Admission::Expired | Admission::KindFull => {}
+        }
+        if let Some(segment) = view.members.get(index) {
+            filling.anchor = Some(Anchor::at(&segment.name, entry));
+        }
+        NEXT
+    };
+    if let Some(from) = from {
+        let _ = backward_from(host, view, from, &mut visit)?;
+    }
+    filling.finish(cursor, Order::NewestFirst, end)
+}
+
+fn oldest_first<H: Host>(
+    host: &mut H,
+    view: &View,
+    selection: &Selection,
+    policy: &Retention,
+    cursor: Option<Cursor>,
+) -> Outcome<Page> {
+    let (cursor, from) = match cursor {
+        Some(cursor) => {
+            let found = match &cursor.anchor {
+                Some(anchor) => anchor.find(host, view)?,
+                None => None,
+            };
+            // If the last record is gone, retention has removed it, and all that is left is newer.
+            let from = found.map_or_else(|| start_of(view), |found| Some(found.after));
+            (cursor, from)
+        }
+        None => begin(host, view, selection, policy)?,
+    };
+    let mut filling = Filling {
+        filter: &selection.filter,
+        left: cursor.left,
+        page: Page::default(),
+        anchor: None,
+    };
+    let mut end = true;
+    let mut visit = |_: &mut H, index: usize, entry: &Entry<'_>| -> Step {
+        if filling.is_full(entry.bytes.len()) || !filling.has_room() {
+            end = false;
+            return STOP;
+        }
+        if is_visible(view, &cursor, policy, index, entry) {
+            filling.take(entry)?;
+        }
+        if let Some(segment) = view.members.get(index) {
+            filling.anchor = Some(Anchor::at(&segment.name, entry));
+        }
+        NEXT
+    };
+    if let Some(from) = from {
+        let _ = forward_from(host, view, from, &mut visit)?;
+    }
+    filling.finish(cursor, Order::OldestFirst, end)
+}
+
+fn is_visible(
+    view: &View,
+    cursor: &Cursor,
+    policy: &Retention,
+    index: usize,
+    entry: &Entry<'_>,
+) -> bool {
+    let Some(facts) = &entry.facts else { return true };
+    if policy.expires(facts, cursor.retainer.as_of()) {
+        return false;
+    }
+    let cut = facts.kind.and_then(|kind| cursor.kind_cuts.get(kind.index())?.as_ref());
+    let place = cut.and_then(|(segment, position)| {
+        Some((view.members.iter().position(|member| member.name == *segment)?, *position))
+    });
+    place.is_none_or(|cut| (index, entry.start) >= cut)
+}
+
+/// Finds the oldest record of the answer by walking back over it.
+fn begin<H: Host>(
+    host: &mut H,
+    view: &View,
+    selection: &Selection,
+    policy: &Retention,
+) -> Outcome<(Cursor, Option<Place>)> {
+    let mut cursor = Cursor::new(Retainer::new(host.now()), selection.limit);
+    if selection.limit == Some(0) {
+        cursor.anchor = newest(host, view)?;
+        return Ok((cursor, None));
+    }
+    if selection.limit.is_none() && !policy.counts() {
+        return Ok((cursor, start_of(view)));
+    }
+    let mut from = end_of(view);
+    let mut left = selection.limit;
+    let (retainer, kind_cuts) = (&mut cursor.retainer, &mut cursor.kind_cuts);
+    let _ = view.backward(host, &mut |_: &mut H, index, entry: &Entry<'_>| {
+        let Some(facts) = &entry.facts else { return NEXT };
+        match retainer.admit(policy, facts, entry.stored) {
+            Admission::Full => return STOP,
+            Admission::Expired => return NEXT,
+            Admission::KindFull => {
+                let segment = view.members.get(index).map(|segment| segment.name.clone());
+                note_cut(kind_cuts, facts.kind, segment.zip(Some(entry.end)));
+                return NEXT;
+            }
+            Admission::Visible => {}
+        }
+        if selection.filter.accepts(entry.bytes, facts) {
+            from = Some((index, entry.start));
+            left = left.map(|left| left - 1);
+        }
+        if left == Some(0) { STOP } else { NEXT }
+    })?;
+    Ok((cursor, from))
+}
+
+/// The newest entry, for whoever wants only what comes after it.
+fn newest<H: Host>(host: &mut H, view: &View) -> Outcome<Option<Anchor>> {
+    let mut anchor = None;
+    let _ = view.backward(host, &mut |_: &mut H, index, entry: &Entry<'_>| {
+        anchor = view.members.get(index).map(|segment| Anchor::at(&segment.name, entry));
+        STOP
+    })?;
+    Ok(anchor)
+}
+
+/// The first record that is refused for its kind is the newest that is.
+fn note_cut(
+    cuts: &mut [Option<(String, crate::host::Position)>; 4],
+    kind: Option<Kind>,
+    place: Option<(String, crate::host::Position)>,
+) {
+    if let Some(cut) = kind.and_then(|kind| cuts.get_mut(kind.index()))
+        && cut.is_none()
+    {
+        *cut = place;
+    }
+}
+
+fn start_of(view: &View) -> Option<Place> {
+    view.members.first().map(|segment| (0, segment.start))
+}
+
+fn end_of(view: &View) -> Option<Place> {
+    let last = view.members.len().checked_sub(1)?;
+    view.members.get(last).map(|segment| (last, segment.end))
+}
+
+fn forward_from<H: Host>(
+    host: &mut H,
+    view: &View,
+    (first, position): Place,
+    visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
+) -> Step {
+    for (index, segment) in view.members.iter().enumerate().skip(first) {
+        let start = if index == first { position } else { segment.start };
+        let range = Range { start, end: segment.end };
+        let visit = &mut |host: &mut H, entry: &Entry<'_>| visit(host, index, entry);
+        if walk::forward(host, segment, view.description.framing, range, visit)?.is_break() {
+            return STOP;
+        }
+    }
+    NEXT
+}
+
+fn backward_from<H: Host>(
+    host: &mut H,
+    view: &View,
+    (last, position): Place,
+    visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
+) -> Step {
+    for (index, segment) in view.members.iter().enumerate().take(last + 1).rev() {
+        let end = if index == last { position } else { segment.end };
+        let range = Range { start: segment.start, end };
+        let visit = &mut |host: &mut H, entry: &Entry<'_>| visit(host, index, entry);
+        if walk::backward(host, segment, view.description.framing, range, visit)?.is_break() {
+            return STOP;
+        }
+    }
+    NEXT
+}

@@ -1,0 +1,182 @@
+//! Removing or completing what is damaged. One forward pass; only damaged segments are rewritten.
+
+use crate::failure::Outcome;
+use crate::host::{Host, Range};
+use crate::plan::Plan;
+use crate::scan::{ScanReport, Sight};
+use crate::walk::{self, Entry, NEXT, View};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Repair,
+    Quarantine,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoverOptions {
+    pub mode: Mode,
+    pub dry_run: bool,
+    pub max_findings: u32,
+}
+
+/// What recovery has done, or would do; `wit/journal.wit` documents the fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recovery {
+    pub mode: Mode,
+    pub dry_run: bool,
+    pub before: ScanReport,
+    pub changed: bool,
+    pub removed_entries: u64,
+    pub removed_bytes: u64,
+    pub terminated: u32,
+    pub rewritten: Vec<String>,
+    pub evidence: Vec<String>,
+    pub remaining: u64,
+    pub bytes_before: u64,
+    pub bytes_after: u64,
+    pub note: String,
+}
+
+pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
+    let view = View::open(host)?;
+    let mut sight = Sight::default();
+    let mut work = Work::new(options);
+    if view.description.volatile {
+        work.note = format!("the {} store cannot be damaged", view.description.backend);
+    } else {
+        for index in 0..view.members.len() {
+            work.segment(host, &view, index, &mut sight)?;
+        }
+        sight.see_structure(&view, options.max_findings);
+    }
+    Ok(work.report(sight.report(&view, false), view.bytes()))
+}
+
+struct Work {
+    options: RecoverOptions,
+    removed_entries: u64,
+    removed_bytes: u64,
+    terminated: u32,
+    rewritten: Vec<String>,
+    evidence: Vec<String>,
+    /// Anomalous entries that stay.
+    kept: u64,
+    /// What the rewritten segments grew or shrank by; segments also grow by appends meanwhile.
+    bytes_before: u64,
+    bytes_after: u64,
+    note: String,
+}
+
+/// What happens to an entry.
+enum Fate {
+    Stays,
+    Removed,
+    /// Stays, and is given its line end.
+    Completed,
+}
+
+impl Work {
+    fn new(options: RecoverOptions) -> Self {
+        Self {
+            options,
+            removed_entries: 0,
+            removed_bytes: 0,
+            terminated: 0,
+            rewritten: Vec::new(),
+            evidence: Vec::new(),
+            kept: 0,
+            bytes_before: 0,
+            bytes_after: 0,
+            note: String::new(),
+        }
+    }
+
+    fn fate(&self, entry: &Entry<'_>) -> Fate {
+        let suspect_goes = self.options.mode == Mode::Quarantine && entry.anomalies.is_suspect();
+        match &entry.facts {
+            None => Fate::Removed,
+            Some(_) if suspect_goes => Fate::Removed,
+            Some(_) if !entry.terminated => Fate::Completed,
+            Some(_) => Fate::Stays,
+        }
+    }
+
+    fn segment<H: Host>(
+        &mut self,
+        host: &mut H,
+        view: &View,
+        index: usize,
+        sight: &mut Sight,
+    ) -> Outcome<()> {
+        let Some(segment) = view.members.get(index) else { return Ok(()) };
+        let framing = view.description.framing;
+        let now = host.now();
+        let options = Plan::for_recovery(self.options.mode == Mode::Quarantine);
+        let mut plan = Plan::new(segment, options, self.options.dry_run);
+        let mut terminate_tail = false;
+        let range = Range { start: segment.start, end: segment.end };
+        let walked = walk::forward(host, segment, framing, range, &mut |host: &mut H, entry| {
+            sight.see(&segment.name, framing, entry, now, self.options.max_findings);
+            if entry.anomalies.is_empty() {
+                return NEXT;
+            }
+            match self.fate(entry) {
+                Fate::Removed => {
+                    let range = Range { start: entry.start, end: entry.end };
+                    plan.remove(host, range, 1, entry.stored)?;
+                }
+                Fate::Completed => {
+                    terminate_tail = true;
+                    self.kept += u64::from(entry.anomalies.is_suspect());
+                }
+                Fate::Stays => self.kept += 1,
+            }
+            NEXT
+        });
+        if let Err(failure) = walked {
+            host.rewrite_abort();
+            return Err(failure);
+        }
+        self.removed_entries += plan.removed_entries;
+        self.removed_bytes += plan.removed_bytes;
+        self.terminated += u32::from(terminate_tail);
+        if let Some(done) = plan.finish(host, terminate_tail)? {
+            self.rewritten.push(segment.name.clone());
+            self.evidence.extend(done.evidence);
+            self.bytes_before += done.bytes_before;
+            self.bytes_after += done.bytes_after;
+        } else {
+            self.bytes_before += segment.bytes;
+            self.bytes_after += segment.bytes;
+        }
+        Ok(())
+    }
+
+    fn report(self, before: ScanReport, bytes: u64) -> Recovery {
+        let changed = !self.rewritten.is_empty();
+        let note = match (self.note.is_empty(), changed, self.kept) {
+            (false, ..) => self.note,
+            (true, true, _) => String::new(),
+            (true, false, 0) => "nothing is damaged".to_owned(),
+            (true, false, _) => {
+                "nothing is damaged; suspect records stay (quarantine sets them aside)".to_owned()
+            }
+        };
+        let untouched = self.bytes_before == 0 && !changed;
+        Recovery {
+            mode: self.options.mode,
+            dry_run: self.options.dry_run,
+            changed,
+            removed_entries: self.removed_entries,
+            removed_bytes: self.removed_bytes,
+            terminated: self.terminated,
+            rewritten: self.rewritten,
+            evidence: self.evidence,
+            remaining: self.kept + before.tally.structural,
+            bytes_before: if untouched { bytes } else { self.bytes_before },
+            bytes_after: if untouched { bytes } else { self.bytes_after },
+            note,
+            before,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! How much of a journal is visible.
+//!
+//! Retention is one walk back from the newest record. [`Retainer`] is the state of that walk; it
+//! takes records one by one, or a whole block of them when none of its limits can be reached inside.
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Outcome};
+use crate::json::{Facts, Kind};
+use crate::survey::Block;
+use crate::tally::Amount;
+use crate::time;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Limits {
+    pub max_records: Option<u64>,
+    pub max_age_seconds: Option<f64>,
+    pub max_total_bytes: Option<u64>,
+}
+
+impl Limits {
+    fn check(&self, of: &str) -> Outcome<()> {
+        match self.max_age_seconds {
+            Some(age) if !age.is_finite() || age < 0.0 => Err(Failure::argument(format!(
+                "the age limit {of} is {age}; it must be a number of seconds, 0 or more"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether one more record would be one too many. Size alone never refuses the first record.
+    fn refuse(&self, taken: Amount, more: Amount) -> bool {
+        let records = taken.records + more.records;
+        let bytes = taken.bytes.saturating_add(more.bytes);
+        self.max_records.is_some_and(|max| records > max)
+            || (records > 1 && self.max_total_bytes.is_some_and(|max| bytes > max))
+    }
+
+    /// Whether the walk back can end before the oldest record.
+    fn can_end(&self) -> bool {
+        self.max_records.is_some() || self.max_total_bytes.is_some()
+    }
+}
+
+/// A retention policy whose limits make sense.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Retention {
+    journal: Limits,
+    per_kind: [Limits; 4],
+}
+
+impl Retention {
+    /// # Errors
+    ///
+    /// `InvalidArgument` for an age limit that is negative or not a number, or a kind listed twice.
+    pub fn new(journal: Limits, per_kind: &[(Kind, Limits)]) -> Outcome<Self> {
+        journal.check("of the journal")?;
+        let mut policy = Self { journal, per_kind: [Limits::default(); 4] };
+        let mut seen = [false; 4];
+        for (kind, limits) in per_kind {
+            limits.check(&format!("of {kind} records"))?;
+            let (slot, seen) = (policy.per_kind.get_mut(kind.index()), seen.get_mut(kind.index()));
+            if let (Some(slot), Some(seen)) = (slot, seen) {
+                if std::mem::replace(seen, true) {
+                    return Err(Failure::argument(format!("{kind} records are limited twice")));
+                }
+                *slot = *limits;
+            }
+        }
+        Ok(policy)
+    }
+
+    /// Whether nothing is limited.
+    pub fn is_empty(&self) -> bool {
+        self.journal.is_none() && self.per_kind.iter().all(Limits::is_none)
+    }
+
+    /// Whether visibility depends on how many records follow, and not on age alone.
+    pub fn counts(&self) -> bool {
+        self.journal.can_end() || self.per_kind.iter().any(Limits::can_end)
+    }
+
+    fn of(&self, kind: Option<Kind>) -> Limits {
+        let limits = kind.and_then(|kind| self.per_kind.get(kind.index()));
+        limits.copied().unwrap_or_default()
+    }
+
+    fn age_limit(&self, kind: Option<Kind>) -> Option<f64> {
+        let both = [self.journal.max_age_seconds, self.of(kind).max_age_seconds];
+        both.into_iter().flatten().reduce(f64::min)
+    }
+
+    /// Whether a record is too old. No age can be told without a usable timestamp.
+    pub fn expires(&self, facts: &Facts, as_of: f64) -> bool {
+        let usable = facts.timestamp.filter(|timestamp| time::is_usable(*timestamp));
+        match (self.age_limit(facts.kind), usable) {
+            (Some(age), Some(timestamp)) => timestamp < as_of - age,
+            _ => false,
+        }
+    }
+
+    /// Whether an age limit applies to this record but cannot be judged.
+    pub fn is_ageless(&self, facts: &Facts) -> bool {
+        self.age_limit(facts.kind).is_some() && !facts.timestamp.is_some_and(time::is_usable)
+    }
+}
+
+/// What the walk back says about a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is visible.
+    Visible,
+    /// It is too old; older or newer ones may be visible.
+    Expired,
+    /// Its kind's limit is reached: no older record of this kind is visible.
+    KindFull,
+    /// The journal's limit is reached: nothing older is visible.
+    Full,
+}
+
+/// How far the walk back has come. Small, so that it can travel in a cursor.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Retainer {
+    as_of: f64,
+    taken: Amount,
+    full: bool,
+    taken_of: [Amount; 4],
+    full_of: [bool; 4],
+}
+
+impl Retainer {
+    pub fn new(as_of: f64) -> Self {
+        Self { as_of, ..Self::default() }
+    }
+
+    pub fn as_of(&self) -> f64 {
+        self.as_of
+    }
+
+    /// Judges the next older record.
+    pub fn admit(&mut self, policy: &Retention, facts: &Facts, stored: u64) -> Admission {
+        if self.full {
+            return Admission::Full;
+        }
+        if policy.expires(facts, self.as_of) {
+            return Admission::Expired;
+        }
+        let one = Amount { records: 1, bytes: stored };
+        let kind = facts.kind.map(Kind::index);
+        let of_kind = kind.and_then(|index| self.taken_of.get(index).copied());
+        if self.is_full(facts.kind)
+            || policy.of(facts.kind).refuse(of_kind.unwrap_or_default(), one)
+        {
+            if let Some(full) = kind.and_then(|index| self.full_of.get_mut(index)) {
+                *full = true;
+            }
+            return Admission::KindFull;
+        }
+        if policy.journal.refuse(self.taken, one) {
+            self.full = true;
+            return Admission::Full;
+        }
+        self.taken.merge(one);
+        if let Some(taken) = kind.and_then(|index| self.taken_of.get_mut(index)) {
+            taken.merge(one);
+        }
+        Admission::Visible
+    }
+
+    fn is_full(&self, kind: Option<Kind>) -> bool {
+        kind.and_then(|kind| self.full_of.get(kind.index())).copied().unwrap_or(false)
+    }
+
+    /// Takes all visible records of the next older block at once, unless a limit would be reached
+    /// among them; then nothing is taken, and the block must be walked.
+    pub fn admit_block(&mut self, policy: &Retention, block: &Block) -> bool {
+        let mut all = block.unclassed;
+        for kind in Kind::ALL {
+            let more = block.live.get(kind);
+            all.merge(more);
+            let taken = self.taken_of.get(kind.index()).copied().unwrap_or_default();
+            let refused = policy.of(Some(kind)).refuse(taken, more);
+            if more.records > 0 && !self.is_full(Some(kind)) && refused {
+                return false;
+            }
+        }
+        // Records of a full kind are invisible, but then the sum above is only too careful.
+        if policy.journal.refuse(self.taken, all) {
+            return false;
+        }
+        let hidden = self.hidden_in(block);
+        self.taken.merge(all.minus(hidden));
+        for kind in Kind::ALL {
+            if let Some(taken) = self.taken_of.get_mut(kind.index())
+                && !self.full_of.get(kind.index()).copied().unwrap_or(false)
+            {
+                taken.merge(block.live.get(kind));
+            }
+        }
+        true
+    }
+
+    /// Records of the block whose kind is full already.
+    fn hidden_in(&self, block: &Block) -> Amount {
+        let mut hidden = Amount::default();
+        for kind in Kind::ALL.into_iter().filter(|kind| self.is_full(Some(*kind))) {
+            hidden.merge(block.live.get(kind));
+        }
+        hidden
+    }
+}

@@ -1,0 +1,290 @@
+//! Looking at every entry. Changes nothing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::anomaly::{Anomaly, Finding};
+use crate::failure::{Code, Failure, Outcome};
+use crate::host::{Framing, Host, Position, Range};
+use crate::tally::Tally;
+use crate::walk::{self, Entry, NEXT, STOP, Step, View};
+
+/// The most findings that a report lists.
+pub const MAX_FINDINGS: u32 = 10_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScanOptions {
+    pub max_findings: u32,
+    pub sample: Option<u64>,
+}
+
+/// The state of a store; `wit/journal.wit` documents the fields of the report made of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScanReport {
+    pub backend: String,
+    pub location: String,
+    pub segments: u32,
+    pub tally: Tally,
+    pub findings: Vec<Finding>,
+    pub findings_total: u64,
+    pub sampled: bool,
+}
+
+impl ScanReport {
+    pub fn is_healthy(&self) -> bool {
+        self.tally.damaged == 0 && self.tally.suspect == 0 && self.tally.structural == 0
+    }
+
+    /// The findings as NDJSON.
+    pub fn findings_ndjson(&self) -> String {
+        let mut text = String::new();
+        for line in self.findings.iter().filter_map(|finding| serde_json::to_string(finding).ok()) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A share of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub segment: String,
+    pub start: Position,
+    pub end: Position,
+}
+
+/// What was seen in one share, or in all of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sight {
+    pub tally: Tally,
+    findings: Vec<Finding>,
+    total: u64,
+    /// Entries per segment, to number those of the next share of the same segment.
+    lines: BTreeMap<String, u64>,
+}
+
+impl Sight {
+    /// Counts an entry and lists what is wrong with it.
+    pub fn see(&mut self, segment: &str, framing: Framing, entry: &Entry<'_>, now: f64, max: u32) {
+        let line = self.line(segment);
+        self.tally.add(entry, now);
+        if !entry.anomalies.is_empty() {
+            self.list(segment, framing, entry, line, max);
+        }
+    }
+
+    fn line(&mut self, segment: &str) -> u64 {
+        // The last segment is asked for again and again; a map lookup per entry would show.
+        if let Some(mut last) = self.lines.last_entry()
+            && last.key() == segment
+        {
+            *last.get_mut() += 1;
+            return *last.get();
+        }
+        let count = self.lines.entry(segment.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+
+    fn list(&mut self, segment: &str, framing: Framing, entry: &Entry<'_>, line: u64, max: u32) {
+        for anomaly in entry.anomalies.iter() {
+            self.total += 1;
+            if self.findings.len() < max.min(MAX_FINDINGS) as usize {
+                self.findings.push(Finding::of_entry(
+                    anomaly,
+                    segment,
+                    framing,
+                    entry.start,
+                    Some(line),
+                    entry.length,
+                    entry.bytes,
+                ));
+            }
+        }
+    }
+
+    /// Adds what is wrong with the set of segments.
+    pub fn see_structure(&mut self, view: &View, max: u32) {
+        for finding in &view.structure {
+            self.tally.count(finding.anomaly);
+            self.total += 1;
+            if self.findings.len() < max.min(MAX_FINDINGS) as usize {
+                self.findings.push(finding.clone());
+            }
+        }
+    }
+
+    /// Adds the next share.
+    fn merge(&mut self, next: Self, max: u32) {
+        self.tally.merge(&next.tally);
+        self.total += next.total;
+        let room = (max.min(MAX_FINDINGS) as usize).saturating_sub(self.findings.len());
+        for mut finding in next.findings.into_iter().take(room) {
+            let before = self.lines.get(&finding.segment).copied().unwrap_or(0);
+            finding.line = finding.line.map(|line| line + before);
+            self.findings.push(finding);
+        }
+        for (segment, count) in next.lines {
+            *self.lines.entry(segment).or_default() += count;
+        }
+    }
+
+    pub fn report(self, view: &View, sampled: bool) -> ScanReport {
+        ScanReport {
+            backend: view.description.backend.clone(),
+            location: view.description.location.clone(),
+            segments: u32::try_from(view.members.len()).unwrap_or(u32::MAX),
+            tally: self.tally,
+            findings: self.findings,
+            findings_total: self.total,
+            sampled,
+        }
+    }
+}
+
+/// Looks at the whole store.
+pub fn scan<H: Host>(host: &mut H, options: ScanOptions) -> Outcome<ScanReport> {
+    let view = View::open(host)?;
+    if view.description.volatile {
+        return Ok(Sight::default().report(&view, false));
+    }
+    if let Some(count) = options.sample {
+        return sample(host, &view, count, options.max_findings);
+    }
+    let now = host.now();
+    let framing = view.description.framing;
+    let mut sight = Sight::default();
+    let _ = view.forward(host, &mut |_: &mut H, index, entry: &Entry<'_>| -> Step {
+        if let Some(segment) = view.members.get(index) {
+            sight.see(&segment.name, framing, entry, now, options.max_findings);
+        }
+        NEXT
+    })?;
+    sight.see_structure(&view, options.max_findings);
+    Ok(sight.report(&view, false))
+}
+
+/// Looks at the newest `count` entries of each segment. Their numbers are not known.
+fn sample<H: Host>(host: &mut H, view: &View, count: u64, max: u32) -> Outcome<ScanReport> {
+    let now = host.now();
+    let framing = view.description.framing;
+    let mut sight = Sight::default();
+    let mut sampled = false;
+    for segment in &view.members {
+        let range = Range { start: segment.start, end: segment.end };
+        let mut left = count;
+        let _ = walk::backward(host, segment, framing, range, &mut |_: &mut H, entry| {
+            if left == 0 {
+                sampled = true;
+                return STOP;
+            }
+            left -= 1;
+            sight.see(&segment.name, framing, entry, now, max);
+            NEXT
+        })?;
+    }
+    sight.findings.iter_mut().for_each(|finding| finding.line = None);
+    sight.see_structure(view, max);
+    Ok(sight.report(view, sampled))
+}
+
+/// Cuts the store into at most `shares` parts of about equal size, between entries.
+pub fn divide<H: Host>(host: &mut H, shares: u32) -> Outcome<Vec<Part>> {
+    let view = View::open(host)?;
+    let total = view.bytes().max(1);
+    let mut parts = Vec::new();
+    for segment in &view.members {
+        let wanted = match view.description.framing {
+            Framing::Lines => {
+                let share = u128::from(shares.max(1)) * u128::from(segment.bytes);
+                u64::try_from(share.div_ceil(u128::from(total))).unwrap_or(1)
+            }
+            Framing::Entries => 1,
+        };
+        let mut start = segment.start;
+        let length = segment.start.until(segment.end);
+        for index in 1..=wanted.max(1) {
+            let target = segment.start.plus(length / wanted.max(1) * index);
+            let end = match index == wanted.max(1) {
+                true => segment.end,
+                false if target < start => continue,
+                false => walk::line_end(host, segment, target)?,
+            };
+            if end > start {
+                parts.push(Part { segment: segment.name.clone(), start, end });
+                start = end;
+            }
+        }
+    }
+    Ok(parts)
+}
+
+/// Looks at one share.
+pub fn scan_part<H: Host>(host: &mut H, part: &Part, options: ScanOptions) -> Outcome<Sight> {
+    let now = host.now();
+    let mut sight = Sight::default();
+    visit_part(host, part, &mut |framing, entry| {
+        sight.see(&part.segment, framing, entry, now, options.max_findings);
+    })?;
+    Ok(sight)
+}
+
+/// Visits the entries of a share that a caller named, once that share has been checked.
+pub fn visit_part<H: Host>(
+    host: &mut H,
+    part: &Part,
+    visit: &mut impl FnMut(Framing, &Entry<'_>),
+) -> Outcome<()> {
+    let view = View::open(host)?;
+    let framing = view.description.framing;
+    let segment = view.members.iter().find(|segment| segment.name == part.segment);
+    let segment = segment.ok_or_else(|| {
+        let message = format!("there is no segment {:?}; call `divide` again", part.segment);
+        Failure::argument(message)
+    })?;
+    if part.start < segment.start || part.end > segment.end || part.start > part.end {
+        return Err(Failure::argument("the share lies outside its segment; call `divide` again"));
+    }
+    let range = Range { start: part.start, end: part.end };
+    let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
+        visit(framing, entry);
+        NEXT
+    })?;
+    Ok(())
+}
+
+/// Puts the shares together, in order.
+pub fn conclude<H: Host>(
+    host: &mut H,
+    results: &[String],
+    options: ScanOptions,
+) -> Outcome<ScanReport> {
+    let view = View::open(host)?;
+    let mut sight = Sight::default();
+    for result in results {
+        sight.merge(parse_result(result)?, options.max_findings);
+    }
+    sight.see_structure(&view, options.max_findings);
+    Ok(sight.report(&view, false))
+}
+
+/// Reads what another instance has written.
+pub fn parse_result<T: serde::de::DeserializeOwned>(result: &str) -> Outcome<T> {
+    serde_json::from_str(result).map_err(|error| {
+        Failure::argument(format!("not the result of a share of this engine version: {error}"))
+    })
+}
+
+/// Writes what another instance will read.
+pub fn write_result<T: Serialize>(result: &T) -> Outcome<String> {
+    serde_json::to_string(result)
+        .map_err(|error| Failure::new(Code::Failed, format!("cannot hand on a share: {error}")))
+}
+
+/// The counts that are not zero, by name.
+pub fn anomaly_counts(tally: &Tally) -> impl Iterator<Item = (&'static str, u64)> {
+    let named = Anomaly::ALL.into_iter().zip(tally.anomalies);
+    named.filter(|(_, count)| *count > 0).map(|(anomaly, count)| (anomaly.name(), count))
+}

@@ -1,0 +1,111 @@
+//! Which records a query matches.
+
+use memchr::memmem;
+use serde_json::Value;
+
+use crate::failure::{Failure, Outcome};
+use crate::json::{Facts, Kind};
+
+/// The most conditions on fields in one query.
+const MAX_CONDITIONS: usize = 64;
+
+/// One condition on a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldMatch {
+    pub field: String,
+    pub value: String,
+}
+
+/// The conditions of a query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    kinds: Vec<Kind>,
+    since: Option<f64>,
+    until: Option<f64>,
+    matching: Vec<FieldMatch>,
+}
+
+impl Filter {
+    /// # Errors
+    ///
+    /// `InvalidArgument` for a bound that is not a number, an empty field name, or too many conditions.
+    pub fn new(
+        kinds: Vec<Kind>,
+        since: Option<f64>,
+        until: Option<f64>,
+        matching: Vec<FieldMatch>,
+    ) -> Outcome<Self> {
+        if since.is_some_and(f64::is_nan) || until.is_some_and(f64::is_nan) {
+            return Err(Failure::argument("`since` and `until` must be numbers of seconds"));
+        }
+        if matching.iter().any(|condition| condition.field.is_empty()) {
+            return Err(Failure::argument("a condition names no field"));
+        }
+        if matching.len() > MAX_CONDITIONS {
+            let message = format!("more than {MAX_CONDITIONS} conditions on fields");
+            return Err(Failure::argument(message));
+        }
+        Ok(Self { kinds, since, until, matching })
+    }
+
+    pub fn accepts(&self, bytes: &[u8], facts: &Facts) -> bool {
+        let kind_fits =
+            self.kinds.is_empty() || facts.kind.is_some_and(|kind| self.kinds.contains(&kind));
+        kind_fits && self.accepts_time(facts.timestamp) && self.accepts_fields(bytes)
+    }
+
+    fn accepts_time(&self, timestamp: Option<f64>) -> bool {
+        match timestamp {
+            Some(timestamp) => {
+                self.since.is_none_or(|since| timestamp >= since)
+                    && self.until.is_none_or(|until| timestamp <= until)
+            }
+            None => self.since.is_none() && self.until.is_none(),
+        }
+    }
+
+    fn accepts_fields(&self, bytes: &[u8]) -> bool {
+        if self.matching.is_empty() {
+            return true;
+        }
+        // Parsing is what costs. A line without escapes must hold a string as it is asked for; numbers
+        // can be spelt in several ways.
+        let escaped = memchr::memchr(b'\\', bytes).is_some();
+        let hopeless = |condition: &FieldMatch| {
+            condition.value.parse::<f64>().is_err()
+                && memmem::find(bytes, condition.value.as_bytes()).is_none()
+        };
+        if !escaped && self.matching.iter().any(hopeless) {
+            return false;
+        }
+        let Ok(record) = serde_json::from_slice::<Value>(bytes) else { return false };
+        self.matching.iter().all(|condition| {
+            field(&record, &condition.field).is_some_and(|value| equals(value, &condition.value))
+        })
+    }
+}
+
+/// The value at `path`: the field of that very name, or else nested objects along its dots.
+fn field<'a>(record: &'a Value, path: &str) -> Option<&'a Value> {
+    let object = record.as_object()?;
+    if let Some(value) = object.get(path) {
+        return Some(value);
+    }
+    path.match_indices('.').find_map(|(dot, _)| {
+        let (name, rest) = (path.get(..dot)?, path.get(dot + 1..)?);
+        field(object.get(name)?, rest)
+    })
+}
+
+fn equals(value: &Value, wanted: &str) -> bool {
+    match value {
+        Value::String(text) => text == wanted,
+        Value::Number(number) => {
+            number.to_string() == wanted
+                || wanted.parse::<f64>().is_ok_and(|wanted| number.as_f64() == Some(wanted))
+        }
+        Value::Bool(truth) => wanted == if *truth { "true" } else { "false" },
+        Value::Null => wanted == "null",
+        Value::Array(_) | Value::Object(_) => false,
+    }
+}

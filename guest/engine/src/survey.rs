@@ -1,0 +1,164 @@
+//! A map of a store for compaction: how much of what lies where.
+//!
+//! Shares are surveyed by several instances at once. A survey's size is bounded whatever the size of
+//! the store: when it has too many blocks, neighbours are joined.
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Outcome;
+use crate::host::{Host, Position};
+use crate::json::Kind;
+use crate::retention::Retention;
+use crate::scan::{Part, visit_part};
+use crate::tally::{Amount, Kinds};
+use crate::walk::Entry;
+
+/// How many bytes a block covers at first.
+const BLOCK: u64 = 1 << 20;
+
+/// The most blocks of one share.
+const MAX_BLOCKS: usize = 4096;
+
+/// Consecutive entries.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Block {
+    pub start: Position,
+    pub end: Position,
+    /// Records that are not too old, per kind, and those of no known kind.
+    pub live: Kinds,
+    pub unclassed: Amount,
+    /// Records that are too old, per kind, and those of no known kind.
+    pub expired: Kinds,
+    pub expired_unclassed: Amount,
+    /// Entries that are no records.
+    pub damaged: Amount,
+    /// Live records to which an age limit applies that cannot be judged.
+    pub ageless: u64,
+}
+
+impl Block {
+    pub fn new(start: Position) -> Self {
+        Self { start, end: start, ..Self::default() }
+    }
+
+    pub fn add(&mut self, entry: &Entry<'_>, policy: &Retention, as_of: f64) {
+        self.end = entry.end;
+        let Some(facts) = &entry.facts else { return self.damaged.add(entry.stored) };
+        let expired = policy.expires(facts, as_of);
+        self.ageless += u64::from(!expired && policy.is_ageless(facts));
+        match (expired, facts.kind) {
+            (false, Some(kind)) => self.live.add(kind, entry.stored),
+            (false, None) => self.unclassed.add(entry.stored),
+            (true, Some(kind)) => self.expired.add(kind, entry.stored),
+            (true, None) => self.expired_unclassed.add(entry.stored),
+        }
+    }
+
+    fn join(&mut self, next: &Self) {
+        self.end = next.end;
+        self.merge(next);
+    }
+
+    /// Adds the counts of another block.
+    pub fn merge(&mut self, other: &Self) {
+        self.live.merge(&other.live);
+        self.unclassed.merge(other.unclassed);
+        self.expired.merge(&other.expired);
+        self.expired_unclassed.merge(other.expired_unclassed);
+        self.damaged.merge(other.damaged);
+        self.ageless += other.ageless;
+    }
+
+    /// Records that are too old.
+    pub fn expired_records(&self) -> Amount {
+        sum(&self.expired, self.expired_unclassed)
+    }
+
+    /// Records that are not too old.
+    pub fn live_records(&self) -> Amount {
+        sum(&self.live, self.unclassed)
+    }
+
+    pub fn records(&self) -> Amount {
+        let mut all = self.live_records();
+        all.merge(self.expired_records());
+        all
+    }
+
+    pub fn entries(&self) -> Amount {
+        let mut all = self.records();
+        all.merge(self.damaged);
+        all
+    }
+
+    /// All records of known kinds.
+    pub fn kinds(&self) -> Kinds {
+        let mut kinds = self.live;
+        kinds.merge(&self.expired);
+        kinds
+    }
+
+    fn covered(&self) -> u64 {
+        self.entries().bytes
+    }
+}
+
+fn sum(kinds: &Kinds, unclassed: Amount) -> Amount {
+    let mut all = unclassed;
+    Kind::ALL.into_iter().for_each(|kind| all.merge(kinds.get(kind)));
+    all
+}
+
+/// The blocks of one share, oldest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Survey {
+    pub segment: String,
+    pub blocks: Vec<Block>,
+    block_size: u64,
+}
+
+impl Survey {
+    pub fn new(segment: &str) -> Self {
+        Self { segment: segment.to_owned(), blocks: Vec::new(), block_size: BLOCK }
+    }
+
+    pub fn add(&mut self, entry: &Entry<'_>, policy: &Retention, as_of: f64) {
+        match self.blocks.last_mut() {
+            Some(block) if block.covered() < self.block_size => block.add(entry, policy, as_of),
+            _ => {
+                let mut block = Block::new(entry.start);
+                block.add(entry, policy, as_of);
+                self.blocks.push(block);
+                if self.blocks.len() > MAX_BLOCKS {
+                    self.coarsen();
+                }
+            }
+        }
+    }
+
+    fn coarsen(&mut self) {
+        let pairs = self.blocks.chunks(2);
+        self.blocks = pairs
+            .filter_map(|pair| {
+                let mut joined = pair.first()?.clone();
+                if let Some(second) = pair.get(1) {
+                    joined.join(second);
+                }
+                Some(joined)
+            })
+            .collect();
+        self.block_size *= 2;
+    }
+}
+
+/// Surveys one share.
+pub fn survey_part<H: Host>(
+    host: &mut H,
+    part: &Part,
+    policy: &Retention,
+    as_of: f64,
+) -> Outcome<Survey> {
+    let mut survey = Survey::new(&part.segment);
+    visit_part(host, part, &mut |_, entry| survey.add(entry, policy, as_of))?;
+    Ok(survey)
+}

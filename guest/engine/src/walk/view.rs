@@ -1,0 +1,121 @@
+//! The store as one operation sees it.
+
+use std::collections::HashSet;
+
+use super::{Entry, NEXT, STOP, Step, backward, contradiction, forward};
+use crate::anomaly::{Anomaly, Finding};
+use crate::failure::{Code, Failure, Outcome};
+use crate::host::{Description, Host, Layout, Range, Role, Segment};
+
+/// The most segments a store may have.
+const MAX_SEGMENTS: usize = 100_000;
+
+/// A snapshot of a store: its members in order, and what is wrong with the set as a whole.
+#[derive(Debug)]
+pub struct View {
+    pub description: Description,
+    /// The segments that hold entries, oldest first.
+    pub members: Vec<Segment>,
+    /// Strays, leftovers and gaps.
+    pub structure: Vec<Finding>,
+}
+
+impl View {
+    pub fn open<H: Host>(host: &mut H) -> Outcome<Self> {
+        let description = host.describe();
+        let segments = host.segments()?;
+        check(&segments)?;
+        let mut structure: Vec<_> = segments.iter().filter_map(besides_the_set).collect();
+        let members: Vec<_> = segments.into_iter().filter(Segment::is_member).collect();
+        if description.layout == Layout::Sequence {
+            structure.extend(gaps(&members));
+        }
+        Ok(Self { description, members, structure })
+    }
+
+    /// Bytes in all members.
+    pub fn bytes(&self) -> u64 {
+        self.members.iter().fold(0_u64, |sum, segment| sum.saturating_add(segment.bytes))
+    }
+
+    /// Kinds that lie side by side cannot be read in one order yet.
+    pub fn require_sequence(&self) -> Outcome<()> {
+        match self.description.layout {
+            Layout::Sequence => Ok(()),
+            Layout::Parallel => Err(Failure::new(
+                Code::Unsupported,
+                "this engine reads and compacts only stores whose segments follow each other",
+            )),
+        }
+    }
+
+    /// Visits all entries, oldest first, with the index of their segment.
+    pub fn forward<H: Host>(
+        &self,
+        host: &mut H,
+        visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
+    ) -> Step {
+        for (index, segment) in self.members.iter().enumerate() {
+            let range = Range { start: segment.start, end: segment.end };
+            let visit = &mut |host: &mut H, entry: &Entry<'_>| visit(host, index, entry);
+            if forward(host, segment, self.description.framing, range, visit)?.is_break() {
+                return STOP;
+            }
+        }
+        NEXT
+    }
+
+    /// Visits all entries, newest first, with the index of their segment.
+    pub fn backward<H: Host>(
+        &self,
+        host: &mut H,
+        visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
+    ) -> Step {
+        for (index, segment) in self.members.iter().enumerate().rev() {
+            let range = Range { start: segment.start, end: segment.end };
+            let visit = &mut |host: &mut H, entry: &Entry<'_>| visit(host, index, entry);
+            if backward(host, segment, self.description.framing, range, visit)?.is_break() {
+                return STOP;
+            }
+        }
+        NEXT
+    }
+}
+
+fn check(segments: &[Segment]) -> Outcome<()> {
+    if segments.len() > MAX_SEGMENTS {
+        let message = format!("the store has more than {MAX_SEGMENTS} segments");
+        return Err(Failure::new(Code::Unsupported, message));
+    }
+    let mut names = HashSet::new();
+    for segment in segments {
+        if !names.insert(&segment.name) {
+            return Err(contradiction(segment, "two segments have the same name"));
+        }
+        if segment.start > segment.end {
+            return Err(contradiction(segment, "a segment ends before it starts"));
+        }
+    }
+    Ok(())
+}
+
+fn besides_the_set(segment: &Segment) -> Option<Finding> {
+    let (anomaly, text) = match segment.role {
+        Role::Active | Role::Sealed => return None,
+        Role::Stray => (Anomaly::OrphanedFile, "lies beside the set but is not part of it"),
+        Role::Leftover => (Anomaly::LeftoverTemporary, "left behind by an interrupted rewrite"),
+    };
+    Some(Finding::of_segment(anomaly, &segment.name, segment.bytes, text))
+}
+
+fn gaps(members: &[Segment]) -> Vec<Finding> {
+    let neighbours = members.iter().zip(members.iter().skip(1));
+    neighbours
+        .filter(|(older, newer)| older.number > newer.number.saturating_add(1))
+        .map(|(older, newer)| {
+            let missing = older.number - newer.number - 1;
+            let text = format!("{missing} missing between {} and {}", older.name, newer.name);
+            Finding::of_segment(Anomaly::GapInRotation, &older.name, 0, &text)
+        })
+        .collect()
+}
