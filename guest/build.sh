@@ -1,10 +1,14 @@
 #!/bin/sh
-# Builds the engine component: guest/build.sh OUTPUT_DIR writes OUTPUT_DIR/papyra-engine.wasm.
+# Builds the engine component.
+#
+#   guest/build.sh OUTPUT_DIR         writes OUTPUT_DIR/papyra-engine.wasm
+#   guest/build.sh --lint OUTPUT_DIR  runs clippy on the same code, warnings are errors
+#   guest/build.sh --which            says where the standard library comes from, or fails
 #
 # Installs nothing but, through rustup, the target's standard library; `make setup` does the rest.
 # The standard library for wasm32-unknown-unknown comes from the first of these that is there:
 #   present  the Rust in use already has it
-#   debian   Debian's own Rust compiles it from source; needs no network
+#   debian   Debian's own Rust compiles it from source, with crates from the registry only
 #   rustup   rustup downloads it
 # PAPYRA_WASM_TOOLCHAIN=present|debian|rustup forces one. host/build.rs runs this script inside
 # another cargo, hence the care for the environment.
@@ -18,9 +22,21 @@ fail() {
     exit 1
 }
 
-[ $# -eq 1 ] || fail "usage: guest/build.sh OUTPUT_DIR"
-mkdir -p "$1"
-out=$(CDPATH='' cd -- "$1" && pwd -P)
+task=build
+case ${1:-} in
+--lint | --which)
+    task=${1#--}
+    shift
+    ;;
+esac
+case $task:$#:${1:-} in
+which:0:) ;;
+build:1:[!-]* | lint:1:[!-]*)
+    mkdir -p "$1"
+    out=$(CDPATH='' cd -- "$1" && pwd -P)
+    ;;
+*) fail "usage: guest/build.sh [--lint] OUTPUT_DIR | --which" ;;
+esac
 
 # What an outer cargo says about itself must not reach this one: its flags are for another target,
 # and clippy's wrapper would build nothing. Where to download from and the job server stay.
@@ -72,33 +88,31 @@ else
     esac
 fi
 
-if [ -x "$root/target/tools/bin/wasm-tools" ]; then
-    wasm_tools=$root/target/tools/bin/wasm-tools
-else
-    wasm_tools=$(command -v wasm-tools) || fail "wasm-tools is missing: type \`make setup\`"
-fi
-
-set -- build --manifest-path "$root/Cargo.toml" -p papyra-engine --lib --profile engine \
-    --target $target --target-dir "$out/target"
 case $way in
-debian)
-    cargo=/usr/bin/cargo
-    # An outer cargo of rustup's points the loader at another compiler's libraries.
+present) said="$target standard library is there" ;;
+debian) said="Debian's Rust, $target standard library from source" ;;
+rustup) said="$target standard library just added by rustup" ;;
+esac
+if [ $task = which ]; then
+    echo "$said"
+    exit
+fi
+echo "engine: $said" >&2
+
+cargo=cargo
+clippy=cargo-clippy
+set -- --manifest-path "$root/Cargo.toml" -p papyra-engine --lib --profile engine \
+    --target $target --target-dir "$out/target"
+if [ $way = debian ]; then
+    # By full path: rustup's proxies come first in PATH, and an outer cargo of rustup's points the
+    # loader at another compiler's libraries.
     unset LD_LIBRARY_PATH RUSTUP_TOOLCHAIN
-    export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
+    cargo=/usr/bin/cargo
+    clippy=/usr/bin/cargo-clippy
+    export CARGO=$cargo RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-22
     set -- "$@" -Zbuild-std=std,panic_abort
-    echo "building the engine: Debian's Rust, $target standard library from source" >&2
-    ;;
-rustup)
-    cargo=cargo
-    echo "building the engine: $target standard library just added by rustup" >&2
-    ;;
-present)
-    cargo=cargo
-    echo "building the engine: $target standard library is there" >&2
-    ;;
-esac
+fi
 
 # Paths that end up in panic messages are the same on every machine, so the same sources and the
 # same compiler give the same bytes. Encoded, because paths may contain spaces.
@@ -111,7 +125,16 @@ CARGO_ENCODED_RUSTFLAGS=$(printf '%s\037' \
     "--remap-path-prefix=$out=/out")
 export CARGO_ENCODED_RUSTFLAGS="${CARGO_ENCODED_RUSTFLAGS%?}"
 
-"$cargo" "$@" >&2
+if [ $task = lint ]; then
+    command -v $clippy >/dev/null ||
+        fail "clippy is missing: rustup component add clippy, or apt-get install rust-web-clippy"
+    exec $clippy clippy "$@" -- -D warnings
+fi
+
+wasm_tools=$root/target/tools/bin/wasm-tools
+[ -x "$wasm_tools" ] || wasm_tools=$(command -v wasm-tools) ||
+    fail "wasm-tools is missing: type \`make setup\`"
+$cargo build "$@" >&2
 "$wasm_tools" component new "$out/target/$target/engine/papyra_engine.wasm" \
     -o "$out/papyra-engine.wasm.new"
 mv "$out/papyra-engine.wasm.new" "$out/papyra-engine.wasm"

@@ -3,6 +3,12 @@
 //! It is built by `guest/build.sh`, unless the environment names a finished one in
 //! `PAPYRA_ENGINE_WASM`, which is then used as it is.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is how a build script speaks to cargo and to people"
+)]
+
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
