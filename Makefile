@@ -1,0 +1,55 @@
+# Every target installs what it needs by itself. One profile, release, serves all of them, so that
+# wasmtime is compiled once.
+CARGO ?= cargo
+OUT ?= target/engine
+
+.PHONY: help setup engine build demo test lint bench long fuzz clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
+		while read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+setup: ## install what is missing: WASM standard library, wasm-tools, jq, clippy, rustfmt
+	@.ci/setup jq clippy rustfmt
+	@echo "setup: everything is there"
+
+engine: ## build the sandboxed engine alone, into target/engine
+	@.ci/setup
+	guest/build.sh $(OUT)
+
+build: ## build the papyra command, into target/release
+	@.ci/setup
+	$(CARGO) build --release --workspace
+
+demo: build ## see a damaged journal found out, repaired, compacted and read back
+	@tests/demo.sh
+
+test: ## run all tests
+	@.ci/setup
+	$(CARGO) test --release --workspace
+
+lint: ## check the format and the lints; warnings are errors
+	@.ci/setup clippy rustfmt
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	guest/build.sh --lint target/lint
+
+bench: ## measure everything that is promised, against its peers; needs 8 GB of disk
+	@.ci/setup jq
+	$(CARGO) build --release --workspace
+	target/release/papyra-bench
+
+long: export PAPYRA_KILL_CYCLES ?= 1000
+long: export PAPYRA_DAMAGE_FILES ?= 20000
+long: export PAPYRA_FUZZ_SECONDS ?= 60
+long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files
+	@.ci/setup
+	$(CARGO) test --release --workspace
+
+fuzz: export PAPYRA_FUZZ_SECONDS ?= 600
+fuzz: ## feed random bytes to the engine for ten minutes
+	@.ci/setup
+	$(CARGO) test --release -p papyra-tests --test fuzz -- --nocapture
+
+clean: ## remove everything that was built or installed here
+	$(CARGO) clean
