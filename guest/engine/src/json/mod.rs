@@ -16,6 +16,7 @@ mod scalar;
 mod scan;
 mod simd;
 mod string;
+mod utf8;
 mod verdict;
 mod word;
 
@@ -59,7 +60,7 @@ impl Validator {
         if !matches!(buf.get(end), Some(b'\n') | None) {
             return None;
         }
-        let verdict = if whole.non_ascii && !is_utf8(buf, first, end) {
+        let verdict = if !whole.ascii && !utf8::is_valid(buf, first, end) {
             Verdict::Damaged(Damage::InvalidUtf8)
         } else if object {
             let depth = self.nesting.deepest();
@@ -113,9 +114,4 @@ fn skip_space(buf: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
-}
-
-#[inline(never)]
-fn is_utf8(buf: &[u8], start: usize, end: usize) -> bool {
-    buf.get(start..end).is_none_or(|line| core::str::from_utf8(line).is_ok())
 }

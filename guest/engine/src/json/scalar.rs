@@ -1,37 +1,58 @@
 //! Numbers and literals.
 
-use super::simd::{self, WINDOW};
+use super::bits::{Next, Skip};
+use super::simd::Block;
+use super::word;
 
-/// Judges the scalar at `buf[at]`: `Some(true)` for `NaN` and the infinities, which Papyra
-/// writes and JSON does not know, `None` for what is no scalar at all. `length` is how far it
-/// is known to reach; when `whole` it ends there.
-#[inline(always)]
-pub fn check(buf: &[u8], at: usize, length: u32, whole: bool) -> Option<bool> {
-    if whole
-        && (length as usize) < WINDOW
-        && let Some(bytes) = buf.get(at..).and_then(|rest| rest.first_chunk::<WINDOW>())
-        && is_plain(bytes, length)
-    {
-        return Some(false);
-    }
-    check_slowly(buf, at)
+/// Checks all numbers of a block at once, as far as they are digits and points; what is
+/// carried between blocks.
+#[derive(Clone, Copy, Default)]
+pub struct Numbers {
+    zeros: Next,
+    points: Next,
+    fractions: Skip,
 }
 
-/// Whether the first `length` bytes are digits with at most a point among them. Other numbers
-/// exist, but these are nearly all.
-#[inline(always)]
-fn is_plain(bytes: &[u8; WINDOW], length: u32) -> bool {
-    let other = !simd::digits(bytes) & ((1 << length) - 1);
-    let leading_zero = bytes[0] == b'0';
-    if other == 0 {
-        return !leading_zero || length == 1;
+impl Numbers {
+    /// Given the bytes of all scalars and the first byte of each: where a number is wrong, and
+    /// which bytes are neither digits nor points, so that their scalar needs a look of its own.
+    #[inline(always)]
+    pub fn step(&mut self, block: Block, scalar: u64, start: u64) -> (u64, u64) {
+        let digit = block.digits() & scalar;
+        let point = block.equal(b'.') & scalar;
+        let zero = block.equal(b'0') & start;
+        let wrong = start & point
+            | self.zeros.step(zero) & digit
+            | self.points.step(point) & !digit
+            | self.fractions.after(point, digit) & point;
+        (wrong, scalar & !(digit | point))
     }
-    let point = other.trailing_zeros();
-    other & (other - 1) == 0
-        && bytes.get(point as usize) == Some(&b'.')
-        && point > 0
-        && point + 1 < length
-        && (!leading_zero || point == 1)
+}
+
+/// Judges the scalar that `buf[at]` is part of: `Some(true)` for `NaN` and the infinities,
+/// which Papyra writes and JSON does not know, `None` for what is no scalar at all.
+#[inline(always)]
+pub fn check(buf: &[u8], at: usize) -> Option<bool> {
+    let before = buf.get(..at).unwrap_or_default();
+    let head = word::at(buf, at).unwrap_or_default();
+    let [.., fifth, sixth, _, _] = head.to_le_bytes();
+    let is_literal = matches!(word::first(head, 4), TRUE | NULL) && is_delimiter(fifth)
+        || word::first(head, 5) == FALSE && is_delimiter(sixth);
+    if is_literal && before.last().is_none_or(|byte| is_delimiter(*byte)) {
+        return Some(false);
+    }
+    let start = before.iter().rposition(|byte| is_delimiter(*byte)).map_or(0, |at| at + 1);
+    check_slowly(buf, start)
+}
+
+const TRUE: u64 = word::of("true");
+const NULL: u64 = word::of("null");
+const FALSE: u64 = word::of("false");
+
+/// Whether the byte cannot be part of a scalar.
+#[inline(always)]
+const fn is_delimiter(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' | b'"' | b'{' | b'}' | b'[' | b']')
 }
 
 #[inline(never)]
@@ -51,13 +72,7 @@ pub fn lone(line: &[u8], at: usize) -> Option<usize> {
 /// The scalar at `buf[at]`: all bytes up to one that cannot be part of a scalar.
 pub fn text(buf: &[u8], at: usize) -> &[u8] {
     let rest = buf.get(at..).unwrap_or_default();
-    let ends = |byte: &u8| {
-        matches!(
-            byte,
-            b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' | b'"' | b'{' | b'}' | b'[' | b']'
-        )
-    };
-    let end = rest.iter().position(ends).unwrap_or(rest.len());
+    let end = rest.iter().position(|byte| is_delimiter(*byte)).unwrap_or(rest.len());
     rest.get(..end).unwrap_or_default()
 }
 

@@ -18,8 +18,9 @@
 use super::bits::{Escapes, Next, Skip, above, prefix_xor};
 use super::fields::Keys;
 use super::nesting::Nesting;
-use super::simd::{BLOCK, Block, Lane};
-use super::{scalar, string};
+use super::simd::{BLOCK, Block, Seen};
+use super::scalar::{self, Numbers};
+use super::string;
 
 /// A whole object or array.
 pub struct Container {
@@ -29,25 +30,27 @@ pub struct Container {
     pub keys: Keys,
     /// Whether `NaN` or an infinity occurs.
     pub nonstandard: bool,
-    /// Whether there may be bytes that are not ASCII.
-    pub non_ascii: bool,
+    /// Whether all bytes are certainly ASCII.
+    pub ascii: bool,
 }
 
 /// Reads the object or array that opens at `buf[start]`. `None` when it breaks the grammar or
-/// does not end before the line does. Encoding is left to the caller.
+/// does not end before the line does. The
+/// encoding is left to the caller.
 #[inline(always)]
 pub fn container(buf: &[u8], start: usize, nesting: &mut Nesting) -> Option<Container> {
     nesting.clear();
     let mut keys = Keys::default();
     let mut nonstandard = false;
-    let mut bytes_seen = Lane::default();
 
+    let mut seen = Seen::default();
     let mut escapes = Escapes::default();
     let mut in_string = 0_u64;
     let mut in_key = 0_u64;
     let mut in_object = 0_u64;
     let mut in_top = 0_u64;
     let mut scalars = Next::default();
+    let mut numbers = Numbers::default();
     let (mut opened, mut separated, mut named, mut assigned, mut valued) =
         (Skip::default(), Skip::default(), Skip::default(), Skip::default(), Skip::default());
     let mut values = Next::default();
@@ -55,8 +58,7 @@ pub fn container(buf: &[u8], start: usize, nesting: &mut Nesting) -> Option<Cont
     let mut at = start;
     loop {
         let block = Block::load(buf, at);
-        bytes_seen = bytes_seen.or(block.any());
-
+        seen.add(block);
         let mut quote = block.equal(b'"');
         let mut escaped = 0;
         if block.any_equal(b'\\') || escapes.pending() {
@@ -151,13 +153,17 @@ pub fn container(buf: &[u8], start: usize, nesting: &mut Nesting) -> Option<Cont
             return None;
         }
 
-        let mut rest = scalar_start & live;
-        while rest != 0 {
-            let bit = rest.trailing_zeros();
-            rest &= rest - 1;
-            let length = (!(scalar >> bit)).trailing_zeros();
-            let whole = bit + length < u64::BITS;
-            nonstandard |= scalar::check(buf, at + bit as usize, length, whole)?;
+        {
+            let (bad, odd) = numbers.step(block, scalar, scalar_start);
+            if bad & live != 0 {
+                return None;
+            }
+            let mut rest = odd & live;
+            while rest != 0 {
+                let bit = rest.trailing_zeros();
+                nonstandard |= scalar::check(buf, at + bit as usize)?;
+                rest &= !scalar | scalar.wrapping_add(1 << bit);
+            }
         }
 
         if escaped & live != 0 {
@@ -170,8 +176,7 @@ pub fn container(buf: &[u8], start: usize, nesting: &mut Nesting) -> Option<Cont
 
         if let Some(bit) = closed {
             let end = at + bit as usize + 1;
-            let non_ascii = bytes_seen.bits() != 0;
-            return Some(Container { end, keys, nonstandard, non_ascii });
+            return Some(Container { end, keys, nonstandard, ascii: seen.ascii() });
         }
         if live != !0 {
             return None;

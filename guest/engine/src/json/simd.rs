@@ -53,6 +53,12 @@ impl Block {
         self.mask(|lane| lane.equal(Lane::splat(byte)))
     }
 
+    /// Where the byte is an ASCII digit.
+    #[inline(always)]
+    pub fn digits(self) -> u64 {
+        self.mask(Lane::digits)
+    }
+
     /// Where the byte is one of `{ } [ ]`: setting bit 5 folds square onto curly.
     #[inline(always)]
     pub fn brackets(self) -> u64 {
@@ -83,18 +89,53 @@ impl Block {
         a.or(b).or(c.or(d)).bits() != 0
     }
 
-    /// The four lanes laid over each other.
+    /// Whether there is a byte of 0x80 or above.
     #[inline(always)]
-    pub fn any(self) -> Lane {
+    pub fn any_non_ascii(self) -> bool {
         let [a, b, c, d] = self.0;
-        a.or(b).or(c.or(d))
+        a.or(b).or(c.or(d)).bits() != 0
+    }
+
+    /// Where the byte is at least `least`.
+    #[inline(always)]
+    pub fn at_least(self, least: u8) -> u64 {
+        self.mask(|lane| lane.min(Lane::splat(least)).equal(Lane::splat(least)))
+    }
+
+    /// Where the byte leads a UTF-8 character whose second byte is not just any continuation:
+    /// `e0`, `ed`, `f0` and `f4`, and those that lead none: `c0`, `c1`, and from `f5` on.
+    #[inline(always)]
+    pub fn narrow_leads(self) -> u64 {
+        self.mask(|lane| {
+            let is = |byte| lane.equal(Lane::splat(byte));
+            let overlong = is(0xc0).or(is(0xc1)).or(is(0xe0)).or(is(0xf0));
+            let beyond = lane.min(Lane::splat(0xf4)).equal(Lane::splat(0xf4));
+            overlong.or(is(0xed)).or(beyond)
+        })
     }
 }
 
-impl Default for Lane {
+/// Whether any block had a byte beyond ASCII, found without a branch for each.
+#[derive(Clone, Copy)]
+pub struct Seen(Lane);
+
+impl Seen {
+    #[inline(always)]
+    pub fn add(&mut self, block: Block) {
+        let [a, b, c, d] = block.0;
+        self.0 = self.0.or(a.or(b).or(c.or(d)));
+    }
+
+    #[inline(always)]
+    pub fn ascii(self) -> bool {
+        self.0.bits() == 0
+    }
+}
+
+impl Default for Seen {
     #[inline(always)]
     fn default() -> Self {
-        Self::splat(0)
+        Self(Lane::splat(0))
     }
 }
 
@@ -109,15 +150,20 @@ fn pad<'a>(buf: &[u8], at: usize, padded: &'a mut MaybeUninit<[u8; BLOCK]>) -> &
     padded
 }
 
+impl Lane {
+    #[inline(always)]
+    fn digits(self) -> Self {
+        let value = self.sub(Self::splat(b'0'));
+        value.min(Self::splat(9)).equal(value)
+    }
+}
+
 /// Which of `bytes` are ASCII digits.
 #[inline(always)]
 pub fn digits(bytes: &[u8; WINDOW]) -> u32 {
     // SAFETY: the two lanes are bytes 0..32 of an array of 32 bytes.
     let lanes = unsafe { [Lane::load(bytes.as_ptr()), Lane::load(bytes.as_ptr().add(LANE))] };
-    let [low, high] = lanes.map(|lane| {
-        let value = lane.sub(Lane::splat(b'0'));
-        u32::from(value.min(Lane::splat(9)).equal(value).bits())
-    });
+    let [low, high] = lanes.map(|lane| u32::from(lane.digits().bits()));
     low | high << LANE
 }
 
@@ -259,4 +305,4 @@ mod lane {
     }
 }
 
-pub use lane::Lane;
+use lane::Lane;
