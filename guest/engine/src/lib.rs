@@ -14,7 +14,10 @@
 //! | [`append`] | what may be written |
 //! | [`inspect`], [`startup`] | overviews and the verdict at start |
 
-#![allow(missing_docs, reason = "reports and host types mirror wit/, where each field is documented")]
+#![allow(
+    missing_docs,
+    reason = "reports and host types mirror wit/, where each field is documented"
+)]
 
 pub mod anomaly;
 pub mod append;

@@ -45,8 +45,7 @@ fn quarantine_keeps_every_removed_byte() {
     recover(&mut host, Mode::Quarantine, false);
     assert_eq!(host.data, sound);
     assert_eq!(host.evidence.len() + host.data.len(), data.len());
-    let report =
-        scan::scan(&mut host, ScanOptions { max_findings: 1, sample: None }).unwrap();
+    let report = scan::scan(&mut host, ScanOptions { max_findings: 1, sample: None }).unwrap();
     assert!(report.is_healthy());
 }
 

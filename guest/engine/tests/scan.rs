@@ -35,10 +35,7 @@ fn every_anomaly_is_named_with_its_line_and_offset() {
         (b"{\"kind\": \"event\", \"timestamp\": 1, \"a\": NaN}\n", Anomaly::NonstandardNumber),
         (b"{\"timestamp\": 1}\n", Anomaly::MissingKind),
         (b"{\"kind\": \"evnt\", \"timestamp\": 1}\n", Anomaly::UnknownKind),
-        (
-            b"{\"kind\": \"event\", \"timestamp\": 1, \"timestamp\": 2}\n",
-            Anomaly::DuplicateKey,
-        ),
+        (b"{\"kind\": \"event\", \"timestamp\": 1, \"timestamp\": 2}\n", Anomaly::DuplicateKey),
         (b"{\"kind\": \"event\", \"timestamp\": \"1\"}\n", Anomaly::InvalidTimestamp),
         (b"{\"kind\": \"event\"}\n", Anomaly::InvalidTimestamp),
     ];
@@ -66,10 +63,7 @@ fn a_tail_without_newline_is_a_record_only_if_it_is_whole() {
         assert_eq!(anomalies(&report), [(expected, Some(2), Some(good.len() as u64))], "{cut}");
     }
     let report = scan([good.as_bytes(), whole.as_bytes()].concat());
-    assert_eq!(
-        anomalies(&report),
-        [(Anomaly::UnterminatedLine, Some(2), Some(good.len() as u64))]
-    );
+    assert_eq!(anomalies(&report), [(Anomaly::UnterminatedLine, Some(2), Some(good.len() as u64))]);
     assert_eq!(report.tally.records, 2);
 }
 
@@ -123,10 +117,7 @@ fn an_oversized_entry_is_reported_without_being_held() {
     data.extend(b"\"}\n");
     data.extend(good.bytes());
     let report = scan(data);
-    assert_eq!(
-        anomalies(&report),
-        [(Anomaly::OversizedEntry, Some(2), Some(good.len() as u64))]
-    );
+    assert_eq!(anomalies(&report), [(Anomaly::OversizedEntry, Some(2), Some(good.len() as u64))]);
     assert_eq!((report.tally.records, report.tally.entries), (2, 3));
     assert!(report.findings[0].excerpt.len() <= 80);
 }

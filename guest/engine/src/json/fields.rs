@@ -129,7 +129,9 @@ fn is_timestamp(buf: &[u8], end: usize) -> bool {
 /// Where the value begins that belongs to the key whose closing quote is `buf[end]`.
 #[inline(always)]
 fn value_after(buf: &[u8], end: usize) -> usize {
-    let mut at = end + 1;
+    // Usually `:` or `: `: told apart without a branch, since writers differ.
+    let spaced = usize::from(buf.get(end + 2) == Some(&b' '));
+    let mut at = end + 1 + usize::from(buf.get(end + 1) == Some(&b':')) * (1 + spaced);
     while let Some(b' ' | b'\t' | b'\r' | b':') = buf.get(at) {
         at += 1;
     }
@@ -149,13 +151,15 @@ fn kind_at(buf: &[u8], at: usize) -> Option<Kind> {
     }
     let head = word::at(buf, at).unwrap_or_default();
     let tail = word::at(buf, at + 8).unwrap_or_default();
-    match word::first(head, 7) {
-        EVENT => Some(Kind::Event),
-        AUDIT => Some(Kind::Audit),
-        _ if head == METRIC => Some(Kind::Metric),
-        _ if head == DEAD_LE && word::first(tail, 5) == TTER => Some(Kind::DeadLetter),
-        _ => kind_spelled(string::body(buf, at)),
+    // No branch for each kind: they come in no order that a processor could predict.
+    let audit = word::first(head, 7) == AUDIT;
+    let dead_letter = (head == DEAD_LE) & (word::first(tail, 5) == TTER);
+    let metric = head == METRIC;
+    let index = usize::from(audit) | usize::from(dead_letter) << 1 | usize::from(metric) * 3;
+    if index == 0 && word::first(head, 7) != EVENT {
+        return kind_spelled(string::body(buf, at));
     }
+    Kind::ALL.get(index).copied()
 }
 
 #[cold]

@@ -29,34 +29,35 @@ impl Numbers {
     }
 }
 
-/// Judges the scalar that `buf[at]` is part of: `Some(true)` for `NaN` and the infinities,
-/// which Papyra writes and JSON does not know, `None` for what is no scalar at all.
-#[inline(always)]
-pub fn check(buf: &[u8], at: usize) -> Option<bool> {
-    let before = buf.get(..at).unwrap_or_default();
-    let head = word::at(buf, at).unwrap_or_default();
-    let [.., fifth, sixth, _, _] = head.to_le_bytes();
-    let is_literal = matches!(word::first(head, 4), TRUE | NULL) && is_delimiter(fifth)
-        || word::first(head, 5) == FALSE && is_delimiter(sixth);
-    if is_literal && before.last().is_none_or(|byte| is_delimiter(*byte)) {
-        return Some(false);
-    }
-    let start = before.iter().rposition(|byte| is_delimiter(*byte)).map_or(0, |at| at + 1);
-    check_slowly(buf, start)
-}
-
 const TRUE: u64 = word::of("true");
-const NULL: u64 = word::of("null");
 const FALSE: u64 = word::of("false");
+const NULL: u64 = word::of("null");
 
-/// Whether the byte cannot be part of a scalar.
+/// Judges a scalar that is more than digits and points. `bit` is one of its bytes in the block
+/// at `buf[at]`. `Some(true)` stands for `NaN` and the infinities, which Papyra writes and JSON
+/// does not know, `None` for what is no scalar at all.
 #[inline(always)]
-const fn is_delimiter(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' | b'"' | b'{' | b'}' | b'[' | b']')
+pub fn check(buf: &[u8], at: usize, bit: u32, scalar: u64, start: u64) -> Option<bool> {
+    let length = (!(scalar >> bit)).trailing_zeros();
+    let here = at + bit as usize;
+    if length <= 5 && bit + length < u64::BITS && start >> bit & 1 == 1 {
+        let text = word::first(word::at(buf, here).unwrap_or_default(), length);
+        if (text == TRUE) | (text == FALSE) | (text == NULL) {
+            return Some(false);
+        }
+    }
+    check_around(buf, here)
 }
 
+/// Judges the scalar that `buf[at]` is part of.
 #[inline(never)]
-fn check_slowly(buf: &[u8], at: usize) -> Option<bool> {
+fn check_around(buf: &[u8], at: usize) -> Option<bool> {
+    let before = buf.get(..at).unwrap_or_default();
+    let start = before.iter().rposition(|byte| is_delimiter(*byte)).map_or(0, |at| at + 1);
+    check_at(buf, start)
+}
+
+fn check_at(buf: &[u8], at: usize) -> Option<bool> {
     match text(buf, at) {
         b"true" | b"false" | b"null" => Some(false),
         b"NaN" | b"Infinity" | b"-Infinity" => Some(true),
@@ -66,7 +67,12 @@ fn check_slowly(buf: &[u8], at: usize) -> Option<bool> {
 
 /// Where the scalar at `line[at]` ends, unless it is invalid.
 pub fn lone(line: &[u8], at: usize) -> Option<usize> {
-    check_slowly(line, at).map(|_| at + text(line, at).len())
+    check_at(line, at).map(|_| at + text(line, at).len())
+}
+
+/// Whether the byte cannot be part of a scalar.
+const fn is_delimiter(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' | b'"' | b'{' | b'}' | b'[' | b']')
 }
 
 /// The scalar at `buf[at]`: all bytes up to one that cannot be part of a scalar.

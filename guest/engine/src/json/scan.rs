@@ -18,8 +18,8 @@
 use super::bits::{Escapes, Next, Skip, above, prefix_xor};
 use super::fields::Keys;
 use super::nesting::Nesting;
-use super::simd::{BLOCK, Block, Seen};
 use super::scalar::{self, Numbers};
+use super::simd::{BLOCK, Block, Seen};
 use super::string;
 
 /// A whole object or array.
@@ -161,7 +161,7 @@ pub fn container(buf: &[u8], start: usize, nesting: &mut Nesting) -> Option<Cont
             let mut rest = odd & live;
             while rest != 0 {
                 let bit = rest.trailing_zeros();
-                nonstandard |= scalar::check(buf, at + bit as usize)?;
+                nonstandard |= scalar::check(buf, at, bit, scalar, scalar_start)?;
                 rest &= !scalar | scalar.wrapping_add(1 << bit);
             }
         }

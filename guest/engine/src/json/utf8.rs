@@ -47,7 +47,10 @@ fn follows(buf: &[u8], at: usize, block: Block, pending: u64, line: u64) -> Opti
         let lead = at + narrow.trailing_zeros() as usize;
         narrow &= narrow - 1;
         match (buf.get(lead)?, buf.get(lead + 1)?) {
-            (0xe0, 0xa0..=0xbf) | (0xed, 0x80..=0x9f) | (0xf0, 0x90..=0xbf) | (0xf4, 0x80..=0x8f) => {}
+            (0xe0, 0xa0..=0xbf)
+            | (0xed, 0x80..=0x9f)
+            | (0xf0, 0x90..=0xbf)
+            | (0xf4, 0x80..=0x8f) => {}
             _ => return None,
         }
     }

@@ -17,10 +17,10 @@ pub const fn of(text: &str) -> u64 {
     word
 }
 
-/// The first `length` bytes of a word, the others zero.
+/// The first `length` bytes of a word, 1 to 8, the others zero.
 #[inline(always)]
-pub const fn first(word: u64, length: usize) -> u64 {
-    let unused = u64::BITS - 8 * length as u32;
+pub const fn first(word: u64, length: u32) -> u64 {
+    let unused = u64::BITS - 8 * length;
     word << unused >> unused
 }
 

@@ -155,5 +155,8 @@ impl Host for VecHost {
 
 /// A sound record with this timestamp and filler.
 pub fn record(kind: &str, timestamp: f64, filler: usize) -> String {
-    format!("{{\"kind\": \"{kind}\", \"timestamp\": {timestamp:?}, \"text\": \"{}\"}}\n", "x".repeat(filler))
+    format!(
+        "{{\"kind\": \"{kind}\", \"timestamp\": {timestamp:?}, \"text\": \"{}\"}}\n",
+        "x".repeat(filler)
+    )
 }
