@@ -10,12 +10,18 @@
 //! arithmetic, and never joins a segment name to a path.
 
 mod error;
+mod file;
+mod memory;
+mod url;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 pub use self::error::{StoreError, StoreErrorKind};
+pub use self::file::{Durability, FileStore, FileStoreBuilder};
+pub use self::memory::MemoryStore;
+pub use self::url::{Registry, StoreUrl, UrlError};
 pub use crate::engine::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
     Rewritten, Role, Run, Segment,

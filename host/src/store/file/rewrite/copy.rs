@@ -1,0 +1,143 @@
+//! Copying ranges of one file to the end of another: large ones inside the kernel, which shares the
+//! blocks where the file system can, small ones through one buffer.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+
+use rustix::io::Errno;
+
+use super::Cancel;
+
+/// From this length on a range is copied by the kernel. Below, one large read and one large write
+/// for many ranges are cheaper than one call for each.
+const DIRECT: u64 = 256 << 10;
+/// How much the kernel copies between two looks at the cancel flag.
+const STEP: u64 = 64 << 20;
+const BUFFER: usize = 1 << 20;
+
+#[derive(Debug)]
+pub(super) struct Copier {
+    from: File,
+    to: File,
+    /// Bytes before this are in `to` or in `out`.
+    length: u64,
+    out: Vec<u8>,
+    /// A piece of `from`, starting at `window_at`.
+    window: Vec<u8>,
+    window_at: u64,
+    in_kernel: bool,
+    cancel: Cancel,
+}
+
+impl Copier {
+    pub fn new(from: File, to: File, cancel: Cancel) -> Self {
+        Self {
+            from,
+            to,
+            length: 0,
+            out: Vec::new(),
+            window: Vec::new(),
+            window_at: 0,
+            in_kernel: true,
+            cancel,
+        }
+    }
+
+    /// How long the copy is now.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Appends the bytes `start..end` of the source. Nothing at or after `limit` is looked at: it
+    /// may still change.
+    pub fn copy(&mut self, start: u64, end: u64, limit: u64) -> io::Result<()> {
+        let mut at = start;
+        if end.saturating_sub(start) >= DIRECT {
+            self.flush()?;
+            while self.in_kernel && at < end {
+                self.check_cancelled()?;
+                at = self.copy_in_kernel(at, end.min(at.saturating_add(STEP)))?;
+            }
+        }
+        while at < end {
+            at = self.copy_buffered(at, end, limit.max(end))?;
+        }
+        Ok(())
+    }
+
+    /// Appends bytes that are not in the source.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.out.len() + bytes.len() > BUFFER {
+            self.flush()?;
+        }
+        self.out.extend_from_slice(bytes);
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Makes what was copied durable.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.to.sync_all()
+    }
+
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.to.write_all(&self.out)?;
+        self.out.clear();
+        Ok(())
+    }
+
+    /// Returns how far it came; clears `in_kernel` if the kernel will not do it.
+    fn copy_in_kernel(&mut self, start: u64, end: u64) -> io::Result<u64> {
+        let mut from = start;
+        let length = usize::try_from(end - start).unwrap_or(usize::MAX);
+        match rustix::fs::copy_file_range(&self.from, Some(&mut from), &self.to, None, length) {
+            Ok(count) if count > 0 => {
+                self.length += count as u64;
+                Ok(start.saturating_add(count as u64))
+            }
+            Err(Errno::INTR) => Ok(start),
+            // 0 is the end of the file, which the other way reports, or a file system that
+            // pretends, as some in user space do.
+            Ok(_)
+            | Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => {
+                self.in_kernel = false;
+                Ok(start)
+            }
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn copy_buffered(&mut self, start: u64, end: u64, limit: u64) -> io::Result<u64> {
+        let behind = self.window_at.saturating_add(self.window.len() as u64);
+        if start < self.window_at || start >= behind {
+            self.check_cancelled()?;
+            let length = limit.saturating_sub(start).min(BUFFER as u64);
+            self.window.resize(usize::try_from(length).unwrap_or(BUFFER), 0);
+            self.window_at = start;
+            if let Err(cause) = self.from.read_exact_at(&mut self.window, start) {
+                self.window.clear();
+                return Err(cause);
+            }
+        }
+        let skip = usize::try_from(start - self.window_at).unwrap_or(usize::MAX);
+        let count = usize::try_from(end - start).unwrap_or(usize::MAX);
+        let ready = self.window.get(skip..).unwrap_or_default();
+        let piece = ready.get(..count).unwrap_or(ready);
+        if self.out.len() + piece.len() > BUFFER {
+            self.to.write_all(&self.out)?;
+            self.out.clear();
+        }
+        self.out.extend_from_slice(piece);
+        self.length += piece.len() as u64;
+        Ok(start + piece.len() as u64)
+    }
+
+    fn check_cancelled(&self) -> io::Result<()> {
+        if self.cancel.is_set() {
+            return Err(io::Error::other("given up because nobody waits for it"));
+        }
+        Ok(())
+    }
+}
