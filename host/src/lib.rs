@@ -1,3 +1,4 @@
 //! Papyra persistence.
+pub mod conformance;
 pub mod engine;
 pub mod store;
