@@ -25,10 +25,7 @@ fn main() {
         for (name, durability) in [("never", Durability::Never), ("always", Durability::Always)] {
             let raw = raw(&dir.join("raw"), &batch, durability == Durability::Always);
             let ours = runtime.block_on(ours(&dir.join("ours"), &batch, durability));
-            println!(
-                "{round} {name}: {ours:.0} records/s, raw {raw:.0}, {:.2} of raw",
-                ours / raw
-            );
+            println!("{round} {name}: {ours:.0} records/s, raw {raw:.0}, {:.2} of raw", ours / raw);
         }
         runtime.block_on(rewrite(&dir, &batch));
     }
@@ -82,8 +79,7 @@ async fn rewrite(dir: &std::path::Path, batch: &str) {
     let store = FileStore::open(&path);
     let began = Instant::now();
     let snapshot = store.snapshot().await.unwrap();
-    let options =
-        RewriteOptions { purpose: Purpose::Compact, keep_evidence: false, force: false };
+    let options = RewriteOptions { purpose: Purpose::Compact, keep_evidence: false, force: false };
     let mut rewrite = snapshot.rewrite("large", options).await.unwrap();
     let at = |minor| Position { major: 0, minor };
     rewrite.remove(&[Range { start: at(0), end: at(half) }]).await.unwrap();

@@ -29,7 +29,8 @@ pub async fn kinds(fixture: &dyn Fixture) -> Result<(), Stop> {
         let mut runs = Vec::new();
         for (kind, name) in kinds {
             for n in 0..2 {
-                let line = format!(r#"{{"kind": "{name}", "timestamp": 1700000000, "n": {round}{n}}}"#);
+                let line =
+                    format!(r#"{{"kind": "{name}", "timestamp": 1700000000, "n": {round}{n}}}"#);
                 batch.push_str(&line);
                 batch.push('\n');
                 written.push((name, line));
@@ -43,8 +44,11 @@ pub async fn kinds(fixture: &dyn Fixture) -> Result<(), Stop> {
     for (_, name) in kinds {
         let of_kind = |line: &&String| line.contains(&format!(r#""kind": "{name}""#));
         let found: Vec<String> = found.iter().filter(of_kind).cloned().collect();
-        let expected: Vec<String> =
-            written.iter().filter(|(kind, _)| *kind == name).map(|(_, line)| line.clone()).collect();
+        let expected: Vec<String> = written
+            .iter()
+            .filter(|(kind, _)| *kind == name)
+            .map(|(_, line)| line.clone())
+            .collect();
         same(name, &found, &expected)?;
     }
     Ok(())

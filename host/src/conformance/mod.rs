@@ -118,7 +118,9 @@ impl fmt::Display for Summary {
         for check in &self.checks {
             match &check.outcome {
                 Outcome::Passed => writeln!(f, "passed          {}", check.name)?,
-                Outcome::NotApplicable(why) => writeln!(f, "not applicable  {}: {why}", check.name)?,
+                Outcome::NotApplicable(why) => {
+                    writeln!(f, "not applicable  {}: {why}", check.name)?
+                }
                 Outcome::Failed(how) => writeln!(f, "FAILED          {}: {how}", check.name)?,
             }
         }

@@ -27,7 +27,10 @@ pub fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), Stop>
 pub fn events(numbers: std::ops::Range<u32>) -> Vec<String> {
     let event = |n: u32| {
         let filler = "ü".repeat((n % 7) as usize * 5);
-        format!(r#"{{"kind": "event", "timestamp": {}.5, "n": {n}, "x": "{filler}"}}"#, 1_700_000_000 + n)
+        format!(
+            r#"{{"kind": "event", "timestamp": {}.5, "n": {n}, "x": "{filler}"}}"#,
+            1_700_000_000 + n
+        )
     };
     numbers.map(event).collect()
 }

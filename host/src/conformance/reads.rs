@@ -53,7 +53,8 @@ pub async fn backward(fixture: &dyn Fixture) -> Result<(), Stop> {
             loop {
                 let chunk = snapshot.read_back(&segment.name, before, size).await?;
                 consistent(&chunk)?;
-                let goes_on = (chunk.start.major, chunk.start.minor) <= (before.major, before.minor);
+                let goes_on =
+                    (chunk.start.major, chunk.start.minor) <= (before.major, before.minor);
                 ensure(goes_on, || "a chunk starts after its end".to_owned())?;
                 before = chunk.start;
                 let last = chunk.last;
@@ -81,9 +82,12 @@ pub async fn hostile_positions(fixture: &dyn Fixture) -> Result<(), Stop> {
     for segment in members(&*snapshot) {
         let whole = entries(&*store, &*snapshot, &segment, 1 << 20).await?;
         let past = segment.end.minor.saturating_add(1);
-        for (major, minor) in
-            [(segment.end.major, past), (segment.end.major, u64::MAX), (u64::MAX, 0), (u64::MAX, u64::MAX)]
-        {
+        for (major, minor) in [
+            (segment.end.major, past),
+            (segment.end.major, u64::MAX),
+            (u64::MAX, 0),
+            (u64::MAX, u64::MAX),
+        ] {
             let outside = Position { major, minor };
             let chunk = snapshot.read(&segment.name, outside, u32::MAX).await?;
             ensure(chunk.last && payload(&chunk).is_empty(), || {
@@ -99,7 +103,9 @@ pub async fn hostile_positions(fixture: &dyn Fixture) -> Result<(), Stop> {
         }
         let start = Position { major: 0, minor: 0 };
         let chunk = snapshot.read_back(&segment.name, start, u32::MAX).await?;
-        ensure(chunk.last && payload(&chunk).is_empty(), || "there is something before 0".to_owned())?;
+        ensure(chunk.last && payload(&chunk).is_empty(), || {
+            "there is something before 0".to_owned()
+        })?;
     }
     Ok(())
 }
@@ -115,8 +121,7 @@ pub async fn unknown_segments(fixture: &dyn Fixture) -> Result<(), Stop> {
     ensure(active, || "no segment is active".to_owned())?;
     let at = Position { major: 0, minor: 0 };
     for name in ["", "..", "../etc/passwd", "/etc/passwd", "no such segment", "a\0b"] {
-        let results =
-            [snapshot.read(name, at, 10).await, snapshot.read_back(name, at, 10).await];
+        let results = [snapshot.read(name, at, 10).await, snapshot.read_back(name, at, 10).await];
         for result in results {
             match result {
                 Err(error) if error.kind() == StoreErrorKind::NotFound => {}

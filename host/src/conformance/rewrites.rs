@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use super::model::{
-    Entry, append, ensure, events, flaw, largest, lines, same, snapshot_lines,
-};
+use super::model::{Entry, append, ensure, events, flaw, largest, lines, same, snapshot_lines};
 use super::{Fixture, Stop};
 use crate::store::{
     Purpose, Range, Rewrite, RewriteOptions, Segment, Snapshot, Store, StoreError, StoreErrorKind,
@@ -12,6 +10,9 @@ use crate::store::{
 
 const PLAIN: RewriteOptions =
     RewriteOptions { purpose: Purpose::Recover, keep_evidence: false, force: false };
+
+/// Which entries go, by index.
+type Choice = fn(usize) -> bool;
 
 /// A store with one batch, and its segment.
 struct Begun {
@@ -64,7 +65,7 @@ pub fn applicable(result: Result<Box<dyn Rewrite>, StoreError>) -> Result<Box<dy
 }
 
 pub async fn exact(fixture: &dyn Fixture) -> Result<(), Stop> {
-    let choices: [(&str, fn(usize) -> bool); 5] = [
+    let choices: [(&str, Choice); 5] = [
         ("every other entry", |index| index.is_multiple_of(2)),
         ("the first", |index| index == 0),
         ("the oldest half", |index| index < 8),

@@ -82,7 +82,8 @@ async fn writers_lose_nothing_while_others_rewrite() {
     let mut found: Vec<&str> = text.split_inclusive('\n').filter(|l| *l != "doomed\n").collect();
     assert_eq!(found.len(), 3 * BATCHES * 3);
     for batch in found.chunks(3) {
-        let n: usize = batch[0].rsplit(' ').next().unwrap().trim_end_matches("}\n").parse().unwrap();
+        let n: usize =
+            batch[0].rsplit(' ').next().unwrap().trim_end_matches("}\n").parse().unwrap();
         assert_eq!(batch.concat(), [line(n), line(n + 1), line(n + 2)].concat());
     }
     found.sort_unstable();
@@ -94,7 +95,7 @@ async fn writers_lose_nothing_while_others_rewrite() {
 async fn a_killed_rewrite_leaves_old_or_new_and_blocks_nobody() {
     let dir = TempDir::new();
     let journal = dir.path("a");
-    let store = FileStore::open(&journal);
+    let store = FileStore::builder(&journal).evidence_dir(dir.path("a.evidence")).build();
     for round in 0..30 {
         let before: String = (0..40_000).map(|n| line(n + round)).collect();
         fs::write(&journal, &before).unwrap();
@@ -113,6 +114,9 @@ async fn a_killed_rewrite_leaves_old_or_new_and_blocks_nobody() {
         remove(&store, PLAIN, &[(0, end)]).await.unwrap();
         assert_eq!(fs::read_to_string(&journal).unwrap(), line(7));
         assert!(!dir.path(".a.papyra-rewrite").exists());
+        let half: Vec<String> =
+            dir.files().into_iter().filter(|name| name.ends_with(".papyra-evidence")).collect();
+        assert!(half.is_empty(), "{half:?}");
     }
 }
 
@@ -133,11 +137,8 @@ async fn limited(store: &FileStore, journal: &Path) {
     assert_eq!(fs::read_to_string(journal).unwrap(), [line(1), line(2)].concat());
     // A neighbour that is too large does not take others with it.
     let (small_before, large, small) = (line(3), large, line(4));
-    let (a, b, c) = tokio::join!(
-        append(store, &small_before),
-        append(store, &large),
-        append(store, &small)
-    );
+    let (a, b, c) =
+        tokio::join!(append(store, &small_before), append(store, &large), append(store, &small));
     assert_eq!((a.is_ok(), b.is_ok(), c.is_ok()), (true, false, true));
     assert_eq!(fs::read_to_string(journal).unwrap().lines().count(), 4);
     let files = fs::read_dir(journal.parent().unwrap()).unwrap().count();

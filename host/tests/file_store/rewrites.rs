@@ -25,7 +25,10 @@ async fn mode_owner_attributes_and_symlink_stay() {
     remove(&store, PLAIN, &[(0, line(1).len() as u64)]).await.unwrap();
     let after = fs::metadata(&real).unwrap();
     assert_ne!(before.ino(), after.ino());
-    assert_eq!((before.mode(), before.uid(), before.gid()), (after.mode(), after.uid(), after.gid()));
+    assert_eq!(
+        (before.mode(), before.uid(), before.gid()),
+        (after.mode(), after.uid(), after.gid())
+    );
     let mut value = [0; 8];
     assert_eq!(getxattr(&real, "user.papyra", &mut value[..]).unwrap(), 1);
     assert!(fs::symlink_metadata(dir.path("link")).unwrap().is_symlink());

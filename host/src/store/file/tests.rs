@@ -158,7 +158,7 @@ async fn the_name_of_a_new_file_is_durable_before_the_first_reply() {
 }
 
 fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).map(|entries| entries.collect()).unwrap_or(Vec::new());
+    let entries = fs::read_dir(dir).map(|entries| entries.collect::<Vec<_>>()).unwrap_or_default();
     entries.iter().map(|entry| format!("{:?}", entry.as_ref().unwrap().file_name())).collect()
 }
 
@@ -168,8 +168,7 @@ async fn a_rewrite_that_cannot_switch_leaves_the_original_alone() {
     bench.append("1\n2\n3\n").await.unwrap();
     bench.fail(&[Op::Rename]);
     let snapshot = bench.store.snapshot().await.unwrap();
-    let options =
-        RewriteOptions { purpose: Purpose::Recover, keep_evidence: true, force: false };
+    let options = RewriteOptions { purpose: Purpose::Recover, keep_evidence: true, force: false };
     let mut rewrite = snapshot.rewrite("a", options).await.unwrap();
     let at = |minor| Position { major: 0, minor };
     rewrite.remove(&[Range { start: at(2), end: at(4) }]).await.unwrap();
