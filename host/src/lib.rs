@@ -1,4 +1,5 @@
 //! Papyra persistence.
+pub mod conformance;
 pub mod engine;
 pub mod journal;
 pub mod store;

@@ -108,7 +108,10 @@ impl Store for MemoryStore {
         {
             return Err(StoreError::new(
                 StoreErrorKind::Full,
-                format!("the journal in memory holds at most {max} bytes, and {} are used", log.length),
+                format!(
+                    "the journal in memory holds at most {max} bytes, and {} are used",
+                    log.length
+                ),
             ));
         }
         log.push(lines.as_bytes());

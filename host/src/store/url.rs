@@ -267,7 +267,11 @@ fn file(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
         return Err(bad("path", path, "give the path of a file"));
     }
     if path.starts_with("//") {
-        return Err(bad("path", path, "a file is on this machine: write file:/absolute or file:relative"));
+        return Err(bad(
+            "path",
+            path,
+            "a file is on this machine: write file:/absolute or file:relative",
+        ));
     }
     let mut builder = FileStore::builder(path);
     if let Some(sync) = url.parameter("sync") {
@@ -362,8 +366,16 @@ mod tests {
         assert!(error.contains("`file:`, `memory:`"), "{error}");
         let error = location("file:a?snyc=never").unwrap_err();
         assert!(error.contains("sync, evidence"), "{error}");
-        for url in ["file:", "file:a?sync=ALWAYS", "file:a?sync=interval:5", "file:a?sync",
-                    "file:a?sync=never&sync=always", "memory:x", "memory:?max_bytes=-1", "file:%ff"] {
+        for url in [
+            "file:",
+            "file:a?sync=ALWAYS",
+            "file:a?sync=interval:5",
+            "file:a?sync",
+            "file:a?sync=never&sync=always",
+            "memory:x",
+            "memory:?max_bytes=-1",
+            "file:%ff",
+        ] {
             assert!(location(url).is_err(), "{url}");
         }
     }

@@ -43,8 +43,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use self::config::{Durability, FileStoreBuilder};
 use self::config::Config;
+pub use self::config::{Durability, FileStoreBuilder};
 use self::queue::Queue;
 use super::{Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind};
 

@@ -1,1 +1,181 @@
+//! With a disk that fails on request; see [`Faults`].
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::faults::{Faults, Op};
+use super::sys::locked;
+use super::{Durability, FileStore};
+use crate::store::{
+    Kind, Position, Purpose, Range, RewriteOptions, Run, Store, StoreError, StoreErrorKind,
+};
+
+struct Bench {
+    dir: PathBuf,
+    faults: Faults,
+    store: FileStore,
+}
+
+impl Bench {
+    fn new(name: &str, durability: Durability) -> Self {
+        let dir = std::env::temp_dir().join(format!("papyra-{}-{name}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let faults = Faults::default();
+        let builder = FileStore::builder(dir.join("a")).durability(durability);
+        let store = builder.evidence_dir(dir.join("e")).faults(faults.clone()).build();
+        Self { dir, faults, store }
+    }
+
+    fn fail(&self, failing: &[Op]) {
+        locked(&self.faults.plan).failing = failing.to_vec();
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.dir.join("a")
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.journal()).unwrap()
+    }
+
+    async fn append(&self, lines: &str) -> Result<(), StoreError> {
+        self.store.append(lines.to_owned(), &[Run { kind: Kind::Event, lines: 1 }]).await
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_fdatasync_takes_the_batch_back_and_stops_acknowledging() {
+    let bench = Bench::new("fsync", Durability::Always);
+    bench.append("1\n").await.unwrap();
+    bench.fail(&[Op::Sync]);
+    assert_eq!(bench.append("2\n").await.unwrap_err().kind(), StoreErrorKind::Failed);
+    assert_eq!(bench.text(), "1\n");
+    assert!(bench.append("3\n").await.is_err());
+    assert!(bench.store.sync().await.is_err());
+    assert_eq!(bench.text(), "1\n");
+    bench.fail(&[]);
+    bench.append("4\n").await.unwrap();
+    assert_eq!(bench.text(), "1\n4\n");
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_back_is_isolated() {
+    let bench = Bench::new("torn", Durability::Never);
+    bench.append("1\n").await.unwrap();
+    locked(&bench.faults.plan).space = Some(3);
+    bench.fail(&[Op::Truncate]);
+    assert_eq!(bench.append("2345\n").await.unwrap_err().kind(), StoreErrorKind::Full);
+    assert_eq!(bench.text(), "1\n234");
+    locked(&bench.faults.plan).space = None;
+    bench.append("6\n").await.unwrap();
+    assert_eq!(bench.text(), "1\n234\n6\n");
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_nothing_of_a_batch_and_recovers_by_itself() {
+    let bench = Bench::new("full", Durability::Always);
+    fs::write(bench.journal(), "torn").unwrap();
+    for space in 0..6 {
+        locked(&bench.faults.plan).space = Some(space);
+        assert_eq!(bench.append("23456\n").await.unwrap_err().kind(), StoreErrorKind::Full);
+        assert_eq!(bench.text(), "torn");
+    }
+    locked(&bench.faults.plan).space = None;
+    bench.append("7\n").await.unwrap();
+    assert_eq!(bench.text(), "torn\n7\n");
+}
+
+#[tokio::test]
+async fn acknowledged_batches_are_written_again_after_a_failed_delayed_sync() {
+    let bench = Bench::new("again", Durability::Interval(Duration::from_secs(60)));
+    bench.append("first\n").await.unwrap();
+    bench.append("second\n").await.unwrap();
+    bench.fail(&[Op::Sync]);
+    assert!(bench.store.sync().await.is_err());
+    assert_eq!(bench.append("third\n").await.unwrap_err().kind(), StoreErrorKind::Failed);
+    // As if the kernel had dropped the pages that it could not write.
+    fs::write(bench.journal(), "\0\0\0\0\0\0\0\0\0\0\0\0\n").unwrap();
+    bench.fail(&[]);
+    bench.append("fourth\n").await.unwrap();
+    assert_eq!(bench.text(), "first\nsecond\nfourth\n");
+}
+
+#[tokio::test]
+async fn an_interval_syncs_within_its_time_and_not_for_each_batch() {
+    let bench = Bench::new("interval", Durability::Interval(Duration::from_millis(40)));
+    for _ in 0..20 {
+        bench.append("x\n").await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let syncs = locked(&bench.faults.plan).syncs;
+    assert!((1..6).contains(&syncs), "{syncs} syncs");
+    assert!(locked(&bench.store.shared.queue.writer).unsynced.is_empty());
+}
+
+#[tokio::test]
+async fn a_dropped_store_is_synced_at_once() {
+    let bench = Bench::new("drop", Durability::Interval(Duration::from_secs(600)));
+    bench.append("x\n").await.unwrap();
+    let faults = bench.faults.clone();
+    assert_eq!(locked(&faults.plan).syncs, 0);
+    drop(bench);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(locked(&faults.plan).syncs, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_appends_share_an_fdatasync() {
+    let bench = Bench::new("group", Durability::Always);
+    bench.append("0\n").await.unwrap();
+    let mut tasks = Vec::new();
+    for _ in 0..200 {
+        let store = bench.store.clone();
+        tasks.push(tokio::spawn(async move { store.append("x\n".to_owned(), &[]).await }));
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let syncs = locked(&bench.faults.plan).syncs;
+    assert!(syncs < 150, "{syncs} syncs for 200 batches");
+    assert_eq!(bench.text().len(), 402);
+}
+
+#[tokio::test]
+async fn the_name_of_a_new_file_is_durable_before_the_first_reply() {
+    let bench = Bench::new("name", Durability::Always);
+    bench.fail(&[Op::SyncDir]);
+    assert!(bench.append("1\n").await.is_err());
+    bench.fail(&[]);
+    bench.append("2\n").await.unwrap();
+    assert_eq!(bench.text(), "2\n");
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).map(|entries| entries.collect::<Vec<_>>()).unwrap_or_default();
+    entries.iter().map(|entry| format!("{:?}", entry.as_ref().unwrap().file_name())).collect()
+}
+
+#[tokio::test]
+async fn a_rewrite_that_cannot_switch_leaves_the_original_alone() {
+    let bench = Bench::new("switch", Durability::Never);
+    bench.append("1\n2\n3\n").await.unwrap();
+    bench.fail(&[Op::Rename]);
+    let snapshot = bench.store.snapshot().await.unwrap();
+    let options = RewriteOptions { purpose: Purpose::Recover, keep_evidence: true, force: false };
+    let mut rewrite = snapshot.rewrite("a", options).await.unwrap();
+    let at = |minor| Position { major: 0, minor };
+    rewrite.remove(&[Range { start: at(2), end: at(4) }]).await.unwrap();
+    assert_eq!(rewrite.commit(false).await.unwrap_err().kind(), StoreErrorKind::Failed);
+    assert_eq!(bench.text(), "1\n2\n3\n");
+    assert_eq!(names(&bench.dir.join("e")), Vec::<String>::new());
+    assert_eq!(names(&bench.dir).len(), 2);
+    bench.append("4\n").await.unwrap();
+    assert_eq!(bench.text(), "1\n2\n3\n4\n");
+}

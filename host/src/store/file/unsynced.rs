@@ -38,7 +38,12 @@ impl Unsynced {
     }
 
     /// Adds batches, the last of which ends at `end`.
-    pub fn push(&mut self, file: FileId, end: u64, batches: impl DoubleEndedIterator<Item = String>) {
+    pub fn push(
+        &mut self,
+        file: FileId,
+        end: u64,
+        batches: impl DoubleEndedIterator<Item = String>,
+    ) {
         self.file = Some(file);
         let first = self.batches.len();
         let mut offset = end;

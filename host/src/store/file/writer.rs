@@ -63,7 +63,9 @@ impl Writer {
 
     fn append_locked(&mut self, file: &Arc<File>, batches: &[&str]) -> Result<(), StoreError> {
         let config = Arc::clone(&self.config);
-        let Some(open) = self.open.as_mut() else { return Err(sys::changed_meanwhile(&config.path)) };
+        let Some(open) = self.open.as_mut() else {
+            return Err(sys::changed_meanwhile(&config.path));
+        };
         let cannot = |cause| failure("append to", &config.path, cause);
 
         let start = file.metadata().map_err(cannot)?.len();

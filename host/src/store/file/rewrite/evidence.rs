@@ -9,9 +9,9 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::super::config::name_of;
+use super::super::dirs;
 use super::super::faults::Faults;
 use super::super::sys::{self, FileId, failure};
-use super::super::dirs;
 use super::Cancel;
 use super::copy::Copier;
 use crate::store::StoreError;
@@ -40,13 +40,9 @@ impl Evidence {
         let cannot = |cause| failure("set evidence aside in", dir, cause);
         dirs::create(dir, faults).map_err(cannot)?;
         let metadata = source.metadata().map_err(cannot)?;
-        let FileId { device, inode } = FileId::of(&metadata);
         let target_name = name_of(target);
-        let path = dir.join(format!(".{target_name}.{device:x}-{inode:x}.papyra-evidence"));
-        match fs::remove_file(&path) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cannot(cause)),
-            _ => {}
-        }
+        let path = hidden_path(dir, target, FileId::of(&metadata));
+        remove_leftover(&path).map_err(cannot)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
         let (file, _) = sys::open_own(&path, &mut options).map_err(cannot)?;
@@ -104,6 +100,24 @@ impl Drop for Evidence {
     fn drop(&mut self) {
         self.discard();
     }
+}
+
+/// The inode tells journals of the same name apart that share the directory.
+fn hidden_path(dir: &Path, target: &Path, FileId { device, inode }: FileId) -> PathBuf {
+    dir.join(format!(".{}.{device:x}-{inode:x}.papyra-evidence", name_of(target)))
+}
+
+fn remove_leftover(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
+        _ => Ok(()),
+    }
+}
+
+/// Removes what a killed rewrite of this file has left of its evidence. Whoever calls this holds the
+/// rewrite lock; afterwards the file has a new inode, and the leftover could not be found again.
+pub(super) fn clean(dir: &Path, target: &Path, id: FileId) {
+    let _ = remove_leftover(&hidden_path(dir, target, id));
 }
 
 /// Renames, but never over something.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::Cancel;
 use super::copy::Copier;
-use super::evidence::Evidence;
+use super::evidence::{self, Evidence};
 use super::temporary::Temporary;
 use crate::store::file::config::Config;
 use crate::store::file::sys::{self, FileId, changed_meanwhile, failure};
@@ -64,6 +64,9 @@ impl Job {
             .map_err(cannot)?;
         if FileId::of(&metadata) != id || metadata.len() < length {
             return Err(changed_meanwhile(&config.path));
+        }
+        if let Some(dir) = &config.evidence_dir {
+            evidence::clean(dir, &target, id);
         }
         temporary.resemble(&source, &target)?;
         let last = sys::last_byte(&source, length).map_err(cannot)?;
@@ -180,7 +183,11 @@ impl Job {
         let synced = sys::sync_dir(&sys::parent(&self.target), faults);
         drop(held);
         synced.map_err(|cause| {
-            failure("be sure that a power cut would not undo the finished rewrite of", &self.target, cause)
+            failure(
+                "be sure that a power cut would not undo the finished rewrite of",
+                &self.target,
+                cause,
+            )
         })?;
         Ok(rewritten(before, after, evidence_names))
     }

@@ -1,0 +1,93 @@
+//! How fast the file store is beside the bare system calls: `cargo run --release --example file_store_speed DIR`.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement, not a library")]
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use papyra::store::{
+    Durability, FileStore, Kind, Position, Purpose, Range, RewriteOptions, Run, Store,
+};
+
+const BATCHES: usize = 600;
+
+fn main() {
+    let dir = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".into()));
+    let dir = dir.join("file_store_speed");
+    fs::create_dir_all(&dir).unwrap();
+    let record = format!("{{\"kind\": \"event\", \"x\": \"{}\"}}\n", "x".repeat(272));
+    let batch = record.repeat(1000);
+    println!("batches of 1,000 records, {} bytes", batch.len());
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    for round in 0..3 {
+        for (name, durability) in [("never", Durability::Never), ("always", Durability::Always)] {
+            let raw = raw(&dir.join("raw"), &batch, durability == Durability::Always);
+            let ours = runtime.block_on(ours(&dir.join("ours"), &batch, durability));
+            println!("{round} {name}: {ours:.0} records/s, raw {raw:.0}, {:.2} of raw", ours / raw);
+        }
+        runtime.block_on(rewrite(&dir, &batch));
+    }
+    fs::remove_dir_all(&dir).unwrap();
+}
+
+fn rate(began: Instant) -> f64 {
+    (BATCHES * 1000) as f64 / began.elapsed().as_secs_f64()
+}
+
+fn raw(path: &PathBuf, batch: &str, sync: bool) -> f64 {
+    let _ = fs::remove_file(path);
+    let mut file = File::options().append(true).create(true).open(path).unwrap();
+    let began = Instant::now();
+    for _ in 0..BATCHES {
+        file.write_all(batch.as_bytes()).unwrap();
+        if sync {
+            file.sync_data().unwrap();
+        }
+    }
+    rate(began)
+}
+
+async fn ours(path: &PathBuf, batch: &str, durability: Durability) -> f64 {
+    let _ = fs::remove_file(path);
+    let store = FileStore::builder(path).durability(durability).build();
+    let began = Instant::now();
+    for _ in 0..BATCHES {
+        store.append(batch.to_owned(), &[Run { kind: Kind::Event, lines: 1000 }]).await.unwrap();
+    }
+    rate(began)
+}
+
+async fn rewrite(dir: &std::path::Path, batch: &str) {
+    let path = dir.join("large");
+    fs::write(&path, batch.repeat(1000)).unwrap();
+    File::open(&path).unwrap().sync_all().unwrap();
+    let half = batch.len() as u64 * 500;
+    let kept = dir.join("kept");
+    fs::write(&kept, batch.repeat(500)).unwrap();
+    File::open(&kept).unwrap().sync_all().unwrap();
+
+    let copy = dir.join("copy");
+    let _ = fs::remove_file(&copy);
+    let began = Instant::now();
+    assert!(Command::new("cp").arg(&kept).arg(&copy).status().unwrap().success());
+    let cp = began.elapsed();
+    File::open(&copy).unwrap().sync_all().unwrap();
+    let synced = began.elapsed();
+
+    let store = FileStore::open(&path);
+    let began = Instant::now();
+    let snapshot = store.snapshot().await.unwrap();
+    let options = RewriteOptions { purpose: Purpose::Compact, keep_evidence: false, force: false };
+    let mut rewrite = snapshot.rewrite("large", options).await.unwrap();
+    let at = |minor| Position { major: 0, minor };
+    rewrite.remove(&[Range { start: at(0), end: at(half) }]).await.unwrap();
+    rewrite.commit(false).await.unwrap();
+    let ours = began.elapsed();
+    println!(
+        "  keep half of {} MB: {ours:.0?}; cp {cp:.0?}, cp and fsync {synced:.0?}; {:.2} of cp",
+        half * 2 / 1_000_000,
+        ours.as_secs_f64() / cp.as_secs_f64()
+    );
+}

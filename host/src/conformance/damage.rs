@@ -1,0 +1,76 @@
+//! Checks with a torn line at the end, which the fixture has to put there.
+
+use super::model::{append, events, flaw, largest, lines, same};
+use super::rewrites::applicable;
+use super::{Fixture, Stop};
+use crate::store::{Purpose, Range, Rewrite, RewriteOptions, Snapshot};
+
+const OPTIONS: RewriteOptions =
+    RewriteOptions { purpose: Purpose::Recover, keep_evidence: false, force: false };
+const TORN: &str = r#"{"kind": "ev"#;
+
+async fn tear(fixture: &dyn Fixture, tail: &str) -> Result<(), Stop> {
+    append(&*fixture.store(), &events(0..3)).await?;
+    if fixture.inject(tail.as_bytes()).await {
+        return Ok(());
+    }
+    Err(Stop::NotApplicable("the fixture cannot inject raw bytes".to_owned()))
+}
+
+/// A rewrite of the segment with the tail, the snapshot it is of, and the tail's range.
+async fn begin(fixture: &dyn Fixture) -> Result<(Box<dyn Rewrite>, Range), Stop> {
+    let store = fixture.store();
+    let snapshot: std::sync::Arc<dyn Snapshot> = store.snapshot().await?;
+    let (segment, entries) = largest(&*store, &*snapshot).await?;
+    let Some(tail) = entries.last() else { return flaw("there is no tail") };
+    let range = Range { start: tail.start, end: tail.end };
+    Ok((applicable(snapshot.rewrite(&segment.name, OPTIONS).await)?, range))
+}
+
+fn expected(tail: Option<&str>, more: std::ops::Range<u32>) -> Vec<String> {
+    let mut lines = events(0..3);
+    lines.extend(tail.map(str::to_owned));
+    lines.extend(events(more));
+    lines
+}
+
+pub async fn isolated(fixture: &dyn Fixture) -> Result<(), Stop> {
+    tear(fixture, TORN).await?;
+    let store = fixture.store();
+    append(&*store, &events(3..5)).await?;
+    append(&*store, &events(5..6)).await?;
+    same("after appending", &lines(&*store).await?, &expected(Some(TORN), 3..6))
+}
+
+pub async fn removed(fixture: &dyn Fixture) -> Result<(), Stop> {
+    tear(fixture, TORN).await?;
+    let store = fixture.store();
+    let (mut rewrite, tail) = begin(fixture).await?;
+    append(&*store, &events(3..5)).await?;
+    rewrite.remove(&[tail]).await?;
+    rewrite.commit(false).await?;
+    same("after removing the tail", &lines(&*store).await?, &expected(None, 3..5))
+}
+
+pub async fn terminated(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let whole = events(7..8).concat();
+    tear(fixture, &whole).await?;
+    let store = fixture.store();
+    let (rewrite, _) = begin(fixture).await?;
+    let done = rewrite.commit(true).await?;
+    if done.bytes_after != done.bytes_before + 1 {
+        return flaw(format!("{} bytes became {}", done.bytes_before, done.bytes_after));
+    }
+    append(&*store, &events(3..5)).await?;
+    same("after the line end", &lines(&*store).await?, &expected(Some(&whole), 3..5))
+}
+
+pub async fn terminated_once(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let whole = events(7..8).concat();
+    tear(fixture, &whole).await?;
+    let store = fixture.store();
+    let (rewrite, _) = begin(fixture).await?;
+    append(&*store, &events(3..5)).await?;
+    rewrite.commit(true).await?;
+    same("after the line end", &lines(&*store).await?, &expected(Some(&whole), 3..5))
+}

@@ -1,0 +1,208 @@
+//! The contract of [`Store`] as a suite that any store can be put through.
+//!
+//! Give [`run`] something that makes empty stores. What a store cannot do (a volatile one cannot be
+//! torn, some cannot rewrite) is listed as not applicable, never passed over in silence.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use papyra::conformance::{self, Fixture};
+//! use papyra::store::{MemoryStore, Store};
+//!
+//! struct Memory(Arc<MemoryStore>);
+//!
+//! impl Fixture for Memory {
+//!     fn store(&self) -> Arc<dyn Store> {
+//!         self.0.clone()
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+//! let summary = conformance::run(async || {
+//!     Ok(Box::new(Memory(Arc::default())) as Box<dyn Fixture>)
+//! })
+//! .await?;
+//! println!("{summary}");
+//! # Ok::<(), conformance::Failure>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod appends;
+mod damage;
+mod model;
+mod reads;
+mod rewrites;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::store::{Store, StoreError};
+
+/// One empty store, and what only its maker can do to it.
+#[async_trait]
+pub trait Fixture: Send + Sync {
+    /// The store. Always the same one.
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// Puts raw bytes at the end of the store, past its interface, as a crash or another program
+    /// might. Returns false if that is not possible; the checks that need it then do not apply.
+    async fn inject(&self, bytes: &[u8]) -> bool {
+        let _ = bytes;
+        false
+    }
+
+    /// The bytes of what a rewrite has named as its evidence, put together; `None` if they cannot be
+    /// read here.
+    async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {
+        let _ = names;
+        None
+    }
+
+    /// What lies about beside the store and does not belong to it, such as temporaries and evidence;
+    /// `None` if that cannot be told.
+    async fn debris(&self) -> Option<Vec<String>> {
+        None
+    }
+}
+
+/// How one check went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The store does what the contract says.
+    Passed,
+    /// The check asks for something that this store or fixture cannot do; why.
+    NotApplicable(String),
+    /// The store breaks the contract; how.
+    Failed(String),
+}
+
+/// One part of the contract, as a sentence, and how it went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What must be true.
+    pub name: &'static str,
+    /// Whether it is.
+    pub outcome: Outcome,
+}
+
+/// All checks, in the order in which they ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// One entry for each check of the suite.
+    pub checks: Vec<Check>,
+}
+
+impl Summary {
+    /// How many checks passed.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.checks.iter().filter(|check| check.outcome == Outcome::Passed).count()
+    }
+
+    /// The names of the checks that do not apply.
+    pub fn not_applicable(&self) -> impl Iterator<Item = &'static str> {
+        let named = |check: &Check| match check.outcome {
+            Outcome::NotApplicable(_) => Some(check.name),
+            _ => None,
+        };
+        self.checks.iter().filter_map(named)
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for check in &self.checks {
+            match &check.outcome {
+                Outcome::Passed => writeln!(f, "passed          {}", check.name)?,
+                Outcome::NotApplicable(why) => {
+                    writeln!(f, "not applicable  {}: {why}", check.name)?
+                }
+                Outcome::Failed(how) => writeln!(f, "FAILED          {}: {how}", check.name)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// At least one check has failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the store breaks its contract:\n{summary}")]
+pub struct Failure {
+    /// All checks, also those that passed.
+    pub summary: Summary,
+}
+
+/// Why a check ends early.
+enum Stop {
+    NotApplicable(String),
+    Flaw(String),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Stop::Flaw(format!("an operation failed: {}", error.one_line()))
+    }
+}
+
+type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'a>>;
+type Run = for<'a> fn(&'a dyn Fixture) -> Running<'a>;
+
+const CHECKS: &[(&str, Run)] = &[
+    ("the description is constant and complete", |f| Box::pin(reads::description(f))),
+    ("a store without entries is empty or not found", |f| Box::pin(reads::nothing(f))),
+    ("lines come back whole and in order", |f| Box::pin(appends::order(f))),
+    ("lines of several kinds keep the order of their kind", |f| Box::pin(appends::kinds(f))),
+    ("an empty batch changes nothing", |f| Box::pin(appends::empty(f))),
+    ("a large batch comes back whole", |f| Box::pin(appends::large(f))),
+    ("concurrent batches do not interleave", |f| Box::pin(appends::concurrent(f))),
+    ("a snapshot does not see later appends", |f| Box::pin(appends::stable(f))),
+    ("reading works from every entry with every size", |f| Box::pin(reads::forward(f))),
+    ("reading back works from every entry with every size", |f| Box::pin(reads::backward(f))),
+    ("positions outside the snapshot are clamped", |f| Box::pin(reads::hostile_positions(f))),
+    ("unknown segments are not found", |f| Box::pin(reads::unknown_segments(f))),
+    ("a rewrite removes exactly the ranges", |f| Box::pin(rewrites::exact(f))),
+    ("everything can be removed", |f| Box::pin(rewrites::everything(f))),
+    ("a rewrite of nothing changes nothing", |f| Box::pin(rewrites::nothing(f))),
+    ("a rewrite keeps what is appended meanwhile", |f| Box::pin(rewrites::meanwhile(f))),
+    ("a snapshot outlives a rewrite", |f| Box::pin(rewrites::stable(f))),
+    ("an abandoned rewrite leaves nothing behind", |f| Box::pin(rewrites::abandoned(f))),
+    ("only one rewrite is open at a time", |f| Box::pin(rewrites::exclusive(f))),
+    ("ranges that are out of order or outside are refused", |f| Box::pin(rewrites::bad_ranges(f))),
+    ("evidence is what was removed", |f| Box::pin(rewrites::evidence(f))),
+    ("a torn tail never swallows the next line", |f| Box::pin(damage::isolated(f))),
+    ("a torn tail goes with the line end that isolates it", |f| Box::pin(damage::removed(f))),
+    ("a missing line end is added", |f| Box::pin(damage::terminated(f))),
+    ("a missing line end is not added twice", |f| Box::pin(damage::terminated_once(f))),
+];
+
+/// Puts a store through the suite. `make` is called once for each check and gives an empty store.
+///
+/// # Errors
+///
+/// [`Failure`] if any check fails, or if `make` does.
+pub async fn run<Make>(make: Make) -> Result<Summary, Failure>
+where
+    Make: AsyncFn() -> Result<Box<dyn Fixture>, StoreError>,
+{
+    let mut summary = Summary { checks: Vec::with_capacity(CHECKS.len()) };
+    for (name, check) in CHECKS {
+        let result = match make().await {
+            Ok(fixture) => check(&*fixture).await,
+            Err(error) => Err(error.into()),
+        };
+        let outcome = match result {
+            Ok(()) => Outcome::Passed,
+            Err(Stop::NotApplicable(why)) => Outcome::NotApplicable(why),
+            Err(Stop::Flaw(how)) => Outcome::Failed(how),
+        };
+        summary.checks.push(Check { name, outcome });
+    }
+    if summary.checks.iter().any(|check| matches!(check.outcome, Outcome::Failed(_))) {
+        return Err(Failure { summary });
+    }
+    Ok(summary)
+}

@@ -1,0 +1,84 @@
+//! The suite over the stores of this crate.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use papyra::conformance::{self, Fixture};
+use papyra::store::{Durability, FileStore, MemoryStore, Store};
+
+mod support;
+use support::TempDir;
+
+struct File {
+    dir: TempDir,
+    store: FileStore,
+}
+
+impl File {
+    fn new(durability: Durability, evidence: bool) -> Self {
+        let dir = TempDir::new();
+        let mut builder = FileStore::builder(dir.path("journal.ndjson")).durability(durability);
+        if evidence {
+            builder = builder.evidence_dir(dir.path("evidence"));
+        }
+        Self { store: builder.build(), dir }
+    }
+}
+
+#[async_trait]
+impl Fixture for File {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.store.clone())
+    }
+
+    async fn inject(&self, bytes: &[u8]) -> bool {
+        let mut file = OpenOptions::new().append(true).open(self.store.path()).unwrap();
+        file.write_all(bytes).unwrap();
+        true
+    }
+
+    async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {
+        Some(names.iter().flat_map(|name| fs::read(name).unwrap()).collect())
+    }
+
+    async fn debris(&self) -> Option<Vec<String>> {
+        Some(self.dir.files().into_iter().filter(|name| name != "journal.ndjson").collect())
+    }
+}
+
+struct Memory(MemoryStore);
+
+#[async_trait]
+impl Fixture for Memory {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.0.clone())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_passes_with_every_durability() {
+    let interval = Durability::Interval(std::time::Duration::from_millis(5));
+    for durability in [Durability::Always, interval, Durability::Never] {
+        let make = async || Ok(Box::new(File::new(durability, true)) as Box<dyn Fixture>);
+        let summary = conformance::run(make).await.unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(summary.not_applicable().count(), 0, "{summary}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_place_for_evidence_only_that_does_not_apply() {
+    let make = async || Ok(Box::new(File::new(Durability::Never, false)) as Box<dyn Fixture>);
+    let summary = conformance::run(make).await.unwrap_or_else(|failure| panic!("{failure}"));
+    let missing: Vec<_> = summary.not_applicable().collect();
+    assert_eq!(missing, ["evidence is what was removed"], "{summary}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_passes_what_applies_to_it() {
+    let make = async || Ok(Box::new(Memory(MemoryStore::new())) as Box<dyn Fixture>);
+    let summary = conformance::run(make).await.unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(summary.passed(), 12, "{summary}");
+    assert_eq!(summary.not_applicable().count(), 13, "{summary}");
+}

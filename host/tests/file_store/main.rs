@@ -1,0 +1,42 @@
+//! How a journal in one file behaves when things go wrong.
+
+mod appends;
+mod processes;
+mod refusals;
+mod rewrites;
+#[path = "../support/mod.rs"]
+mod support;
+
+use papyra::store::{Kind, Position, Purpose, Range, RewriteOptions, Run, Store, StoreError};
+
+pub const PLAIN: RewriteOptions =
+    RewriteOptions { purpose: Purpose::Compact, keep_evidence: false, force: false };
+pub const EVIDENCE: RewriteOptions =
+    RewriteOptions { purpose: Purpose::Recover, keep_evidence: true, force: false };
+
+pub fn line(n: usize) -> String {
+    format!("{{\"kind\": \"event\", \"timestamp\": 1700000000, \"n\": {n}}}\n")
+}
+
+pub async fn append(store: &dyn Store, lines: &str) -> Result<(), StoreError> {
+    let count = u32::try_from(lines.lines().count()).unwrap();
+    store.append(lines.to_owned(), &[Run { kind: Kind::Event, lines: count }]).await
+}
+
+pub fn range(start: u64, end: u64) -> Range {
+    Range { start: Position { major: 0, minor: start }, end: Position { major: 0, minor: end } }
+}
+
+/// Removes these bytes.
+pub async fn remove(
+    store: &dyn Store,
+    options: RewriteOptions,
+    ranges: &[(u64, u64)],
+) -> Result<papyra::store::Rewritten, StoreError> {
+    let snapshot = store.snapshot().await?;
+    let name = snapshot.segments()[0].name.clone();
+    let mut rewrite = snapshot.rewrite(&name, options).await?;
+    let ranges: Vec<Range> = ranges.iter().map(|(start, end)| range(*start, *end)).collect();
+    rewrite.remove(&ranges).await?;
+    rewrite.commit(false).await
+}

@@ -1,0 +1,146 @@
+//! Several processes: this test binary runs itself again, with its task in the environment.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use papyra::store::{Durability, FileStore, Store, StoreErrorKind};
+
+use crate::support::TempDir;
+use crate::{EVIDENCE, PLAIN, append, line, remove};
+
+const TASK: &str = "PAPYRA_TEST_TASK";
+const JOURNAL: &str = "PAPYRA_TEST_JOURNAL";
+const BATCHES: usize = 150;
+
+fn child(task: &str, journal: &Path, before: &str) -> Command {
+    let me = std::env::current_exe().unwrap();
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("{before} exec \"$0\" --exact processes::the_child --nocapture"));
+    command.arg(me).env(TASK, task).env(JOURNAL, journal).stdout(Stdio::null());
+    command
+}
+
+fn finish(mut child: Child) {
+    assert!(child.wait().unwrap().success());
+}
+
+/// Does nothing but in a child.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_child() {
+    let Ok(task) = std::env::var(TASK) else { return };
+    let journal = std::env::var(JOURNAL).unwrap();
+    let builder = FileStore::builder(&journal).durability(Durability::Never);
+    let store = builder.evidence_dir(format!("{journal}.evidence")).build();
+    match &*task {
+        "limited" => limited(&store, Path::new(&journal)).await,
+        "rewrite" => loop {
+            let length = fs::metadata(&journal).unwrap().len();
+            let result = remove(&store, EVIDENCE, &[(0, length / 2)]).await;
+            drop(result);
+            append(&store, &"x".repeat(3 << 20).replace("xxxxxxxx", "xxxxxxx\n")).await.unwrap();
+        },
+        writer => {
+            for batch in 0..BATCHES {
+                let n = (writer.parse::<usize>().unwrap() * BATCHES + batch) * 3;
+                append(&store, &[line(n), line(n + 1), line(n + 2)].concat()).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_lose_nothing_while_others_rewrite() {
+    let dir = TempDir::new();
+    let journal = dir.path("a");
+    let store = FileStore::builder(&journal).durability(Durability::Never).build();
+    append(&store, "doomed\n").await.unwrap();
+    let mut writers: Vec<Child> =
+        (0..3).map(|n| child(&n.to_string(), &journal, "").spawn().unwrap()).collect();
+    let mut rewrites = 0;
+    loop {
+        let running = writers.iter_mut().any(|writer| writer.try_wait().unwrap().is_none());
+        // The first line goes and another comes, so that each rewrite has something to do.
+        let snapshot = store.snapshot().await.unwrap();
+        let text = fs::read_to_string(&journal).unwrap();
+        if let Some(at) = text.find("doomed\n") {
+            match remove(&store, PLAIN, &[(at as u64, at as u64 + 7)]).await {
+                Ok(_) => rewrites += 1,
+                Err(error) => assert_eq!(error.kind(), StoreErrorKind::Locked),
+            }
+            append(&store, "doomed\n").await.unwrap();
+        }
+        drop(snapshot);
+        if !running {
+            break;
+        }
+    }
+    writers.into_iter().for_each(finish);
+    assert!(rewrites > 2, "{rewrites} rewrites");
+    let text = fs::read_to_string(&journal).unwrap();
+    let mut found: Vec<&str> = text.split_inclusive('\n').filter(|l| *l != "doomed\n").collect();
+    assert_eq!(found.len(), 3 * BATCHES * 3);
+    for batch in found.chunks(3) {
+        let n: usize =
+            batch[0].rsplit(' ').next().unwrap().trim_end_matches("}\n").parse().unwrap();
+        assert_eq!(batch.concat(), [line(n), line(n + 1), line(n + 2)].concat());
+    }
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found.len(), 3 * BATCHES * 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_rewrite_leaves_old_or_new_and_blocks_nobody() {
+    let dir = TempDir::new();
+    let journal = dir.path("a");
+    let store = FileStore::builder(&journal).evidence_dir(dir.path("a.evidence")).build();
+    for round in 0..30 {
+        let before: String = (0..40_000).map(|n| line(n + round)).collect();
+        fs::write(&journal, &before).unwrap();
+        let mut rewriting = child("rewrite", &journal, "").spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(15 + u64::try_from(round).unwrap() * 3)).await;
+        rewriting.kill().unwrap();
+        rewriting.wait().unwrap();
+
+        let snapshot = store.snapshot().await.unwrap();
+        let end = snapshot.segments()[0].end.minor;
+        drop(snapshot);
+        let text = fs::read_to_string(&journal).unwrap();
+        assert_eq!(text.len() as u64, end);
+        assert!(text.is_empty() || text.ends_with('\n'));
+        append(&store, &line(7)).await.unwrap();
+        remove(&store, PLAIN, &[(0, end)]).await.unwrap();
+        assert_eq!(fs::read_to_string(&journal).unwrap(), line(7));
+        assert!(!dir.path(".a.papyra-rewrite").exists());
+        let half: Vec<String> =
+            dir.files().into_iter().filter(|name| name.ends_with(".papyra-evidence")).collect();
+        assert!(half.is_empty(), "{half:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_takes_nothing_and_appends_work_again() {
+    let dir = TempDir::new();
+    let limited = "trap '' XFSZ; ulimit -f 8;";
+    finish(child("limited", &dir.path("a"), limited).spawn().unwrap());
+}
+
+/// With files limited to 8 blocks of 512 or 1024 bytes, depending on the shell.
+async fn limited(store: &FileStore, journal: &Path) {
+    let large: String = (0..300).map(line).collect();
+    append(store, &line(1)).await.unwrap();
+    assert_eq!(append(store, &large).await.unwrap_err().kind(), StoreErrorKind::Full);
+    assert_eq!(fs::read_to_string(journal).unwrap(), line(1));
+    append(store, &line(2)).await.unwrap();
+    assert_eq!(fs::read_to_string(journal).unwrap(), [line(1), line(2)].concat());
+    // A neighbour that is too large does not take others with it.
+    let (small_before, large, small) = (line(3), large, line(4));
+    let (a, b, c) =
+        tokio::join!(append(store, &small_before), append(store, &large), append(store, &small));
+    assert_eq!((a.is_ok(), b.is_ok(), c.is_ok()), (true, false, true));
+    assert_eq!(fs::read_to_string(journal).unwrap().lines().count(), 4);
+    let files = fs::read_dir(journal.parent().unwrap()).unwrap().count();
+    assert_eq!(files, 1);
+}

@@ -1,0 +1,62 @@
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use papyra::store::{FileStore, Store, StoreErrorKind};
+use rustix::fs::{FlockOperation, flock};
+
+use crate::support::TempDir;
+use crate::{PLAIN, append, line, remove};
+
+#[tokio::test]
+async fn what_is_not_a_regular_file_is_refused_at_once() {
+    let dir = TempDir::new();
+    let fifo = dir.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for (path, word) in
+        [(dir.path(""), "directory"), (fifo, "pipe"), ("/dev/null".into(), "device")]
+    {
+        let store = FileStore::open(path);
+        for error in [append(&store, &line(1)).await.err(), store.snapshot().await.err()] {
+            let error = error.unwrap();
+            assert_eq!(error.kind(), StoreErrorKind::Unsupported);
+            assert!(error.one_line().contains(word), "{}", error.one_line());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_held_lock_is_waited_for_only_so_long() {
+    let dir = TempDir::new();
+    let path = dir.path("a");
+    let store = FileStore::builder(&path).lock_wait(Duration::from_millis(60)).build();
+    append(&store, &line(1)).await.unwrap();
+    let other = File::open(&path).unwrap();
+    flock(&other, FlockOperation::LockExclusive).unwrap();
+    let began = Instant::now();
+    assert_eq!(append(&store, &line(2)).await.unwrap_err().kind(), StoreErrorKind::Locked);
+    assert_eq!(store.snapshot().await.err().unwrap().kind(), StoreErrorKind::Locked);
+    assert!(began.elapsed() >= Duration::from_millis(120));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    drop(other);
+    append(&store, &line(3)).await.unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}{}", line(1), line(3)));
+}
+
+#[tokio::test]
+async fn a_temporary_that_is_a_trap_is_not_followed() {
+    let dir = TempDir::new();
+    let store = FileStore::open(dir.path("a"));
+    append(&store, &line(1)).await.unwrap();
+    fs::write(dir.path("precious"), "precious").unwrap();
+    let trap = dir.path(".a.papyra-rewrite");
+    symlink(dir.path("precious"), &trap).unwrap();
+    remove(&store, PLAIN, &[(0, 3)]).await.unwrap_err();
+    fs::remove_file(&trap).unwrap();
+    fs::hard_link(dir.path("precious"), &trap).unwrap();
+    remove(&store, PLAIN, &[(0, 3)]).await.unwrap();
+    assert_eq!(fs::read_to_string(dir.path("precious")).unwrap(), "precious");
+    let mode = fs::metadata(dir.path("a")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644);
+}
