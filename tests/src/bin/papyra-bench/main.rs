@@ -98,7 +98,8 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
                     journal.clone()
                 };
                 let peak = memory::peak(&papyra.command(operation, &journal, options))?;
-                let what = format!("memory, {}: papyra {operation}{name}", arguments.large);
+                let what =
+                    format!("memory, {}: papyra {operation}{name}", arguments.large.display().si());
                 lines.push(rows::memory(what, peak, RESIDENT));
             }
         }

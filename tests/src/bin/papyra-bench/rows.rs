@@ -83,14 +83,16 @@ pub(crate) fn judge(all: &[Contestant], what: &str, name: &str, promise: &Promis
         ours.samples.iter().zip(&peer.samples).map(|(ours, peer)| ours.rate() / peer.rate());
     let speed = median(speeds.collect());
     line.peer = format!("{}  {}", peer.name, figures(peer));
-    line.ratio = format!("{speed:.2} ×");
+    line.ratio = match ours.unit {
+        Unit::Time => format!("{:.2} × the time", 1.0 / speed),
+        _ => format!("{speed:.2} ×"),
+    };
     match promise {
         Promise::Faster(_, least) => {
             line.bar = format!("≥ {least} ×");
             line.met = Some(speed >= *least);
         }
         Promise::AtMostTimes(_, most) => {
-            line.ratio = format!("{:.2} × the time", 1.0 / speed);
             line.bar = format!("≤ {most} × the time");
             line.met = Some(1.0 / speed <= *most);
         }
