@@ -1,5 +1,4 @@
-//! Arithmetic on masks that hold one bit per byte, the first byte in the lowest bit. What
-//! spans two blocks is carried in these small structs.
+//! Arithmetic on masks that hold one bit per byte, the first byte in the lowest bit.
 
 /// Each bit becomes the parity of the bits up to and including it.
 ///
@@ -20,46 +19,16 @@ pub const fn above(bit: u32) -> u64 {
     !1 << bit
 }
 
-/// Moves a mask up by one, across blocks.
-#[derive(Clone, Copy, Default)]
-pub struct Next(u64);
-
-impl Next {
-    #[inline(always)]
-    pub const fn step(&mut self, mask: u64) -> u64 {
-        let moved = mask << 1 | self.0;
-        self.0 = mask >> 63;
-        moved
-    }
-}
-
-/// Moves each bit to the first byte that is not whitespace, across blocks.
+/// Moves each bit that stands on whitespace to the first byte that is not.
 ///
 /// The addition does the walking: a bit at the foot of a run of whitespace carries through
-/// the run and comes out above it. At most one bit may stand at each run, which holds for
-/// bits that come from different tokens.
-#[derive(Clone, Copy, Default)]
-pub struct Skip(u64);
-
-impl Skip {
-    /// From the byte after each one in `mask`.
-    #[inline(always)]
-    pub const fn after(&mut self, mask: u64, space: u64) -> u64 {
-        let (sum, pending) = (mask << 1 | self.0).overflowing_add(space);
-        self.0 = pending as u64 | mask >> 63;
-        sum & !space
-    }
-
-    /// From the bytes in `mask` themselves.
-    #[inline(always)]
-    pub const fn from(&mut self, mask: u64, space: u64) -> u64 {
-        let (sum, pending) = (mask | self.0).overflowing_add(space);
-        self.0 = pending as u64;
-        sum & !space
-    }
+/// the run and comes out above it.
+#[inline(always)]
+pub const fn skip(mask: u64, space: u64) -> u64 {
+    mask.wrapping_add(space) & !space
 }
 
-/// Finds the characters that a backslash escapes, across blocks.
+/// Finds the characters that a backslash escapes. Carries a last backslash to the next block.
 #[derive(Clone, Copy, Default)]
 pub struct Escapes(u64);
 

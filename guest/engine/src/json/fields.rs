@@ -155,7 +155,7 @@ fn kind_at(buf: &[u8], at: usize) -> Option<Kind> {
     let audit = word::first(head, 7) == AUDIT;
     let dead_letter = (head == DEAD_LE) & (word::first(tail, 5) == TTER);
     let metric = head == METRIC;
-    let index = usize::from(audit) | usize::from(dead_letter) << 1 | usize::from(metric) * 3;
+    let index = usize::from(audit) + 2 * usize::from(dead_letter) + 3 * usize::from(metric);
     if index == 0 && word::first(head, 7) != EVENT {
         return kind_spelled(string::body(buf, at));
     }

@@ -11,6 +11,7 @@
 mod bits;
 mod decimal;
 mod fields;
+mod lane;
 mod nesting;
 mod scalar;
 mod scan;
@@ -21,17 +22,15 @@ mod verdict;
 mod word;
 
 #[cfg(test)]
-mod reference;
-#[cfg(test)]
 mod tests;
 
-use nesting::Nesting;
 pub use verdict::{Damage, Facts, Kind, Line, Suspect, Verdict};
 
 /// Judges lines, one at a time. Keeps scratch space, so use one for many lines.
 #[derive(Debug, Default)]
 pub struct Validator {
-    nesting: Nesting,
+    /// Open brackets beyond the innermost 64.
+    outer: Vec<u64>,
 }
 
 impl Validator {
@@ -43,19 +42,26 @@ impl Validator {
     /// Judges the line that starts at `buf[start]`. The bytes are hostile: whatever they are,
     /// this neither panics nor recurses, and takes time proportional to the line.
     pub fn line(&mut self, buf: &[u8], start: usize) -> Line {
-        self.container(buf, start).unwrap_or_else(|| other(buf, start))
+        let usual = self.container::<false>(buf, start);
+        usual.unwrap_or_else(|| self.unusual(buf, start))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unusual(&mut self, buf: &[u8], start: usize) -> Line {
+        self.container::<true>(buf, start).unwrap_or_else(|| other(buf, start))
     }
 
     /// The common case: the line is an object or array and nothing else.
     #[inline(always)]
-    fn container(&mut self, buf: &[u8], start: usize) -> Option<Line> {
+    fn container<const CAREFUL: bool>(&mut self, buf: &[u8], start: usize) -> Option<Line> {
         let first = skip_space(buf, start);
         let object = match buf.get(first)? {
             b'{' => true,
             b'[' => false,
             _ => return None,
         };
-        let whole = scan::container(buf, first, &mut self.nesting)?;
+        let whole = scan::container::<CAREFUL>(buf, first, &mut self.outer)?;
         let end = skip_space(buf, whole.end);
         if !matches!(buf.get(end), Some(b'\n') | None) {
             return None;
@@ -63,8 +69,7 @@ impl Validator {
         let verdict = if !whole.ascii && !utf8::is_valid(buf, first, end) {
             Verdict::Damaged(Damage::InvalidUtf8)
         } else if object {
-            let depth = self.nesting.deepest();
-            Verdict::Record(whole.keys.facts(buf, first, whole.nonstandard, depth))
+            Verdict::Record(whole.keys.facts(buf, first, whole.nonstandard, whole.depth))
         } else {
             Verdict::Damaged(Damage::NotAnObject)
         };

@@ -1,31 +1,33 @@
 //! Numbers and literals.
 
-use super::bits::{Next, Skip};
 use super::simd::Block;
 use super::word;
 
-/// Checks all numbers of a block at once, as far as they are digits and points; what is
-/// carried between blocks.
-#[derive(Clone, Copy, Default)]
+/// The numbers of a block, checked together as far as they have no exponent.
 pub struct Numbers {
-    zeros: Next,
-    points: Next,
-    fractions: Skip,
+    /// Where the grammar of numbers is broken.
+    pub wrong: u64,
+    /// Bytes that are not accounted for: their scalars must be looked at singly.
+    pub other: u64,
 }
 
 impl Numbers {
-    /// Given the bytes of all scalars and the first byte of each: where a number is wrong, and
-    /// which bytes are neither digits nor points, so that their scalar needs a look of its own.
+    /// `scalar` marks the bytes of all scalars, `start` the first byte of each.
     #[inline(always)]
-    pub fn step(&mut self, block: Block, scalar: u64, start: u64) -> (u64, u64) {
+    pub fn new(block: Block, scalar: u64, start: u64) -> Self {
         let digit = block.digits() & scalar;
         let point = block.equal(b'.') & scalar;
-        let zero = block.equal(b'0') & start;
-        let wrong = start & point
-            | self.zeros.step(zero) & digit
-            | self.points.step(point) & !digit
-            | self.fractions.after(point, digit) & point;
-        (wrong, scalar & !(digit | point))
+        let minus = block.equal(b'-') & start & digit >> 1;
+        let leading_zero = block.equal(b'0') & (start | minus << 1);
+        let after_point = point << 1;
+        let after_fraction = after_point.wrapping_add(digit) & !digit;
+        Self {
+            wrong: start & point
+                | leading_zero << 1 & digit
+                | after_point & !digit
+                | after_fraction & point,
+            other: scalar & !(digit | point | minus),
+        }
     }
 }
 
@@ -33,25 +35,17 @@ const TRUE: u64 = word::of("true");
 const FALSE: u64 = word::of("false");
 const NULL: u64 = word::of("null");
 
-/// Judges a scalar that is more than digits and points. `bit` is one of its bytes in the block
-/// at `buf[at]`. `Some(true)` stands for `NaN` and the infinities, which Papyra writes and JSON
-/// does not know, `None` for what is no scalar at all.
+/// Whether the scalar that starts at `buf[at]` and has `length` bytes is a JSON literal.
 #[inline(always)]
-pub fn check(buf: &[u8], at: usize, bit: u32, scalar: u64, start: u64) -> Option<bool> {
-    let length = (!(scalar >> bit)).trailing_zeros();
-    let here = at + bit as usize;
-    if length <= 5 && bit + length < u64::BITS && start >> bit & 1 == 1 {
-        let text = word::first(word::at(buf, here).unwrap_or_default(), length);
-        if (text == TRUE) | (text == FALSE) | (text == NULL) {
-            return Some(false);
-        }
-    }
-    check_around(buf, here)
+pub fn is_literal(buf: &[u8], at: usize, length: u32) -> bool {
+    let text = word::first(word::at(buf, at).unwrap_or_default(), length.clamp(4, 5));
+    (length == 4) & ((text == TRUE) | (text == NULL)) | (length == 5) & (text == FALSE)
 }
 
-/// Judges the scalar that `buf[at]` is part of.
+/// Judges the scalar that `buf[at]` is part of. `Some(true)` stands for `NaN` and the
+/// infinities, which Papyra writes and JSON does not know, `None` for what is no scalar at all.
 #[inline(never)]
-fn check_around(buf: &[u8], at: usize) -> Option<bool> {
+pub fn check(buf: &[u8], at: usize) -> Option<bool> {
     let before = buf.get(..at).unwrap_or_default();
     let start = before.iter().rposition(|byte| is_delimiter(*byte)).map_or(0, |at| at + 1);
     check_at(buf, start)

@@ -1,7 +1,7 @@
 //! The grammar of a record, checked sixty-four bytes at a time.
 //!
 //! Tokens are not walked one by one. Each class of token is a mask, and the grammar is a
-//! statement about which class may follow which: moving a mask past whitespace ([`Skip`])
+//! statement about which class may follow which: moving a mask past whitespace ([`skip`])
 //! tells where its followers stand, and a follower of the wrong class is a bit in `wrong`.
 //! A text obeys the grammar when no bit is left over, because every token but the first
 //! follows exactly one other:
@@ -9,15 +9,19 @@
 //! | after                          | must stand                        |
 //! |--------------------------------|-----------------------------------|
 //! | `{`, and `,` in an object      | a key; after `{` also `}`         |
-//! | the closing quote of a key     | `:`, which stands nowhere else    |
+//! | the closing quote of a key     | `:`                               |
 //! | `:`, `[`, and `,` in an array  | a value; after `[` also `]`       |
 //! | the last byte of a value       | `,` or a closing bracket          |
 //!
-//! Only brackets (for the nesting), scalars and escapes are visited singly.
+//! Only brackets (for the nesting), literals and escapes are visited singly.
+//!
+//! A block that ends in whitespace or within a scalar is cut short before them, and they are
+//! read again at the start of the next. So no scalar spans two blocks, and of the tokens only
+//! the last byte's need be remembered.
 
-use super::bits::{Escapes, Next, Skip, above, prefix_xor};
+use super::bits::{Escapes, above, prefix_xor, skip};
 use super::fields::Keys;
-use super::nesting::Nesting;
+use super::nesting::{self, Nesting};
 use super::scalar::{self, Numbers};
 use super::simd::{BLOCK, Block, Seen};
 use super::string;
@@ -30,35 +34,57 @@ pub struct Container {
     pub keys: Keys,
     /// Whether `NaN` or an infinity occurs.
     pub nonstandard: bool,
+    /// Its deepest nesting, itself included.
+    pub depth: u32,
     /// Whether all bytes are certainly ASCII.
     pub ascii: bool,
 }
 
+/// Which class of token the last byte belongs to: one of these is 1, or none within a string.
+#[derive(Clone, Copy, Default)]
+struct Last {
+    open: u64,
+    comma: u64,
+    colon: u64,
+    key: u64,
+    value: u64,
+}
+
 /// Reads the object or array that opens at `buf[start]`. `None` when it breaks the grammar or
-/// does not end before the line does. The
-/// encoding is left to the caller.
+/// does not end before the line does. The encoding is left to the caller.
+///
+/// Unless `CAREFUL`, the answer is also `None` for what is rare and takes calls to judge: the
+/// last bytes of the buffer, numbers with an exponent, nonstandard ones, extreme nesting,
+/// very long numbers and very much whitespace. A call in the loop, even one that is
+/// never made, has its many masks live in memory.
 #[inline(always)]
-pub fn container(buf: &[u8], start: usize, nesting: &mut Nesting) -> Option<Container> {
-    nesting.clear();
+pub fn container<const CAREFUL: bool>(
+    buf: &[u8],
+    start: usize,
+    outer: &mut Vec<u64>,
+) -> Option<Container> {
+    if CAREFUL {
+        nesting::clear(outer);
+    }
+    let mut nesting = Nesting::default();
     let mut keys = Keys::default();
     let mut nonstandard = false;
-
     let mut seen = Seen::default();
     let mut escapes = Escapes::default();
-    let mut in_string = 0_u64;
+    let mut last = Last::default();
+    // All ones or all zeros, as it is for the last byte.
+    let (mut in_string, mut in_object, mut in_top) = (0_u64, 0_u64, 0_u64);
     let mut in_key = 0_u64;
-    let mut in_object = 0_u64;
-    let mut in_top = 0_u64;
-    let mut scalars = Next::default();
-    let mut numbers = Numbers::default();
-    let (mut opened, mut separated, mut named, mut assigned, mut valued) =
-        (Skip::default(), Skip::default(), Skip::default(), Skip::default(), Skip::default());
-    let mut values = Next::default();
 
     let mut at = start;
     loop {
-        let block = Block::load(buf, at);
+        let block = match Block::load(buf, at) {
+            Some(block) => block,
+            None if CAREFUL => Block::load_tail(buf, at),
+            None => return None,
+        };
         seen.add(block);
+
         let mut quote = block.equal(b'"');
         let mut escaped = 0;
         if block.any_equal(b'\\') || escapes.pending() {
@@ -70,13 +96,13 @@ pub fn container(buf: &[u8], start: usize, nesting: &mut Nesting) -> Option<Cont
             if block.any_control() || !string::valid_escapes(buf, at, escaped) {
                 return None;
             }
-            keys.escaped |= in_key != 0 && escaped != 0;
+            // No key this long is of interest, not even one written all in escapes.
             keys.before = 0;
             at += BLOCK;
             continue;
         }
         let string = prefix_xor(quote) ^ in_string;
-        in_string = (string.cast_signed() >> 63).cast_unsigned();
+        let outside = !string;
 
         let mut space = block.equal(b' ');
         let mut wrong = 0;
@@ -89,12 +115,30 @@ pub fn container(buf: &[u8], start: usize, nesting: &mut Nesting) -> Option<Cont
             space |= block.equal(b'\t') | block.equal(b'\r');
         }
 
-        let outside = !string;
         let space = space & outside;
         let comma = block.equal(b',') & outside;
         let colon = block.equal(b':') & outside;
         let bracket = block.brackets() & outside & live;
         let scalar = outside & live & !(quote | space | comma | colon | bracket);
+
+        let length = BLOCK as u32 - (space | scalar).leading_ones();
+        if length == 0 {
+            if !CAREFUL {
+                return None;
+            }
+            if space & 1 == 0 {
+                let expected = last.colon | (last.open | last.comma) & !in_object;
+                nonstandard |= scalar::check(buf, at)?;
+                at += scalar::text(buf, at).len();
+                if expected == 0 {
+                    return None;
+                }
+                last = Last { value: 1, ..Last::default() };
+            } else {
+                at += space.trailing_ones() as usize;
+            }
+            continue;
+        }
 
         // Brackets change what the bytes above them are in.
         let (mut object, mut top) = (in_object, in_top);
@@ -106,9 +150,11 @@ pub fn container(buf: &[u8], start: usize, nesting: &mut Nesting) -> Option<Cont
             let byte = buf.get(at + bit as usize).copied().unwrap_or_default();
             let curly = byte & 0x20 != 0;
             if byte & 0x02 != 0 {
-                nesting.push(curly);
+                if !nesting.push::<CAREFUL>(curly, outer) {
+                    return None;
+                }
                 open |= rest & rest.wrapping_neg();
-            } else if !nesting.pop(curly) {
+            } else if !nesting.pop::<CAREFUL>(curly, outer) {
                 return None;
             }
             rest &= rest - 1;
@@ -125,45 +171,49 @@ pub fn container(buf: &[u8], start: usize, nesting: &mut Nesting) -> Option<Cont
         }
         let close = bracket & !open;
 
-        let after_open = opened.after(open, space);
-        let after_comma = separated.after(comma, space);
-        let after_colon = assigned.after(colon, space);
+        let after_open = skip(open << 1 | last.open, space);
+        let after_comma = skip(comma << 1 | last.comma, space);
+        let after_colon = skip(colon << 1 | last.colon, space);
         let entry = after_open & !close | after_comma;
         let key = entry & object;
         let value = entry & !object | after_colon;
 
         // Adding a key's opening quote to its body carries out at its closing quote.
         let (sum, carry) = (key | in_key).overflowing_add(string);
-        in_key = u64::from(carry);
         let key_end = sum & outside;
-        let after_key = named.after(key_end, space);
+        let after_key = skip(key_end << 1 | last.key, space);
 
-        let scalar_next = scalars.step(scalar);
+        let scalar_next = scalar << 1;
         let scalar_start = scalar & !scalar_next;
         let value_end = close | quote & outside & !key_end;
-        let value_next = values.step(value_end) | scalar_next & !scalar;
-        let after_value = valued.from(value_next, space);
+        let after_value = skip(value_end << 1 | last.value | scalar_next & !scalar, space);
 
         wrong |= key & !(quote & string);
         wrong |= value & !(quote & string | scalar_start | open);
-        wrong |= after_comma & close;
-        wrong |= after_key ^ colon;
+        wrong |= after_key & !colon;
         wrong |= after_value & !(comma | close);
-        if wrong & live != 0 {
-            return None;
-        }
 
-        {
-            let (bad, odd) = numbers.step(block, scalar, scalar_start);
-            if bad & live != 0 {
-                return None;
-            }
-            let mut rest = odd & live;
+        if scalar != 0 {
+            let numbers = Numbers::new(block, scalar, scalar_start);
+            wrong |= numbers.wrong;
+            let whole = !0 >> (u64::BITS - length);
+            let mut rest = numbers.other & live & whole;
             while rest != 0 {
                 let bit = rest.trailing_zeros();
-                nonstandard |= scalar::check(buf, at, bit, scalar, scalar_start)?;
+                let here = at + bit as usize;
+                let length = (!(scalar >> bit)).trailing_zeros();
+                let starts = scalar_start >> bit & 1 == 1;
+                if !(starts && scalar::is_literal(buf, here, length)) {
+                    if !CAREFUL {
+                        return None;
+                    }
+                    nonstandard |= scalar::check(buf, here)?;
+                }
                 rest &= !scalar | scalar.wrapping_add(1 << bit);
             }
+        }
+        if wrong & live != 0 {
+            return None;
         }
 
         if escaped & live != 0 {
@@ -176,11 +226,23 @@ pub fn container(buf: &[u8], start: usize, nesting: &mut Nesting) -> Option<Cont
 
         if let Some(bit) = closed {
             let end = at + bit as usize + 1;
-            return Some(Container { end, keys, nonstandard, ascii: seen.ascii() });
+            let (depth, ascii) = (nesting.deepest(), seen.ascii());
+            return Some(Container { end, keys, nonstandard, depth, ascii });
         }
         if live != !0 {
             return None;
         }
-        at += BLOCK;
+
+        in_string = (string.cast_signed() >> 63).cast_unsigned();
+        in_key = u64::from(carry);
+        let bit = length - 1;
+        last = Last {
+            open: open >> bit,
+            comma: comma >> bit,
+            colon: colon >> bit,
+            key: key_end >> bit,
+            value: value_end >> bit,
+        };
+        at += length as usize;
     }
 }

@@ -2,7 +2,7 @@
 
 /// Whether every character in `escaped`, a mask over the block at `buf[at]`, may follow a
 /// backslash. Surrogates need not come in pairs.
-#[inline(never)]
+#[inline(always)]
 pub fn valid_escapes(buf: &[u8], at: usize, mut escaped: u64) -> bool {
     while escaped != 0 {
         let here = at + escaped.trailing_zeros() as usize;

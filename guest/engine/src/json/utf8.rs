@@ -13,7 +13,7 @@ pub fn is_valid(buf: &[u8], start: usize, end: usize) -> bool {
     let mut pending = 0;
     let mut at = start;
     while at <= end {
-        let block = Block::load(buf, at);
+        let block = Block::load(buf, at).unwrap_or_else(|| Block::load_tail(buf, at));
         if pending != 0 || block.any_non_ascii() {
             let length = end - at;
             let line = if length < BLOCK { (1 << length) - 1 } else { !0 };
@@ -31,10 +31,10 @@ pub fn is_valid(buf: &[u8], start: usize, end: usize) -> bool {
 /// Only the bytes in `line` belong to the line.
 #[inline(always)]
 fn follows(buf: &[u8], at: usize, block: Block, pending: u64, line: u64) -> Option<u64> {
-    let two_or_more = block.at_least(0xc0);
-    let three_or_more = block.at_least(0xe0);
-    let four = block.at_least(0xf0);
-    let continuation = block.at_least(0x80) & !two_or_more;
+    let two_or_more = !block.below(0xc0);
+    let three_or_more = !block.below(0xe0);
+    let four = !block.below(0xf0);
+    let continuation = !block.below(0x80) & !two_or_more;
 
     let wanted = pending | two_or_more << 1 | three_or_more << 2 | four << 3;
     let line_and_newline = line << 1 | 1;

@@ -1,6 +1,6 @@
 //! The same judgement made slowly, by `serde_json` where it can: what the tests compare with.
 
-use super::{Damage, Facts, Kind, Suspect, Verdict};
+use super::super::{Damage, Facts, Kind, Suspect, Verdict};
 use serde::de::IgnoredAny;
 
 /// Judges one line, given without its newline.
