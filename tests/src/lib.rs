@@ -2,5 +2,7 @@
 
 pub mod damage;
 pub mod generate;
+pub mod numbered;
+pub mod process;
 pub mod random;
 pub mod scale;

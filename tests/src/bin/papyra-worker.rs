@@ -1,0 +1,96 @@
+//! A process for the crash tests to kill: it appends, recovers or compacts through the library, and
+//! says on standard output what has been acknowledged.
+//!
+//! ```text
+//! papyra-worker append  PATH FIRST COUNT BATCH SYNC    SYNC: always, never, or milliseconds
+//! papyra-worker recover PATH EVIDENCE_DIR ROUNDS
+//! papyra-worker compact PATH MAX_RECORDS ROUNDS
+//! ```
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use papyra::journal::{
+    CompactOptions, FailureCode, JournalError, Limits, RecoverOptions, RecoveryMode, Retention,
+};
+use papyra::store::{Durability, FileStore};
+use papyra::{Engine, Journal};
+use papyra_tests::numbered;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let engine = Engine::new()?;
+    match args[..] {
+        ["append", path, first, count, batch, sync] => {
+            let store = FileStore::builder(path).durability(durability(sync)?).build();
+            let journal = Journal::new(&engine, store);
+            append(&journal, first.parse()?, count.parse()?, batch.parse()?).await
+        }
+        ["recover", path, evidence, rounds] => {
+            let store = FileStore::builder(path).evidence_dir(evidence).build();
+            let journal = Journal::new(&engine, store);
+            let options = RecoverOptions {
+                mode: RecoveryMode::Quarantine,
+                dry_run: false,
+                max_findings: 10,
+            };
+            repeat(rounds, async || journal.recover(options).await.map(|done| done.changed)).await
+        }
+        ["compact", path, max_records, rounds] => {
+            let limits = Limits { max_records: Some(max_records.parse()?), ..Limits::default() };
+            let policy = Retention { journal: limits, ..Retention::default() };
+            let journal = Journal::new(&engine, FileStore::open(path)).with_retention(policy);
+            let options = CompactOptions {
+                dry_run: false,
+                force: false,
+                keep_evidence: false,
+                as_of: None,
+            };
+            repeat(rounds, async || journal.compact(options).await.map(|done| done.changed)).await
+        }
+        _ => bail!("usage: papyra-worker append|recover|compact PATH …"),
+    }
+}
+
+fn durability(sync: &str) -> Result<Durability> {
+    Ok(match sync {
+        "always" => Durability::Always,
+        "never" => Durability::Never,
+        millis => Durability::Interval(Duration::from_millis(millis.parse()?)),
+    })
+}
+
+/// Appends numbered records and says after each batch up to which number all are acknowledged.
+async fn append(journal: &Journal, first: u64, count: u64, batch: u64) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let mut next = first;
+    while next < first + count {
+        let end = (next + batch).min(first + count);
+        let lines: String = (next..end).map(numbered::line).collect();
+        journal.append_lines(&lines).await.context("append")?;
+        writeln!(out, "{end}")?;
+        out.flush()?;
+        next = end;
+    }
+    Ok(())
+}
+
+/// Repeats a maintenance operation; a store that is locked, or was replaced meanwhile, is tried again.
+async fn repeat(
+    rounds: &str,
+    operation: impl AsyncFn() -> Result<bool, JournalError>,
+) -> Result<()> {
+    for round in 0..rounds.parse::<u64>()? {
+        match operation().await {
+            Ok(changed) => println!("{round} {changed}"),
+            Err(error) if error.code() == Some(FailureCode::Locked) => {}
+            Err(error) if error.code() == Some(FailureCode::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+        std::io::stdout().flush()?;
+    }
+    Ok(())
+}

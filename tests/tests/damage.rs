@@ -1,0 +1,156 @@
+//! Many damaged journals through the sandboxed engine: every undamaged record survives, nothing is lost
+//! from sight, and recovering again changes nothing.
+
+use std::fs;
+use std::path::Path;
+
+use papyra::journal::{RecoverOptions, Recovery, RecoveryMode, ScanOptions, ScanReport};
+use papyra::store::FileStore;
+use papyra::{Engine, Journal};
+use papyra_tests::damage::{Damaged, damage};
+use papyra_tests::generate;
+use papyra_tests::random::Random;
+use papyra_tests::scale;
+
+struct Bench {
+    engine: Engine,
+    dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let shared_memory = Path::new("/dev/shm");
+        let dir = match shared_memory.is_dir() {
+            true => tempfile::tempdir_in(shared_memory),
+            false => tempfile::tempdir(),
+        };
+        Self { engine: Engine::new().unwrap(), dir: dir.unwrap() }
+    }
+
+    fn journal(&self) -> Journal {
+        let store = FileStore::builder(self.dir.path().join("j.ndjson"))
+            .evidence_dir(self.dir.path().join("evidence"))
+            .build();
+        Journal::new(&self.engine, store)
+    }
+
+    fn put(&self, bytes: &[u8]) {
+        fs::write(self.dir.path().join("j.ndjson"), bytes).unwrap();
+    }
+
+    fn take(&self) -> Vec<u8> {
+        fs::read(self.dir.path().join("j.ndjson")).unwrap()
+    }
+
+    fn take_evidence(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for file in fs::read_dir(self.dir.path().join("evidence")).into_iter().flatten() {
+            let path = file.unwrap().path();
+            bytes.extend(fs::read(&path).unwrap());
+            fs::remove_file(path).unwrap();
+        }
+        bytes
+    }
+}
+
+async fn recover(journal: &Journal, mode: RecoveryMode) -> Recovery {
+    journal.recover(RecoverOptions { mode, dry_run: false, max_findings: 5 }).await.unwrap()
+}
+
+async fn scan(journal: &Journal) -> ScanReport {
+    journal.scan(ScanOptions { max_findings: 5, sample: None }).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_undamaged_record_survives_both_modes() {
+    let bench = Bench::new();
+    let mut random = Random::new(scale::seed());
+    for file in 0..scale::damage_files() {
+        let seed = random.bits();
+        let original = generate::small_journal(seed);
+        let damaged = damage(&original, seed);
+        for mode in [RecoveryMode::Repair, RecoveryMode::Quarantine] {
+            check(&bench, &damaged, mode, &format!("file {file}, seed {seed}, {mode:?}")).await;
+        }
+    }
+}
+
+async fn check(bench: &Bench, damaged: &Damaged, mode: RecoveryMode, which: &str) {
+    bench.put(&damaged.bytes);
+    let journal = bench.journal();
+    let before = scan(&journal).await;
+    assert_eq!(bench.take(), damaged.bytes, "{which}: a scan changes nothing");
+
+    let done = recover(&journal, mode).await;
+    let kept = bench.take();
+    let evidence = bench.take_evidence();
+    assert_survivors(&kept, damaged, which);
+
+    let added = u64::from(done.terminated);
+    let gone = damaged.bytes.len() as u64 + added - kept.len() as u64;
+    assert_eq!(gone, done.removed_bytes, "{which}");
+    if mode == RecoveryMode::Quarantine {
+        assert_eq!(evidence.len() as u64, gone, "{which}: removed bytes are kept as evidence");
+        assert!(is_interleaved(&damaged.bytes, &kept, &evidence), "{which}: kept + evidence = original");
+    } else {
+        assert!(evidence.is_empty(), "{which}");
+    }
+    assert_eq!(done.changed, before.damaged > 0 || (mode == RecoveryMode::Quarantine && before.suspect > 0), "{which}");
+
+    let after = scan(&journal).await;
+    assert_eq!(after.damaged, 0, "{which}: {}", after.findings);
+    if mode == RecoveryMode::Quarantine {
+        assert_eq!(after.suspect, 0, "{which}: {}", after.findings);
+    }
+    let again = recover(&journal, mode).await;
+    assert!(!again.changed && bench.take() == kept, "{which}: a second recovery changes nothing");
+}
+
+/// The undamaged records are all there, in their order.
+fn assert_survivors(kept: &[u8], damaged: &Damaged, which: &str) {
+    let mut lines = kept.split(|byte| *byte == b'\n');
+    for survivor in &damaged.survivors {
+        let record = &damaged.bytes[survivor.range.clone()];
+        assert!(lines.any(|line| line == record), "{which}: record {} is gone", survivor.record);
+    }
+}
+
+/// Whether the lines of the original are those that were kept and those set aside, each in order. A
+/// last line may have been given its line end.
+fn is_interleaved(original: &[u8], kept: &[u8], evidence: &[u8]) -> bool {
+    let (mut kept, mut evidence) = (kept, evidence);
+    for line in original.split_inclusive(|byte| *byte == b'\n') {
+        // Equal lines are equal in kind, so whichever side has the line next is the right one.
+        if let Some(rest) = evidence.strip_prefix(line) {
+            evidence = rest;
+        } else if let Some(rest) = kept.strip_prefix(line) {
+            kept = rest;
+        } else {
+            return false;
+        }
+    }
+    evidence.is_empty() && (kept.is_empty() || kept == b"\n")
+}
+
+#[tokio::test]
+async fn after_any_truncation_the_next_record_is_readable() {
+    let bench = Bench::new();
+    let mut random = Random::new(scale::seed());
+    let original: Vec<u8> = (0..20).flat_map(|_| {
+        let number = random.bits();
+        papyra_tests::numbered::line(number).into_bytes()
+    }).collect();
+    let record = "{\"kind\": \"audit\", \"timestamp\": 1763700000.25, \"who\": \"next\"}\n";
+    for length in 0..=original.len() {
+        bench.put(&original[..length]);
+        let journal = bench.journal();
+        journal.append_lines(record).await.unwrap();
+        let bytes = bench.take();
+        assert!(bytes.starts_with(&original[..length]), "{length}: nothing is rewritten");
+        let last = bytes.split_inclusive(|byte| *byte == b'\n').next_back().unwrap();
+        assert_eq!(last, record.as_bytes(), "{length}");
+        let report = scan(&journal).await;
+        assert!(report.damaged <= 1, "{length}: {}", report.findings);
+        assert_eq!(report.kinds.iter().map(|kind| kind.records).sum::<u64>(), report.records);
+    }
+}
