@@ -32,7 +32,7 @@ lint: ## check the format and the lints; warnings are errors
 	@.ci/setup clippy rustfmt
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
-	guest/build.sh --lint target/lint
+	guest/build.sh --lint $(OUT)
 
 bench: ## measure everything that is promised, against its peers; needs 8 GB of disk
 	@.ci/setup jq

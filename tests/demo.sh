@@ -27,7 +27,7 @@ run() {
     echo "[exit code $code]"
 }
 
-say "A journal of some 30,000 records, and what a bad week does to it"
+say "A journal of some 24,000 records, and what a bad week does to it"
 run 0 papyra-generate --bytes 15MB --damage 12 journal.ndjson
 cp journal.ndjson original.ndjson
 
