@@ -1,0 +1,238 @@
+//! What can be typed: the one definition behind parsing, help, man pages and completions.
+
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Parser, Subcommand};
+use papyra::journal::{KindLimits, Limits, Retention};
+
+use super::exit::{self, Exit};
+use super::problem::Problem;
+use super::{
+    Context, append, compact, extras, inspect, read, recover, scan, startup_check, values,
+};
+
+/// Check, repair, shrink, read and write journals of newline-delimited JSON.
+///
+/// All decisions are made by a sandboxed engine that sees nothing but the journal.
+#[derive(Debug, Parser)]
+#[command(name = "papyra", version, after_help = exit::overview(), max_term_width = 100)]
+pub(super) struct Cli {
+    /// Write one JSON document with raw numbers and a `schema`, errors included
+    #[arg(long, global = true, help_heading = "Output")]
+    pub json: bool,
+    /// Write no report, no notes and no progress; errors and the exit code remain
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub quiet: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Work on a journal
+    #[command(subcommand, after_help = exit::overview())]
+    Persistence(PersistenceCommand),
+    Completions(extras::CompletionsArgs),
+    Man(extras::ManArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PersistenceCommand {
+    Scan(scan::ScanArgs),
+    Recover(recover::RecoverArgs),
+    Compact(compact::CompactArgs),
+    Inspect(inspect::InspectArgs),
+    StartupCheck(startup_check::StartupCheckArgs),
+    Read(read::ReadArgs),
+    Append(append::AppendArgs),
+}
+
+impl PersistenceCommand {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Scan(_) => "scan",
+            Self::Recover(_) => "recover",
+            Self::Compact(_) => "compact",
+            Self::Inspect(_) => "inspect",
+            Self::StartupCheck(_) => "startup-check",
+            Self::Read(_) => "read",
+            Self::Append(_) => "append",
+        }
+    }
+
+    /// How many threads the command can use.
+    pub fn jobs(&self) -> usize {
+        match self {
+            Self::Scan(args) => args.jobs.count(),
+            Self::Compact(args) => args.jobs.count(),
+            _ => 1,
+        }
+    }
+
+    pub async fn run(self, context: &mut Context<'_>) -> Result<Exit, Problem> {
+        match self {
+            Self::Scan(args) => scan::run(args, context).await,
+            Self::Recover(args) => recover::run(args, context).await,
+            Self::Compact(args) => compact::run(args, context).await,
+            Self::Inspect(args) => inspect::run(args, context).await,
+            Self::StartupCheck(args) => startup_check::run(args, context).await,
+            Self::Read(args) => read::run(args, context).await,
+            Self::Append(args) => append::run(args, context).await,
+        }
+    }
+}
+
+/// Where the journal lies.
+#[derive(Debug, Args)]
+#[group(id = "target", required = true, multiple = false)]
+pub(super) struct TargetArgs {
+    /// The journal's file
+    #[arg(long, value_name = "FILE", help_heading = "Store")]
+    pub path: Option<PathBuf>,
+    /// The journal's store: file:PATH or memory:
+    #[arg(long, value_name = "URL", help_heading = "Store",
+          value_parser = NonEmptyStringValueParser::new())]
+    pub store: Option<String>,
+}
+
+/// How many instances of the engine work at once.
+#[derive(Debug, Args)]
+pub(super) struct JobsArgs {
+    /// Instances of the engine that share the work [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
+}
+
+impl JobsArgs {
+    pub fn count(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.jobs.map_or_else(cores, usize::from)
+    }
+}
+
+/// How much to keep.
+#[derive(Debug, Args)]
+pub(super) struct RetentionArgs {
+    /// Keep at most N records
+    #[arg(long, value_name = "N", help_heading = "Retention",
+          value_parser = values::records, allow_hyphen_values = true)]
+    max_records: Option<u64>,
+    /// Keep records that are at most so old: 90s, 12h, 30d, or plain seconds
+    #[arg(long, value_name = "DURATION", help_heading = "Retention",
+          value_parser = values::duration, allow_hyphen_values = true)]
+    max_age: Option<f64>,
+    /// Keep at most so many bytes: 10M is 10,000,000 and 10MiB is 10,485,760
+    #[arg(long, value_name = "SIZE", help_heading = "Retention",
+          value_parser = values::size, allow_hyphen_values = true)]
+    max_total_bytes: Option<u64>,
+    /// Limit one kind: KIND:records=N,age=DURATION,bytes=SIZE; repeatable
+    #[arg(long, value_name = "LIMITS", help_heading = "Retention",
+          value_parser = values::kind_limits)]
+    kind_limit: Vec<KindLimits>,
+}
+
+impl RetentionArgs {
+    pub fn policy(&self) -> Result<Retention, Problem> {
+        for (index, limit) in self.kind_limit.iter().enumerate() {
+            if self.kind_limit.iter().skip(index + 1).any(|other| other.kind == limit.kind) {
+                let kind = super::text::kind(limit.kind);
+                return Err(Problem::usage(format!(
+                    "--kind-limit names {kind} twice; put its limits in one, separated by commas"
+                )));
+            }
+        }
+        let journal = Limits {
+            max_records: self.max_records,
+            max_age_seconds: self.max_age,
+            max_total_bytes: self.max_total_bytes,
+        };
+        Ok(Retention { journal, per_kind: self.kind_limit.clone() })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.max_records.is_none()
+            && self.max_age.is_none()
+            && self.max_total_bytes.is_none()
+            && self.kind_limit.is_empty()
+    }
+}
+
+/// How much of a long list of findings to show.
+#[derive(Debug, Args)]
+pub(super) struct FindingsArgs {
+    /// List at most N findings; all are counted
+    #[arg(long, value_name = "N", default_value_t = 20,
+          value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub findings: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(["papyra", "persistence"].into_iter().chain(line.split(' ')))
+    }
+
+    #[test]
+    fn exactly_one_place_must_be_named() {
+        assert!(parse("scan --path a").is_ok());
+        assert!(parse("scan --store file:a").is_ok());
+        assert!(parse("scan").is_err());
+        assert!(parse("scan --path a --store file:a").is_err());
+        // `--path $UNSET` and `--path "$UNSET"` in a script.
+        assert!(parse("scan --path").is_err());
+        assert!(parse("scan --path --json").is_err());
+        assert!(parse("scan --path=").is_err());
+        assert!(parse("scan --store=").is_err());
+    }
+
+    #[test]
+    fn modes_are_accepted_in_papyras_spellings() {
+        for line in [
+            "startup-check --path a --mode FAIL_ON_ANOMALY",
+            "startup-check --path a --mode scan_only",
+            "startup-check --path a --mode Scan-Only",
+            "startup-check --path a --mode RECOVER --recovery-mode Repair",
+            "recover --path a --mode REBUILD",
+            "recover --path a --mode Quarantine --quarantine-dir q",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in [
+            "startup-check --path a --mode fail_on_anomalies",
+            "recover --path a --mode ignore",
+            "recover --path a --mode=",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn limits_that_make_no_sense_are_wrong_usage() {
+        for limit in [
+            "--max-age soon",
+            "--max-age -1",
+            "--max-age -3d",
+            "--max-age NaN",
+            "--max-records -1",
+            "--max-records 1.5",
+            "--max-total-bytes -1",
+            "--max-total-bytes NaN",
+            "--jobs 0",
+        ] {
+            assert!(parse(&format!("compact --path a {limit}")).is_err(), "{limit}");
+        }
+        assert!(parse("compact --path a --max-age 30d --max-total-bytes 10MiB").is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn paths_need_not_be_utf_8() {
+        use std::os::unix::ffi::OsStringExt;
+        let path = std::ffi::OsString::from_vec(b"a\xff".to_vec());
+        let words = ["papyra", "persistence", "scan", "--path"].map(std::ffi::OsString::from);
+        assert!(Cli::try_parse_from(words.into_iter().chain([path])).is_ok());
+    }
+}

@@ -1,0 +1,209 @@
+//! The only place that writes: data to one locked, buffered standard output, everything else to
+//! standard error.
+
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::Value;
+
+use super::problem::Problem;
+use super::text;
+
+/// Enough that a long `read` makes few system calls.
+const BUFFER: usize = 256 << 10;
+
+/// Where the command's words go.
+pub(super) struct Output {
+    stdout: BufWriter<StdoutLock<'static>>,
+    paint: Paint,
+    terminal: bool,
+    json: bool,
+    quiet: bool,
+    /// Nobody reads standard output any more.
+    closed: bool,
+    /// A document has been begun on standard output; whatever ends the command must complete it.
+    unfinished: bool,
+    /// What an interruption at this moment leaves behind. Empty: interrupting is how it is meant to
+    /// end, and needs no words.
+    pub if_interrupted: String,
+}
+
+impl Output {
+    pub fn new(json: bool, quiet: bool) -> Self {
+        let stdout = io::stdout();
+        let terminal = stdout.is_terminal();
+        let paint = Paint(!matches!(AutoStream::choice(&stdout), ColorChoice::Never));
+        Self {
+            stdout: BufWriter::with_capacity(BUFFER, stdout.lock()),
+            paint,
+            terminal,
+            json,
+            quiet,
+            closed: false,
+            unfinished: false,
+            if_interrupted: "the store is consistent".to_owned(),
+        }
+    }
+
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    pub fn quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Nobody reads any more: there is no point in going on.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Writes a report: a document with `--json`, otherwise text for people, which `--quiet` drops.
+    pub fn report(
+        &mut self,
+        people: impl FnOnce(Paint) -> String,
+        programs: impl FnOnce() -> Value,
+    ) -> Result<(), Problem> {
+        if self.json {
+            let document = programs();
+            self.document(&document)?;
+        } else if !self.quiet {
+            let text = people(self.paint);
+            self.data(text.as_bytes())?;
+        }
+        self.flush()
+    }
+
+    fn document(&mut self, document: &Value) -> Result<(), Problem> {
+        let text = if self.terminal { format!("{document:#}\n") } else { format!("{document}\n") };
+        self.data(text.as_bytes())
+    }
+
+    /// Writes data. That nobody reads it is not an error; see [`Self::is_closed`].
+    pub fn data(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+        if self.closed {
+            return Ok(());
+        }
+        let result = self.stdout.write_all(bytes);
+        self.check(result)
+    }
+
+    pub fn flush(&mut self) -> Result<(), Problem> {
+        if self.closed {
+            return Ok(());
+        }
+        let result = self.stdout.flush();
+        self.check(result)
+    }
+
+    fn check(&mut self, result: io::Result<()>) -> Result<(), Problem> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = true,
+            Err(error) => {
+                self.closed = true;
+                return Err(Problem::io("cannot write to standard output", &error));
+            }
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+
+    /// Begins a document that is written piece by piece. Until [`Self::finish`] it can only be
+    /// completed by `],` and the fields of what ends the command.
+    pub fn begin(&mut self, head: &str) -> Result<(), Problem> {
+        self.unfinished = true;
+        self.data(head.as_bytes())
+    }
+
+    /// Ends a document that was begun: `],` and `fields` without their opening brace.
+    pub fn finish(&mut self, fields: &Value) -> Result<(), Problem> {
+        self.unfinished = false;
+        let fields = fields.to_string();
+        self.data(b"],")?;
+        self.data(fields.trim_start_matches('{').as_bytes())?;
+        self.data(b"\n")?;
+        self.flush()
+    }
+
+    /// One line for people on standard error, unless they want quiet.
+    pub fn note(&self, line: &str) {
+        if !self.quiet {
+            complain(line);
+        }
+    }
+
+    /// Says why the command ends early: a line for people, and with `--json` a document as well.
+    pub fn problem(&mut self, problem: &Problem) {
+        complain(&problem.message);
+        let written = match (self.json, self.unfinished) {
+            (_, true) => self.finish(&serde_json::json!({ "error": problem.fields() })),
+            (true, false) => self.document(&problem.document()),
+            (false, false) => Ok(()),
+        };
+        // Standard error has the line already; there is nobody left to tell.
+        let _ = written.and_then(|()| self.flush());
+    }
+
+    /// Says what is wrong with the words that the command was called with: `text` as clap has put
+    /// it, over several lines.
+    pub fn wrong_usage(&mut self, text: &str, problem: &Problem) {
+        write_stderr(text);
+        if self.json {
+            let _ = self.document(&problem.document()).and_then(|()| self.flush());
+        }
+    }
+
+    /// Help as the terminal takes it.
+    pub fn styled(&self, text: &clap::builder::StyledStr) -> String {
+        if self.paint.0 { text.ansi().to_string() } else { text.to_string() }
+    }
+
+    /// The reader of standard output has gone, although nothing was written that would show it.
+    pub fn reader_gone(&self) -> bool {
+        let stdout = rustix::stdio::stdout();
+        let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        poll(&mut fds, Some(&now)).is_ok() && fds.iter().any(|fd| fd.revents().intersects(gone))
+    }
+}
+
+/// One line on standard error, with nothing in it that moves a cursor.
+pub(super) fn complain(line: &str) {
+    write_stderr(&format!("papyra: {}\n", text::printable(line)));
+}
+
+/// Ready text on standard error. When even that cannot be written, there is nobody left to tell.
+pub(super) fn write_stderr(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Colours, where standard output takes them.
+#[derive(Clone, Copy)]
+pub(super) struct Paint(bool);
+
+impl Paint {
+    #[cfg(test)]
+    pub const NONE: Self = Self(false);
+
+    fn wrap(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    pub fn bold(self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    pub fn good(self, text: &str) -> String {
+        self.wrap("32", text)
+    }
+
+    pub fn doubtful(self, text: &str) -> String {
+        self.wrap("33", text)
+    }
+
+    pub fn bad(self, text: &str) -> String {
+        self.wrap("31", text)
+    }
+}

@@ -1,0 +1,302 @@
+//! `recover`: repair a journal without losing a good record.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use papyra::Journal;
+use papyra::journal::{InspectOptions, RecoverOptions, Recovery, RecoveryMode, ScanOptions};
+use serde_json::{Value, json};
+
+use super::Context;
+use super::args::{FindingsArgs, TargetArgs};
+use super::exit::{self, Exit};
+use super::findings;
+use super::output::Paint;
+use super::problem::Problem;
+use super::target::Wishes;
+use super::text::{bytes, count, field, grouped, printable};
+
+/// Repair what is damaged; every sound record survives
+///
+/// `repair` drops damaged entries, completes an unterminated last record and keeps suspect records.
+/// `quarantine` sets all of them aside in a directory first, byte for byte.
+/// The journal is replaced atomically: after a crash either the old or the new one is there, whole.
+#[derive(Debug, Args)]
+#[command(after_help = format!(
+    "Examples:\n  papyra persistence recover --path app.ndjson --dry-run\n  \
+     papyra persistence recover --path app.ndjson --mode quarantine --quarantine-dir evidence\n\n{}",
+    exit::help(&[
+        (Exit::Done, "the journal is healthy now (--dry-run: would be)"),
+        (Exit::Remaining, "recovery finished, anomalies remain (--dry-run: would remain)"),
+    ])
+))]
+pub(super) struct RecoverArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// What to do with what is damaged or suspect
+    #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value_t)]
+    mode: ModeWord,
+    /// Where to set things aside; made if it is missing
+    #[arg(long, value_name = "DIR")]
+    quarantine_dir: Option<PathBuf>,
+    /// Report what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    findings: FindingsArgs,
+}
+
+/// A recovery mode, in Papyra's spellings too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ModeWord {
+    /// Drop damaged entries, complete an unterminated record, keep suspect records
+    #[default]
+    Repair,
+    /// Set aside damaged entries and suspect records
+    Quarantine,
+    /// Papyra's name for a repair that rewrites the file, which ours always does
+    #[value(hide = true)]
+    Rebuild,
+}
+
+impl From<ModeWord> for RecoveryMode {
+    fn from(word: ModeWord) -> Self {
+        match word {
+            ModeWord::Repair | ModeWord::Rebuild => Self::Repair,
+            ModeWord::Quarantine => Self::Quarantine,
+        }
+    }
+}
+
+impl ModeWord {
+    /// Checks that there is a place for evidence exactly if there can be some.
+    pub fn check(
+        self,
+        option: &str,
+        directory: Option<&PathBuf>,
+        target: &TargetArgs,
+    ) -> Result<(), Problem> {
+        match (self, directory) {
+            (Self::Quarantine, None) if target.names_evidence() => Ok(()),
+            (_, Some(directory)) if directory.as_os_str().is_empty() => {
+                Err(Problem::usage("--quarantine-dir needs the name of a directory"))
+            }
+            (Self::Quarantine, None) => Err(Problem::usage(format!(
+                "{option} quarantine needs --quarantine-dir DIR, where damaged entries are kept"
+            ))),
+            (Self::Repair | Self::Rebuild, Some(_)) => Err(Problem::usage(format!(
+                "--quarantine-dir is only for {option} quarantine; {option} repair keeps no evidence"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(super) async fn run(args: RecoverArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
+    args.mode.check("--mode", args.quarantine_dir.as_ref(), &args.target)?;
+    if args.mode == ModeWord::Rebuild {
+        context.output.note("`rebuild` is called `repair` here");
+    }
+    "the journal is either as it was or fully recovered"
+        .clone_into(&mut context.output.if_interrupted);
+    let wishes = Wishes { evidence: args.quarantine_dir.as_deref(), ..Wishes::default() };
+    let store = args.target.open(wishes)?;
+    let meter = context.meter("recover");
+    let journal = context.journal(store)?.with_progress(meter.callback());
+    let options = RecoverOptions {
+        mode: args.mode.into(),
+        dry_run: args.dry_run,
+        max_findings: args.findings.findings,
+    };
+    if options.mode == RecoveryMode::Repair && !args.dry_run {
+        refuse_to_empty(&journal).await?;
+    }
+    let recovery = journal.recover(options).await?;
+    drop(meter);
+    context.output.report(
+        |paint| people(&recovery, &args.target.flags(), paint),
+        || findings::document("papyra.recover/1", [fields(&recovery)]),
+    )?;
+    Ok(if recovery.remaining > 0 { Exit::Remaining } else { Exit::Done })
+}
+
+/// Refuses to repair what is no journal, such as a picture under the wrong name: nothing would be left
+/// of it. A first record that breaks off is not worth a refusal.
+///
+/// Costs next to nothing where there is a record near the end.
+pub(super) async fn refuse_to_empty(journal: &Journal) -> Result<(), Problem> {
+    match journal.inspect(InspectOptions { limit: 1 }).await {
+        Ok(inspection) if inspection.records == 0 && inspection.damaged > 0 => {}
+        // Whatever is wrong, the operation itself will say it.
+        _ => return Ok(()),
+    }
+    let report = journal.scan(ScanOptions { max_findings: 1, sample: None }).await?;
+    if report.records > 0 || findings::is_one_torn_record(&report) {
+        return Ok(());
+    }
+    let location = &report.location;
+    let entries = count(report.entries, "line", "lines");
+    let message = format!(
+        "{location} is not a journal: of its {entries} none is a record, and a repair would leave it \
+         empty; nothing was changed. If it is one after all, --mode quarantine keeps every byte"
+    );
+    Err(Problem::new(Exit::Usage, "not-a-journal", message))
+}
+
+/// What recovery did, for people.
+fn people(recovery: &Recovery, flags: &str, paint: Paint) -> String {
+    let location = printable(&recovery.before.location);
+    let done = match (recovery.changed, recovery.dry_run) {
+        (true, false) => paint.good("recovered"),
+        (true, true) => paint.doubtful("would be recovered (dry run, nothing was changed)"),
+        (false, false) => paint.good("nothing to recover"),
+        (false, true) => paint.good("nothing to recover (dry run)"),
+    };
+    let mut text = format!("{}: {done}\n", paint.bold(&location));
+    body(&mut text, recovery, paint);
+    if !findings::is_healthy(&recovery.before) {
+        text.push_str(match recovery.dry_run {
+            true => "\nFound:\n",
+            false => "\nFound before, by the line numbers of then:\n",
+        });
+        findings::list(&mut text, &recovery.before, paint);
+    }
+    if recovery.remaining > 0
+        && recovery.mode == RecoveryMode::Repair
+        && recovery.before.suspect > 0
+    {
+        let _ = write!(
+            text,
+            "\nSuspect records are whole and stay readable. To set them aside:\n  \
+             papyra persistence recover {flags} --mode quarantine --quarantine-dir DIR\n"
+        );
+    }
+    if recovery.dry_run && recovery.changed {
+        text.push_str("\nTo do it, type the same without --dry-run.\n");
+    }
+    text
+}
+
+/// The block of numbers; shared with the startup check.
+pub(super) fn body(text: &mut String, recovery: &Recovery, paint: Paint) {
+    let label = |done, to_do| if recovery.dry_run { to_do } else { done };
+    field(text, "found", &findings::verdict(&recovery.before, paint));
+    if recovery.removed_entries > 0 {
+        let label = match recovery.mode {
+            RecoveryMode::Repair => label("dropped", "to drop"),
+            RecoveryMode::Quarantine => label("set aside", "to set aside"),
+        };
+        let entries = count(recovery.removed_entries, "entry", "entries");
+        field(text, label, &format!("{entries}, {}", bytes(recovery.removed_bytes)));
+    }
+    if recovery.terminated > 0 {
+        let records = count(recovery.terminated.into(), "record", "records");
+        let value = format!("{records} that lacked only the line end");
+        field(text, label("completed", "to complete"), &value);
+    }
+    if recovery.bytes_before != recovery.bytes_after {
+        let (before, after) = (grouped(recovery.bytes_before), bytes(recovery.bytes_after));
+        field(text, "size", &format!("{before} -> {after}"));
+    }
+    evidence(text, &recovery.evidence);
+    if recovery.remaining > 0 {
+        let left = count(recovery.remaining, "anomaly", "anomalies");
+        field(text, label("remaining", "to remain"), &paint.doubtful(&left));
+    }
+    if !recovery.note.is_empty() {
+        field(text, "note", &printable(&recovery.note));
+    }
+}
+
+/// What holds the evidence, one name per line.
+pub(super) fn evidence(text: &mut String, names: &[String]) {
+    for (index, name) in names.iter().enumerate() {
+        field(text, if index == 0 { "evidence" } else { "" }, &printable(name));
+    }
+}
+
+/// What recovery did, as the fields of a document.
+pub(super) fn fields(recovery: &Recovery) -> Value {
+    json!({
+        "mode": match recovery.mode {
+            RecoveryMode::Repair => "repair",
+            RecoveryMode::Quarantine => "quarantine",
+        },
+        "dry_run": recovery.dry_run,
+        "changed": recovery.changed,
+        "removed_entries": recovery.removed_entries,
+        "removed_bytes": recovery.removed_bytes,
+        "terminated": recovery.terminated,
+        "rewritten": recovery.rewritten,
+        "evidence": recovery.evidence,
+        "remaining": recovery.remaining,
+        "bytes_before": recovery.bytes_before,
+        "bytes_after": recovery.bytes_after,
+        "note": recovery.note,
+        "before": findings::fields(&recovery.before),
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::findings::tests::damaged;
+    use super::*;
+
+    /// One damaged line set aside.
+    pub fn recovery() -> Recovery {
+        Recovery {
+            mode: RecoveryMode::Quarantine,
+            dry_run: false,
+            before: damaged(),
+            changed: true,
+            removed_entries: 1,
+            removed_bytes: 48,
+            terminated: 0,
+            rewritten: vec!["app.ndjson".into()],
+            evidence: vec!["evidence/app.ndjson.1".into()],
+            remaining: 0,
+            bytes_before: 2_048,
+            bytes_after: 2_000,
+            note: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_done_is_said_with_numbers_and_evidence() {
+        let text = people(&recovery(), "--path a", Paint::NONE);
+        assert!(
+            text.starts_with(
+                "/var/log/app.ndjson: recovered\n  \
+                 found        1 damaged\n  \
+                 set aside    1 entry, 48 bytes\n  \
+                 size         2,048 -> 2,000 bytes (2.0 KiB)\n  \
+                 evidence     evidence/app.ndjson.1\n"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_dry_run_is_marked_and_tells_how_to_do_it() {
+        let dry = Recovery { dry_run: true, evidence: Vec::new(), ..recovery() };
+        let text = people(&dry, "--path a", Paint::NONE);
+        assert!(text.contains("would be recovered (dry run, nothing was changed)"), "{text}");
+        assert!(text.contains("to set aside 1 entry, 48 bytes\n"), "{text}");
+        assert!(text.ends_with("without --dry-run.\n"), "{text}");
+    }
+
+    #[test]
+    fn quarantine_needs_a_directory_and_repair_refuses_one() {
+        let (directory, nowhere) = (PathBuf::from("q"), PathBuf::new());
+        let target = TargetArgs { path: Some("a".into()), store: None };
+        let check = |mode: ModeWord, directory| mode.check("--mode", directory, &target);
+        assert!(check(ModeWord::Quarantine, Some(&directory)).is_ok());
+        let error = check(ModeWord::Quarantine, None).unwrap_err();
+        assert!(error.exit == Exit::Usage && error.message.contains("--quarantine-dir DIR"));
+        assert_eq!(check(ModeWord::Repair, Some(&directory)).unwrap_err().exit, Exit::Usage);
+        assert!(check(ModeWord::Quarantine, Some(&nowhere)).is_err());
+        let url = TargetArgs { path: None, store: Some("file:a?evidence=q".into()) };
+        assert!(ModeWord::Quarantine.check("--mode", None, &url).is_ok());
+    }
+}

@@ -1,0 +1,205 @@
+//! `startup-check`: may a system start on this journal?
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use papyra::journal::{RecoveryMode, StartupMode, StartupOutcome, StartupReport};
+use serde_json::{Value, json};
+
+use super::Context;
+use super::args::TargetArgs;
+use super::exit::{self, Exit};
+use super::findings;
+use super::output::Paint;
+use super::problem::Problem;
+use super::recover::{self, ModeWord};
+use super::target::Wishes;
+use super::text::{field, printable};
+
+/// Decide whether a system may start on a journal
+///
+/// The exit code is the answer: 0 is yes. A store that does not exist yet is accepted, and said so,
+/// because the first append makes it.
+#[derive(Debug, Args)]
+#[command(after_help = format!(
+    "Examples:\n  papyra persistence startup-check --path app.ndjson && exec my-server\n  \
+     papyra persistence startup-check --path app.ndjson --mode recover\n\n{}",
+    exit::help(&[
+        (Exit::Done, "the system may start"),
+        (Exit::Anomalies, "anomalies found (--mode fail)"),
+        (Exit::Remaining, "recovery finished, damage remains (--mode recover)"),
+        (Exit::NotFound, "no such directory; a store that is missing in it is accepted"),
+    ])
+))]
+pub(super) struct StartupCheckArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// What to do about anomalies; FAIL_ON_ANOMALY and other spellings of Papyra are accepted
+    #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value_t)]
+    mode: StartupWord,
+    /// How --mode recover recovers
+    #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value_t)]
+    recovery_mode: ModeWord,
+    /// Where --recovery-mode quarantine sets things aside; made if it is missing
+    #[arg(long, value_name = "DIR")]
+    quarantine_dir: Option<PathBuf>,
+}
+
+/// A startup mode, in Papyra's spellings too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum StartupWord {
+    /// Do not even read the journal
+    Ignore,
+    /// Report anomalies, and let the system start
+    #[value(aliases = ["scan_only", "scan"])]
+    ScanOnly,
+    /// Refuse to start if there is any anomaly
+    #[default]
+    #[value(aliases = ["fail_on_anomaly", "fail-on-anomaly"])]
+    Fail,
+    /// Recover, look again, and refuse only if damage is left
+    Recover,
+}
+
+impl From<StartupWord> for StartupMode {
+    fn from(word: StartupWord) -> Self {
+        match word {
+            StartupWord::Ignore => Self::Ignore,
+            StartupWord::ScanOnly => Self::ScanOnly,
+            StartupWord::Fail => Self::Fail,
+            StartupWord::Recover => Self::Recover,
+        }
+    }
+}
+
+pub(super) async fn run(
+    args: StartupCheckArgs,
+    context: &mut Context<'_>,
+) -> Result<Exit, Problem> {
+    args.recovery_mode.check("--recovery-mode", args.quarantine_dir.as_ref(), &args.target)?;
+    let state = match args.mode {
+        StartupWord::Recover => "the journal is either as it was or fully recovered",
+        _ => "nothing was changed",
+    };
+    state.clone_into(&mut context.output.if_interrupted);
+    let wishes = Wishes { evidence: args.quarantine_dir.as_deref(), ..Wishes::default() };
+    let store = args.target.open(wishes)?;
+    let meter = context.meter("startup-check");
+    let journal = context.journal(store)?.with_progress(meter.callback());
+    let location = journal.describe().location;
+    let recovery_mode = RecoveryMode::from(args.recovery_mode);
+    if args.mode == StartupWord::Recover && recovery_mode == RecoveryMode::Repair {
+        recover::refuse_to_empty(&journal).await.map_err(|mut problem| {
+            problem.message = problem.message.replace("--mode quar", "--recovery-mode quar");
+            problem
+        })?;
+    }
+    let report = journal.startup_check(args.mode.into(), recovery_mode).await?;
+    drop(meter);
+    context.output.report(
+        |paint| people(&report, &location, &args.target.flags(), paint),
+        || findings::document("papyra.startup-check/1", [fields(&report, &location)]),
+    )?;
+    Ok(match (report.outcome, args.mode) {
+        (StartupOutcome::Refused, StartupWord::Recover) => Exit::Remaining,
+        (StartupOutcome::Refused, _) => Exit::Anomalies,
+        _ => Exit::Done,
+    })
+}
+
+fn people(report: &StartupReport, location: &str, flags: &str, paint: Paint) -> String {
+    let location = paint.bold(&printable(location));
+    let verdict = match report.outcome {
+        StartupOutcome::Ignored => "not looked at, as asked; the system may start".to_owned(),
+        StartupOutcome::Absent => {
+            "does not exist yet; the system may start, and its first append makes it".to_owned()
+        }
+        StartupOutcome::Healthy => format!("{}; the system may start", paint.good("healthy")),
+        StartupOutcome::Tolerated => {
+            format!("{}; the system may start", paint.doubtful("anomalies, which are accepted"))
+        }
+        StartupOutcome::Recovered => {
+            format!("{}; the system may start", paint.good("damage found and recovered"))
+        }
+        StartupOutcome::Refused if report.recovery.is_some() => {
+            paint.bad("recovered, but damage remains; the system must not start")
+        }
+        StartupOutcome::Refused => paint.bad("anomalies found; the system must not start"),
+    };
+    let mut text = format!("{location}: {verdict}\n");
+    if let Some(recovery) = &report.recovery {
+        recover::body(&mut text, recovery, paint);
+    }
+    if let Some(scan) = report.scan.as_ref().filter(|scan| !findings::is_healthy(scan)) {
+        field(&mut text, "state", &findings::verdict(scan, paint));
+        text.push('\n');
+        findings::list(&mut text, scan, paint);
+    }
+    if let (StartupOutcome::Refused, None, Some(scan)) =
+        (report.outcome, &report.recovery, &report.scan)
+        && scan.damaged > 0
+        && scan.records > 0
+    {
+        text.push_str(&format!(
+            "\nTo see what a repair would do, without doing it:\n  \
+             papyra persistence recover {flags} --dry-run\n"
+        ));
+    }
+    text
+}
+
+fn fields(report: &StartupReport, location: &str) -> Value {
+    json!({
+        "location": location,
+        "outcome": match report.outcome {
+            StartupOutcome::Ignored => "ignored",
+            StartupOutcome::Absent => "absent",
+            StartupOutcome::Healthy => "healthy",
+            StartupOutcome::Tolerated => "tolerated",
+            StartupOutcome::Recovered => "recovered",
+            StartupOutcome::Refused => "refused",
+        },
+        "may_start": report.outcome != StartupOutcome::Refused,
+        "scan": report.scan.as_ref().map(findings::fields),
+        "recovery": report.recovery.as_ref().map(recover::fields),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::findings::tests::{damaged, healthy};
+    use super::super::recover::tests::recovery;
+    use super::*;
+
+    #[test]
+    fn a_store_that_does_not_exist_is_accepted_and_said() {
+        let report = StartupReport { outcome: StartupOutcome::Absent, scan: None, recovery: None };
+        let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
+        assert!(text.starts_with("app.ndjson: does not exist yet"), "{text}");
+        assert_eq!(fields(&report, "a")["may_start"], json!(true));
+    }
+
+    #[test]
+    fn a_refusal_says_why_and_what_to_type() {
+        let report = StartupReport {
+            outcome: StartupOutcome::Refused,
+            scan: Some(damaged()),
+            recovery: None,
+        };
+        let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
+        assert!(text.contains("must not start") && text.contains(":4: malformed_json"), "{text}");
+        assert!(text.ends_with("recover --path app.ndjson --dry-run\n"), "{text}");
+        assert_eq!(fields(&report, "a")["may_start"], json!(false));
+    }
+
+    #[test]
+    fn a_recovery_is_reported_with_its_evidence() {
+        let report = StartupReport {
+            outcome: StartupOutcome::Recovered,
+            scan: Some(healthy()),
+            recovery: Some(recovery()),
+        };
+        let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
+        assert!(text.contains("evidence     evidence/app.ndjson.1"), "{text}");
+    }
+}
