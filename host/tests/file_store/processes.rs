@@ -5,14 +5,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use papyra::store::{Durability, FileStore, Store, StoreErrorKind};
+use papyra::store::{Durability, FileStore, Payload, Position, Store, StoreErrorKind};
 
 use crate::support::TempDir;
-use crate::{EVIDENCE, PLAIN, append, line, remove};
+use crate::{EVIDENCE, PLAIN, append, line, range, remove};
 
 const TASK: &str = "PAPYRA_TEST_TASK";
 const JOURNAL: &str = "PAPYRA_TEST_JOURNAL";
-const BATCHES: usize = 150;
+/// How often a rewrite has to succeed while others append and rewrite.
+const REWRITES: usize = 25;
 
 fn child(task: &str, journal: &Path, before: &str) -> Command {
     let me = std::env::current_exe().unwrap();
@@ -41,13 +42,55 @@ async fn the_child() {
             drop(result);
             append(&store, &"x".repeat(3 << 20).replace("xxxxxxxx", "xxxxxxx\n")).await.unwrap();
         },
-        writer => {
-            for batch in 0..BATCHES {
-                let n = (writer.parse::<usize>().unwrap() * BATCHES + batch) * 3;
-                append(&store, &[line(n), line(n + 1), line(n + 2)].concat()).await.unwrap();
+        "doom" => {
+            while !stopped(&journal) {
+                remove_doomed(&store).await;
             }
         }
+        writer => {
+            let first = writer.parse::<usize>().unwrap() * 1_000_000;
+            let mut n = first;
+            while !stopped(&journal) && n < first + 600_000 {
+                append(&store, &[line(n), line(n + 1), line(n + 2)].concat()).await.unwrap();
+                n += 3;
+            }
+            fs::write(format!("{journal}.count.{writer}"), (n - first).to_string()).unwrap();
+        }
     }
+}
+
+fn stopped(journal: &str) -> bool {
+    Path::new(&format!("{journal}.stop")).exists()
+}
+
+/// Removes all lines that say `doomed`, and appends another; false if somebody else was quicker.
+async fn remove_doomed(store: &FileStore) -> bool {
+    let snapshot = store.snapshot().await.unwrap();
+    let end = snapshot.segments()[0].end.minor;
+    let mut text = Vec::new();
+    while (text.len() as u64) < end {
+        let at = Position { major: 0, minor: text.len() as u64 };
+        let chunk = snapshot.read("a", at, 1 << 20).await.unwrap();
+        let Payload::Raw(bytes) = chunk.data else { panic!("not raw") };
+        text.extend_from_slice(&bytes);
+    }
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.ends_with('\n'), "a snapshot ends inside a write");
+    let ranges: Vec<_> =
+        text.match_indices("doomed\n").map(|(at, _)| range(at as u64, at as u64 + 7)).collect();
+    let done = match snapshot.rewrite("a", PLAIN).await {
+        Ok(mut rewrite) => {
+            rewrite.remove(&ranges).await.unwrap();
+            rewrite.commit(false).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = done {
+        assert_eq!(error.kind(), StoreErrorKind::Locked, "{}", error.one_line());
+        return false;
+    }
+    append(store, "doomed\n").await.unwrap();
+    true
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,39 +99,33 @@ async fn writers_lose_nothing_while_others_rewrite() {
     let journal = dir.path("a");
     let store = FileStore::builder(&journal).durability(Durability::Never).build();
     append(&store, "doomed\n").await.unwrap();
-    let mut writers: Vec<Child> =
-        (0..3).map(|n| child(&n.to_string(), &journal, "").spawn().unwrap()).collect();
+    let mut children: Vec<Child> = ["0", "1", "2", "doom", "doom"]
+        .iter()
+        .map(|task| child(task, &journal, "").spawn().unwrap())
+        .collect();
     let mut rewrites = 0;
-    loop {
-        let running = writers.iter_mut().any(|writer| writer.try_wait().unwrap().is_none());
-        // The first line goes and another comes, so that each rewrite has something to do.
-        let snapshot = store.snapshot().await.unwrap();
-        let text = fs::read_to_string(&journal).unwrap();
-        if let Some(at) = text.find("doomed\n") {
-            match remove(&store, PLAIN, &[(at as u64, at as u64 + 7)]).await {
-                Ok(_) => rewrites += 1,
-                Err(error) => assert_eq!(error.kind(), StoreErrorKind::Locked),
-            }
-            append(&store, "doomed\n").await.unwrap();
-        }
-        drop(snapshot);
-        if !running {
-            break;
-        }
+    while rewrites < REWRITES {
+        rewrites += usize::from(remove_doomed(&store).await);
+        let failed = |child: &mut Child| child.try_wait().unwrap().is_some_and(|s| !s.success());
+        assert!(!children.iter_mut().any(failed));
     }
-    writers.into_iter().for_each(finish);
-    assert!(rewrites > 2, "{rewrites} rewrites");
+    fs::write(dir.path("a.stop"), "").unwrap();
+    children.into_iter().for_each(finish);
+
     let text = fs::read_to_string(&journal).unwrap();
-    let mut found: Vec<&str> = text.split_inclusive('\n').filter(|l| *l != "doomed\n").collect();
-    assert_eq!(found.len(), 3 * BATCHES * 3);
+    let found: Vec<&str> = text.split_inclusive('\n').filter(|l| *l != "doomed\n").collect();
+    let mut next = [0, 1_000_000, 2_000_000];
     for batch in found.chunks(3) {
-        let n: usize =
-            batch[0].rsplit(' ').next().unwrap().trim_end_matches("}\n").parse().unwrap();
+        let n = batch[0].rsplit(' ').next().unwrap().trim_end_matches("}\n").parse().unwrap();
         assert_eq!(batch.concat(), [line(n), line(n + 1), line(n + 2)].concat());
+        // Nothing missing, nothing twice, nothing out of order.
+        assert_eq!(next[n / 1_000_000], n);
+        next[n / 1_000_000] += 3;
     }
-    found.sort_unstable();
-    found.dedup();
-    assert_eq!(found.len(), 3 * BATCHES * 3);
+    for (writer, next) in next.into_iter().enumerate() {
+        let count = fs::read_to_string(dir.path(&format!("a.count.{writer}"))).unwrap();
+        assert_eq!(next - writer * 1_000_000, count.parse::<usize>().unwrap());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
