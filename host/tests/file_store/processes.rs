@@ -1,6 +1,7 @@
 //! Several processes: this test binary runs itself again, with its task in the environment.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -18,7 +19,7 @@ const REWRITES: usize = 25;
 fn child(task: &str, journal: &Path, before: &str) -> Command {
     let me = std::env::current_exe().unwrap();
     let mut command = Command::new("sh");
-    command.arg("-c").arg(format!("{before} exec \"$0\" --exact processes::the_child --nocapture"));
+    command.arg("-c").arg(format!("{before} \"$0\" --exact processes::the_child --nocapture"));
     command.arg(me).env(TASK, task).env(JOURNAL, journal).stdout(Stdio::null());
     command
 }
@@ -42,6 +43,7 @@ async fn the_child() {
             drop(result);
             append(&store, &"x".repeat(3 << 20).replace("xxxxxxxx", "xxxxxxx\n")).await.unwrap();
         },
+        "reader" => reader(&store).await,
         "doom" => {
             while !stopped(&journal) {
                 remove_doomed(&store).await;
@@ -101,7 +103,7 @@ async fn writers_lose_nothing_while_others_rewrite() {
     append(&store, "doomed\n").await.unwrap();
     let mut children: Vec<Child> = ["0", "1", "2", "doom", "doom"]
         .iter()
-        .map(|task| child(task, &journal, "").spawn().unwrap())
+        .map(|task| child(task, &journal, "exec").spawn().unwrap())
         .collect();
     let mut rewrites = 0;
     while rewrites < REWRITES {
@@ -136,7 +138,7 @@ async fn a_killed_rewrite_leaves_old_or_new_and_blocks_nobody() {
     for round in 0..30 {
         let before: String = (0..40_000).map(|n| line(n + round)).collect();
         fs::write(&journal, &before).unwrap();
-        let mut rewriting = child("rewrite", &journal, "").spawn().unwrap();
+        let mut rewriting = child("rewrite", &journal, "exec").spawn().unwrap();
         tokio::time::sleep(Duration::from_millis(15 + u64::try_from(round).unwrap() * 3)).await;
         rewriting.kill().unwrap();
         rewriting.wait().unwrap();
@@ -165,7 +167,7 @@ async fn a_killed_rewrite_leaves_old_or_new_and_blocks_nobody() {
 #[test]
 fn a_full_disk_takes_nothing_and_appends_work_again() {
     let dir = TempDir::new();
-    let limited = "trap '' XFSZ; ulimit -f 8;";
+    let limited = "trap '' XFSZ; ulimit -f 8; exec";
     finish(child("limited", &dir.path("a"), limited).spawn().unwrap());
 }
 
@@ -185,4 +187,39 @@ async fn limited(store: &FileStore, journal: &Path) {
     assert_eq!(fs::read_to_string(journal).unwrap().lines().count(), 4);
     let files = fs::read_dir(journal.parent().unwrap()).unwrap().count();
     assert_eq!(files, 1);
+}
+
+#[test]
+fn reading_needs_no_more_than_permission_to_read() {
+    let dir = TempDir::new();
+    let journal = dir.path("a");
+    fs::write(&journal, line(1)).unwrap();
+    fs::write(dir.path("private"), line(1)).unwrap();
+    let set = |name: &str, mode| {
+        fs::set_permissions(dir.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set("a", 0o444);
+    set("private", 0o000);
+    set("", 0o555);
+    let root = rustix::process::geteuid().is_root();
+    // Root may do anything, so it has to become somebody else.
+    let other = "exec setpriv --reuid=65534 --regid=65534 --clear-groups";
+    finish(child("reader", &journal, if root { other } else { "exec" }).spawn().unwrap());
+    set("", 0o755);
+}
+
+async fn reader(store: &FileStore) {
+    let snapshot = store.snapshot().await.unwrap();
+    let start = Position { major: 0, minor: 0 };
+    let chunk = snapshot.read("a", start, 1000).await.unwrap();
+    assert_eq!(chunk.data, Payload::Raw(line(1).into_bytes()));
+    for error in [
+        append(store, &line(2)).await.unwrap_err(),
+        remove(store, PLAIN, &[(0, 3)]).await.unwrap_err(),
+        FileStore::open(store.path().with_file_name("private")).snapshot().await.err().unwrap(),
+        append(&FileStore::open(store.path().with_file_name("new")), "1\n").await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), StoreErrorKind::Denied);
+        assert!(error.one_line().contains("check the owner and mode"), "{}", error.one_line());
+    }
 }
