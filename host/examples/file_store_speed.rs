@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use papyra::store::{
     Durability, FileStore, Kind, Position, Purpose, Range, RewriteOptions, Run, Store,
 };
 
-const BATCHES: usize = 600;
+const BATCHES: usize = 40;
+const TURNS: usize = 15;
 
 fn main() {
     let dir = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".into()));
@@ -23,8 +24,9 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     for round in 0..3 {
         for (name, durability) in [("never", Durability::Never), ("always", Durability::Always)] {
-            let raw = raw(&dir.join("raw"), &batch, durability == Durability::Always);
-            let ours = runtime.block_on(ours(&dir.join("ours"), &batch, durability));
+            let (ours, raw) = runtime
+                .block_on(runtime.spawn(appends(dir.clone(), batch.clone(), durability)))
+                .unwrap();
             println!("{round} {name}: {ours:.0} records/s, raw {raw:.0}, {:.2} of raw", ours / raw);
         }
         runtime.block_on(rewrite(&dir, &batch));
@@ -32,31 +34,31 @@ fn main() {
     fs::remove_dir_all(&dir).unwrap();
 }
 
-fn rate(began: Instant) -> f64 {
-    (BATCHES * 1000) as f64 / began.elapsed().as_secs_f64()
-}
-
-fn raw(path: &PathBuf, batch: &str, sync: bool) -> f64 {
-    let _ = fs::remove_file(path);
-    let mut file = File::options().append(true).create(true).open(path).unwrap();
-    let began = Instant::now();
-    for _ in 0..BATCHES {
-        file.write_all(batch.as_bytes()).unwrap();
-        if sync {
-            file.sync_data().unwrap();
+/// In turns, since disks and machines have moods.
+async fn appends(dir: PathBuf, batch: String, durability: Durability) -> (f64, f64) {
+    let (ours, bare) = (dir.join("ours"), dir.join("bare"));
+    let _ = (fs::remove_file(&ours), fs::remove_file(&bare));
+    let store = FileStore::builder(&ours).durability(durability).build();
+    let mut file = File::options().append(true).create(true).open(&bare).unwrap();
+    let mut times = [Duration::ZERO; 2];
+    for _ in 0..TURNS {
+        let batches = vec![batch.clone(); BATCHES];
+        let began = Instant::now();
+        for batch in &batches {
+            file.write_all(batch.as_bytes()).unwrap();
+            if durability == Durability::Always {
+                file.sync_data().unwrap();
+            }
         }
+        times[1] += began.elapsed();
+        let began = Instant::now();
+        for batch in batches {
+            store.append(batch, &[Run { kind: Kind::Event, lines: 1000 }]).await.unwrap();
+        }
+        times[0] += began.elapsed();
     }
-    rate(began)
-}
-
-async fn ours(path: &PathBuf, batch: &str, durability: Durability) -> f64 {
-    let _ = fs::remove_file(path);
-    let store = FileStore::builder(path).durability(durability).build();
-    let began = Instant::now();
-    for _ in 0..BATCHES {
-        store.append(batch.to_owned(), &[Run { kind: Kind::Event, lines: 1000 }]).await.unwrap();
-    }
-    rate(began)
+    let [ours, bare] = times.map(|time| (TURNS * BATCHES * 1000) as f64 / time.as_secs_f64());
+    (ours, bare)
 }
 
 async fn rewrite(dir: &std::path::Path, batch: &str) {

@@ -1,23 +1,25 @@
 //! Several processes: this test binary runs itself again, with its task in the environment.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use papyra::store::{Durability, FileStore, Store, StoreErrorKind};
+use papyra::store::{Durability, FileStore, Payload, Position, Store, StoreErrorKind};
 
 use crate::support::TempDir;
-use crate::{EVIDENCE, PLAIN, append, line, remove};
+use crate::{EVIDENCE, PLAIN, append, line, range, remove};
 
 const TASK: &str = "PAPYRA_TEST_TASK";
 const JOURNAL: &str = "PAPYRA_TEST_JOURNAL";
-const BATCHES: usize = 150;
+/// How often a rewrite has to succeed while others append and rewrite.
+const REWRITES: usize = 25;
 
 fn child(task: &str, journal: &Path, before: &str) -> Command {
     let me = std::env::current_exe().unwrap();
     let mut command = Command::new("sh");
-    command.arg("-c").arg(format!("{before} exec \"$0\" --exact processes::the_child --nocapture"));
+    command.arg("-c").arg(format!("{before} \"$0\" --exact processes::the_child --nocapture"));
     command.arg(me).env(TASK, task).env(JOURNAL, journal).stdout(Stdio::null());
     command
 }
@@ -41,13 +43,56 @@ async fn the_child() {
             drop(result);
             append(&store, &"x".repeat(3 << 20).replace("xxxxxxxx", "xxxxxxx\n")).await.unwrap();
         },
-        writer => {
-            for batch in 0..BATCHES {
-                let n = (writer.parse::<usize>().unwrap() * BATCHES + batch) * 3;
-                append(&store, &[line(n), line(n + 1), line(n + 2)].concat()).await.unwrap();
+        "reader" => reader(&store).await,
+        "doom" => {
+            while !stopped(&journal) {
+                remove_doomed(&store).await;
             }
         }
+        writer => {
+            let first = writer.parse::<usize>().unwrap() * 1_000_000;
+            let mut n = first;
+            while !stopped(&journal) && n < first + 600_000 {
+                append(&store, &[line(n), line(n + 1), line(n + 2)].concat()).await.unwrap();
+                n += 3;
+            }
+            fs::write(format!("{journal}.count.{writer}"), (n - first).to_string()).unwrap();
+        }
     }
+}
+
+fn stopped(journal: &str) -> bool {
+    Path::new(&format!("{journal}.stop")).exists()
+}
+
+/// Removes all lines that say `doomed`, and appends another; false if somebody else was quicker.
+async fn remove_doomed(store: &FileStore) -> bool {
+    let snapshot = store.snapshot().await.unwrap();
+    let end = snapshot.segments()[0].end.minor;
+    let mut text = Vec::new();
+    while (text.len() as u64) < end {
+        let at = Position { major: 0, minor: text.len() as u64 };
+        let chunk = snapshot.read("a", at, 1 << 20).await.unwrap();
+        let Payload::Raw(bytes) = chunk.data else { panic!("not raw") };
+        text.extend_from_slice(&bytes);
+    }
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.ends_with('\n'), "a snapshot ends inside a write");
+    let ranges: Vec<_> =
+        text.match_indices("doomed\n").map(|(at, _)| range(at as u64, at as u64 + 7)).collect();
+    let done = match snapshot.rewrite("a", PLAIN).await {
+        Ok(mut rewrite) => {
+            rewrite.remove(&ranges).await.unwrap();
+            rewrite.commit(false).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = done {
+        assert_eq!(error.kind(), StoreErrorKind::Locked, "{}", error.one_line());
+        return false;
+    }
+    append(store, "doomed\n").await.unwrap();
+    true
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,39 +101,33 @@ async fn writers_lose_nothing_while_others_rewrite() {
     let journal = dir.path("a");
     let store = FileStore::builder(&journal).durability(Durability::Never).build();
     append(&store, "doomed\n").await.unwrap();
-    let mut writers: Vec<Child> =
-        (0..3).map(|n| child(&n.to_string(), &journal, "").spawn().unwrap()).collect();
+    let mut children: Vec<Child> = ["0", "1", "2", "doom", "doom"]
+        .iter()
+        .map(|task| child(task, &journal, "exec").spawn().unwrap())
+        .collect();
     let mut rewrites = 0;
-    loop {
-        let running = writers.iter_mut().any(|writer| writer.try_wait().unwrap().is_none());
-        // The first line goes and another comes, so that each rewrite has something to do.
-        let snapshot = store.snapshot().await.unwrap();
-        let text = fs::read_to_string(&journal).unwrap();
-        if let Some(at) = text.find("doomed\n") {
-            match remove(&store, PLAIN, &[(at as u64, at as u64 + 7)]).await {
-                Ok(_) => rewrites += 1,
-                Err(error) => assert_eq!(error.kind(), StoreErrorKind::Locked),
-            }
-            append(&store, "doomed\n").await.unwrap();
-        }
-        drop(snapshot);
-        if !running {
-            break;
-        }
+    while rewrites < REWRITES {
+        rewrites += usize::from(remove_doomed(&store).await);
+        let failed = |child: &mut Child| child.try_wait().unwrap().is_some_and(|s| !s.success());
+        assert!(!children.iter_mut().any(failed));
     }
-    writers.into_iter().for_each(finish);
-    assert!(rewrites > 2, "{rewrites} rewrites");
+    fs::write(dir.path("a.stop"), "").unwrap();
+    children.into_iter().for_each(finish);
+
     let text = fs::read_to_string(&journal).unwrap();
-    let mut found: Vec<&str> = text.split_inclusive('\n').filter(|l| *l != "doomed\n").collect();
-    assert_eq!(found.len(), 3 * BATCHES * 3);
+    let found: Vec<&str> = text.split_inclusive('\n').filter(|l| *l != "doomed\n").collect();
+    let mut next = [0, 1_000_000, 2_000_000];
     for batch in found.chunks(3) {
-        let n: usize =
-            batch[0].rsplit(' ').next().unwrap().trim_end_matches("}\n").parse().unwrap();
+        let n = batch[0].rsplit(' ').next().unwrap().trim_end_matches("}\n").parse().unwrap();
         assert_eq!(batch.concat(), [line(n), line(n + 1), line(n + 2)].concat());
+        // Nothing missing, nothing twice, nothing out of order.
+        assert_eq!(next[n / 1_000_000], n);
+        next[n / 1_000_000] += 3;
     }
-    found.sort_unstable();
-    found.dedup();
-    assert_eq!(found.len(), 3 * BATCHES * 3);
+    for (writer, next) in next.into_iter().enumerate() {
+        let count = fs::read_to_string(dir.path(&format!("a.count.{writer}"))).unwrap();
+        assert_eq!(next - writer * 1_000_000, count.parse::<usize>().unwrap());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +138,7 @@ async fn a_killed_rewrite_leaves_old_or_new_and_blocks_nobody() {
     for round in 0..30 {
         let before: String = (0..40_000).map(|n| line(n + round)).collect();
         fs::write(&journal, &before).unwrap();
-        let mut rewriting = child("rewrite", &journal, "").spawn().unwrap();
+        let mut rewriting = child("rewrite", &journal, "exec").spawn().unwrap();
         tokio::time::sleep(Duration::from_millis(15 + u64::try_from(round).unwrap() * 3)).await;
         rewriting.kill().unwrap();
         rewriting.wait().unwrap();
@@ -128,7 +167,7 @@ async fn a_killed_rewrite_leaves_old_or_new_and_blocks_nobody() {
 #[test]
 fn a_full_disk_takes_nothing_and_appends_work_again() {
     let dir = TempDir::new();
-    let limited = "trap '' XFSZ; ulimit -f 8;";
+    let limited = "trap '' XFSZ; ulimit -f 8; exec";
     finish(child("limited", &dir.path("a"), limited).spawn().unwrap());
 }
 
@@ -148,4 +187,39 @@ async fn limited(store: &FileStore, journal: &Path) {
     assert_eq!(fs::read_to_string(journal).unwrap().lines().count(), 4);
     let files = fs::read_dir(journal.parent().unwrap()).unwrap().count();
     assert_eq!(files, 1);
+}
+
+#[test]
+fn reading_needs_no_more_than_permission_to_read() {
+    let dir = TempDir::new();
+    let journal = dir.path("a");
+    fs::write(&journal, line(1)).unwrap();
+    fs::write(dir.path("private"), line(1)).unwrap();
+    let set = |name: &str, mode| {
+        fs::set_permissions(dir.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set("a", 0o444);
+    set("private", 0o000);
+    set("", 0o555);
+    let root = rustix::process::geteuid().is_root();
+    // Root may do anything, so it has to become somebody else.
+    let other = "exec setpriv --reuid=65534 --regid=65534 --clear-groups";
+    finish(child("reader", &journal, if root { other } else { "exec" }).spawn().unwrap());
+    set("", 0o755);
+}
+
+async fn reader(store: &FileStore) {
+    let snapshot = store.snapshot().await.unwrap();
+    let start = Position { major: 0, minor: 0 };
+    let chunk = snapshot.read("a", start, 1000).await.unwrap();
+    assert_eq!(chunk.data, Payload::Raw(line(1).into_bytes()));
+    for error in [
+        append(store, &line(2)).await.unwrap_err(),
+        remove(store, PLAIN, &[(0, 3)]).await.unwrap_err(),
+        FileStore::open(store.path().with_file_name("private")).snapshot().await.err().unwrap(),
+        append(&FileStore::open(store.path().with_file_name("new")), "1\n").await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), StoreErrorKind::Denied);
+        assert!(error.one_line().contains("check the owner and mode"), "{}", error.one_line());
+    }
 }

@@ -1,6 +1,8 @@
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
+use std::time::Duration;
 
 use papyra::store::{FileStore, Role, Store, StoreErrorKind};
 use rustix::fs::{FlockOperation, XattrFlags, flock, getxattr, setxattr};
@@ -132,4 +134,45 @@ async fn a_tail_that_turns_out_to_be_unfinished_is_not_cut_in_two() {
     fs::write(&path, &whole).unwrap();
     assert_eq!(rewrite.commit(false).await.unwrap_err().kind(), StoreErrorKind::Locked);
     assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rewrite_does_not_copy_a_write_that_is_taken_back() {
+    let dir = TempDir::new();
+    let path = dir.path("a");
+    let store = FileStore::open(&path);
+    append(&store, &[line(1), line(2)].concat()).await.unwrap();
+    let snapshot = store.snapshot().await.unwrap();
+    let mut rewrite = snapshot.rewrite("a", PLAIN).await.unwrap();
+    rewrite.remove(&[crate::range(0, line(1).len() as u64)]).await.unwrap();
+
+    // Another process is in the middle of a large write, which then fails.
+    let mut other = File::options().append(true).open(&path).unwrap();
+    flock(&other, FlockOperation::LockExclusive).unwrap();
+    let length = other.metadata().unwrap().len();
+    other.write_all(&vec![b'x'; 1 << 20]).unwrap();
+    let commit = tokio::spawn(rewrite.commit(false));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    other.set_len(length).unwrap();
+    other.write_all(line(3).as_bytes()).unwrap();
+    drop(other);
+    commit.await.unwrap().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), [line(2), line(3)].concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_waited_for_a_rewrite_is_of_the_new_file() {
+    let dir = TempDir::new();
+    let path = dir.path("a");
+    let store = FileStore::open(&path);
+    append(&store, &line(1)).await.unwrap();
+    let other = File::open(&path).unwrap();
+    flock(&other, FlockOperation::LockExclusive).unwrap();
+    let waiting = tokio::spawn(async move { store.snapshot().await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    fs::write(dir.path("b"), [line(1), line(2)].concat()).unwrap();
+    fs::rename(dir.path("b"), &path).unwrap();
+    drop(other);
+    let snapshot = waiting.await.unwrap().unwrap();
+    assert_eq!(snapshot.segments()[0].bytes, [line(1), line(2)].concat().len() as u64);
 }

@@ -159,7 +159,7 @@ pub(super) fn failure(doing: &str, path: &Path, cause: io::Error) -> StoreError 
     let advice = match cause.kind() {
         io::ErrorKind::PermissionDenied => "; check the owner and mode of it and of its directory",
         io::ErrorKind::ReadOnlyFilesystem => "; the file system is mounted read-only",
-        io::ErrorKind::StorageFull => "; free some space, appending then works again",
+        io::ErrorKind::StorageFull => "; free some space and try again",
         io::ErrorKind::QuotaExceeded => "; the user's disk quota is used up",
         io::ErrorKind::FileTooLarge => "; the limit on the size of files is reached (ulimit -f)",
         _ => "",

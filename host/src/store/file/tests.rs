@@ -57,6 +57,10 @@ async fn a_failed_fdatasync_takes_the_batch_back_and_stops_acknowledging() {
     bench.fail(&[Op::Sync]);
     assert_eq!(bench.append("2\n").await.unwrap_err().kind(), StoreErrorKind::Failed);
     assert_eq!(bench.text(), "1\n");
+    // Only a file that was opened afresh, and whose name is durable, is trusted again.
+    bench.fail(&[Op::SyncDir]);
+    assert!(bench.append("3\n").await.is_err());
+    bench.fail(&[Op::Sync]);
     assert!(bench.append("3\n").await.is_err());
     assert!(bench.store.sync().await.is_err());
     assert_eq!(bench.text(), "1\n");
