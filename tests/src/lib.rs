@@ -2,6 +2,7 @@
 
 pub mod damage;
 pub mod generate;
+pub mod native;
 pub mod numbered;
 pub mod process;
 pub mod random;

@@ -8,7 +8,7 @@ use papyra::journal::{RecoverOptions, Recovery, RecoveryMode, ScanOptions, ScanR
 use papyra::store::FileStore;
 use papyra::{Engine, Journal};
 use papyra_tests::damage::{Damaged, damage};
-use papyra_tests::generate;
+use papyra_tests::generate::Generator;
 use papyra_tests::random::Random;
 use papyra_tests::scale;
 
@@ -67,7 +67,8 @@ async fn every_undamaged_record_survives_both_modes() {
     let mut random = Random::new(scale::seed());
     for file in 0..scale::damage_files() {
         let seed = random.bits();
-        let original = generate::small_journal(seed);
+        let records = 1 + random.below(30);
+        let original = Generator::with_pool(seed, 6).journal(records);
         let damaged = damage(&original, seed);
         for mode in [RecoveryMode::Repair, RecoveryMode::Quarantine] {
             check(&bench, &damaged, mode, &format!("file {file}, seed {seed}, {mode:?}")).await;

@@ -137,6 +137,7 @@ impl Work {
             host.rewrite_abort();
             return Err(failure);
         }
+        sight.leave(&segment.name);
         self.removed_entries += plan.removed_entries;
         self.removed_bytes += plan.removed_bytes;
         self.terminated += u32::from(terminate_tail);

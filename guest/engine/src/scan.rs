@@ -8,7 +8,7 @@ use crate::anomaly::{Anomaly, Finding};
 use crate::failure::{Code, Failure, Outcome};
 use crate::host::{Framing, Host, Position, Range};
 use crate::tally::Tally;
-use crate::walk::{self, Entry, NEXT, STOP, Step, View};
+use crate::walk::{self, Entry, NEXT, STOP, View};
 
 /// The most findings that a report lists.
 pub const MAX_FINDINGS: u32 = 10_000;
@@ -61,6 +61,8 @@ pub struct Sight {
     pub tally: Tally,
     findings: Vec<Finding>,
     total: u64,
+    /// Entries of the segment that is being looked at.
+    line: u64,
     /// Entries per segment, to number those of the next share of the same segment.
     lines: BTreeMap<String, u64>,
 }
@@ -68,24 +70,16 @@ pub struct Sight {
 impl Sight {
     /// Counts an entry and lists what is wrong with it.
     pub fn see(&mut self, segment: &str, framing: Framing, entry: &Entry<'_>, now: f64, max: u32) {
-        let line = self.line(segment);
+        self.line += 1;
         self.tally.add(entry, now);
         if !entry.anomalies.is_empty() {
-            self.list(segment, framing, entry, line, max);
+            self.list(segment, framing, entry, self.line, max);
         }
     }
 
-    fn line(&mut self, segment: &str) -> u64 {
-        // The last segment is asked for again and again; a map lookup per entry would show.
-        if let Some(mut last) = self.lines.last_entry()
-            && last.key() == segment
-        {
-            *last.get_mut() += 1;
-            return *last.get();
-        }
-        let count = self.lines.entry(segment.to_owned()).or_default();
-        *count += 1;
-        *count
+    /// All entries of a segment, or of a share of it, have been seen.
+    pub fn leave(&mut self, segment: &str) {
+        *self.lines.entry(segment.to_owned()).or_default() += std::mem::take(&mut self.line);
     }
 
     fn list(&mut self, segment: &str, framing: Framing, entry: &Entry<'_>, line: u64, max: u32) {
@@ -156,12 +150,14 @@ pub fn scan<H: Host>(host: &mut H, options: ScanOptions) -> Outcome<ScanReport> 
     let now = host.now();
     let framing = view.description.framing;
     let mut sight = Sight::default();
-    let _ = view.forward(host, &mut |_: &mut H, index, entry: &Entry<'_>| -> Step {
-        if let Some(segment) = view.members.get(index) {
+    for segment in &view.members {
+        let range = Range { start: segment.start, end: segment.end };
+        let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
             sight.see(&segment.name, framing, entry, now, options.max_findings);
-        }
-        NEXT
-    })?;
+            NEXT
+        })?;
+        sight.leave(&segment.name);
+    }
     sight.see_structure(&view, options.max_findings);
     Ok(sight.report(&view, false))
 }
@@ -184,6 +180,7 @@ fn sample<H: Host>(host: &mut H, view: &View, count: u64, max: u32) -> Outcome<S
             sight.see(&segment.name, framing, entry, now, max);
             NEXT
         })?;
+        sight.leave(&segment.name);
     }
     sight.findings.iter_mut().for_each(|finding| finding.line = None);
     sight.see_structure(view, max);
@@ -228,6 +225,7 @@ pub fn scan_part<H: Host>(host: &mut H, part: &Part, options: ScanOptions) -> Ou
     visit_part(host, part, &mut |framing, entry| {
         sight.see(&part.segment, framing, entry, now, options.max_findings);
     })?;
+    sight.leave(&part.segment);
     Ok(sight)
 }
 

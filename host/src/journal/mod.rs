@@ -8,8 +8,6 @@ mod write;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Mutex as AsyncMutex;
-
 pub use self::error::JournalError;
 pub use self::read::Pages;
 pub use crate::engine::bindings::exports::papyra::persistence::journal::{
@@ -22,7 +20,7 @@ pub use crate::engine::bindings::papyra::persistence::types::{
 };
 pub use crate::engine::{Progress, ProgressFn};
 
-use crate::engine::{Engine, Session, Work};
+use crate::engine::{Engine, Work};
 use crate::store::{Description, Store};
 
 /// A journal: one store, worked on by sandboxed instances of one engine.
@@ -41,7 +39,7 @@ pub struct Journal {
 
 #[derive(Default)]
 struct Shared {
-    writer: AsyncMutex<Option<Session>>,
+    writers: write::Writers,
     counters: Mutex<Counters>,
 }
 

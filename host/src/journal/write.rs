@@ -1,12 +1,36 @@
-//! Appending: one instance, kept from batch to batch.
+//! Appending, by instances that are kept from batch to batch.
+//!
+//! One instance is busy until the store has made its batch durable. So that the next batch can be
+//! judged meanwhile, concurrent appends get instances of their own, up to [`WRITERS`]; the store
+//! makes what they hand over durable together.
 
-use super::{Appended, Draft, Journal, JournalError};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+
+use super::{Appended, Counters, Draft, Journal, JournalError};
 use crate::engine::Session;
+
+/// The most instances that append at once. Each holds a few MiB while it is kept.
+const WRITERS: usize = 4;
+
+/// The instances that append for one journal and its clones.
+pub(super) struct Writers {
+    idle: Mutex<Vec<Session>>,
+    free: Semaphore,
+}
+
+impl Default for Writers {
+    fn default() -> Self {
+        Self { idle: Mutex::default(), free: Semaphore::new(WRITERS) }
+    }
+}
 
 impl Journal {
     /// Writes records, all or none, in this order, with `kind` first and `timestamp` second.
     ///
-    /// Returns once the store's durability policy has been met.
+    /// Returns once the store's durability policy has been met. Appends that wait for each other keep
+    /// their order; concurrent ones are written in any order, each as a whole.
     ///
     /// # Errors
     ///
@@ -20,6 +44,8 @@ impl Journal {
     }
 
     /// Writes ready lines verbatim, all or none. Every line must be a sound record.
+    ///
+    /// Otherwise like [`append`](Journal::append).
     ///
     /// # Errors
     ///
@@ -35,23 +61,26 @@ impl Journal {
         &self,
         run: impl AsyncFnOnce(&mut Session) -> Result<Appended, JournalError>,
     ) -> Result<Appended, JournalError> {
-        let mut writer = self.shared.writer.lock().await;
+        let writers = &self.shared.writers;
+        // The semaphore is never closed.
+        let _permit = writers.free.acquire().await.ok();
         // Taken out while it works: a trap, or a caller that gives up, must not leave a poisoned
         // instance behind.
-        let mut session = match writer.take() {
+        let idle = writers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut session = match idle {
             Some(session) => session,
             None => Session::open(&self.engine, self.work()).await?,
         };
         let result = run(&mut session).await;
-        self.settle(&mut session, &result).await;
+        self.count_append(&mut session, &result).await;
         if !matches!(result, Err(JournalError::Trap { .. })) {
-            *writer = Some(session);
+            writers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         }
         result
     }
 
-    async fn settle(&self, session: &mut Session, result: &Result<Appended, JournalError>) {
-        let mut delta = super::Counters::default();
+    async fn count_append(&self, session: &mut Session, result: &Result<Appended, JournalError>) {
+        let mut delta = Counters::default();
         match result {
             Ok(appended) => {
                 delta.records_written = appended.records;

@@ -3,7 +3,7 @@
 use super::simd::Block;
 use super::word;
 
-/// The numbers of a block, checked together as far as they have no exponent.
+/// The numbers of a block, checked together.
 pub struct Numbers {
     /// Where the grammar of numbers is broken.
     pub wrong: u64,
@@ -21,13 +21,28 @@ impl Numbers {
         let leading_zero = block.equal(b'0') & (start | minus << 1);
         let after_point = point << 1;
         let after_fraction = after_point.wrapping_add(digit) & !digit;
-        Self {
+        let mut numbers = Self {
             wrong: start & point
                 | leading_zero << 1 & digit
                 | after_point & !digit
                 | after_fraction & point,
             other: scalar & !(digit | point | minus),
+        };
+        if numbers.other != 0 {
+            numbers.exponents(block, digit, point);
         }
+        numbers
+    }
+
+    /// Accounts for exponents: an `e` behind a digit, perhaps a sign, and digits to the end.
+    #[inline(always)]
+    fn exponents(&mut self, block: Block, digit: u64, point: u64) {
+        let e = block.equal_folded(b'e') & self.other & digit << 1;
+        let sign = (block.equal(b'+') | block.equal(b'-')) & e << 1;
+        let first_digit = (e << 1 & !sign) | sign << 1;
+        let end = first_digit.wrapping_add(digit) & !digit;
+        self.wrong |= first_digit & !digit | end & (point | e);
+        self.other &= !(e | sign);
     }
 }
 

@@ -54,7 +54,7 @@ struct Last {
 /// does not end before the line does. The encoding is left to the caller.
 ///
 /// Unless `CAREFUL`, the answer is also `None` for what is rare and takes calls to judge: the
-/// last bytes of the buffer, numbers with an exponent, nonstandard ones, extreme nesting,
+/// last bytes of the buffer, nonstandard numbers, extreme nesting,
 /// very long numbers and very much whitespace. A call in the loop, even one that is
 /// never made, has its many masks live in memory.
 #[inline(always)]

@@ -52,6 +52,12 @@ impl Block {
         self.mask(|lane| lane.equal(Lane::splat(byte)))
     }
 
+    /// Where the byte is this lower-case letter, in either case.
+    #[inline(always)]
+    pub fn equal_folded(self, letter: u8) -> u64 {
+        self.mask(|lane| lane.or(Lane::splat(0x20)).equal(Lane::splat(letter)))
+    }
+
     /// Where the byte is an ASCII digit.
     #[inline(always)]
     pub fn digits(self) -> u64 {

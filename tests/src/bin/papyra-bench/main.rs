@@ -3,6 +3,7 @@
 
 mod contestant;
 mod files;
+mod library;
 mod memory;
 mod ours;
 mod peers;
@@ -63,7 +64,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
         bytes => files.large(bytes)?.to_vec(),
     };
 
-    let mut all = ours::library(&files)?;
+    let mut all = library::contestants(&files)?;
     if let Some(papyra) = &papyra {
         all.extend(papyra.contestants(&files)?);
         all.extend(large.first().map(|(_, journal)| papyra.read_tail(journal)));

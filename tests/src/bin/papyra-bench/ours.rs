@@ -10,18 +10,6 @@ use anyhow::{Context, Result, bail};
 use crate::contestant::{Contestant, Unit, timed};
 use crate::files::{self, Files};
 
-/// Measured inside this process, without the start of a process.
-///
-/// This is the place for them. The rows wait for these names, and are not printed without them:
-///
-/// * `engine, one instance`: scan of `files.journal` through the library, in bytes per second
-/// * `engine, native`: the same by the engine's crate compiled for this machine
-/// * `append, never`: [`crate::peers::prepared`]`(BATCHES)` through a journal, in records per second
-/// * `append, always`: `prepared(SYNCED_BATCHES)` likewise
-pub(crate) fn library(_files: &Files) -> Result<Vec<Contestant>> {
-    Ok(Vec::new())
-}
-
 /// The `papyra` command, which is built beside this one.
 pub(crate) struct Papyra(PathBuf);
 

@@ -1,0 +1,99 @@
+//! What the library does with the same files, inside this process.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use papyra::journal::ScanOptions;
+use papyra::store::{Durability, FileStore};
+use papyra::{Engine, Journal};
+use papyra_engine::scan;
+use papyra_tests::native::NativeFile;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use crate::contestant::{Contestant, Unit, timed};
+use crate::files::Files;
+use crate::peers::{BATCH, BATCHES, SYNCED_BATCHES, fresh, prepared};
+
+/// Tasks that append at the same time, as in a running system.
+const APPENDERS: usize = 4;
+
+pub(crate) fn contestants(files: &Files) -> Result<Vec<Contestant>> {
+    let runtime = Arc::new(Runtime::new()?);
+    let engine = Engine::new()?;
+    Ok(vec![
+        sandboxed(&runtime, &engine, &files.journal),
+        native(&files.journal),
+        append("append, never", files, &runtime, &engine, (BATCHES, Durability::Never)),
+        append("append, always", files, &runtime, &engine, (SYNCED_BATCHES, Durability::Always)),
+    ])
+}
+
+fn sandboxed(runtime: &Arc<Runtime>, engine: &Engine, path: &Path) -> Contestant {
+    let journal = Journal::new(engine, FileStore::open(path)).with_jobs(1);
+    let runtime = Arc::clone(runtime);
+    Contestant::new("engine, one instance", Unit::BytesPerSecond, move || {
+        timed(|| {
+            let options = ScanOptions { max_findings: 10, sample: None };
+            let report = runtime.block_on(journal.scan(options))?;
+            ensure!(report.damaged == 0, "the generated journal is sound");
+            Ok(report.bytes)
+        })
+    })
+}
+
+fn native(path: &Path) -> Contestant {
+    let path = path.to_owned();
+    Contestant::new("engine, native", Unit::BytesPerSecond, move || {
+        timed(|| {
+            let options = scan::ScanOptions { max_findings: 10, sample: None };
+            let report = scan::scan(&mut NativeFile::open(&path)?, options)
+                .map_err(|failure| anyhow::anyhow!(failure.message))?;
+            ensure!(report.is_healthy(), "the generated journal is sound");
+            Ok(report.tally.bytes)
+        })
+    })
+}
+
+fn append(
+    name: &'static str,
+    files: &Files,
+    runtime: &Arc<Runtime>,
+    engine: &Engine,
+    (batches, durability): (usize, Durability),
+) -> Contestant {
+    let path = files.scratch("append-engine");
+    let (runtime, engine) = (Arc::clone(runtime), engine.clone());
+    Contestant::new(name, Unit::RecordsPerSecond, move || {
+        let batches: Vec<String> =
+            prepared(batches).into_iter().map(String::from_utf8).collect::<Result<_, _>>()?;
+        drop(fresh(&path)?);
+        let store = FileStore::builder(&path).durability(durability).build();
+        let journal = Journal::new(&engine, store);
+        // The writer's instance is made with the first batch of a process's life.
+        runtime.block_on(journal.append_lines(&batches[0]))?;
+        fs::OpenOptions::new().write(true).open(&path)?.set_len(0)?;
+        let batches = Arc::new(batches);
+        timed(|| {
+            runtime.block_on(async {
+                let mut tasks = JoinSet::new();
+                for task in 0..APPENDERS {
+                    let (journal, batches) = (journal.clone(), Arc::clone(&batches));
+                    tasks.spawn(async move {
+                        for batch in batches.iter().skip(task).step_by(APPENDERS) {
+                            journal.append_lines(batch).await?;
+                        }
+                        anyhow::Ok(())
+                    });
+                }
+                while let Some(done) = tasks.join_next().await {
+                    done??;
+                }
+                anyhow::Ok(())
+            })?;
+            Ok((batches.len() * BATCH) as u64)
+        })
+    })
+}
