@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
+use std::time::Duration;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -107,5 +108,8 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 /// counted against whoever comes next.
 pub(crate) fn settle(near: &Path) -> Result<()> {
     let folder = File::open(near.parent().unwrap_or(near))?;
-    rustix::fs::syncfs(&folder).context("cannot sync the file system")
+    rustix::fs::syncfs(&folder).context("cannot sync the file system")?;
+    // The blocks of deleted files are given back a little later (`discard`), and that is felt too.
+    std::thread::sleep(Duration::from_millis(300));
+    Ok(())
 }
