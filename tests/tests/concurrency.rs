@@ -1,6 +1,8 @@
 //! A writer in one process, maintenance in others, and a reader that must never raise a false alarm.
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 
 use papyra::journal::{Order, ScanOptions, Selection};
 use papyra::store::FileStore;
@@ -32,14 +34,15 @@ async fn maintenance_beside_a_live_writer_loses_and_doubles_nothing() {
     );
     let follower = tokio::spawn(follow(journal.clone()));
 
-    let mut scans = 0;
+    let (mut scans, mut injected) = (0, 0);
     while writer.is_running() {
-        let report = journal.scan(ScanOptions { max_findings: 3, sample: None }).await.unwrap();
-        let garbage = report.anomalies.iter().all(|anomaly| anomaly.anomaly == "malformed_json");
-        assert!(report.damaged <= 1 && garbage, "false alarm: {}", report.findings);
+        let report = journal.scan(ScanOptions { max_findings: 1000, sample: None }).await.unwrap();
+        let mut findings = report.findings.lines();
+        let garbage = findings.all(|finding| finding.ends_with("garbage\"}"));
+        assert!(garbage && report.suspect == 0, "false alarm: {}", report.findings);
         scans += 1;
         if scans % 10 == 0 {
-            inject_garbage(&path);
+            injected += u64::from(inject_garbage(&path));
         }
     }
     let (_, ended_well) = writer.finish();
@@ -47,21 +50,37 @@ async fn maintenance_beside_a_live_writer_loses_and_doubles_nothing() {
     drop((compactor, recoverer));
     assert!(scans > 3, "only {scans} scans");
 
-    let numbers = numbered::numbers(&fs::read(&path).unwrap());
+    let bytes = fs::read(&path).unwrap();
+    let set_aside: Vec<u8> = fs::read_dir(&evidence)
+        .into_iter()
+        .flatten()
+        .flat_map(|file| fs::read(file.unwrap().path()).unwrap())
+        .collect();
+    let garbage = [&bytes[..], b"\n", &set_aside]
+        .concat()
+        .split(|byte| *byte == b'\n')
+        .filter(|line| line.ends_with(b"garbage"))
+        .count();
+    assert_eq!(garbage as u64, injected + 1, "damage is in the journal or in the evidence");
+    assert!(!set_aside.is_empty(), "recovery was at work");
+
+    let numbers = numbered::numbers(&bytes);
     assert!(numbers == (0..RECORDS).collect::<Vec<_>>(), "all there, once, in order");
     let followed = follower.await.unwrap();
     assert!(followed == (0..RECORDS).collect::<Vec<_>>(), "followed: all, once, in order");
 }
 
-/// One damaged line, appended in one write as another program would.
-fn inject_garbage(path: &std::path::Path) {
-    use std::io::Write;
+/// One damaged line, appended in one write as another program would. False if the file was just being
+/// replaced.
+fn inject_garbage(path: &std::path::Path) -> bool {
     let file = fs::OpenOptions::new().append(true).open(path).unwrap();
     file.lock().unwrap();
-    if fs::metadata(path).unwrap().len() == file.metadata().unwrap().len() {
+    let current = fs::metadata(path).unwrap().ino() == file.metadata().unwrap().ino();
+    if current {
         (&file).write_all(b"more garbage\n").unwrap();
     }
     file.unlock().unwrap();
+    current
 }
 
 async fn follow(journal: Journal) -> Vec<u64> {
