@@ -82,6 +82,14 @@ async fn check(bench: &Bench, damaged: &Damaged, mode: RecoveryMode, which: &str
     let before = scan(&journal).await;
     assert_eq!(bench.take(), damaged.bytes, "{which}: a scan changes nothing");
 
+    if mode == RecoveryMode::Repair && before.records == 0 && before.entries > 0 {
+        // Nothing would be left, so repair refuses; quarantine, which keeps all, does not.
+        let options = RecoverOptions { mode, dry_run: false, max_findings: 5 };
+        let refused = journal.recover(options).await;
+        assert!(refused.is_err() || before.entries == 1, "{which}");
+        assert!(refused.is_ok() || bench.take() == damaged.bytes, "{which}");
+        return;
+    }
     let done = recover(&journal, mode).await;
     let kept = bench.take();
     let evidence = bench.take_evidence();

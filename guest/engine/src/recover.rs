@@ -1,10 +1,10 @@
 //! Removing or completing what is damaged. One forward pass; only damaged segments are rewritten.
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::host::{Host, Range};
 use crate::plan::Plan;
 use crate::scan::{ScanReport, Sight};
-use crate::walk::{self, Entry, NEXT, View};
+use crate::walk::{self, Entry, NEXT, STOP, View};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -39,6 +39,9 @@ pub struct Recovery {
 
 pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
     let view = View::open(host)?;
+    if options.mode == Mode::Repair && !view.description.volatile {
+        refuse_to_empty(host, &view)?;
+    }
     let mut sight = Sight::default();
     let mut work = Work::new(options);
     if view.description.volatile {
@@ -50,6 +53,25 @@ pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recove
         sight.see_structure(&view, options.max_findings);
     }
     Ok(work.report(sight.report(&view, false), view.bytes()))
+}
+
+/// Refuses to repair what is no journal at all, such as a picture under the wrong name: nothing would be
+/// left of it. A first record that breaks off is not worth a refusal. Ends at the first record.
+fn refuse_to_empty<H: Host>(host: &mut H, view: &View) -> Outcome<()> {
+    let (mut entries, mut torn) = (0_u64, false);
+    let flow = view.forward(host, &mut |_: &mut H, _, entry: &Entry<'_>| {
+        entries += 1;
+        torn = !entry.terminated && entry.bytes.first() == Some(&b'{');
+        if entry.facts.is_some() { STOP } else { NEXT }
+    })?;
+    if flow.is_break() || entries == 0 || (entries == 1 && torn) {
+        return Ok(());
+    }
+    let location = &view.description.location;
+    Err(Failure::argument(format!(
+        "{location} is not a journal: of its {entries} lines none is a record, and a repair would \
+         leave it empty; nothing was changed. If it is one after all, quarantine keeps every byte"
+    )))
 }
 
 struct Work {

@@ -2,6 +2,7 @@
 
 mod support;
 
+use papyra_engine::failure::Code;
 use papyra_engine::recover::{self, Mode, RecoverOptions, Recovery};
 use papyra_engine::scan::{self, ScanOptions};
 use support::{NOW, VecHost, record};
@@ -82,9 +83,12 @@ fn recovering_twice_equals_recovering_once() {
 }
 
 #[test]
-fn a_file_that_was_never_ndjson_is_emptied_only_into_quarantine_or_on_request() {
+fn a_file_that_was_never_ndjson_is_emptied_only_into_quarantine() {
+    let refused = RecoverOptions { mode: Mode::Repair, dry_run: false, max_findings: 1 };
     let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0".repeat(50);
     let mut host = VecHost::new(png.clone());
+    let failure = recover::recover(&mut host, refused).unwrap_err();
+    assert_eq!((failure.code, &host.data), (Code::InvalidArgument, &png));
     recover(&mut host, Mode::Quarantine, false);
     assert_eq!((host.data.len(), host.evidence), (0, png));
 }
@@ -97,4 +101,11 @@ fn more_damage_than_fits_one_batch_is_handed_over_piece_by_piece() {
     let done = recover(&mut host, Mode::Repair, false);
     assert_eq!(host.data, good.repeat(5000).into_bytes());
     assert_eq!(done.removed_entries, 5000);
+}
+
+#[test]
+fn a_journal_whose_first_record_broke_off_can_be_repaired() {
+    let mut host = VecHost::new("{\"kind\": \"ev");
+    assert!(recover(&mut host, Mode::Repair, false).changed);
+    assert!(host.data.is_empty());
 }

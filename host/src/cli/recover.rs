@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use papyra::Journal;
-use papyra::journal::{InspectOptions, RecoverOptions, Recovery, RecoveryMode, ScanOptions};
+use papyra::journal::{RecoverOptions, Recovery, RecoveryMode};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -109,9 +108,6 @@ pub(super) async fn run(args: RecoverArgs, context: &mut Context<'_>) -> Result<
         dry_run: args.dry_run,
         max_findings: args.findings.findings,
     };
-    if options.mode == RecoveryMode::Repair && !args.dry_run {
-        refuse_to_empty(&journal).await?;
-    }
     let recovery = journal.recover(options).await?;
     drop(meter);
     context.output.report(
@@ -119,29 +115,6 @@ pub(super) async fn run(args: RecoverArgs, context: &mut Context<'_>) -> Result<
         || findings::document("papyra.recover/1", [fields(&recovery)]),
     )?;
     Ok(if recovery.remaining > 0 { Exit::Remaining } else { Exit::Done })
-}
-
-/// Refuses to repair what is no journal, such as a picture under the wrong name: nothing would be left
-/// of it. A first record that breaks off is not worth a refusal.
-///
-/// Costs next to nothing where there is a record near the end.
-pub(super) async fn refuse_to_empty(journal: &Journal) -> Result<(), Problem> {
-    match journal.inspect(InspectOptions { limit: 1 }).await {
-        Ok(inspection) if inspection.records == 0 && inspection.damaged > 0 => {}
-        // Whatever is wrong, the operation itself will say it.
-        _ => return Ok(()),
-    }
-    let report = journal.scan(ScanOptions { max_findings: 1, sample: None }).await?;
-    if report.records > 0 || findings::is_one_torn_record(&report) {
-        return Ok(());
-    }
-    let location = &report.location;
-    let entries = count(report.entries, "line", "lines");
-    let message = format!(
-        "{location} is not a journal: of its {entries} none is a record, and a repair would leave it \
-         empty; nothing was changed. If it is one after all, --mode quarantine keeps every byte"
-    );
-    Err(Problem::new(Exit::Usage, "not-a-journal", message))
 }
 
 /// What recovery did, for people.

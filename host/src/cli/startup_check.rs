@@ -88,12 +88,6 @@ pub(super) async fn run(
     let journal = context.journal(store)?.with_progress(meter.callback());
     let location = journal.describe().location;
     let recovery_mode = RecoveryMode::from(args.recovery_mode);
-    if args.mode == StartupWord::Recover && recovery_mode == RecoveryMode::Repair {
-        recover::refuse_to_empty(&journal).await.map_err(|mut problem| {
-            problem.message = problem.message.replace("--mode quar", "--recovery-mode quar");
-            problem
-        })?;
-    }
     let report = journal.startup_check(args.mode.into(), recovery_mode).await?;
     drop(meter);
     context.output.report(

@@ -149,6 +149,9 @@ impl EngineBuilder {
     pub fn build(self) -> Result<Engine, EngineError> {
         let mut config = Config::new();
         config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
+        // A memory image is a file to the kernel, so a limit on file sizes (`ulimit -f`) would keep the
+        // engine from starting. Copying its data costs some ten microseconds.
+        config.memory_init_cow(false);
         if let Some(cache) = self.cache.open() {
             config.cache(Some(cache));
         }

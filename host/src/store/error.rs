@@ -74,7 +74,7 @@ impl StoreError {
 fn classify(error: &io::Error) -> StoreErrorKind {
     use io::ErrorKind as E;
     match error.kind() {
-        E::NotFound => StoreErrorKind::NotFound,
+        E::NotFound | E::NotADirectory => StoreErrorKind::NotFound,
         E::PermissionDenied | E::ReadOnlyFilesystem => StoreErrorKind::Denied,
         E::StorageFull | E::QuotaExceeded | E::FileTooLarge => StoreErrorKind::Full,
         E::WouldBlock | E::ResourceBusy => StoreErrorKind::Locked,

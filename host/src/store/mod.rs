@@ -130,6 +130,7 @@ pub trait Rewrite: Send {
     ///
     /// # Errors
     ///
-    /// Whatever the error, the old content is in place.
+    /// Whatever the error, the old content is in place; unless it says that the switch has happened but
+    /// could not be made durable, and then it is the old or the new content, whole.
     async fn commit(self: Box<Self>, terminate_tail: bool) -> Result<Rewritten, StoreError>;
 }

@@ -150,8 +150,9 @@ impl Guest for Component {
     ) -> Result<wit::Inspection, types::Failure> {
         let policy = retention.try_into()?;
         let inspection = inspect::inspect(&mut Imports, options.limit, &policy);
-        finish(inspection, |counters, inspection| {
-            counters.read_errors += u64::from(inspection.is_none());
+        finish(inspection, |counters, inspection| match inspection {
+            Some(inspection) => counters.records_read += inspection.records,
+            None => counters.read_errors += 1,
         })
     }
 
