@@ -1,4 +1,10 @@
 //! The suite over the stores of this crate.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

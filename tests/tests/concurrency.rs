@@ -28,10 +28,8 @@ async fn maintenance_beside_a_live_writer_loses_and_doubles_nothing() {
     let mut writer =
         Worker::start(WORKER, &["append", path_text, "0", &RECORDS.to_string(), "20", "never"]);
     let compactor = Worker::start(WORKER, &["compact", path_text, "1000000", "1000000"]);
-    let recoverer = Worker::start(
-        WORKER,
-        &["recover", path_text, evidence.to_str().unwrap(), "1000000"],
-    );
+    let recoverer =
+        Worker::start(WORKER, &["recover", path_text, evidence.to_str().unwrap(), "1000000"]);
     let follower = tokio::spawn(follow(journal.clone()));
 
     let (mut scans, mut injected) = (0, 0);

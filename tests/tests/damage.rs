@@ -100,11 +100,18 @@ async fn check(bench: &Bench, damaged: &Damaged, mode: RecoveryMode, which: &str
     assert_eq!(gone, done.removed_bytes, "{which}");
     if mode == RecoveryMode::Quarantine {
         assert_eq!(evidence.len() as u64, gone, "{which}: removed bytes are kept as evidence");
-        assert!(is_interleaved(&damaged.bytes, &kept, &evidence), "{which}: kept + evidence = original");
+        assert!(
+            is_interleaved(&damaged.bytes, &kept, &evidence),
+            "{which}: kept + evidence = original"
+        );
     } else {
         assert!(evidence.is_empty(), "{which}");
     }
-    assert_eq!(done.changed, before.damaged > 0 || (mode == RecoveryMode::Quarantine && before.suspect > 0), "{which}");
+    assert_eq!(
+        done.changed,
+        before.damaged > 0 || (mode == RecoveryMode::Quarantine && before.suspect > 0),
+        "{which}"
+    );
 
     let after = scan(&journal).await;
     assert_eq!(after.damaged, 0, "{which}: {}", after.findings);
@@ -145,10 +152,12 @@ fn is_interleaved(original: &[u8], kept: &[u8], evidence: &[u8]) -> bool {
 async fn after_any_truncation_the_next_record_is_readable() {
     let bench = Bench::new();
     let mut random = Random::new(scale::seed());
-    let original: Vec<u8> = (0..20).flat_map(|_| {
-        let number = random.bits();
-        papyra_tests::numbered::line(number).into_bytes()
-    }).collect();
+    let original: Vec<u8> = (0..20)
+        .flat_map(|_| {
+            let number = random.bits();
+            papyra_tests::numbered::line(number).into_bytes()
+        })
+        .collect();
     let record = "{\"kind\": \"audit\", \"timestamp\": 1763700000.25, \"who\": \"next\"}\n";
     for length in 0..=original.len() {
         bench.put(&original[..length]);

@@ -47,7 +47,11 @@ async fn killing_appends_and_recoveries_loses_and_doubles_nothing() {
         let recoverer = start(&["recover", path_text, evidence_text, "1000000"]);
         let most = Duration::from_millis(60);
         let acks = appender.kill_within(most, &mut random);
-        changed += recoverer.kill_within(most / 4, &mut random).iter().filter(|l| l.ends_with("true")).count();
+        changed += recoverer
+            .kill_within(most / 4, &mut random)
+            .iter()
+            .filter(|l| l.ends_with("true"))
+            .count();
         let until = acks.last().and_then(|line| line.parse().ok()).unwrap_or(first);
         assert!(until >= first);
         acknowledged.push(first..until);

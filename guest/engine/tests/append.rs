@@ -1,4 +1,5 @@
 //! What may be written.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Retention, as reads and compaction apply it, against a model that keeps everything in a list.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What a scan finds, and where.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod support;
 

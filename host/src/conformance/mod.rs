@@ -119,7 +119,7 @@ impl fmt::Display for Summary {
             match &check.outcome {
                 Outcome::Passed => writeln!(f, "passed          {}", check.name)?,
                 Outcome::NotApplicable(why) => {
-                    writeln!(f, "not applicable  {}: {why}", check.name)?
+                    writeln!(f, "not applicable  {}: {why}", check.name)?;
                 }
                 Outcome::Failed(how) => writeln!(f, "FAILED          {}: {how}", check.name)?,
             }

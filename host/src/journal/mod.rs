@@ -100,7 +100,7 @@ impl Journal {
 
     /// What this journal and its clones have counted in this process.
     pub fn metrics(&self) -> Counters {
-        self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets all counters to zero.
@@ -150,6 +150,7 @@ fn add(sum: &mut Counters, more: &Counters) {
     sum.compaction_errors += compaction_errors;
 }
 
+#[allow(clippy::derivable_impls, reason = "the type is generated and cannot derive it")]
 impl Default for Counters {
     fn default() -> Self {
         Self {
@@ -170,12 +171,14 @@ impl Default for Counters {
     }
 }
 
+#[allow(clippy::derivable_impls, reason = "the type is generated and cannot derive it")]
 impl Default for Limits {
     fn default() -> Self {
         Self { max_records: None, max_age_seconds: None, max_total_bytes: None }
     }
 }
 
+#[allow(clippy::derivable_impls, reason = "the type is generated and cannot derive it")]
 impl Default for Retention {
     fn default() -> Self {
         Self { journal: Limits::default(), per_kind: Vec::new() }

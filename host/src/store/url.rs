@@ -325,7 +325,7 @@ fn duration(name: &str, value: &str) -> Result<Duration, UrlError> {
 
 fn decoded(text: &str) -> Result<String, UrlError> {
     let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(|text| text.into_owned()).map_err(|_| bad("URL", text, "it must be UTF-8"))
+    decoded.map(std::borrow::Cow::into_owned).map_err(|_| bad("URL", text, "it must be UTF-8"))
 }
 
 fn bad(what: &str, value: &str, expected: &str) -> UrlError {

@@ -1,4 +1,10 @@
 //! How a journal in one file behaves when things go wrong.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
 
 mod appends;
 mod processes;
@@ -9,26 +15,26 @@ mod support;
 
 use papyra::store::{Kind, Position, Purpose, Range, RewriteOptions, Run, Store, StoreError};
 
-pub const PLAIN: RewriteOptions =
+pub(crate) const PLAIN: RewriteOptions =
     RewriteOptions { purpose: Purpose::Compact, keep_evidence: false, force: false };
-pub const EVIDENCE: RewriteOptions =
+pub(crate) const EVIDENCE: RewriteOptions =
     RewriteOptions { purpose: Purpose::Recover, keep_evidence: true, force: false };
 
-pub fn line(n: usize) -> String {
+pub(crate) fn line(n: usize) -> String {
     format!("{{\"kind\": \"event\", \"timestamp\": 1700000000, \"n\": {n}}}\n")
 }
 
-pub async fn append(store: &dyn Store, lines: &str) -> Result<(), StoreError> {
+pub(crate) async fn append(store: &dyn Store, lines: &str) -> Result<(), StoreError> {
     let count = u32::try_from(lines.lines().count()).unwrap();
     store.append(lines.to_owned(), &[Run { kind: Kind::Event, lines: count }]).await
 }
 
-pub fn range(start: u64, end: u64) -> Range {
+pub(crate) fn range(start: u64, end: u64) -> Range {
     Range { start: Position { major: 0, minor: start }, end: Position { major: 0, minor: end } }
 }
 
 /// Removes these bytes.
-pub async fn remove(
+pub(crate) async fn remove(
     store: &dyn Store,
     options: RewriteOptions,
     ranges: &[(u64, u64)],

@@ -162,7 +162,7 @@ async fn the_name_of_a_new_file_is_durable_before_the_first_reply() {
 }
 
 fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).map(|entries| entries.collect::<Vec<_>>()).unwrap_or_default();
+    let entries = fs::read_dir(dir).map(Iterator::collect::<Vec<_>>).unwrap_or_default();
     entries.iter().map(|entry| format!("{:?}", entry.as_ref().unwrap().file_name())).collect()
 }
 
