@@ -3,6 +3,8 @@
 mod support;
 
 use papyra_engine::anomaly::Anomaly;
+use papyra_engine::failure::Code;
+use papyra_engine::host::Position;
 use papyra_engine::scan::{self, ScanOptions, ScanReport};
 use support::{NOW, VecHost, record};
 
@@ -148,6 +150,14 @@ fn a_sample_looks_at_the_newest_entries_only() {
     let report = scan::scan(&mut VecHost::new(data), options).unwrap();
     assert!(report.is_healthy() && report.sampled);
     assert_eq!(report.tally.entries, 10);
+}
+
+#[test]
+fn a_segment_that_no_number_of_bytes_leads_through_is_refused() {
+    let mut host = VecHost::new("garbage without an end");
+    host.claimed_end = Some(Position { major: 1, minor: 0 });
+    let failure = scan::scan(&mut host, ALL).unwrap_err();
+    assert_eq!(failure.code, Code::Corrupt, "{}", failure.message);
 }
 
 #[test]
