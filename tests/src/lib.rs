@@ -2,8 +2,11 @@
 
 pub mod damage;
 pub mod generate;
+pub mod hostile;
 pub mod native;
 pub mod numbered;
+pub mod patchy;
 pub mod process;
 pub mod random;
 pub mod scale;
+pub mod watch;
