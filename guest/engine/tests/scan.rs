@@ -161,6 +161,19 @@ fn a_segment_that_no_number_of_bytes_leads_through_is_refused() {
 }
 
 #[test]
+fn timestamps_of_shares_are_handed_on_to_the_last_bit() {
+    // Numbers that a parser which is only nearly exact reads as their neighbours.
+    for timestamp in [1.700_000_000_45e292, 1_795_219_200.123_456_7, 4.611_686_018_427_388e18] {
+        let mut host = VecHost::new(record("event", timestamp, 3));
+        let whole = scan::scan(&mut host, ALL).unwrap();
+        let part = scan::divide(&mut host, 1).unwrap().remove(0);
+        let sight = scan::scan_part(&mut host, &part, ALL).unwrap();
+        let text = scan::write_result(&sight).unwrap();
+        assert_eq!(scan::conclude(&mut host, &[text], ALL).unwrap(), whole);
+    }
+}
+
+#[test]
 fn an_excerpt_cannot_steer_a_terminal() {
     let report = scan("\u{1b}[31mred\u{7}\u{202e}\n");
     assert_eq!(report.findings[0].excerpt, "\\u{1b}[31mred\\u{7}\\u{202e}");
