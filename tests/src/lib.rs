@@ -1,5 +1,6 @@
 //! What the tests and benchmarks across crates share: journals, damage, sizes.
 
+pub mod command;
 pub mod damage;
 pub mod generate;
 pub mod hostile;
