@@ -1,9 +1,13 @@
 //! What the tests and benchmarks across crates share: journals, damage, sizes.
 
+pub mod command;
 pub mod damage;
 pub mod generate;
+pub mod hostile;
 pub mod native;
 pub mod numbered;
+pub mod patchy;
 pub mod process;
 pub mod random;
 pub mod scale;
+pub mod watch;

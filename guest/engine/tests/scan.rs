@@ -4,6 +4,8 @@
 mod support;
 
 use papyra_engine::anomaly::Anomaly;
+use papyra_engine::failure::Code;
+use papyra_engine::host::Position;
 use papyra_engine::scan::{self, ScanOptions, ScanReport};
 use support::{NOW, VecHost, record};
 
@@ -149,6 +151,27 @@ fn a_sample_looks_at_the_newest_entries_only() {
     let report = scan::scan(&mut VecHost::new(data), options).unwrap();
     assert!(report.is_healthy() && report.sampled);
     assert_eq!(report.tally.entries, 10);
+}
+
+#[test]
+fn a_segment_that_no_number_of_bytes_leads_through_is_refused() {
+    let mut host = VecHost::new("garbage without an end");
+    host.claimed_end = Some(Position { major: 1, minor: 0 });
+    let failure = scan::scan(&mut host, ALL).unwrap_err();
+    assert_eq!(failure.code, Code::Corrupt, "{}", failure.message);
+}
+
+#[test]
+fn timestamps_of_shares_are_handed_on_to_the_last_bit() {
+    // Numbers that a parser which is only nearly exact reads as their neighbours.
+    for timestamp in [1.700_000_000_45e292, 1_795_219_200.123_456_7, 4.611_686_018_427_388e18] {
+        let mut host = VecHost::new(record("event", timestamp, 3));
+        let whole = scan::scan(&mut host, ALL).unwrap();
+        let part = scan::divide(&mut host, 1).unwrap().remove(0);
+        let sight = scan::scan_part(&mut host, &part, ALL).unwrap();
+        let text = scan::write_result(&sight).unwrap();
+        assert_eq!(scan::conclude(&mut host, &[text], ALL).unwrap(), whole);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Entry, NEXT, STOP, Step, backward, contradiction, forward};
 use crate::anomaly::{Anomaly, Finding};
 use crate::failure::{Code, Failure, Outcome};
-use crate::host::{Description, Host, Layout, Range, Role, Segment};
+use crate::host::{Description, Framing, Host, Layout, Range, Role, Segment};
 
 /// The most segments a store may have.
 const MAX_SEGMENTS: usize = 100_000;
@@ -24,7 +24,7 @@ impl View {
     pub fn open<H: Host>(host: &mut H) -> Outcome<Self> {
         let description = host.describe();
         let segments = host.segments()?;
-        check(&segments)?;
+        check(&segments, description.framing)?;
         let mut structure: Vec<_> = segments.iter().filter_map(besides_the_set).collect();
         let members: Vec<_> = segments.into_iter().filter(Segment::is_member).collect();
         if description.layout == Layout::Sequence {
@@ -82,7 +82,7 @@ impl View {
     }
 }
 
-fn check(segments: &[Segment]) -> Outcome<()> {
+fn check(segments: &[Segment], framing: Framing) -> Outcome<()> {
     if segments.len() > MAX_SEGMENTS {
         let message = format!("the store has more than {MAX_SEGMENTS} segments");
         return Err(Failure::new(Code::Unsupported, message));
@@ -94,6 +94,10 @@ fn check(segments: &[Segment]) -> Outcome<()> {
         }
         if segment.start > segment.end {
             return Err(contradiction(segment, "a segment ends before it starts"));
+        }
+        // Bytes are counted in `minor` alone: no number of them leads from one `major` to another.
+        if framing == Framing::Lines && segment.start.major != segment.end.major {
+            return Err(contradiction(segment, "a segment of lines starts and ends differently"));
         }
     }
     Ok(())
