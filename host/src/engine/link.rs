@@ -137,12 +137,9 @@ async fn bounded<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, storage::StorageError> {
-    match tokio::time::timeout(limit, call).await {
-        Ok(result) => result.map_err(|error| to_wit(&error)),
-        Err(_) => Err(storage::StorageError::Unavailable(format!(
-            "the store did not answer within {limit:?}; check the device or server behind it"
-        ))),
-    }
+    let result = tokio::time::timeout(limit, call).await;
+    let result = result.unwrap_or_else(|_| Err(StoreError::timed_out(limit)));
+    result.map_err(|error| to_wit(&error))
 }
 
 fn none_open() -> storage::StorageError {

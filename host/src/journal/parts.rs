@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::{Failure, FailureCode, Journal, JournalError, Retention, ScanOptions};
 use crate::engine::bindings::exports::papyra::persistence::journal::Part;
 use crate::engine::{Engine, Session, Work};
+use crate::store::StoreError;
 
 /// Stores smaller than this are not worth a second instance.
 const PARALLEL_FROM: u64 = 4 << 20;
@@ -38,7 +39,10 @@ impl Journal {
     /// The work of one operation, all of it on one snapshot.
     pub(super) async fn pinned_work(&self, operation: &'static str) -> Result<Work, JournalError> {
         let mut work = self.work();
-        let snapshot = self.store.snapshot().await.map_err(|error| JournalError::Failure {
+        let limit = self.engine.limits().storage_timeout;
+        let taken = tokio::time::timeout(limit, self.store.snapshot()).await;
+        let taken = taken.unwrap_or_else(|_| Err(StoreError::timed_out(limit)));
+        let snapshot = taken.map_err(|error| JournalError::Failure {
             operation,
             failure: Failure {
                 code: error.kind().into(),

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 /// What class of failure a store met; decides the exit code of the command and whether trying again
 /// can help.
@@ -44,6 +45,14 @@ impl StoreError {
     /// A failure caused by an I/O error, which also determines the class.
     pub fn io(message: impl Into<String>, cause: io::Error) -> Self {
         Self { kind: classify(&cause), message: message.into(), source: Some(Box::new(cause)) }
+    }
+
+    /// A store that has not answered within the engine's limit.
+    pub(crate) fn timed_out(limit: Duration) -> Self {
+        let message = format!(
+            "the store did not answer within {limit:?}; check the device or server behind it"
+        );
+        Self::new(StoreErrorKind::Unavailable, message)
     }
 
     /// Adds the cause.
