@@ -184,3 +184,18 @@ impl Default for Retention {
         Self { journal: Limits::default(), per_kind: Vec::new() }
     }
 }
+
+impl Default for Selection {
+    /// Every record, oldest first.
+    fn default() -> Self {
+        Self {
+            kinds: Vec::new(),
+            since: None,
+            until: None,
+            matching: Vec::new(),
+            limit: None,
+            order: Order::OldestFirst,
+            cursor: None,
+        }
+    }
+}
