@@ -7,14 +7,14 @@
 use std::ops::ControlFlow;
 
 use crate::failure::{Failure, Outcome};
-use crate::host::{Host, Position, Purpose, Range, RewriteOptions, Segment};
+use crate::host::{Host, Purpose, Range, RewriteOptions, Segment};
 use crate::json::Kind;
 use crate::plan::Plan;
 use crate::retention::{Admission, Retainer, Retention};
 use crate::scan::{Part, parse_result, visit_part};
 use crate::survey::{Block, Survey};
 use crate::tally::Kinds;
-use crate::walk::{self, Entry, NEXT, STOP, View};
+use crate::walk::{self, Entry, NEXT, Place, STOP, View};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CompactOptions {
@@ -102,9 +102,6 @@ fn as_of<H: Host>(host: &mut H, options: CompactOptions) -> Outcome<f64> {
         None => Ok(host.now()),
     }
 }
-
-/// A place in the whole store: the index of a segment and a position in it.
-type Place = (usize, Position);
 
 /// Which entries retention hides, as places before which they lie.
 #[derive(Default)]

@@ -6,12 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
-use crate::host::{Framing, Host, Position};
+use crate::host::{Framing, Host, Position, Range, Segment};
 use crate::retention::Retainer;
-use crate::walk::{Entry, NEXT, STOP, View};
-
-/// A place between entries: the index of a segment, and a position in it.
-pub type Place = (usize, Position);
+use crate::walk::{self, Entry, NEXT, Place, STOP, View};
 
 /// Everything a query needs to go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,12 +104,12 @@ impl Anchor {
             return Ok(None);
         }
         let mut found = None;
-        let range = crate::host::Range { start: self.start, end: segment.end };
+        let range = Range { start: self.start, end: segment.end };
         let framing = view.description.framing;
         if framing == Framing::Lines && !starts_a_line(host, segment, self.start)? {
             return Ok(None);
         }
-        let _ = crate::walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
+        let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
             // An entry that was the unterminated last one may have got its line end since.
             if entry.start == self.start && self.is(entry) {
                 found = Some(Found { before: (index, entry.start), after: (index, entry.end) });
@@ -136,11 +133,7 @@ impl Anchor {
     }
 }
 
-fn starts_a_line<H: Host>(
-    host: &mut H,
-    segment: &crate::host::Segment,
-    at: Position,
-) -> Outcome<bool> {
+fn starts_a_line<H: Host>(host: &mut H, segment: &Segment, at: Position) -> Outcome<bool> {
     if at == segment.start {
         return Ok(true);
     }

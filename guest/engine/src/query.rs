@@ -3,13 +3,13 @@
 //! Newest first is one walk back that also applies retention. Oldest first walks back only to find
 //! where to begin, which takes no longer than the answer is long, and then goes forward.
 
-use crate::cursor::{Anchor, Cursor, Place};
+use crate::cursor::{Anchor, Cursor};
 use crate::failure::{Failure, Outcome};
-use crate::host::{Host, Range};
+use crate::host::{Host, Position};
 use crate::json::Kind;
 use crate::retention::{Admission, Retainer, Retention};
 use crate::select::Filter;
-use crate::walk::{self, Entry, NEXT, STOP, Step, View};
+use crate::walk::{Entry, NEXT, Place, STOP, Step, View};
 
 /// About how many bytes of records one page holds.
 const PAGE: usize = 1 << 20;
@@ -113,7 +113,7 @@ fn newest_first<H: Host>(
         anchor: None,
     };
     let from = match &cursor.anchor {
-        None => end_of(view),
+        None => view.end(),
         // What retention has removed was older than anything that is left.
         Some(anchor) => anchor.find(host, view)?.map(|found| found.before),
     };
@@ -139,7 +139,7 @@ fn newest_first<H: Host>(
         NEXT
     };
     if let Some(from) = from {
-        let _ = backward_from(host, view, from, &mut visit)?;
+        let _ = view.backward_from(host, from, &mut visit)?;
     }
     filling.finish(cursor, Order::NewestFirst, end)
 }
@@ -158,7 +158,7 @@ fn oldest_first<H: Host>(
                 None => None,
             };
             // If the last record is gone, retention has removed it, and all that is left is newer.
-            let from = found.map_or_else(|| start_of(view), |found| Some(found.after));
+            let from = found.map_or_else(|| view.start(), |found| Some(found.after));
             (cursor, from)
         }
         None => begin(host, view, selection, policy)?,
@@ -184,7 +184,7 @@ fn oldest_first<H: Host>(
         NEXT
     };
     if let Some(from) = from {
-        let _ = forward_from(host, view, from, &mut visit)?;
+        let _ = view.forward_from(host, from, &mut visit)?;
     }
     filling.finish(cursor, Order::OldestFirst, end)
 }
@@ -220,9 +220,9 @@ fn begin<H: Host>(
         return Ok((cursor, None));
     }
     if selection.limit.is_none() && !policy.counts() {
-        return Ok((cursor, start_of(view)));
+        return Ok((cursor, view.start()));
     }
-    let mut from = end_of(view);
+    let mut from = view.end();
     let mut left = selection.limit;
     let (retainer, kind_cuts) = (&mut cursor.retainer, &mut cursor.kind_cuts);
     let _ = view.backward(host, &mut |_: &mut H, index, entry: &Entry<'_>| {
@@ -258,56 +258,13 @@ fn newest<H: Host>(host: &mut H, view: &View) -> Outcome<Option<Anchor>> {
 
 /// The first record that is refused for its kind is the newest that is.
 fn note_cut(
-    cuts: &mut [Option<(String, crate::host::Position)>; 4],
+    cuts: &mut [Option<(String, Position)>; 4],
     kind: Option<Kind>,
-    place: Option<(String, crate::host::Position)>,
+    place: Option<(String, Position)>,
 ) {
     if let Some(cut) = kind.and_then(|kind| cuts.get_mut(kind.index()))
         && cut.is_none()
     {
         *cut = place;
     }
-}
-
-fn start_of(view: &View) -> Option<Place> {
-    view.members.first().map(|segment| (0, segment.start))
-}
-
-fn end_of(view: &View) -> Option<Place> {
-    let last = view.members.len().checked_sub(1)?;
-    view.members.get(last).map(|segment| (last, segment.end))
-}
-
-fn forward_from<H: Host>(
-    host: &mut H,
-    view: &View,
-    (first, position): Place,
-    visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
-) -> Step {
-    for (index, segment) in view.members.iter().enumerate().skip(first) {
-        let start = if index == first { position } else { segment.start };
-        let range = Range { start, end: segment.end };
-        let visit = &mut |host: &mut H, entry: &Entry<'_>| visit(host, index, entry);
-        if walk::forward(host, segment, view.description.framing, range, visit)?.is_break() {
-            return STOP;
-        }
-    }
-    NEXT
-}
-
-fn backward_from<H: Host>(
-    host: &mut H,
-    view: &View,
-    (last, position): Place,
-    visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
-) -> Step {
-    for (index, segment) in view.members.iter().enumerate().take(last + 1).rev() {
-        let end = if index == last { position } else { segment.end };
-        let range = Range { start: segment.start, end };
-        let visit = &mut |host: &mut H, entry: &Entry<'_>| visit(host, index, entry);
-        if walk::backward(host, segment, view.description.framing, range, visit)?.is_break() {
-            return STOP;
-        }
-    }
-    NEXT
 }

@@ -9,7 +9,7 @@ mod view;
 
 use std::ops::ControlFlow;
 
-pub use self::view::View;
+pub use self::view::{Place, View};
 use crate::anomaly::{Anomalies, Anomaly};
 use crate::failure::{Failure, Outcome};
 use crate::host::{Chunk, Framing, Host, Position, Range, Segment};

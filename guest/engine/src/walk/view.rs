@@ -5,10 +5,13 @@ use std::collections::HashSet;
 use super::{Entry, NEXT, STOP, Step, backward, contradiction, forward};
 use crate::anomaly::{Anomaly, Finding};
 use crate::failure::{Code, Failure, Outcome};
-use crate::host::{Description, Framing, Host, Layout, Range, Role, Segment};
+use crate::host::{Description, Framing, Host, Layout, Position, Range, Role, Segment};
 
 /// The most segments a store may have.
 const MAX_SEGMENTS: usize = 100_000;
+
+/// A place in a store: the index of a member, and a position in it.
+pub type Place = (usize, Position);
 
 /// A snapshot of a store: its members in order, and what is wrong with the set as a whole.
 #[derive(Debug)]
@@ -49,20 +52,24 @@ impl View {
         }
     }
 
+    /// Where the oldest entry is; `None` without any segment.
+    pub fn start(&self) -> Option<Place> {
+        self.members.first().map(|segment| (0, segment.start))
+    }
+
+    /// Just after the newest entry.
+    pub fn end(&self) -> Option<Place> {
+        let last = self.members.len().checked_sub(1)?;
+        self.members.get(last).map(|segment| (last, segment.end))
+    }
+
     /// Visits all entries, oldest first, with the index of their segment.
     pub fn forward<H: Host>(
         &self,
         host: &mut H,
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
-        for (index, segment) in self.members.iter().enumerate() {
-            let range = Range { start: segment.start, end: segment.end };
-            let visit = &mut |host: &mut H, entry: &Entry<'_>| visit(host, index, entry);
-            if forward(host, segment, self.description.framing, range, visit)?.is_break() {
-                return STOP;
-            }
-        }
-        NEXT
+        self.start().map_or(NEXT, |start| self.forward_from(host, start, visit))
     }
 
     /// Visits all entries, newest first, with the index of their segment.
@@ -71,8 +78,37 @@ impl View {
         host: &mut H,
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
-        for (index, segment) in self.members.iter().enumerate().rev() {
-            let range = Range { start: segment.start, end: segment.end };
+        self.end().map_or(NEXT, |end| self.backward_from(host, end, visit))
+    }
+
+    /// Visits the entries from a place on, oldest first.
+    pub fn forward_from<H: Host>(
+        &self,
+        host: &mut H,
+        (first, position): Place,
+        visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
+    ) -> Step {
+        for (index, segment) in self.members.iter().enumerate().skip(first) {
+            let start = if index == first { position } else { segment.start };
+            let range = Range { start, end: segment.end };
+            let visit = &mut |host: &mut H, entry: &Entry<'_>| visit(host, index, entry);
+            if forward(host, segment, self.description.framing, range, visit)?.is_break() {
+                return STOP;
+            }
+        }
+        NEXT
+    }
+
+    /// Visits the entries before a place, newest first.
+    pub fn backward_from<H: Host>(
+        &self,
+        host: &mut H,
+        (last, position): Place,
+        visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
+    ) -> Step {
+        for (index, segment) in self.members.iter().enumerate().take(last + 1).rev() {
+            let end = if index == last { position } else { segment.end };
+            let range = Range { start: segment.start, end };
             let visit = &mut |host: &mut H, entry: &Entry<'_>| visit(host, index, entry);
             if backward(host, segment, self.description.framing, range, visit)?.is_break() {
                 return STOP;
