@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use papyra::Journal;
-use papyra::journal::{InspectOptions, RecoverOptions, Recovery, RecoveryMode, ScanOptions};
+use papyra::journal::{
+    FailureCode, InspectOptions, RecoverOptions, Recovery, RecoveryMode, ScanOptions,
+};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -128,7 +130,13 @@ pub(super) async fn run(args: RecoverArgs, context: &mut Context<'_>) -> Result<
 pub(super) async fn refuse_to_empty(journal: &Journal) -> Result<(), Problem> {
     match journal.inspect(InspectOptions { limit: 1 }).await {
         Ok(inspection) if inspection.records == 0 && inspection.damaged > 0 => {}
-        // Whatever is wrong, the operation itself will say it.
+        // The operation would only wait for as long again.
+        Err(error)
+            if matches!(error.code(), Some(FailureCode::Locked | FailureCode::Unavailable)) =>
+        {
+            return Err(error.into());
+        }
+        // Whatever else is wrong, the operation itself will say it.
         _ => return Ok(()),
     }
     let report = journal.scan(ScanOptions { max_findings: 1, sample: None }).await?;
