@@ -226,7 +226,11 @@ impl Host for Hostile {
     fn rewrite_remove(&mut self, ranges: &[Range]) -> Result<(), StorageError> {
         for range in ranges {
             let ascends = self.last_removed.is_none_or(|last| last <= range.start);
-            assert!(ascends && range.start < range.end, "{range:?} follows {:?}", self.last_removed);
+            assert!(
+                ascends && range.start < range.end,
+                "{range:?} follows {:?}",
+                self.last_removed
+            );
             self.last_removed = Some(range.end);
         }
         self.call()

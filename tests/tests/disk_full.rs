@@ -39,7 +39,10 @@ fn assert_full(ended: &Ended, advice: &[&str]) {
     assert_eq!(ended.code, FULL, "{ended:?}");
     assert!(ended.says(&["journal.ndjson"]) && ended.says(advice), "{ended:?}");
     let document = ended.document();
-    assert_eq!((document["schema"].as_str(), document["exit"].as_i64()), (Some("papyra.error/1"), Some(73)));
+    assert_eq!(
+        (document["schema"].as_str(), document["exit"].as_i64()),
+        (Some("papyra.error/1"), Some(73))
+    );
 }
 
 /// Everything that writes, where `limit` leaves no room for it.
@@ -68,7 +71,10 @@ fn refuses_everything(
         let input = lines(records..records + 2000);
         let ended = command::run_with(&mut limit(&command), input.as_bytes());
         assert_full(&ended, advice);
-        assert!(fs::read(path).unwrap() == before.0, "{operation} {options:?}: the bytes are there");
+        assert!(
+            fs::read(path).unwrap() == before.0,
+            "{operation} {options:?}: the bytes are there"
+        );
         let _ = fs::remove_dir(evidence);
         assert_eq!(names(dir), before.1, "{operation} {options:?}: nothing else is");
     }
@@ -78,8 +84,7 @@ fn refuses_everything(
 fn accepts_everything(path: &Path, records: u64) {
     let end = records + 100;
     let run = |operation, options: &[&str], input: &str| {
-        let ended =
-            command::run_with(persistence(operation, path).args(options), input.as_bytes());
+        let ended = command::run_with(persistence(operation, path).args(options), input.as_bytes());
         assert_eq!(ended.code, Some(0), "{operation}: {ended:?}");
     };
     run("append", &[], &lines(records..end));
@@ -120,7 +125,8 @@ async fn appends_resume_in_the_same_process() {
         let path = dir.path().join("journal.ndjson");
         let limit = getrlimit(Resource::Fsize);
         ignore_the_signal();
-        let full = || setrlimit(Resource::Fsize, Rlimit { current: Some(100_000), ..limit.clone() });
+        let full =
+            || setrlimit(Resource::Fsize, Rlimit { current: Some(100_000), ..limit.clone() });
         let free = || setrlimit(Resource::Fsize, limit.clone());
         resumes(&path, durability, || full().unwrap(), || free().unwrap()).await;
     }

@@ -77,8 +77,7 @@ fn a_hostile_store_gets_failures_and_never_a_panic_or_an_endless_loop() {
 fn check_recovery(mut host: Patchy, before: &ScanReport, mode: Mode) {
     let options = RecoverOptions { mode, dry_run: false, max_findings: 10_000 };
     let original = host.data.len();
-    let dry =
-        recover::recover(&mut host, RecoverOptions { dry_run: true, ..options }).unwrap();
+    let dry = recover::recover(&mut host, RecoverOptions { dry_run: true, ..options }).unwrap();
     assert_eq!((host.data.len(), host.rewrites), (original, 0));
     let done = recover::recover(&mut host, options).unwrap();
     assert_eq!(&done.before, before, "recovery sees what the scan saw");
@@ -143,9 +142,9 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
         3 => compact::compact(host, &policy, options).map(drop),
         4 => {
             let parts: Vec<Part> = scan::divide(host, 3)?;
-            let surveys = parts.iter().map(|part| {
-                scan::write_result(&survey::survey_part(host, part, &policy, 1.8e9)?)
-            });
+            let surveys = parts
+                .iter()
+                .map(|part| scan::write_result(&survey::survey_part(host, part, &policy, 1.8e9)?));
             let surveys = surveys.collect::<Outcome<Vec<_>>>()?;
             compact::compact_surveyed(host, &surveys, &policy, options).map(drop)
         }
@@ -166,7 +165,8 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
             let filter = Filter::new(Vec::new(), None, None, matching)?;
             let limit = random.once_in(2).then(|| random.below(9) as u64);
             let given = cursor.take().map(|text| mutated_cursor(text, random));
-            let page = query::query(host, &Selection { filter, limit, order, cursor: given }, &policy)?;
+            let page =
+                query::query(host, &Selection { filter, limit, order, cursor: given }, &policy)?;
             *cursor = Some(page.cursor);
             Ok(())
         }
@@ -194,8 +194,22 @@ fn mutated_cursor(text: String, random: &mut Random) -> String {
 /// A journal that was damaged once or more, or bytes that never were one.
 fn journal(random: &mut Random) -> Vec<u8> {
     const WORDS: [&[u8]; 16] = [
-        b"{", b"}", b"[", b"]", b"\"", b":", b",", b"\n", b"NaN", b"-Infinity", b"1e5", b"\\ud800",
-        b"\"kind\":\"event\"", b"\"timestamp\":1", b"\xff", b"{\"a\":{}}\n",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b"\"",
+        b":",
+        b",",
+        b"\n",
+        b"NaN",
+        b"-Infinity",
+        b"1e5",
+        b"\\ud800",
+        b"\"kind\":\"event\"",
+        b"\"timestamp\":1",
+        b"\xff",
+        b"{\"a\":{}}\n",
     ];
     if random.once_in(4) {
         return (0..random.below(200)).flat_map(|_| WORDS[random.below(16)]).copied().collect();
@@ -235,7 +249,10 @@ fn is_record(line: &[u8]) -> bool {
     for (index, piece) in quoted_apart(text).into_iter().enumerate() {
         match index % 2 {
             0 => standard.push_str(
-                &piece.replace("NaN", "null").replace("-Infinity", "null").replace("Infinity", "null"),
+                &piece
+                    .replace("NaN", "null")
+                    .replace("-Infinity", "null")
+                    .replace("Infinity", "null"),
             ),
             _ => standard.push_str(piece),
         }

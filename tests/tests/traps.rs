@@ -56,8 +56,8 @@ fn what_is_no_engine_is_refused_before_anything_runs() {
     for bytes in [
         b"".as_slice(),
         b"not wasm at all",
-        b"\0asm\x01\0\0\0",     // an empty module
-        b"\0asm\x0d\0\x01\0",   // an empty component: it lacks our exports
+        b"\0asm\x01\0\0\0",   // an empty module
+        b"\0asm\x0d\0\x01\0", // an empty component: it lacks our exports
         cut,
         &flipped,
     ] {
@@ -89,7 +89,10 @@ async fn an_engine_without_memory_traps_by_the_name_of_the_operation_and_harms_n
         ("compact", journal.compact(COMPACT).await.map(drop)),
         ("read", journal.query(everything()).next().await.map(drop)),
         ("inspect", journal.inspect(InspectOptions { limit: 1000 }).await.map(drop)),
-        ("startup-check", journal.startup_check(StartupMode::Fail, RecoveryMode::Repair).await.map(drop)),
+        (
+            "startup-check",
+            journal.startup_check(StartupMode::Fail, RecoveryMode::Repair).await.map(drop),
+        ),
         ("append", journal.append_lines(&long).await.map(drop)),
     ];
     for (name, result) in trapped {
