@@ -1,6 +1,7 @@
 //! No space left: nothing half-written is visible, nothing is lost, and work goes on once there is
 //! space. A limit on the size of files stands for a full disk everywhere; where this process may mount
 //! a small file system, a really full one is tried as well.
+#![allow(clippy::await_holding_lock, reason = "each test has a thread and a runtime of its own")]
 
 use std::fs;
 use std::path::Path;
@@ -125,9 +126,8 @@ async fn appends_resume_in_the_same_process() {
         let path = dir.path().join("journal.ndjson");
         let limit = getrlimit(Resource::Fsize);
         ignore_the_signal();
-        let full =
-            || setrlimit(Resource::Fsize, Rlimit { current: Some(100_000), ..limit.clone() });
-        let free = || setrlimit(Resource::Fsize, limit.clone());
+        let full = || setrlimit(Resource::Fsize, Rlimit { current: Some(100_000), ..limit });
+        let free = || setrlimit(Resource::Fsize, limit);
         resumes(&path, durability, || full().unwrap(), || free().unwrap()).await;
     }
 }
