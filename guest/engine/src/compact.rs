@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use crate::failure::{Failure, Outcome};
-use crate::host::{Host, Purpose, Range, RewriteOptions, Segment};
+use crate::host::{Framing, Host, Purpose, Range, RewriteOptions, Segment};
 use crate::json::Kind;
 use crate::plan::Plan;
 use crate::retention::{Admission, Retainer, Retention};
@@ -154,23 +154,27 @@ impl<'v> Compactor<'v> {
     }
 
     /// The blocks must cover every member from start to end: what they leave out would be lost from
-    /// view, and what they have twice would be counted twice.
+    /// view, and what they have twice would be counted twice. Between framed entries there are gaps, so
+    /// there only the order can be checked.
     fn check_coverage(&self) -> Outcome<()> {
-        let mut blocks = self.blocks.iter();
+        let lines = self.view.description.framing == Framing::Lines;
+        let mut blocks = self.blocks.iter().peekable();
         for (index, segment) in self.view.members.iter().enumerate() {
             let mut at = segment.start;
-            while at < segment.end && !self.view.description.volatile {
-                match blocks.next() {
-                    Some((of, block)) if *of == index && block.start == at && block.end > at => {
-                        at = block.end;
-                    }
-                    _ => return Err(Failure::argument("the surveys do not cover the store")),
+            while let Some((_, block)) = blocks.next_if(|(of, _)| *of == index) {
+                let follows = if lines { block.start == at } else { block.start >= at };
+                if !follows || block.end <= block.start || block.end > segment.end {
+                    return Err(Failure::argument("the surveys do not fit the store"));
                 }
+                at = block.end;
+            }
+            if lines && at < segment.end && !self.view.description.volatile {
+                return Err(Failure::argument("the surveys do not cover the store"));
             }
         }
         match blocks.next() {
             None => Ok(()),
-            Some(_) => Err(Failure::argument("the surveys cover more than the store")),
+            Some(_) => Err(Failure::argument("the surveys are not in the order of the store")),
         }
     }
 
@@ -250,12 +254,12 @@ impl<'v> Compactor<'v> {
             Some(done) => {
                 report.rewritten.push(segment.name.clone());
                 report.evidence.extend(done.evidence);
-                report.bytes_before += done.bytes_before;
-                report.bytes_after += done.bytes_after;
+                report.bytes_before = report.bytes_before.saturating_add(done.bytes_before);
+                report.bytes_after = report.bytes_after.saturating_add(done.bytes_after);
             }
             None => {
-                report.bytes_before += segment.bytes;
-                report.bytes_after += segment.bytes;
+                report.bytes_before = report.bytes_before.saturating_add(segment.bytes);
+                report.bytes_after = report.bytes_after.saturating_add(segment.bytes);
             }
         }
         Ok(())

@@ -166,11 +166,11 @@ impl Work {
         if let Some(done) = plan.finish(host, terminate_tail)? {
             self.rewritten.push(segment.name.clone());
             self.evidence.extend(done.evidence);
-            self.bytes_before += done.bytes_before;
-            self.bytes_after += done.bytes_after;
+            self.bytes_before = self.bytes_before.saturating_add(done.bytes_before);
+            self.bytes_after = self.bytes_after.saturating_add(done.bytes_after);
         } else {
-            self.bytes_before += segment.bytes;
-            self.bytes_after += segment.bytes;
+            self.bytes_before = self.bytes_before.saturating_add(segment.bytes);
+            self.bytes_after = self.bytes_after.saturating_add(segment.bytes);
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ impl Limits {
 
     /// Whether one more record would be one too many. Size alone never refuses the first record.
     fn refuse(&self, taken: Amount, more: Amount) -> bool {
-        let records = taken.records + more.records;
+        let records = taken.records.saturating_add(more.records);
         let bytes = taken.bytes.saturating_add(more.bytes);
         self.max_records.is_some_and(|max| records > max)
             || (records > 1 && self.max_total_bytes.is_some_and(|max| bytes > max))

@@ -13,6 +13,9 @@ use crate::walk::{self, Entry, NEXT, STOP, View};
 /// The most findings that a report lists.
 pub const MAX_FINDINGS: u32 = 10_000;
 
+/// The most shares that a store is divided into.
+const MAX_SHARES: u32 = 4096;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScanOptions {
     pub max_findings: u32,
@@ -190,12 +193,13 @@ fn sample<H: Host>(host: &mut H, view: &View, count: u64, max: u32) -> Outcome<S
 /// Cuts the store into at most `shares` parts of about equal size, between entries.
 pub fn divide<H: Host>(host: &mut H, shares: u32) -> Outcome<Vec<Part>> {
     let view = View::open(host)?;
+    let shares = shares.clamp(1, MAX_SHARES);
     let total = view.bytes().max(1);
     let mut parts = Vec::new();
     for segment in &view.members {
         let wanted = match view.description.framing {
             Framing::Lines => {
-                let share = u128::from(shares.max(1)) * u128::from(segment.bytes);
+                let share = u128::from(shares) * u128::from(segment.bytes);
                 u64::try_from(share.div_ceil(u128::from(total))).unwrap_or(1)
             }
             Framing::Entries => 1,

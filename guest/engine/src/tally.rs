@@ -16,13 +16,13 @@ pub struct Amount {
 
 impl Amount {
     pub fn add(&mut self, bytes: u64) {
-        self.records += 1;
-        self.bytes += bytes;
+        self.merge(Self { records: 1, bytes });
     }
 
+    /// Saturates: amounts also come from cursors and surveys, which a caller can forge.
     pub fn merge(&mut self, other: Self) {
-        self.records += other.records;
-        self.bytes += other.bytes;
+        self.records = self.records.saturating_add(other.records);
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
     pub fn minus(self, other: Self) -> Self {
