@@ -199,3 +199,17 @@ impl Default for Selection {
         }
     }
 }
+
+impl Default for ScanOptions {
+    /// Everything, with the first 100 findings listed.
+    fn default() -> Self {
+        Self { max_findings: 100, sample: None }
+    }
+}
+
+impl Default for CompactOptions {
+    /// Now, for real, without evidence, and not beyond what consumer groups still need.
+    fn default() -> Self {
+        Self { dry_run: false, force: false, keep_evidence: false, as_of: None }
+    }
+}
