@@ -1,7 +1,90 @@
-//! Papyra persistence.
+//! Journals of newline-delimited JSON, checked, repaired, shrunk, read and written by one sandboxed
+//! engine.
+//!
+//! All decisions are made by a WebAssembly component, the *engine*, which sees nothing but one store
+//! and the clock. All input and output is done by a [`Store`]: the crate has [`FileStore`] and
+//! [`MemoryStore`], and you can write your own. A [`Journal`] puts an engine and a store together.
+//!
+//! ```
+//! use papyra::journal::{RecoverOptions, RecoveryMode, ScanOptions};
+//! use papyra::{Draft, Engine, FileStore, Journal, Kind, Selection};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let directory = std::env::temp_dir().join(format!("papyra-doc-{}", std::process::id()));
+//!     std::fs::create_dir_all(&directory)?;
+//!     let path = directory.join("events.ndjson");
+//!     // What a crash left behind: one record, and the beginning of another.
+//!     std::fs::write(&path, "{\"kind\": \"event\", \"timestamp\": 1738000000}\n{\"kind\": \"ev")?;
+//!
+//!     let engine = Engine::new()?; // one per process: it is compiled once, and cheap to clone
+//!     let store = FileStore::builder(&path).evidence_dir(directory.join("evidence")).build();
+//!     let journal = Journal::new(&engine, store);
+//!
+//!     let report = journal.scan(ScanOptions::default()).await?;
+//!     assert_eq!((report.records, report.damaged), (1, 1));
+//!
+//!     let mode = RecoveryMode::Quarantine;
+//!     let done = journal.recover(RecoverOptions { mode, dry_run: false, max_findings: 100 }).await?;
+//!     assert_eq!((done.removed_entries, done.remaining), (1, 0));
+//!     println!("set aside in {:?}", done.evidence);
+//!
+//!     let draft = Draft { kind: Kind::Audit, timestamp: None, fields: r#"{"actors": 3}"#.into() };
+//!     journal.append(&[draft]).await?; // on the disk when this returns
+//!
+//!     let newest_first = Selection { order: papyra::journal::Order::NewestFirst, ..Default::default() };
+//!     let mut pages = journal.query(newest_first);
+//!     while let Some(page) = pages.next().await? {
+//!         assert_eq!(page.count, 2);
+//!         print!("{}", page.records);
+//!     }
+//! #   std::fs::remove_dir_all(&directory)?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Where to look
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`engine`] | loading the engine: cache, limits, another component |
+//! | [`journal`] | the operations, their options and reports, [`JournalError`] |
+//! | [`store`] | the trait [`Store`] and its parts, URLs, and the stores of this crate |
+//! | [`store::file`] | one NDJSON file: what it promises and what it does not |
+//! | [`conformance`] | a suite that checks a store of your own against the trait's contract |
+//!
+//! The meaning of anomalies, retention and compaction is described in the README and, field by
+//! field, in `wit/`; the types in [`journal`] and [`store`] are generated from there.
+//!
+//! # Cancelling
+//!
+//! Operations are futures on a tokio runtime with time enabled. Dropping one cancels it: a rewrite
+//! that is not committed has no effect. A batch that a [`FileStore`] has already queued is written
+//! even so. [`Journal::with_progress`] reports how far an operation is, and can cancel it as well.
+//!
+//! # Features
+//!
+//! `cli` (on by default) builds the `papyra` command. The library is the same without it, and needs
+//! fewer crates: `default-features = false`.
+//!
+//! # Building
+//!
+//! The build script compiles the engine, which takes the standard library for
+//! `wasm32-unknown-unknown` and `wasm-tools`. With `PAPYRA_ENGINE_WASM` set to the absolute path of
+//! a finished engine it embeds that one, and needs neither.
+
+#![deny(missing_docs)]
+
 pub mod conformance;
 pub mod engine;
 pub mod journal;
 pub mod store;
+
 pub use engine::{Engine, EngineBuilder, EngineError};
-pub use journal::{Journal, JournalError};
+pub use journal::{Draft, Journal, JournalError, Limits, Retention, Selection};
+pub use store::{Durability, FileStore, Kind, MemoryStore, Store, StoreError};
+
+/// The Rust in the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -181,3 +181,32 @@ impl Default for Retention {
         Self { journal: Limits::default(), per_kind: Vec::new() }
     }
 }
+
+impl Default for ScanOptions {
+    /// Everything, with the first 100 findings listed.
+    fn default() -> Self {
+        Self { max_findings: 100, sample: None }
+    }
+}
+
+impl Default for CompactOptions {
+    /// Now, for real, without evidence, and not beyond what consumer groups still need.
+    fn default() -> Self {
+        Self { dry_run: false, force: false, keep_evidence: false, as_of: None }
+    }
+}
+
+impl Default for Selection {
+    /// All records, oldest first.
+    fn default() -> Self {
+        Self {
+            kinds: Vec::new(),
+            since: None,
+            until: None,
+            matching: Vec::new(),
+            limit: None,
+            order: Order::OldestFirst,
+            cursor: None,
+        }
+    }
+}

@@ -10,7 +10,7 @@
 //! arithmetic, and never joins a segment name to a path.
 
 mod error;
-mod file;
+pub mod file;
 mod memory;
 mod url;
 
