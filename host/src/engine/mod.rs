@@ -112,6 +112,9 @@ impl EngineBuilder {
     }
 
     /// How long one call of the store may take before it counts as unavailable. Default 60 s.
+    ///
+    /// The steps of a rewrite are not limited, because copying takes as long as the journal is large.
+    /// An append that is given up may still be written: a file store finishes what it has queued.
     #[must_use]
     pub fn storage_timeout(mut self, timeout: Duration) -> Self {
         self.limits.storage_timeout = timeout;

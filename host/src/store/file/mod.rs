@@ -20,7 +20,8 @@
 //! # What is not
 //!
 //! Locks are advisory (`flock`): a program that appends without them is tolerated, and its lines are
-//! kept, except those that it writes during the last milliseconds of a rewrite. A disk that lies
+//! kept, except those that it writes during the last milliseconds of a rewrite. Afterwards it must
+//! open the file again: what it writes to one that it has kept open is lost. A disk that lies
 //! about `fdatasync` cannot be seen through. A process killed between its write and its reply has
 //! written a batch that nobody has been told about. A hard link to the file keeps the old content
 //! when the file is rewritten.
