@@ -19,7 +19,7 @@ use super::{findings, recover, values};
 ///
 /// Limits apply together, from the newest record back. The size limit alone never drops the newest
 /// record, and a record without a usable timestamp is never dropped for its age. A process that
-/// writes to the journal meanwhile loses nothing.
+/// writes through papyra meanwhile loses nothing.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence compact --path app.ndjson --max-age 30d --dry-run\n  \
