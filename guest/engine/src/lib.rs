@@ -12,7 +12,8 @@
 //! | [`retention`], [`survey`], [`compact`] | what is too old or too much, and its removal |
 //! | [`query`], [`cursor`] | which records to return, and where to go on |
 //! | [`append`] | what may be written |
-//! | [`inspect`], [`startup`] | overviews and the verdict at start |
+//! | [`inspect`] | overviews |
+//! | [`startup`], [`checkpoint`] | the verdict at start, and what need not be read again for it |
 
 #![allow(
     missing_docs,
@@ -21,6 +22,7 @@
 
 pub mod anomaly;
 pub mod append;
+pub mod checkpoint;
 pub mod compact;
 #[cfg(target_arch = "wasm32")]
 mod component;
