@@ -13,7 +13,7 @@ pub use self::read::Pages;
 pub use crate::engine::bindings::exports::papyra::persistence::journal::{
     AnomalyCount, Appended, CompactOptions, Compaction, Counters, Draft, FieldMatch,
     InspectOptions, Inspection, KindCount, Order, Page, RecoverOptions, Recovery, RecoveryMode,
-    ScanOptions, ScanReport, Selection, StartupMode, StartupOutcome, StartupReport,
+    ScanOptions, ScanReport, Selection, StartupMode, StartupOptions, StartupOutcome, StartupReport,
 };
 pub use crate::engine::bindings::papyra::persistence::types::{
     Failure, FailureCode, KindLimits, Limits, Retention,
@@ -204,6 +204,13 @@ impl Default for ScanOptions {
     /// Everything, with the first 100 findings listed.
     fn default() -> Self {
         Self { max_findings: 100, sample: None }
+    }
+}
+
+impl Default for StartupOptions {
+    /// Refuse any anomaly, and read only what came since the last clean check.
+    fn default() -> Self {
+        Self { mode: StartupMode::Fail, recovery: RecoveryMode::Repair, full: false }
     }
 }
 

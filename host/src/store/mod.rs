@@ -30,6 +30,9 @@ pub use crate::engine::bindings::papyra::persistence::storage::{
 };
 pub use crate::engine::bindings::papyra::persistence::types::Kind;
 
+/// The most bytes of a checkpoint; a longer text is none.
+pub const MAX_CHECKPOINT: usize = 1 << 20;
+
 /// A place where a journal lies.
 ///
 /// One value serves any number of operations at once, from any thread. Methods are called on an async
@@ -68,6 +71,28 @@ pub trait Store: Send + Sync + 'static {
     /// The store's consumer groups, if its backend has such. Constant, cheap.
     fn delivery(&self) -> Option<&dyn Delivery> {
         None
+    }
+
+    /// The text that [`save_checkpoint`](Store::save_checkpoint) was last given, at most
+    /// [`MAX_CHECKPOINT`] bytes, or an empty one if there is none. The engine does not trust it:
+    /// losing it, or returning an old one, only costs time.
+    ///
+    /// # Errors
+    ///
+    /// Any; the startup check then reads everything.
+    async fn load_checkpoint(&self) -> Result<String, StoreError> {
+        Ok(String::new())
+    }
+
+    /// Keeps a text beside the entries, in place of the one before; after a crash either is there.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if the store has no place for it, which is what happens unless you write this
+    /// method. Any other error is passed on as a note of the startup check.
+    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
+        drop(text);
+        Err(StoreError::new(StoreErrorKind::Unsupported, "this store keeps no checkpoint"))
     }
 }
 

@@ -151,7 +151,7 @@ fn contradiction(segment: &Segment, what: &str) -> Failure {
 }
 
 /// A chunk that begins where it was asked to.
-fn read_at<H: Host>(
+pub(crate) fn read_at<H: Host>(
     host: &mut H,
     segment: &Segment,
     at: Position,
@@ -161,7 +161,7 @@ fn read_at<H: Host>(
     chunk.map_err(|error| Failure::from(error).in_segment(&segment.name))
 }
 
-fn read_before<H: Host>(
+pub(crate) fn read_before<H: Host>(
     host: &mut H,
     segment: &Segment,
     before: Position,

@@ -26,6 +26,7 @@
 //! written a batch that nobody has been told about. A hard link to the file keeps the old content
 //! when the file is rewritten.
 
+mod checkpoint;
 mod config;
 mod dirs;
 mod faults;
@@ -148,5 +149,15 @@ impl Store for FileStore {
         let config = Arc::clone(self.config());
         let snapshot = sys::blocking(move || snapshot::FileSnapshot::take(config)).await?;
         Ok(Arc::new(snapshot))
+    }
+
+    async fn load_checkpoint(&self) -> Result<String, StoreError> {
+        let config = Arc::clone(self.config());
+        sys::blocking(move || Ok(checkpoint::load(&config))).await
+    }
+
+    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
+        let config = Arc::clone(self.config());
+        sys::blocking(move || checkpoint::save(&config, &text)).await
     }
 }
