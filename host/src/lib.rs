@@ -50,6 +50,7 @@
 //! | [`engine`] | loading the engine: cache, limits, another component |
 //! | [`journal`] | the operations, their options and reports, [`JournalError`] |
 //! | [`store`] | the trait [`Store`] and its parts, URLs, and the stores of this crate |
+//! | `serve` (feature `serve`) | metrics, probes and a page over HTTP |
 //! | [`store::file`] | one NDJSON file: what it promises and what it does not |
 //! | [`conformance`] | a suite that checks a store of your own against the trait's contract |
 //!
@@ -78,6 +79,8 @@
 pub mod conformance;
 pub mod engine;
 pub mod journal;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod store;
 
 pub use engine::{Engine, EngineBuilder, EngineError};

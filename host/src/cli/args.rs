@@ -33,6 +33,8 @@ pub(super) enum Command {
     /// Work on a journal
     #[command(subcommand, after_help = exit::overview())]
     Persistence(PersistenceCommand),
+    #[cfg(feature = "serve")]
+    Serve(super::serve::ServeArgs),
     Completions(extras::CompletionsArgs),
     Man(extras::ManArgs),
 }
@@ -136,7 +138,7 @@ impl RetentionArgs {
     pub fn policy(&self) -> Result<Retention, Problem> {
         for (index, limit) in self.kind_limit.iter().enumerate() {
             if self.kind_limit.iter().skip(index + 1).any(|other| other.kind == limit.kind) {
-                let kind = super::text::kind(limit.kind);
+                let kind = limit.kind.name();
                 return Err(Problem::usage(format!(
                     "--kind-limit names {kind} twice; put its limits in one, separated by commas"
                 )));

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::output::Paint;
-use super::text::{self, bytes, count, field, grouped, kinds, moment, printable};
+use super::text::{bytes, count, field, grouped, kinds, moment, printable};
 
 /// Room for an excerpt on a terminal of 80 columns.
 const EXCERPT: usize = 74;
@@ -223,7 +223,7 @@ pub(super) fn fields(report: &ScanReport) -> Value {
 pub(super) fn kind_counts(counts: &[KindCount]) -> Value {
     let entry = |count: &KindCount| {
         let value = json!({ "records": count.records, "bytes": count.bytes });
-        (text::kind(count.kind).to_owned(), value)
+        (count.kind.name().to_owned(), value)
     };
     Value::Object(counts.iter().map(entry).collect())
 }

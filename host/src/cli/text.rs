@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt;
 
 use jiff::Timestamp;
 use papyra::journal::{KindCount, KindLimits, Limits, Retention};
-use papyra::store::Kind;
 
 /// What every terminal has.
 const WIDTH: usize = 80;
@@ -79,23 +78,13 @@ pub(super) fn duration(seconds: f64) -> String {
     format!("{seconds} s")
 }
 
-/// A kind as it is written in records.
-pub(super) fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Event => "event",
-        Kind::Audit => "audit",
-        Kind::DeadLetter => "dead_letter",
-        Kind::Metric => "metric",
-    }
-}
-
 /// A line `kinds  event 1,000, audit 20`, more than one where it would be too long. Kinds that do not
 /// occur are left out.
 pub(super) fn kinds(text: &mut String, label: &str, counts: &[KindCount]) {
     let mut line = String::new();
     let mut label = label;
     for count in counts.iter().filter(|count| count.records > 0) {
-        let item = format!("{} {}", kind(count.kind), grouped(count.records));
+        let item = format!("{} {}", count.kind.name(), grouped(count.records));
         if !line.is_empty() {
             line.push(',');
             // The label stands before, with a margin and a space on its sides.
@@ -117,7 +106,7 @@ pub(super) fn kinds(text: &mut String, label: &str, counts: &[KindCount]) {
 pub(super) fn retention(policy: &Retention) -> String {
     let mut parts = limits(&policy.journal);
     for KindLimits { kind: of, limits: more } in &policy.per_kind {
-        parts.extend(limits(more).into_iter().map(|limit| format!("{}: {limit}", kind(*of))));
+        parts.extend(limits(more).into_iter().map(|limit| format!("{}: {limit}", of.name())));
     }
     if parts.is_empty() { "no limits".to_owned() } else { parts.join(", ") }
 }

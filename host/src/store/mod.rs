@@ -12,7 +12,9 @@
 pub mod delivery;
 mod error;
 pub mod file;
+mod kind;
 mod memory;
+mod read_only;
 mod url;
 
 use std::sync::Arc;
@@ -23,6 +25,7 @@ pub use self::delivery::Delivery;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::file::{Durability, FileStore, FileStoreBuilder};
 pub use self::memory::MemoryStore;
+pub use self::read_only::ReadOnlyStore;
 pub use self::url::{Registry, StoreUrl, UrlError};
 pub use crate::engine::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
