@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use papyra::serve::Server;
 use papyra::Engine;
+use papyra::serve::Server;
 use tokio::net::TcpListener;
 
 use super::Context;

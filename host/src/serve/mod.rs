@@ -142,8 +142,7 @@ impl Server {
             .iter()
             .map(|watched| tokio::spawn(watched.clone().keep_checking(self.check_every)))
             .collect();
-        let ended =
-            axum::serve(listener, self.router(loopback)).with_graceful_shutdown(stop).await;
+        let ended = axum::serve(listener, self.router(loopback)).with_graceful_shutdown(stop).await;
         checks.iter().for_each(tokio::task::JoinHandle::abort);
         ended
     }

@@ -65,7 +65,8 @@ impl Recent {
             for line in page.records.lines() {
                 // A suspect record, such as one with NaN, is listed but cannot be charted.
                 let head = serde_json::from_str::<Head<'_>>(line).ok();
-                let kind = head.as_ref().and_then(|head| KINDS.iter().position(|k| *k == head.kind));
+                let kind =
+                    head.as_ref().and_then(|head| KINDS.iter().position(|k| *k == head.kind));
                 let timestamp = head.and_then(|head| head.timestamp).filter(|t| t.is_finite());
                 if let (Some(kind), Some(timestamp)) = (kind, timestamp) {
                     times.push((kind, timestamp));
