@@ -127,11 +127,11 @@ impl Link {
     }
 
     /// Sends a command that can wait for up to `wait` on the server, on a connection on which nothing
-    /// else waits. `None`: for ever. Dropping the call ends the wait: the connection is closed.
+    /// else waits. Dropping the call ends the wait: the connection is closed.
     pub async fn waiting(
         &self,
         doing: &str,
-        wait: Option<Duration>,
+        wait: Duration,
         command: &Cmd,
     ) -> Result<Value, StoreError> {
         let idle = lock(&self.waiting).pop();
@@ -148,10 +148,7 @@ impl Link {
         let request = Request::Single(command);
         let sent = connection.send(&request);
         // The server keeps the time; this is for a server that hangs.
-        let reply = match wait {
-            None => Ok(sent.await),
-            Some(wait) => tokio::time::timeout(wait.saturating_add(self.timeout), sent).await,
-        };
+        let reply = tokio::time::timeout(wait.saturating_add(self.timeout), sent).await;
         let reply = reply.map_err(|_| timed_out(doing, &self.location, self.timeout))?;
         if reply.as_ref().map_or_else(|error| !is_broken(error), |_| true) {
             let mut idle = lock(&self.waiting);
