@@ -4,6 +4,7 @@
 #   guest/build.sh OUTPUT_DIR         writes OUTPUT_DIR/papyra-engine.wasm
 #   guest/build.sh --all OUTPUT_DIR   also papyra-wasi.wasm, the engine on a store over WASI, and
 #                                     papyra-command.wasm, a program made of that
+#   guest/build.sh --tests OUTPUT_DIR also papyra-plugin.wasm, what the tests compose them with
 #   guest/build.sh --lint OUTPUT_DIR  runs clippy on the same code, warnings are errors
 #   guest/build.sh --which            says where the standard library comes from, or fails
 #
@@ -26,18 +27,18 @@ fail() {
 
 task=build
 case ${1:-} in
---all | --lint | --which)
+--all | --tests | --lint | --which)
     task=${1#--}
     shift
     ;;
 esac
 case $task:$#:${1:-} in
 which:0:) ;;
-build:1:[!-]* | all:1:[!-]* | lint:1:[!-]*)
+build:1:[!-]* | all:1:[!-]* | tests:1:[!-]* | lint:1:[!-]*)
     mkdir -p "$1"
     out=$(CDPATH='' cd -- "$1" && pwd -P)
     ;;
-*) fail "usage: guest/build.sh [--all | --lint] OUTPUT_DIR | --which" ;;
+*) fail "usage: guest/build.sh [--all | --tests | --lint] OUTPUT_DIR | --which" ;;
 esac
 
 # What an outer cargo says about itself must not reach this one: its flags are for another target,
@@ -129,6 +130,11 @@ export CARGO_ENCODED_RUSTFLAGS="${CARGO_ENCODED_RUSTFLAGS%?}"
 
 crates=engine
 [ $task = build ] || crates='engine wasi-store wasi-command'
+case $task in tests | lint) crates="$crates plugin" ;; esac
+
+folder() {
+    if [ "$1" = plugin ]; then echo tests/plugin; else echo "guest/$1"; fi
+}
 
 if [ $task = lint ]; then
     command -v $clippy >/dev/null ||
@@ -158,7 +164,7 @@ finish() {
     "$wasm_tools" metadata add "$out/$1.new" -o "$out/$1.described" \
         --name "${1%.wasm}" \
         --version "$(field Cargo.toml version)" \
-        --description "$(field "guest/$2/Cargo.toml" description)" \
+        --description "$(field "$(folder "$2")/Cargo.toml" description)" \
         --licenses "$(field Cargo.toml license)" \
         --source "$(field Cargo.toml repository)"
     mv "$out/$1.described" "$out/$1"
@@ -173,7 +179,7 @@ for crate in $crates; do
         -o "$out/papyra-$crate.wasm.new"
     finish papyra-$crate.wasm $crate
 done
-[ $task = all ] || exit 0
+[ $task != build ] || exit 0
 
 wac=$(tool wac)
 "$wac" plug "$out/papyra-engine.wasm" --plug "$out/papyra-wasi-store.wasm" \
