@@ -43,7 +43,7 @@ pub(super) async fn run(args: ListArgs, context: &mut Context<'_>) -> Result<(),
                 .map(|(kind, group)| {
                     [
                         group.name.clone(),
-                        text::kind(*kind).to_owned(),
+                        kind.name().to_owned(),
                         grouped(group.consumers),
                         grouped(group.pending),
                         lag(group.lag),

@@ -77,12 +77,12 @@ impl GroupArgs {
 
     /// The group and its kind, as a document begins.
     fn fields(&self) -> Value {
-        json!({ "kind": text::kind(self.kind.into()), "group": self.group })
+        json!({ "kind": Kind::from(self.kind).name(), "group": self.group })
     }
 
     /// `events of billing`, for people.
     fn title(&self) -> String {
-        format!("{} ({})", text::printable(&self.group), text::kind(self.kind.into()))
+        format!("{} ({})", text::printable(&self.group), Kind::from(self.kind).name())
     }
 }
 
@@ -93,7 +93,7 @@ fn lag(lag: Option<u64>) -> String {
 
 fn group_fields(kind: Kind, group: &GroupInfo) -> Value {
     json!({
-        "kind": text::kind(kind),
+        "kind": kind.name(),
         "group": group.name,
         "consumers": group.consumers,
         "pending": group.pending,
