@@ -316,6 +316,18 @@ fn a_failure_after_the_first_fetch_comes_with_what_was_handed_out() {
 }
 
 #[test]
+fn after_a_failure_one_entry_is_asked_for_in_case_too_much_came_at_once() {
+    let mut host = events(10);
+    let mut pace = Pace::default();
+    host.failures.push_back(("fetch", StorageError::Failed("too much".into())));
+    assert!(consumer::next(&mut host, &subscription(), Source::Fresh, &mut pace).is_err());
+    host.calls.clear();
+    consumer::create_group(&mut host, Kind::Event, "workers", "0").unwrap();
+    consumer::next(&mut host, &subscription(), Source::Fresh, &mut pace).unwrap();
+    assert_eq!(host.calls[1], "fetch 1 None");
+}
+
+#[test]
 fn pending_entries_that_are_gone_are_acknowledged_and_named() {
     let mut host = events(3);
     fresh(&mut host, &subscription());

@@ -65,7 +65,7 @@ impl Groups {
         }
     }
 
-    fn called(&mut self, name: &'static str, what: String) -> Result<(), StorageError> {
+    fn called(&mut self, name: &'static str, what: &str) -> Result<(), StorageError> {
         self.calls.push(format!("{name} {what}").trim_end().to_owned());
         match self.failures.front() {
             Some((failing, _)) if *failing == name => {
@@ -120,7 +120,7 @@ impl Groups {
 
 impl Delivery for Groups {
     fn ensure_group(&mut self, kind: Kind, group: &str, start: &str) -> Result<bool, StorageError> {
-        self.called("ensure-group", start.to_owned())?;
+        self.called("ensure-group", start)?;
         let key = (kind.index(), group.to_owned());
         if self.groups.contains_key(&key) {
             return Ok(false);
@@ -140,7 +140,7 @@ impl Delivery for Groups {
         count: u32,
         wait: Wait,
     ) -> Result<Delivered, StorageError> {
-        self.called("fetch", format!("{count} {wait:?}"))?;
+        self.called("fetch", &format!("{count} {wait:?}"))?;
         if let Some(lie) = &self.lie {
             return Ok(lie.clone());
         }
@@ -166,7 +166,7 @@ impl Delivery for Groups {
     }
 
     fn ack(&mut self, kind: Kind, group: &str, ids: &[String]) -> Result<u64, StorageError> {
-        self.called("ack", ids.join(" "))?;
+        self.called("ack", &ids.join(" "))?;
         let Ok(group) = self.group(kind, group) else { return Ok(0) };
         let gone = ids.iter().filter(|id| group.pending.remove(&position(id)).is_some());
         Ok(gone.count() as u64)
@@ -218,7 +218,7 @@ impl Delivery for Groups {
         min_idle_ms: u64,
         ids: &[String],
     ) -> Result<Delivered, StorageError> {
-        self.called("claim", ids.len().to_string())?;
+        self.called("claim", &ids.len().to_string())?;
         let of = self.group(kind, group)?;
         let pending = ids
             .iter()
@@ -237,7 +237,7 @@ impl Delivery for Groups {
         start: &str,
         count: u32,
     ) -> Result<AutoClaimed, StorageError> {
-        self.called("auto-claim", format!("{start} {count}"))?;
+        self.called("auto-claim", &format!("{start} {count}"))?;
         let of = self.group(kind, group)?;
         // Like Redis, it looks at a bounded number of entries, and may find none among them.
         let from = position(start);
@@ -274,7 +274,7 @@ impl Delivery for Groups {
         id: &str,
         reason: &str,
     ) -> Result<(), StorageError> {
-        self.called("set-aside", id.to_owned())?;
+        self.called("set-aside", id)?;
         self.aside.push((id.to_owned(), reason.to_owned()));
         self.group(kind, group)?.pending.remove(&position(id));
         Ok(())
@@ -308,7 +308,7 @@ impl Host for Groups {
     }
 
     fn append(&mut self, lines: &str, runs: &[Run]) -> Result<(), StorageError> {
-        self.called("append", String::new())?;
+        self.called("append", "")?;
         self.store.append(lines, runs)
     }
 
