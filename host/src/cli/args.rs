@@ -9,7 +9,8 @@ use papyra::journal::{KindLimits, Limits, Retention};
 use super::exit::{self, Exit};
 use super::problem::Problem;
 use super::{
-    Context, append, compact, extras, inspect, read, recover, scan, startup_check, values,
+    Context, append, compact, consume, extras, groups, inspect, read, recover, scan, startup_check,
+    values,
 };
 
 /// Check, repair, shrink, read and write journals of newline-delimited JSON.
@@ -46,6 +47,8 @@ pub(super) enum PersistenceCommand {
     StartupCheck(startup_check::StartupCheckArgs),
     Read(read::ReadArgs),
     Append(append::AppendArgs),
+    Consume(consume::ConsumeArgs),
+    Groups(groups::GroupsArgs),
 }
 
 impl PersistenceCommand {
@@ -58,6 +61,8 @@ impl PersistenceCommand {
             Self::StartupCheck(_) => "startup-check",
             Self::Read(_) => "read",
             Self::Append(_) => "append",
+            Self::Consume(_) => "consume",
+            Self::Groups(_) => "groups",
         }
     }
 
@@ -79,6 +84,8 @@ impl PersistenceCommand {
             Self::StartupCheck(args) => startup_check::run(args, context).await,
             Self::Read(args) => read::run(args, context).await,
             Self::Append(args) => append::run(args, context).await,
+            Self::Consume(args) => consume::run(args, context).await,
+            Self::Groups(args) => groups::run(args, context).await,
         }
     }
 }

@@ -4,9 +4,11 @@
 mod append;
 mod args;
 mod compact;
+mod consume;
 mod exit;
 mod extras;
 mod findings;
+mod groups;
 mod inspect;
 mod output;
 mod problem;
@@ -115,7 +117,9 @@ fn persistence(command: PersistenceCommand, output: &mut Output) -> Result<Exit,
             Err(Problem::new(exit, "interrupted", message))
         }
         (Some(Err(mut problem)), _) => {
-            if problem.exit == Exit::NotFound && name != "append" {
+            if problem.exit == Exit::NotFound && matches!(name, "groups" | "consume") {
+                problem.message.push_str("; `groups list` shows which groups there are");
+            } else if problem.exit == Exit::NotFound && name != "append" {
                 problem.message.push_str("; check the name, or `append` to it to begin one");
             }
             Err(problem)

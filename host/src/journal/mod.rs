@@ -20,7 +20,7 @@ pub use crate::engine::bindings::papyra::persistence::types::{
 };
 pub use crate::engine::{Progress, ProgressFn};
 
-use crate::engine::{Engine, Work};
+use crate::engine::{Engine, Session, Work};
 use crate::store::{Description, Store};
 
 /// A journal: one store, worked on by sandboxed instances of one engine.
@@ -108,11 +108,16 @@ impl Journal {
         *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner) = Counters::default();
     }
 
+    /// A fresh instance that works on this journal.
+    pub(crate) async fn session(&self) -> Result<Session, JournalError> {
+        Session::open(&self.engine, self.work()).await
+    }
+
     fn work(&self) -> Work {
         Work::new(self.store.clone(), self.progress.clone())
     }
 
-    fn count(&self, more: &Counters) {
+    pub(crate) fn count(&self, more: &Counters) {
         let mut sum = self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner);
         add(&mut sum, more);
     }

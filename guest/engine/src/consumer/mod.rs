@@ -70,7 +70,11 @@ pub fn next<H: Delivery>(
         check::id(after)?;
     }
     let mut work = Work::new(subscription);
-    let mut wait = subscription.wait;
+    let mut wait = match subscription.wait {
+        // To some backends 0 means for ever.
+        Wait::Millis(0) => Wait::None,
+        wait => wait,
+    };
     while let Some(count) = work.ask(pace) {
         let fetched = match work.is_untouched() {
             true => fetch_or_make(host, subscription, &source, count, wait, &mut work),

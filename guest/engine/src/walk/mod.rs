@@ -4,7 +4,9 @@
 //! This is where bytes and positions from the host enter, and where they are checked.
 
 mod framed;
+mod lane;
 mod lines;
+mod merge;
 mod view;
 
 use std::ops::ControlFlow;
@@ -36,7 +38,7 @@ pub struct Entry<'a> {
     pub bytes: &'a [u8],
     /// Its length without the line end.
     pub length: u64,
-    /// Bytes as stored, with the line end.
+    /// Bytes as stored, with the line end; of a framed entry, with the one it has in a file.
     pub stored: u64,
     /// What is wrong with it.
     pub anomalies: Anomalies,

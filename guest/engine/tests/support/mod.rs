@@ -1,6 +1,9 @@
 //! A store in memory whose reads can be made as small and uneven as one likes.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+pub mod groups;
+pub mod streams;
+
 use papyra_engine::host::{
     Chunk, Description, Framing, Host, Layout, Position, Range, RewriteOptions, Rewritten, Role,
     Run, Segment, StorageError,
