@@ -1,10 +1,15 @@
 //! What compaction may remove from a stream, with consumer groups looking on.
 
+use std::sync::Arc;
+
+use papyra::journal::{CompactOptions, KindLimits};
 use papyra::store::delivery::{Source, Wait};
 use papyra::store::{
-    Delivery, Kind, Position, Purpose, Range, RedisConfig, RedisStore, RewriteOptions, Rewritten,
+    Delivery, FileStore, Kind, Position, Purpose, Range, RedisConfig, RedisStore, RewriteOptions, Rewritten,
     Segment, Store,
 };
+use papyra::{Engine, Journal, Limits, Retention, Selection};
+use papyra_tests::random::Random;
 use papyra_tests::redis::{Aof, Server, append, lines, records};
 
 const EVENTS: &str = "papyra:local:events";
@@ -145,4 +150,98 @@ async fn approximate_trimming_keeps_too_much_and_never_too_little_and_says_what_
     assert!((20..=120).contains(&left.len()), "{} left", left.len());
     assert_eq!(done.removed_entries, Some(1_050 - left.len() as u64));
     assert!(done.bytes_after < done.bytes_before, "{done:?}");
+}
+
+fn policy(limits: Limits) -> Retention {
+    Retention { journal: limits, per_kind: Vec::new() }
+}
+
+fn every_limit() -> Vec<(&'static str, Retention)> {
+    let none = Limits::default();
+    let per_kind = vec![KindLimits { kind: Kind::Event, limits: Limits { max_records: Some(2), ..none } }];
+    vec![
+        ("records", policy(Limits { max_records: Some(2), ..none })),
+        ("no records", policy(Limits { max_records: Some(0), ..none })),
+        ("bytes", policy(Limits { max_total_bytes: Some(120), ..none })),
+        ("age", policy(Limits { max_age_seconds: Some(1.0), ..none })),
+        ("kind", Retention { journal: none, per_kind }),
+    ]
+}
+
+const COMPACT: CompactOptions =
+    CompactOptions { dry_run: false, force: false, keep_evidence: false, as_of: None };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_every_limit_a_stalled_group_loses_nothing_until_forced() {
+    let engine = Engine::new().unwrap();
+    for (what, policy) in every_limit() {
+        let server = Server::start(Aof::Off, &[]);
+        let (store, _) = three_groups(&server).await;
+        let journal = Journal::new(&engine, store.clone()).with_retention(policy);
+        let done = journal.compact(COMPACT).await.unwrap();
+        assert_eq!(lines(&store).await, records("event", 6..20), "{what}");
+        assert_eq!((done.records_before, done.records_after), (20, 14), "{what}");
+        assert!(done.pinned_kept > 0, "{what}: {done:?}");
+
+        let done = journal.compact(CompactOptions { force: true, ..COMPACT }).await.unwrap();
+        assert!(lines(&store).await.len() <= 2, "{what}: {done:?}");
+        assert!(done.pinned_removed > 0, "{what}: {done:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_records_are_kept_as_in_a_file() {
+    let server = Server::start(Aof::Off, &[]);
+    let engine = Engine::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let limits = |limits| policy(limits);
+    let none = Limits::default();
+    let policies = [
+        limits(Limits { max_records: Some(333), ..none }),
+        limits(Limits { max_total_bytes: Some(12_345), ..none }),
+        limits(Limits { max_age_seconds: Some(400.5), ..none }),
+        limits(Limits { max_records: Some(700), max_total_bytes: Some(40_000), max_age_seconds: Some(600.0) }),
+        Retention {
+            journal: Limits { max_records: Some(600), ..none },
+            per_kind: vec![
+                KindLimits { kind: Kind::Audit, limits: Limits { max_records: Some(10), ..none } },
+                KindLimits { kind: Kind::Metric, limits: Limits { max_total_bytes: Some(2_000), ..none } },
+            ],
+        },
+    ];
+    for (round, policy) in policies.into_iter().enumerate() {
+        server.cli(&["flushall"]);
+        let store = exactly(&server);
+        let file = FileStore::open(dir.path().join(format!("{round}.ndjson")));
+        let stores: [Arc<dyn Store>; 2] = [Arc::new(store), Arc::new(file)];
+        let mut kept = Vec::new();
+        for store in stores {
+            let mut random = Random::new(42);
+            let journal = Journal::new(&engine, store).with_retention(policy.clone());
+            let mut next = 0;
+            while next < 1_000 {
+                // Timestamps in no order, kinds mixed within batches.
+                let batch: String = (0..1 + random.below(20))
+                    .map(|_| {
+                        let kind = ["event", "audit", "dead_letter", "metric"][random.below(4)];
+                        let time = 1_763_700_000 - random.below(1_000);
+                        next += 1;
+                        format!("{{\"kind\": \"{kind}\", \"timestamp\": {time}, \"n\": {next}}}\n")
+                    })
+                    .collect();
+                journal.append_lines(&batch).await.unwrap();
+            }
+            let options = CompactOptions { as_of: Some(1_763_700_000.0), ..COMPACT };
+            let done = journal.compact(options).await.unwrap();
+            let everything = Retention::default();
+            let mut pages = journal.clone().with_retention(everything).query(Selection::default());
+            let mut text = String::new();
+            while let Some(page) = pages.next().await.unwrap() {
+                text.push_str(&page.records);
+            }
+            kept.push((done.records_before, done.records_after, text));
+        }
+        let (redis, file) = (&kept[0], &kept[1]);
+        assert!(redis == file, "policy {round}: {} and {} records", redis.1, file.1);
+    }
 }

@@ -36,6 +36,13 @@ pub(crate) const ROWS: &[(&str, &str, Promise)] = &[
     ("append, sync always", "append, always", Promise::Faster("write and fdatasync", 0.85)),
     ("inspect, small journal", "papyra inspect", Promise::Within(Duration::from_millis(30))),
     ("read the tail, large", "papyra read --limit 100", Promise::Within(Duration::from_millis(60))),
+    ("append to Redis", "redis, append", Promise::Faster("redis-benchmark -P 100", 0.85)),
+    ("scan of Redis", "redis, scan", Promise::Faster("redis, bare XRANGE", 0.8)),
+    (
+        "consumer group",
+        "redis, consume and ack",
+        Promise::Faster("redis, bare XREADGROUP and XACK", 0.8),
+    ),
     ("peer", "sonic-rs", Promise::Compared("serde_json")),
     ("peer", "jq -c empty", Promise::Compared("serde_json")),
     ("peer", "write and fdatasync", Promise::Compared("write")),
