@@ -49,7 +49,11 @@ fn tidy(path: &str) -> String {
 
 /// `path` as seen from the directory `dir`.
 pub fn join(dir: &str, path: &str) -> String {
-    if dir.is_empty() || path.starts_with('/') { tidy(path) } else { tidy(&format!("{dir}/{path}")) }
+    if dir.is_empty() || path.starts_with('/') {
+        tidy(path)
+    } else {
+        tidy(&format!("{dir}/{path}"))
+    }
 }
 
 /// The directory, empty for the one that everything is relative to, and the name in it.

@@ -4,9 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use papyra::journal::{KindCount, KindLimits, Limits, Retention};
-pub(super) use papyra_report::text::{
-    bytes, count, field, grouped, printable, size,
-};
+pub(super) use papyra_report::text::{bytes, count, field, grouped, printable, size};
 
 /// A length of time in its largest whole unit.
 pub(super) fn duration(seconds: f64) -> String {

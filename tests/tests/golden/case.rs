@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use papyra::journal::{
-    Appended, CompactOptions, Compaction, Draft, Failure, Inspection, Page, RecoverOptions, Recovery,
-    RecoveryMode, Retention, ScanOptions, ScanReport, Selection, StartupMode, StartupReport,
+    Appended, CompactOptions, Compaction, Draft, Failure, Inspection, Page, RecoverOptions,
+    Recovery, RecoveryMode, Retention, ScanOptions, ScanReport, Selection, StartupMode,
+    StartupReport,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -57,8 +58,8 @@ const OUTCOME: [&str; 4] = ["gives", "fails", "leaves", "sets_aside"];
 impl Case {
     pub fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap();
-        let mut case: Value =
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut case: Value = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let Value::Array(steps) = case["steps"].take() else { panic!("{}", path.display()) };
         Self {
             about: case["about"].as_str().unwrap().to_owned(),
@@ -119,7 +120,8 @@ fn call(name: &str, with: &Value) -> Call {
             Call::Compact(retention(with), options)
         }
         "query" => {
-            let defaults = [("kinds", json!([])), ("matching", json!([])), ("order", json!("oldest-first"))];
+            let defaults =
+                [("kinds", json!([])), ("matching", json!([])), ("order", json!("oldest-first"))];
             Call::Query(parse(&with["selection"], &defaults), retention(with))
         }
         "inspect" => Call::Inspect(with["limit"].as_u64().unwrap(), retention(with)),
@@ -159,8 +161,14 @@ fn names(value: &mut Value, translate: &impl Fn(&str) -> String) {
         Value::String(word) => *word = translate(word),
         Value::Object(fields) => {
             for (name, field) in fields {
-                let cases = matches!(name.as_str(), "mode" | "kind" | "kinds" | "order" | "outcome" | "code");
-                if cases || field.is_object() || field.as_array().is_some_and(|all| all.iter().all(Value::is_object)) {
+                let cases = matches!(
+                    name.as_str(),
+                    "mode" | "kind" | "kinds" | "order" | "outcome" | "code"
+                );
+                if cases
+                    || field.is_object()
+                    || field.as_array().is_some_and(|all| all.iter().all(Value::is_object))
+                {
                     names(field, translate);
                 }
             }

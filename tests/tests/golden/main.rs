@@ -52,7 +52,11 @@ fn cases() -> Vec<(PathBuf, Case)> {
 fn check(path: &std::path::Path, case: &Case, outcomes: &[Value]) {
     for (number, (step, found)) in case.steps.iter().zip(outcomes).enumerate() {
         let step_name = format!("{} step {}", path.display(), number + 1);
-        assert!(step.expected == *found, "{step_name}: expected\n{:#}\nfound\n{found:#}", step.expected);
+        assert!(
+            step.expected == *found,
+            "{step_name}: expected\n{:#}\nfound\n{found:#}",
+            step.expected
+        );
     }
 }
 

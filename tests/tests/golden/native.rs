@@ -40,7 +40,11 @@ impl Native {
             Call::Compact(policy, options) => {
                 let wit::CompactOptions { dry_run, force, keep_evidence, as_of } = *options;
                 let options = compact::CompactOptions { dry_run, force, keep_evidence, as_of };
-                Report::Compaction(compaction(compact::compact(host, &retention(policy)?, options)?))
+                Report::Compaction(compaction(compact::compact(
+                    host,
+                    &retention(policy)?,
+                    options,
+                )?))
             }
             Call::Inspect(limit, policy) => {
                 let i = inspect::inspect(host, *limit, &retention(policy)?)?;
@@ -180,10 +184,10 @@ fn retention(policy: &wit::Retention) -> Outcome<Retention> {
 }
 
 fn chosen(selection: &wit::Selection) -> Outcome<Selection> {
-    let matching = selection.matching.iter().map(|one| FieldMatch {
-        field: one.field.clone(),
-        value: one.value.clone(),
-    });
+    let matching = selection
+        .matching
+        .iter()
+        .map(|one| FieldMatch { field: one.field.clone(), value: one.value.clone() });
     let kinds = selection.kinds.iter().copied().map(kind).collect();
     Ok(Selection {
         filter: Filter::new(kinds, selection.since, selection.until, matching.collect())?,

@@ -71,7 +71,8 @@ impl Subject for Sandbox {
                 let mut selection = selection.clone();
                 let mut pages = Vec::new();
                 loop {
-                    let asked = journal.call_query(&mut *store, &selection, retention).await.unwrap();
+                    let asked =
+                        journal.call_query(&mut *store, &selection, retention).await.unwrap();
                     let page = asked.map_err(|failure: Failure| failure)?;
                     selection.cursor = Some(page.cursor.clone());
                     let end = page.end;

@@ -41,9 +41,7 @@ thread_local! {
     static SESSION: RefCell<Session> = RefCell::default();
 }
 
-fn with<T>(
-    run: impl FnOnce(&mut Session) -> Result<T, StorageError>,
-) -> Result<T, StorageError> {
+fn with<T>(run: impl FnOnce(&mut Session) -> Result<T, StorageError>) -> Result<T, StorageError> {
     SESSION.with(|session| match session.try_borrow_mut() {
         Ok(mut session) => run(&mut session),
         Err(_) => Err(StorageError::Failed("the store was called while it was at work".to_owned())),
@@ -101,7 +99,11 @@ impl Guest for Component {
 
     fn rewrite_begin(segment: String, options: RewriteOptions) -> Result<(), StorageError> {
         with(|session| {
-            session.rewrite = None;
+            if session.rewrite.is_some() {
+                return Err(StorageError::Locked(
+                    "a rewrite is open already; commit or abort it first".to_owned(),
+                ));
+            }
             let snapshot = session.snapshot()?;
             snapshot.check_rewritable(&segment)?;
             let rewrite = Rewrite::begin(snapshot.clone(), options)?;
@@ -122,9 +124,7 @@ impl Guest for Component {
     }
 
     fn rewrite_commit(terminate_tail: bool) -> Result<Rewritten, StorageError> {
-        with(|session| {
-            session.rewrite.take().ok_or_else(none_open)?.commit(terminate_tail)
-        })
+        with(|session| session.rewrite.take().ok_or_else(none_open)?.commit(terminate_tail))
     }
 
     fn rewrite_abort() {
