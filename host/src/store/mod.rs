@@ -9,6 +9,7 @@
 //! *guest-controlled*: a store clamps or refuses what is outside its snapshot, with checked
 //! arithmetic, and never joins a segment name to a path.
 
+mod disk;
 mod error;
 pub mod file;
 mod memory;
@@ -18,8 +19,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::disk::config::{DiskBuilder, Durability};
 pub use self::error::{StoreError, StoreErrorKind};
-pub use self::file::{Durability, FileStore, FileStoreBuilder};
+pub use self::file::{FileStore, FileStoreBuilder};
 pub use self::memory::MemoryStore;
 pub use self::url::{Registry, StoreUrl, UrlError};
 pub use crate::engine::bindings::papyra::persistence::storage::{
