@@ -13,6 +13,7 @@ mod disk;
 mod error;
 pub mod file;
 mod memory;
+pub mod rotating;
 mod url;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use self::disk::config::{DiskBuilder, Durability};
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::file::{FileStore, FileStoreBuilder};
 pub use self::memory::MemoryStore;
+pub use self::rotating::{Dropped, RotatingStore, RotatingStoreBuilder};
 pub use self::url::{Registry, StoreUrl, UrlError};
 pub use crate::engine::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,

@@ -20,7 +20,7 @@ use crate::store::{StoreError, StoreErrorKind};
 const CAREFUL: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// Which file a path names or a descriptor holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::store) struct FileId {
     pub device: u64,
     pub inode: u64,
@@ -82,7 +82,7 @@ fn open_careful(
     Ok((file, metadata))
 }
 
-fn regular(metadata: &Metadata) -> io::Result<()> {
+pub(in crate::store) fn regular(metadata: &Metadata) -> io::Result<()> {
     let kind = metadata.file_type();
     if kind.is_file() {
         return Ok(());
