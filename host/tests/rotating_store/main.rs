@@ -73,7 +73,8 @@ pub(crate) async fn text(store: &RotatingStore) -> String {
 /// Names, roles and numbers of the segments, in order.
 pub(crate) async fn segments(store: &RotatingStore) -> Vec<(String, Role, u32)> {
     let snapshot = store.snapshot().await.unwrap();
-    let of = |segment: &papyra::store::Segment| (segment.name.clone(), segment.role, segment.number);
+    let of =
+        |segment: &papyra::store::Segment| (segment.name.clone(), segment.role, segment.number);
     snapshot.segments().iter().map(of).collect()
 }
 

@@ -17,11 +17,14 @@ async fn lowering_the_number_of_files_hides_nothing() {
     let strays: Vec<_> = found.iter().filter(|(_, role, _)| *role == Role::Stray).collect();
     let names: Vec<&str> = strays.iter().map(|(name, ..)| &**name).collect();
     assert_eq!(names, ["a.3", "a.4", "a.5", "a.6", "a.7", "a.8", "a.9", "a.10", "a.11"]);
-    assert_eq!(found[..3], [
-        ("a.2".into(), Role::Sealed, 2),
-        ("a.1".into(), Role::Sealed, 1),
-        ("a".into(), Role::Active, 0)
-    ]);
+    assert_eq!(
+        found[..3],
+        [
+            ("a.2".into(), Role::Sealed, 2),
+            ("a.1".into(), Role::Sealed, 1),
+            ("a".into(), Role::Active, 0)
+        ]
+    );
     // They are listed with nothing in them, and never changed.
     assert_eq!(text(&store).await, lines(27..36));
     fill(&store, 36..46).await;

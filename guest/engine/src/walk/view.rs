@@ -142,7 +142,10 @@ fn check(segments: &[Segment], framing: Framing) -> Outcome<()> {
 fn besides_the_set(segment: &Segment) -> Option<Finding> {
     let (anomaly, text) = match segment.role {
         Role::Active | Role::Sealed => return None,
-        Role::Stray => (Anomaly::OrphanedFile, "beyond the set, never read or changed; raise its number of files to take this one in again"),
+        Role::Stray => (
+            Anomaly::OrphanedFile,
+            "beyond the set, never touched; a larger number of files takes it in",
+        ),
         Role::Leftover => (Anomaly::LeftoverTemporary, "left behind by an interrupted rewrite"),
     };
     Some(Finding::of_segment(anomaly, &segment.name, segment.bytes, text))

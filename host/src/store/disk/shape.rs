@@ -93,7 +93,8 @@ pub(in crate::store) fn create_plain(config: &Config) -> Result<(), StoreError> 
     }
     if config.create_parents {
         let dir = sys::parent(&config.path);
-        super::dirs::create(&dir, &config.faults).map_err(|cause| failure("create", &dir, cause))?;
+        super::dirs::create(&dir, &config.faults)
+            .map_err(|cause| failure("create", &dir, cause))?;
     }
     match config.shape.open(config, OpenOptions::new().read(true).append(true).create(true)) {
         Ok(_) => Ok(()),

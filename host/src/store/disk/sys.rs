@@ -43,7 +43,10 @@ pub(in crate::store) fn named(path: &Path) -> Result<Option<FileId>, StoreError>
 
 /// Opens a regular file, and nothing else: devices are not even opened, since that alone can have
 /// effects.
-pub(in crate::store) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<(File, Metadata)> {
+pub(in crate::store) fn open(
+    path: &Path,
+    options: &mut OpenOptions,
+) -> io::Result<(File, Metadata)> {
     match fs::metadata(path) {
         Ok(metadata) => regular(&metadata)?,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
@@ -66,7 +69,10 @@ pub(in crate::store) fn open_here(
 }
 
 /// Like [`open`], for our own files: a symlink in their place is refused.
-pub(in crate::store) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<(File, Metadata)> {
+pub(in crate::store) fn open_own(
+    path: &Path,
+    options: &mut OpenOptions,
+) -> io::Result<(File, Metadata)> {
     open_careful(path, OFlags::NOFOLLOW, options)
 }
 

@@ -62,8 +62,8 @@ impl Temporary {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).mode(0o600);
         loop {
-            let (file, metadata) = sys::open_own(&path, &mut options)
-                .map_err(|cause| failure(doing, &path, cause))?;
+            let (file, metadata) =
+                sys::open_own(&path, &mut options).map_err(|cause| failure(doing, &path, cause))?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => {

@@ -93,7 +93,8 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let config = Arc::clone(&self.config);
         let rotation = config.shape.rotation();
-        let mut left = Left::new(batches, rotation.map_or(u64::MAX, |rotation| rotation.max_bytes()));
+        let mut left =
+            Left::new(batches, rotation.map_or(u64::MAX, <dyn Rotation>::max_bytes));
         loop {
             let (length, torn) = self.end(held)?;
             let pieces = left.take(length.saturating_add(u64::from(torn)));
@@ -141,7 +142,8 @@ impl Writer {
         result.map_err(|cause| failure("append to", &config.path, cause))?;
         open.settled = Some(end);
         if let Some(rotation) = config.shape.rotation() {
-            let line_ends = pieces.iter().map(|piece| sys::line_ends(piece.as_bytes())).sum::<u64>();
+            let line_ends =
+                pieces.iter().map(|piece| sys::line_ends(piece.as_bytes())).sum::<u64>();
             rotation.wrote(open.id, start, end, line_ends + u64::from(torn));
         }
         Ok(())

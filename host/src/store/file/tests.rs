@@ -8,7 +8,8 @@ use super::FileStore;
 use crate::store::disk::faults::{Faults, Op};
 use crate::store::disk::sys::locked;
 use crate::store::{
-    Durability, Kind, Position, Purpose, Range, RewriteOptions, Run, Store, StoreError, StoreErrorKind,
+    Durability, Kind, Position, Purpose, Range, RewriteOptions, Run, Store, StoreError,
+    StoreErrorKind,
 };
 
 struct Bench {

@@ -13,13 +13,13 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::names::{Sealed, path_of, sealed};
 use super::set::Set;
+use crate::store::StoreError;
 use crate::store::disk::Config;
 use crate::store::disk::config::Durability;
 use crate::store::disk::faults::Op;
 use crate::store::disk::shape::Fresh;
 use crate::store::disk::sys::{self, FileId, Held, changed_meanwhile, failure};
 use crate::store::disk::temporary::{Temporary, Use};
-use crate::store::StoreError;
 
 impl Set {
     pub(super) fn rotate_set(
@@ -108,7 +108,8 @@ impl Set {
 
 /// Moves all files up to the first number that is free.
 fn shift(config: &Config, files: &[Sealed]) -> io::Result<()> {
-    let in_a_row = files.iter().zip(1..).take_while(|(file, number)| file.number == *number).count();
+    let in_a_row =
+        files.iter().zip(1..).take_while(|(file, number)| file.number == *number).count();
     for number in (0..=u32::try_from(in_a_row).unwrap_or(u32::MAX)).rev() {
         rename(config, &path_of(&config.path, number), &path_of(&config.path, number + 1))?;
     }

@@ -143,7 +143,10 @@ impl Shape for Set {
             let number = number.ok_or_else(|| {
                 StoreError::new(
                     StoreErrorKind::Locked,
-                    format!("a file of {} was dropped or replaced meanwhile; try again", home.display()),
+                    format!(
+                        "a file of {} was dropped or replaced meanwhile; try again",
+                        home.display()
+                    ),
                 )
             })?;
             let path = path_of(home, number);

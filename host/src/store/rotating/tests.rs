@@ -87,9 +87,12 @@ fn lines(numbers: std::ops::Range<u32>) -> String {
 
 #[tokio::test]
 async fn death_at_any_step_loses_and_doubles_nothing() {
-    for (max_files, durability) in
-        [(1, Durability::Always), (2, Durability::Never), (3, Durability::Always), (5, Durability::Never)]
-    {
+    for (max_files, durability) in [
+        (1, Durability::Always),
+        (2, Durability::Never),
+        (3, Durability::Always),
+        (5, Durability::Never),
+    ] {
         for steps in 0.. {
             let mut bench = Bench::new(&format!("death-{max_files}"), max_files, durability);
             locked(&bench.faults.plan).steps = Some(steps);

@@ -37,7 +37,14 @@ pub(crate) fn contestants(files: &Files) -> Result<Vec<Contestant>> {
             (SYNCED_BATCHES, Durability::Always),
             one_file,
         ),
-        append("append, rotating", files, &runtime, &engine, (BATCHES, Durability::Never), rotating),
+        append(
+            "append, rotating",
+            files,
+            &runtime,
+            &engine,
+            (BATCHES, Durability::Never),
+            rotating,
+        ),
         pause("rotation, never", files, &runtime, Durability::Never),
         pause("rotation, always", files, &runtime, Durability::Always),
     ])

@@ -194,11 +194,7 @@ impl Job {
         let Place { path, held, .. } = place;
         drop(held);
         synced.map_err(|cause| {
-            failure(
-                "be sure that a power cut would not undo the finished rewrite of",
-                &path,
-                cause,
-            )
+            failure("be sure that a power cut would not undo the finished rewrite of", &path, cause)
         })?;
         Ok(rewritten(before, after, evidence_names))
     }
