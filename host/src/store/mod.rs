@@ -10,6 +10,7 @@
 //! arithmetic, and never joins a segment name to a path.
 
 pub mod delivery;
+mod disk;
 mod error;
 pub mod file;
 mod kind;
@@ -17,6 +18,7 @@ mod memory;
 mod read_only;
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod rotating;
 mod url;
 
 use std::sync::Arc;
@@ -24,12 +26,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use self::delivery::Delivery;
+pub use self::disk::config::{DiskBuilder, Durability};
 pub use self::error::{StoreError, StoreErrorKind};
-pub use self::file::{Durability, FileStore, FileStoreBuilder};
+pub use self::file::{FileStore, FileStoreBuilder};
 pub use self::memory::MemoryStore;
 pub use self::read_only::ReadOnlyStore;
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisConfig, RedisStore};
+pub use self::rotating::{Dropped, RotatingStore, RotatingStoreBuilder};
 pub use self::url::{Registry, StoreUrl, UrlError};
 pub use crate::engine::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,

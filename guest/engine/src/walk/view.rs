@@ -225,7 +225,10 @@ fn check(segments: &[Segment], framing: Framing) -> Outcome<()> {
 fn besides_the_set(segment: &Segment) -> Option<Finding> {
     let (anomaly, text) = match segment.role {
         Role::Active | Role::Sealed => return None,
-        Role::Stray => (Anomaly::OrphanedFile, "lies beside the set but is not part of it"),
+        Role::Stray => (
+            Anomaly::OrphanedFile,
+            "beyond the set, never touched; a larger number of files takes it in",
+        ),
         Role::Leftover => (Anomaly::LeftoverTemporary, "left behind by an interrupted rewrite"),
     };
     Some(Finding::of_segment(anomaly, &segment.name, segment.bytes, text))

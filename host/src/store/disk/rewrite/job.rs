@@ -1,6 +1,6 @@
 //! The steps of a rewrite. Everything here may block.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -10,9 +10,10 @@ use std::time::Instant;
 use super::Cancel;
 use super::copy::Copier;
 use super::evidence::{self, Evidence};
-use super::temporary::Temporary;
-use crate::store::file::config::Config;
-use crate::store::file::sys::{self, FileId, changed_meanwhile, failure};
+use crate::store::disk::config::Config;
+use crate::store::disk::shape::Place;
+use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
+use crate::store::disk::temporary::{Temporary, Use};
 use crate::store::{Range, RewriteOptions, Rewritten, StoreError, StoreErrorKind};
 
 /// Writers wait while no more than about this is copied.
@@ -22,7 +23,9 @@ const ROUNDS: u32 = 16;
 
 pub(super) struct Job {
     config: Arc<Config>,
-    /// What the path resolves to: a symlink stays a symlink.
+    /// Whose temporary this is; see [`Shape::home`](crate::store::disk::shape::Shape::home).
+    home: PathBuf,
+    /// Where the file was at the beginning: what a symlink resolves to.
     target: PathBuf,
     id: FileId,
     /// A descriptor of its own, since its lock must not be shared with anything.
@@ -56,8 +59,10 @@ impl Job {
             ));
         }
         let cannot = |cause| failure("rewrite", &config.path, cause);
-        let target = fs::canonicalize(&config.path).map_err(cannot)?;
-        let temporary = Temporary::claim(&target)?;
+        let home = config.shape.home(&config).map_err(cannot)?;
+        let temporary = Temporary::claim(&home, Use::Rewrite, &config.faults)?;
+        let target = config.shape.locate(&config, id)?;
+        let target = target.ok_or_else(|| changed_meanwhile(&config.path))?;
         // Some network file systems lock exclusively only what is open for writing.
         let (source, metadata) = sys::open(&target, OpenOptions::new().read(true).write(true))
             .or_else(|_| sys::open(&target, OpenOptions::new().read(true)))
@@ -66,7 +71,7 @@ impl Job {
             return Err(changed_meanwhile(&config.path));
         }
         if let Some(dir) = &config.evidence_dir {
-            evidence::clean(dir, &target, id);
+            evidence::clean(dir, &home, id);
         }
         temporary.resemble(&source, &target)?;
         let last = sys::last_byte(&source, length).map_err(cannot)?;
@@ -76,6 +81,7 @@ impl Job {
             torn: last.is_some_and(|byte| byte != b'\n'),
             new: Copier::new(from, to, cancel.clone()),
             config,
+            home,
             target,
             id,
             source,
@@ -120,6 +126,7 @@ impl Job {
             Some(evidence) => evidence,
             none => none.insert(Evidence::begin(
                 dir,
+                &self.home,
                 &self.target,
                 &self.source,
                 self.cancel.clone(),
@@ -143,7 +150,9 @@ impl Job {
 
         // Everything that takes long happens before writers are made to wait.
         self.new.copy(self.cursor, self.length, self.length).map_err(|cause| self.cannot(cause))?;
-        self.new.sync().map_err(|cause| self.cannot(cause))?;
+        if self.new.length() > 0 {
+            self.new.sync().map_err(|cause| self.cannot(cause))?;
+        }
         let mut evidence_names = Vec::new();
         if let Some(evidence) = &mut self.evidence {
             evidence_names.push(evidence.finish(&self.config.faults)?);
@@ -159,35 +168,33 @@ impl Job {
             self.new.sync().map_err(|cause| self.cannot(cause))?;
         }
 
-        let source = self.source.try_clone().map_err(|cause| self.cannot(cause))?;
-        let held = sys::lock(&source, true, deadline, &self.target)?;
-        if sys::named(&self.config.path)? != Some(self.id) || self.cancel.is_set() {
+        let config = Arc::clone(&self.config);
+        let place = config.shape.hold(&config, &self.source, self.id, deadline)?;
+        if self.cancel.is_set() {
             return Err(changed_meanwhile(&self.config.path));
         }
-        let before = source.metadata().map_err(|cause| self.cannot(cause))?.len();
+        let before = self.source.metadata().map_err(|cause| self.cannot(cause))?.len();
         self.follow(copied, before, drop_line_end)?;
         if terminate && before == self.length {
             self.new.write(b"\n").map_err(|cause| self.cannot(cause))?;
         }
-        self.new.sync().map_err(|cause| self.cannot(cause))?;
         let after = self.new.length();
-        let faults = &self.config.faults;
-        if let Err(cause) = self.temporary.publish(&self.target, faults) {
-            return Err(self.cannot(cause));
+        if after == 0 && place.expendable {
+            config.shape.remove(&config, &place.path)?;
+        } else {
+            self.new.sync().map_err(|cause| self.cannot(cause))?;
+            self.temporary.publish(&place.path).map_err(|cause| self.cannot(cause))?;
         }
         // The switch has happened, and there is no way back.
         if let Some(evidence) = self.evidence.take() {
             evidence.stay();
         }
         // Writers wait for the lock of the new file, which we still hold, until the switch is durable.
-        let synced = sys::sync_dir(&sys::parent(&self.target), faults);
+        let synced = sys::sync_dir(&sys::parent(&place.path), &config.faults);
+        let Place { path, held, .. } = place;
         drop(held);
         synced.map_err(|cause| {
-            failure(
-                "be sure that a power cut would not undo the finished rewrite of",
-                &self.target,
-                cause,
-            )
+            failure("be sure that a power cut would not undo the finished rewrite of", &path, cause)
         })?;
         Ok(rewritten(before, after, evidence_names))
     }

@@ -1,4 +1,5 @@
-//! The new file before it takes its place. Its lock is the maintenance lock of the journal.
+//! A new file before it takes its place. The lock of a rewrite's is the maintenance lock of the
+//! journal.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -11,40 +12,58 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, XattrFlags, flock};
 use rustix::io::Errno;
 
-use super::super::faults::{Faults, Op};
-use super::super::sys::{self, FileId, failure};
+use super::faults::{Faults, Op};
+use super::sys::{self, FileId, failure};
 use crate::store::{StoreError, StoreErrorKind};
 
 /// A snapshot that looks for leftovers holds the lock for a moment.
 const LOOKED_AT: Duration = Duration::from_millis(50);
 
+/// What a new file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Use {
+    /// It replaces a file of the journal.
+    Rewrite,
+    /// It is the next to be appended to.
+    Next,
+}
+
 /// `.events.ndjson.papyra-rewrite` for `events.ndjson`: always the same, so that all processes
 /// agree, and nothing piles up.
-pub(in crate::store::file) fn temporary_path(target: &Path) -> PathBuf {
+pub(in crate::store) fn temporary_path(home: &Path, purpose: Use) -> PathBuf {
     let mut name = OsString::from(".");
-    name.push(target.file_name().unwrap_or_default());
-    name.push(".papyra-rewrite");
-    target.with_file_name(name)
+    name.push(home.file_name().unwrap_or_default());
+    name.push(match purpose {
+        Use::Rewrite => ".papyra-rewrite",
+        Use::Next => ".papyra-next",
+    });
+    home.with_file_name(name)
 }
 
 #[derive(Debug)]
-pub(super) struct Temporary {
+pub(in crate::store) struct Temporary {
     path: PathBuf,
     pub file: File,
     /// The name is still ours to remove.
     live: bool,
+    faults: Faults,
 }
 
 impl Temporary {
     /// Creates the temporary, locked, empty and readable by nobody else.
-    pub fn claim(target: &Path) -> Result<Self, StoreError> {
-        let path = temporary_path(target);
+    pub fn claim(home: &Path, purpose: Use, faults: &Faults) -> Result<Self, StoreError> {
+        let path = temporary_path(home, purpose);
+        let doing = match purpose {
+            Use::Rewrite => "rewrite the journal through",
+            Use::Next => "begin a new file of the journal with",
+        };
+        faults.check(Op::Create).map_err(|cause| failure(doing, &path, cause))?;
         let deadline = Instant::now() + LOOKED_AT;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).mode(0o600);
         loop {
-            let (file, metadata) = sys::open_own(&path, &mut options)
-                .map_err(|cause| failure("rewrite the journal through", &path, cause))?;
+            let (file, metadata) =
+                sys::open_own(&path, &mut options).map_err(|cause| failure(doing, &path, cause))?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => {
@@ -52,11 +71,15 @@ impl Temporary {
                     continue;
                 }
                 Err(Errno::WOULDBLOCK) => {
+                    let doing = match purpose {
+                        Use::Rewrite => "rewriting",
+                        Use::Next => "beginning a new file of",
+                    };
                     return Err(StoreError::new(
                         StoreErrorKind::Locked,
                         format!(
-                            "another process is rewriting {} at the moment; try again later",
-                            target.display()
+                            "another process is {doing} {} at the moment; try again later",
+                            home.display()
                         ),
                     ));
                 }
@@ -68,7 +91,7 @@ impl Temporary {
                 continue;
             }
             if file.metadata().is_ok_and(|now| now.len() == 0 && now.nlink() == 1) {
-                return Ok(Self { path, file, live: true });
+                return Ok(Self { path, file, live: true, faults: faults.clone() });
             }
             // Left behind by a rewrite that was killed. Removed rather than truncated: whoever may
             // have it open, or linked it elsewhere, keeps what they see.
@@ -86,7 +109,7 @@ impl Temporary {
             fchown(&self.file, Some(was.uid()), Some(was.gid())).map_err(|cause| {
                 StoreError::io(
                     format!(
-                        "rewriting {} would change its owner or group; run this as its owner",
+                        "replacing {} would change its owner or group; run this as its owner",
                         target.display()
                     ),
                     cause,
@@ -100,9 +123,17 @@ impl Temporary {
     }
 
     /// Puts the new file in the old one's place. The lock stays until the file is closed.
-    pub fn publish(&mut self, target: &Path, faults: &Faults) -> io::Result<()> {
-        faults.check(Op::Rename)?;
+    pub fn publish(&mut self, target: &Path) -> io::Result<()> {
+        self.faults.check(Op::Rename)?;
         fs::rename(&self.path, target)?;
+        self.live = false;
+        Ok(())
+    }
+
+    /// Puts the new file where there is none. The lock stays until the file is closed.
+    pub fn publish_new(&mut self, target: &Path) -> io::Result<()> {
+        self.faults.check(Op::Rename)?;
+        sys::rename_new(&self.path, target)?;
         self.live = false;
         Ok(())
     }
@@ -110,8 +141,8 @@ impl Temporary {
     /// Removes the file, and lets the next rewrite begin.
     pub fn discard(&mut self) {
         if std::mem::take(&mut self.live) {
-            // Should that fail, the next rewrite removes it.
-            let _ = fs::remove_file(&self.path);
+            // Should that fail, the next one removes it.
+            let _ = self.faults.check(Op::Unlink).and_then(|()| fs::remove_file(&self.path));
             let _ = flock(&self.file, FlockOperation::Unlock);
         }
     }

@@ -1,10 +1,9 @@
-//! A consistent view: the open file and the length it had.
+//! A consistent view: the open files and the lengths they had.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IoSliceMut};
+use std::io::IoSliceMut;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -13,8 +12,9 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::ReadWriteFlags;
 
 use super::config::{Config, name_of};
-use super::rewrite::{FileRewrite, temporary_path};
+use super::rewrite::FileRewrite;
 use super::sys::{self, FileId, failure};
+use super::temporary::{Use, temporary_path};
 use crate::store::{
     Chunk, Payload, Position, Rewrite, RewriteOptions, Role, Segment, Snapshot, StoreError,
     StoreErrorKind,
@@ -25,91 +25,83 @@ const MAX_READ: u64 = 8 << 20;
 /// How long a line without its end may still be in the making, by a program that takes no locks.
 const SETTLING: Duration = Duration::from_millis(30);
 
+/// One file of the journal, as it was.
 #[derive(Debug)]
-pub(super) struct FileSnapshot {
+pub(in crate::store) struct Member {
+    pub name: String,
+    pub role: Role,
+    /// See [`Segment::number`].
+    pub number: u32,
+    pub length: u64,
+    /// Absent for a file that the next append will create.
+    pub file: Option<(Arc<File>, FileId)>,
+}
+
+/// The files of a journal, opened, and the lengths that they had.
+#[derive(Debug)]
+pub(in crate::store) struct DiskSnapshot {
     config: Arc<Config>,
-    file: Arc<File>,
-    id: FileId,
-    length: u64,
+    members: Vec<Member>,
     segments: Vec<Segment>,
 }
 
-impl FileSnapshot {
-    /// Opens the file and reads a length at which no write was going on. Blocks.
-    pub fn take(config: Arc<Config>) -> Result<Self, StoreError> {
-        let deadline = Instant::now() + config.lock_wait;
-        let (mut file, mut id) = open(&config)?;
-        let length = loop {
-            match settled(&file, deadline, &config.path)? {
-                // A rewrite may have switched files while we waited for the lock of the old one.
-                length if sys::named(&config.path)? == Some(id) => break length,
-                _ if Instant::now() >= deadline => {
-                    return Err(sys::changed_meanwhile(&config.path));
-                }
-                _ => (file, id) = open(&config)?,
-            }
+impl DiskSnapshot {
+    /// `members` are in order, oldest first; `besides` does not belong to the journal.
+    pub fn new(config: Arc<Config>, members: Vec<Member>, besides: Vec<Segment>) -> Self {
+        let of = |member: &Member| {
+            let length = member.length;
+            segment(member.name.clone(), member.role, member.number, length, length)
         };
-        let mut segments = vec![segment(config.file_name(), Role::Active, length, length)];
-        segments.extend(leftover(&config));
-        Ok(Self { config, file: Arc::new(file), id, length, segments })
+        let mut segments: Vec<Segment> = members.iter().map(of).collect();
+        segments.extend(besides);
+        Self { config, members, segments }
     }
 
-    /// The bounds of a segment that may be read.
-    fn bounds(&self, name: &str) -> Result<u64, StoreError> {
-        let found = self.segments.iter().find(|segment| segment.name == name);
-        let Some(found) = found else {
+    /// A segment that may be read.
+    fn member(&self, name: &str) -> Result<Option<&Member>, StoreError> {
+        if !self.segments.iter().any(|segment| segment.name == name) {
             return Err(StoreError::new(
                 StoreErrorKind::NotFound,
                 format!("{} has no segment of that name", self.config.path.display()),
             ));
-        };
+        }
         // What does not belong to the journal is listed with nothing in it.
-        Ok(found.end.minor)
+        Ok(self.members.iter().find(|member| member.name == name))
     }
 
-    async fn bytes(&self, start: u64, end: u64) -> Result<Payload, StoreError> {
-        if let Some(bytes) = read_cached(&self.file, start, end) {
+    async fn bytes(
+        &self,
+        member: Option<&Member>,
+        start: u64,
+        end: u64,
+    ) -> Result<Payload, StoreError> {
+        let Some((file, _)) = member.and_then(|member| member.file.as_ref()) else {
+            return Ok(Payload::Raw(Vec::new()));
+        };
+        if let Some(bytes) = read_cached(file, start, end) {
             return Ok(Payload::Raw(bytes));
         }
-        let file = Arc::clone(&self.file);
+        let file = Arc::clone(file);
         let config = Arc::clone(&self.config);
         sys::blocking(move || read(&file, start, end, &config.path)).await.map(Payload::Raw)
     }
 }
 
-fn open(config: &Config) -> Result<(File, FileId), StoreError> {
-    match sys::open(&config.path, OpenOptions::new().read(true)) {
-        Ok((file, metadata)) => Ok((file, FileId::of(&metadata))),
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Err(StoreError::new(
-            StoreErrorKind::NotFound,
-            format!("there is no journal at {}", config.path.display()),
-        )),
-        Err(cause) => Err(failure("read", &config.path, cause)),
-    }
+/// How long to wait for a line that has no end yet, when `began` was the first look at it.
+pub(in crate::store) fn settling(began: Instant) -> Option<Duration> {
+    (began.elapsed() < SETTLING).then_some(SETTLING / 6)
 }
 
-/// A length that does not lie inside a write.
-fn settled(file: &File, deadline: Instant, path: &Path) -> Result<u64, StoreError> {
-    let cannot = |cause| failure("read", path, cause);
-    let began = Instant::now();
-    loop {
-        // Our own writers hold the lock while they write.
-        let held = sys::lock(file, false, deadline, path)?;
-        let length = file.metadata().map_err(cannot)?.len();
-        let last = sys::last_byte(file, length).map_err(cannot)?;
-        drop(held);
-        if last.is_none_or(|byte| byte == b'\n') || began.elapsed() >= SETTLING {
-            return Ok(length);
-        }
-        thread::sleep(SETTLING / 6);
-    }
+/// What lies beside a journal, or holds nothing of it.
+pub(in crate::store) fn beside(name: String, role: Role, bytes: u64) -> Segment {
+    segment(name, role, 0, 0, bytes)
 }
 
-fn segment(name: String, role: Role, end: u64, bytes: u64) -> Segment {
+fn segment(name: String, role: Role, number: u32, end: u64, bytes: u64) -> Segment {
     Segment {
         name,
         role,
-        number: 0,
+        number,
         start: Position { major: 0, minor: 0 },
         end: Position { major: 0, minor: end },
         bytes,
@@ -119,16 +111,16 @@ fn segment(name: String, role: Role, end: u64, bytes: u64) -> Segment {
     }
 }
 
-/// The temporary of a rewrite that was killed: it is there, and nobody holds its lock.
-fn leftover(config: &Config) -> Option<Segment> {
-    let path = temporary_path(&std::fs::canonicalize(&config.path).ok()?);
+/// The temporary of an operation that was killed: it is there, and nobody holds its lock.
+pub(in crate::store) fn leftover(home: &Path, purpose: Use) -> Option<Segment> {
+    let path = temporary_path(home, purpose);
     let (file, metadata) = sys::open_own(&path, OpenOptions::new().read(true)).ok()?;
     flock(&file, FlockOperation::NonBlockingLockShared).ok()?;
     // It may have been put in place, or removed, before we had the lock.
     if sys::named(&path).ok()? != Some(FileId::of(&metadata)) {
         return None;
     }
-    Some(segment(name_of(&path), Role::Leftover, 0, metadata.len()))
+    Some(beside(name_of(&path), Role::Leftover, metadata.len()))
 }
 
 /// Reads what the page cache holds, which cannot block, and so needs no other thread. A scan of a
@@ -165,16 +157,17 @@ fn read(file: &File, start: u64, end: u64, path: &Path) -> Result<Vec<u8>, Store
 }
 
 #[async_trait]
-impl Snapshot for FileSnapshot {
+impl Snapshot for DiskSnapshot {
     fn segments(&self) -> &[Segment] {
         &self.segments
     }
 
     async fn read(&self, segment: &str, at: Position, max_bytes: u32) -> Result<Chunk, StoreError> {
-        let end = self.bounds(segment)?;
+        let member = self.member(segment)?;
+        let end = member.map_or(0, |member| member.length);
         let start = if at.major == 0 { at.minor.min(end) } else { end };
         let stop = start.saturating_add(clamped(max_bytes)).min(end);
-        let data = self.bytes(start, stop).await?;
+        let data = self.bytes(member, start, stop).await?;
         Ok(chunk(start, data, stop == end))
     }
 
@@ -184,13 +177,14 @@ impl Snapshot for FileSnapshot {
         before: Position,
         max_bytes: u32,
     ) -> Result<Chunk, StoreError> {
-        let end = self.bounds(segment)?;
+        let member = self.member(segment)?;
+        let end = member.map_or(0, |member| member.length);
         if before.major != 0 || before.minor > end {
             return Ok(chunk(end, Payload::Raw(Vec::new()), true));
         }
         let stop = before.minor;
         let start = stop.saturating_sub(clamped(max_bytes));
-        let data = self.bytes(start, stop).await?;
+        let data = self.bytes(member, start, stop).await?;
         Ok(chunk(start, data, start == 0))
     }
 
@@ -199,15 +193,16 @@ impl Snapshot for FileSnapshot {
         segment: &str,
         options: RewriteOptions,
     ) -> Result<Box<dyn Rewrite>, StoreError> {
-        self.bounds(segment)?;
-        if segment != self.config.file_name() {
+        let member = self.member(segment)?;
+        let Some((_, id)) = member.and_then(|member| member.file.as_ref()) else {
             return Err(StoreError::new(
                 StoreErrorKind::Unsupported,
                 format!("{segment} does not belong to the journal and is never changed"),
             ));
-        }
-        let (config, id, length) = (Arc::clone(&self.config), self.id, self.length);
-        Ok(Box::new(FileRewrite::begin(config, id, length, options).await?))
+        };
+        let length = member.map_or(0, |member| member.length);
+        let config = Arc::clone(&self.config);
+        Ok(Box::new(FileRewrite::begin(config, *id, length, options).await?))
     }
 }
 

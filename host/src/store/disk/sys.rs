@@ -2,13 +2,15 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
+use std::ops::Deref;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
 
 use super::faults::{Faults, Op};
@@ -18,8 +20,8 @@ use crate::store::{StoreError, StoreErrorKind};
 const CAREFUL: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// Which file a path names or a descriptor holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileId {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::store) struct FileId {
     pub device: u64,
     pub inode: u64,
 }
@@ -31,7 +33,7 @@ impl FileId {
 }
 
 /// What the path names now, following symlinks; `None` if nothing.
-pub(super) fn named(path: &Path) -> Result<Option<FileId>, StoreError> {
+pub(in crate::store) fn named(path: &Path) -> Result<Option<FileId>, StoreError> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(FileId::of(&metadata))),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -41,7 +43,10 @@ pub(super) fn named(path: &Path) -> Result<Option<FileId>, StoreError> {
 
 /// Opens a regular file, and nothing else: devices are not even opened, since that alone can have
 /// effects.
-pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<(File, Metadata)> {
+pub(in crate::store) fn open(
+    path: &Path,
+    options: &mut OpenOptions,
+) -> io::Result<(File, Metadata)> {
     match fs::metadata(path) {
         Ok(metadata) => regular(&metadata)?,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
@@ -50,8 +55,24 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<(File, 
     open_careful(path, OFlags::empty(), options)
 }
 
+/// Like [`open`], where a symlink cannot serve: renaming it would not rename the file.
+pub(in crate::store) fn open_here(
+    path: &Path,
+    options: &mut OpenOptions,
+) -> io::Result<(File, Metadata)> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => regular(&metadata)?,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+        Err(cause) => return Err(cause),
+    }
+    open_careful(path, OFlags::NOFOLLOW, options)
+}
+
 /// Like [`open`], for our own files: a symlink in their place is refused.
-pub(super) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<(File, Metadata)> {
+pub(in crate::store) fn open_own(
+    path: &Path,
+    options: &mut OpenOptions,
+) -> io::Result<(File, Metadata)> {
     open_careful(path, OFlags::NOFOLLOW, options)
 }
 
@@ -67,7 +88,7 @@ fn open_careful(
     Ok((file, metadata))
 }
 
-fn regular(metadata: &Metadata) -> io::Result<()> {
+pub(in crate::store) fn regular(metadata: &Metadata) -> io::Result<()> {
     let kind = metadata.file_type();
     if kind.is_file() {
         return Ok(());
@@ -78,6 +99,8 @@ fn regular(metadata: &Metadata) -> io::Result<()> {
         "it is a named pipe, and a journal must be a regular file"
     } else if kind.is_socket() {
         "it is a socket, and a journal must be a regular file"
+    } else if kind.is_symlink() {
+        "it is a symbolic link; give the path that it leads to"
     } else {
         "it is a device, and a journal must be a regular file"
     };
@@ -85,21 +108,44 @@ fn regular(metadata: &Metadata) -> io::Result<()> {
 }
 
 /// The byte before `end`, or `None` for an empty file.
-pub(super) fn last_byte(file: &File, end: u64) -> io::Result<Option<u8>> {
+pub(in crate::store) fn last_byte(file: &File, end: u64) -> io::Result<Option<u8>> {
     let Some(at) = end.checked_sub(1) else { return Ok(None) };
     let mut byte = [0];
     file.read_exact_at(&mut byte, at)?;
     Ok(Some(byte[0]))
 }
 
+/// How many lines end in these bytes.
+pub(in crate::store) fn line_ends(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// The length, and whether the last line lacks its end.
+pub(in crate::store) fn end(file: &File) -> io::Result<(u64, bool)> {
+    let length = file.metadata()?.len();
+    Ok((length, last_byte(file, length)?.is_some_and(|byte| byte != b'\n')))
+}
+
 /// Makes the names in a directory durable.
-pub(super) fn sync_dir(dir: &Path, faults: &Faults) -> io::Result<()> {
+pub(in crate::store) fn sync_dir(dir: &Path, faults: &Faults) -> io::Result<()> {
     faults.check(Op::SyncDir)?;
     OpenOptions::new().read(true).open(dir)?.sync_all()
 }
 
+/// Renames, but never over something.
+pub(in crate::store) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Not every file system can do that.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        result => result.map_err(io::Error::from),
+    }
+}
+
 /// The directory in which a file's name lies.
-pub(super) fn parent(path: &Path) -> PathBuf {
+pub(in crate::store) fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
@@ -108,12 +154,27 @@ pub(super) fn parent(path: &Path) -> PathBuf {
 
 /// An advisory lock that is held until this is dropped.
 #[derive(Debug)]
-pub(super) struct Held<'a>(&'a File);
+pub(in crate::store) struct Held<F: AsFd>(F);
 
-impl Drop for Held<'_> {
+impl<F: AsFd> Held<F> {
+    /// Of a file that is locked already.
+    pub fn adopt(file: F) -> Self {
+        Self(file)
+    }
+}
+
+impl<F: AsFd> Deref for Held<F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.0
+    }
+}
+
+impl<F: AsFd> Drop for Held<F> {
     fn drop(&mut self) {
         // Closing the file would release it as well; there is nobody to tell about a failure.
-        let _ = flock(self.0, FlockOperation::Unlock);
+        let _ = flock(&self.0, FlockOperation::Unlock);
     }
 }
 
@@ -121,12 +182,12 @@ impl Drop for Held<'_> {
 ///
 /// Waiting in `flock` itself could not be bounded, so this asks again and again: quickly at first,
 /// because writers hold the lock for the time of one write.
-pub(super) fn lock<'a>(
-    file: &'a File,
+pub(in crate::store) fn lock<F: AsFd>(
+    file: F,
     exclusive: bool,
     deadline: Instant,
     path: &Path,
-) -> Result<Held<'a>, StoreError> {
+) -> Result<Held<F>, StoreError> {
     let operation = if exclusive {
         FlockOperation::NonBlockingLockExclusive
     } else {
@@ -134,7 +195,7 @@ pub(super) fn lock<'a>(
     };
     let mut pause = Duration::from_micros(50);
     loop {
-        match flock(file, operation) {
+        match flock(&file, operation) {
             Ok(()) => return Ok(Held(file)),
             Err(Errno::INTR) => continue,
             Err(Errno::WOULDBLOCK) => {}
@@ -155,7 +216,7 @@ pub(super) fn lock<'a>(
 }
 
 /// An I/O failure, with the path and what helps.
-pub(super) fn failure(doing: &str, path: &Path, cause: io::Error) -> StoreError {
+pub(in crate::store) fn failure(doing: &str, path: &Path, cause: io::Error) -> StoreError {
     let advice = match cause.kind() {
         io::ErrorKind::PermissionDenied => "; check the owner and mode of it and of its directory",
         io::ErrorKind::ReadOnlyFilesystem => "; the file system is mounted read-only",
@@ -168,7 +229,7 @@ pub(super) fn failure(doing: &str, path: &Path, cause: io::Error) -> StoreError 
 }
 
 /// Another process, or something that is not a journal of ours, changed the file under a rewrite.
-pub(super) fn changed_meanwhile(path: &Path) -> StoreError {
+pub(in crate::store) fn changed_meanwhile(path: &Path) -> StoreError {
     StoreError::new(
         StoreErrorKind::Locked,
         format!("{} was replaced or changed meanwhile; try again", path.display()),
@@ -176,12 +237,12 @@ pub(super) fn changed_meanwhile(path: &Path) -> StoreError {
 }
 
 /// A panic elsewhere does not make this data worse than an error would.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(in crate::store) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs what can block where it may.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(in crate::store) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     match tokio::task::spawn_blocking(work).await {

@@ -5,9 +5,6 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
-
 use super::super::config::name_of;
 use super::super::dirs;
 use super::super::faults::Faults;
@@ -28,10 +25,12 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// The caller holds the rewrite lock of `target`, whose inode is in the hidden name: what has
-    /// that name is a leftover of an interrupted rewrite of the same file.
+    /// The caller holds the rewrite lock of `home`. Its name and the inode of the file that is
+    /// rewritten are in the hidden name: what has that name is a leftover of an interrupted rewrite of
+    /// the same file.
     pub fn begin(
         dir: &Path,
+        home: &Path,
         target: &Path,
         source: &File,
         cancel: Cancel,
@@ -41,7 +40,7 @@ impl Evidence {
         dirs::create(dir, faults).map_err(cannot)?;
         let metadata = source.metadata().map_err(cannot)?;
         let target_name = name_of(target);
-        let path = hidden_path(dir, target, FileId::of(&metadata));
+        let path = hidden_path(dir, home, FileId::of(&metadata));
         remove_leftover(&path).map_err(cannot)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
@@ -72,7 +71,7 @@ impl Evidence {
         let path = loop {
             let name = format!("{}.{stamp}.{number}.quarantine", self.target_name);
             let path = self.dir.join(name);
-            match rename_new(&hidden, &path) {
+            match sys::rename_new(&hidden, &path) {
                 Ok(()) => break path,
                 Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(cause) => return Err(cannot(cause)),
@@ -103,8 +102,8 @@ impl Drop for Evidence {
 }
 
 /// The inode tells journals of the same name apart that share the directory.
-fn hidden_path(dir: &Path, target: &Path, FileId { device, inode }: FileId) -> PathBuf {
-    dir.join(format!(".{}.{device:x}-{inode:x}.papyra-evidence", name_of(target)))
+fn hidden_path(dir: &Path, home: &Path, FileId { device, inode }: FileId) -> PathBuf {
+    dir.join(format!(".{}.{device:x}-{inode:x}.papyra-evidence", name_of(home)))
 }
 
 fn remove_leftover(path: &Path) -> io::Result<()> {
@@ -116,18 +115,6 @@ fn remove_leftover(path: &Path) -> io::Result<()> {
 
 /// Removes what a killed rewrite of this file has left of its evidence. Whoever calls this holds the
 /// rewrite lock; afterwards the file has a new inode, and the leftover could not be found again.
-pub(super) fn clean(dir: &Path, target: &Path, id: FileId) {
-    let _ = remove_leftover(&hidden_path(dir, target, id));
-}
-
-/// Renames, but never over something.
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Not every file system can do that.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            fs::hard_link(from, to)?;
-            fs::remove_file(from)
-        }
-        result => result.map_err(io::Error::from),
-    }
+pub(super) fn clean(dir: &Path, home: &Path, id: FileId) {
+    let _ = remove_leftover(&hidden_path(dir, home, id));
 }

@@ -1,14 +1,16 @@
 //! Batches that were acknowledged but may not be on disk yet.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use super::config::Config;
-use super::sys::{self, FileId};
+use super::sys::{self, FileId, failure};
+use crate::store::StoreError;
 
-/// With [`Durability::Interval`](super::Durability::Interval) the batches themselves are kept until
+/// With [`Durability::Interval`](super::config::Durability::Interval) the batches themselves are kept until
 /// an `fdatasync` has covered them. After one that fails nobody else knows for sure what should be
 /// on the disk: the kernel drops or keeps the pages as the file system likes.
 #[derive(Debug, Default)]
@@ -37,17 +39,25 @@ impl Unsynced {
         self.bytes
     }
 
-    /// Adds batches, the last of which ends at `end`.
+    /// Adds batches, the last of which ends at `end`. Only what lies from `start` on is not synced.
     pub fn push(
         &mut self,
         file: FileId,
-        end: u64,
+        (start, end): (u64, u64),
         batches: impl DoubleEndedIterator<Item = String>,
     ) {
         self.file = Some(file);
         let first = self.batches.len();
         let mut offset = end;
-        for lines in batches.rev() {
+        for mut lines in batches.rev() {
+            let room = usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX);
+            if room == 0 {
+                break;
+            }
+            if let Some(rest) = lines.len().checked_sub(room).and_then(|synced| lines.get(synced..))
+            {
+                lines = rest.to_owned();
+            }
             let length = lines.len() as u64;
             offset = offset.saturating_sub(length);
             self.bytes += length;
@@ -72,16 +82,20 @@ impl Unsynced {
         self.covered(u64::MAX);
     }
 
-    /// Puts the batches where they were, so that the next sync writes them. The caller holds the
-    /// file's lock, under which nobody of ours changes bytes that are there.
-    pub fn write_again(&self, config: &Config, appending: &File) -> io::Result<()> {
-        let id = FileId::of(&appending.metadata()?);
-        if self.is_empty() || self.file != Some(id) {
-            // A rewrite has copied the batches to a new file and synced that.
+    /// Puts the batches where they were, and on the disk. The caller holds the lock of the file that is
+    /// appended to, under which nobody of ours changes bytes that are there.
+    pub fn write_again(&self, config: &Config) -> Result<(), StoreError> {
+        let Some(id) = self.file.filter(|_| !self.is_empty()) else { return Ok(()) };
+        let Some(path) = config.shape.locate(config, id)? else {
+            // A rewrite has copied the batches to a new file and synced that, or they had to go.
             return Ok(());
-        }
+        };
+        self.write_to(config, &path, id).map_err(|cause| failure("write again to", &path, cause))
+    }
+
+    fn write_to(&self, config: &Config, path: &Path, id: FileId) -> io::Result<()> {
         // `pwrite` on a descriptor that appends would append.
-        let (file, metadata) = sys::open(&config.path, OpenOptions::new().write(true))?;
+        let (file, metadata) = sys::open(path, OpenOptions::new().write(true))?;
         if FileId::of(&metadata) != id {
             return Err(io::Error::other("the file was replaced meanwhile"));
         }
@@ -90,13 +104,13 @@ impl Unsynced {
             if end > metadata.len() {
                 // Somebody has shortened the file, so it is no longer known what belongs where.
                 tracing::error!(
-                    path = %config.path.display(), offset = batch.offset,
+                    path = %path.display(), offset = batch.offset,
                     "an acknowledged batch is gone from the file and is not written again"
                 );
                 continue;
             }
             file.write_all_at(batch.lines.as_bytes(), batch.offset)?;
         }
-        Ok(())
+        config.faults.sync(&file)
     }
 }

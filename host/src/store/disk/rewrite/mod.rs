@@ -6,7 +6,6 @@
 mod copy;
 mod evidence;
 mod job;
-mod temporary;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 
 use self::job::Job;
-pub(super) use self::temporary::temporary_path;
 use super::config::Config;
 use super::sys::{self, FileId};
 use crate::store::{Range, Rewrite, RewriteOptions, Rewritten, StoreError, StoreErrorKind};

@@ -82,6 +82,12 @@ impl Queue {
         let Some(file) = writer.trusted_file() else { return Ok(()) };
         let mark = writer.unsynced.mark();
         drop(writer);
+        // Any other durability syncs a file before it is sealed.
+        if let (Durability::Never, Some(rotation)) =
+            (self.config.durability, self.config.shape.rotation())
+        {
+            rotation.sync_sealed(&self.config)?;
+        }
         let result = self.config.faults.sync(&file);
         let mut writer = locked(&self.writer);
         match result {

@@ -9,27 +9,46 @@ use std::sync::{Arc, Mutex};
 
 /// What is about to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Op {
+pub(in crate::store) enum Op {
     Sync,
     SyncDir,
     Truncate,
+    Create,
     Rename,
+    Unlink,
+}
+
+#[cfg(test)]
+impl Op {
+    /// Whether it changes which names there are.
+    fn is_of_names(self) -> bool {
+        matches!(self, Self::Create | Self::Rename | Self::Unlink)
+    }
 }
 
 /// How the disk is to fail.
 #[cfg(test)]
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(in crate::store) struct Plan {
     /// These fail with EIO until taken out again.
     pub failing: Vec<Op>,
     /// After so many more bytes a write fails with ENOSPC.
     pub space: Option<usize>,
     /// How often the data was synced.
     pub syncs: usize,
+    /// After so many more changes of names the process is as good as killed: nothing works any more.
+    pub steps: Option<usize>,
+}
+
+#[cfg(test)]
+impl Plan {
+    fn is_dead(&self) -> bool {
+        self.steps == Some(0)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Faults {
+pub(in crate::store) struct Faults {
     #[cfg(test)]
     pub plan: Arc<Mutex<Plan>>,
 }
@@ -41,8 +60,11 @@ impl Faults {
         #[cfg(test)]
         {
             let mut plan = self.plan.lock().unwrap();
-            if plan.failing.contains(&op) {
+            if plan.failing.contains(&op) || plan.is_dead() {
                 return Err(rustix::io::Errno::IO.into());
+            }
+            if let Some(steps) = plan.steps.as_mut().filter(|_| op.is_of_names()) {
+                *steps -= 1;
             }
             if op == Op::Sync {
                 plan.syncs += 1;
@@ -54,6 +76,10 @@ impl Faults {
 
     #[inline]
     pub fn write(&self, mut file: &File, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        #[cfg(test)]
+        if self.plan.lock().unwrap().is_dead() {
+            return Err(rustix::io::Errno::IO.into());
+        }
         #[cfg(test)]
         if let Some(space) = self.plan.lock().unwrap().space.as_mut() {
             if *space == 0 {
