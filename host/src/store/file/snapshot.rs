@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -11,6 +12,7 @@ use async_trait::async_trait;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::ReadWriteFlags;
+use tokio::runtime::Handle;
 
 use super::config::{Config, name_of};
 use super::rewrite::{FileRewrite, temporary_path};
@@ -74,6 +76,20 @@ impl FileSnapshot {
         let file = Arc::clone(&self.file);
         let config = Arc::clone(&self.config);
         sys::blocking(move || read(&file, start, end, &config.path)).await.map(Payload::Raw)
+    }
+}
+
+impl Drop for FileSnapshot {
+    /// Whoever is the last to close a file that a rewrite has replaced gives back its blocks, which
+    /// takes about 30 ms for 100 MB. No thread that runs tasks should have to.
+    fn drop(&mut self) {
+        if self.file.metadata().map_or(1, |metadata| metadata.nlink()) > 0 {
+            return;
+        }
+        if let (Ok(runtime), Ok(nothing)) = (Handle::try_current(), File::open("/dev/null")) {
+            let replaced = std::mem::replace(&mut self.file, Arc::new(nothing));
+            drop(runtime.spawn_blocking(move || drop(replaced)));
+        }
     }
 }
 
