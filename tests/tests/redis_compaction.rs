@@ -217,7 +217,7 @@ async fn the_same_records_are_kept_as_in_a_file() {
         let mut kept = Vec::new();
         for store in stores {
             let mut random = Random::new(42);
-            let journal = Journal::new(&engine, store).with_retention(policy.clone());
+            let journal = Journal::with_store(&engine, store).with_retention(policy.clone());
             let mut next = 0;
             while next < 1_000 {
                 // Timestamps in no order, kinds mixed within batches.

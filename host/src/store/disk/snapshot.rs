@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::IoSliceMut;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::ReadWriteFlags;
+use tokio::runtime::Handle;
 
 use super::config::{Config, name_of};
 use super::rewrite::FileRewrite;
@@ -35,6 +37,18 @@ pub(in crate::store) struct Member {
     pub length: u64,
     /// Absent for a file that the next append will create.
     pub file: Option<(Arc<File>, FileId)>,
+}
+
+impl Drop for Member {
+    /// Whoever is the last to close a file that a rewrite has replaced gives back its blocks, which
+    /// takes about 30 ms for 100 MB. No thread that runs tasks should have to.
+    fn drop(&mut self) {
+        let Some((file, _)) = self.file.take() else { return };
+        let replaced = file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
+        if let (true, Ok(runtime)) = (replaced, Handle::try_current()) {
+            drop(runtime.spawn_blocking(move || drop(file)));
+        }
+    }
 }
 
 /// The files of a journal, opened, and the lengths that they had.

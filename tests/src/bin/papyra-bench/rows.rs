@@ -31,6 +31,7 @@ pub(crate) const ROWS: &[(&str, &str, Promise)] = &[
     ("scan, two instances", "papyra scan --jobs 2", Promise::Faster("papyra scan --jobs 1", 1.8)),
     ("compact, half is kept", "papyra compact", Promise::AtMostTimes("cp", 2.0)),
     ("compact, half is kept", "papyra compact", Promise::Compared("cp and fsync")),
+    ("compact, half is kept", "papyra compact", Promise::Compared("cp, fsync, rename")),
     ("append, sync never", "append, never", Promise::Rate(1e6)),
     ("append, sync never", "append, never", Promise::Compared("write")),
     ("append, sync always", "append, always", Promise::Faster("write and fdatasync", 0.85)),
