@@ -49,6 +49,8 @@
 //! |---|---|
 //! | [`engine`] | loading the engine: cache, limits, another component |
 //! | [`journal`] | the operations, their options and reports, [`JournalError`] |
+//! | [`route`] | each kind of record to a store of its own |
+//! | [`config`] | `papyra.toml`, the environment and their settings (feature `config`) |
 //! | [`store`] | the trait [`Store`] and its parts, URLs, and the stores of this crate |
 //! | [`store::file`] | one NDJSON file: what it promises and what it does not |
 //! | [`conformance`] | a suite that checks a store of your own against the trait's contract |
@@ -64,8 +66,9 @@
 //!
 //! # Features
 //!
-//! `cli` (on by default) builds the `papyra` command. The library is the same without it, and needs
-//! fewer crates: `default-features = false`.
+//! `cli` (on by default) builds the `papyra` command, and `config`, which it needs, the module of that
+//! name. The rest of the library is the same without them, and needs fewer crates:
+//! `default-features = false`.
 //!
 //! # Building
 //!
@@ -75,9 +78,12 @@
 
 #![deny(missing_docs)]
 
+#[cfg(feature = "config")]
+pub mod config;
 pub mod conformance;
 pub mod engine;
 pub mod journal;
+pub mod route;
 pub mod store;
 
 pub use engine::{Engine, EngineBuilder, EngineError};

@@ -4,10 +4,14 @@
 mod append;
 mod args;
 mod compact;
+mod config;
+mod each;
 mod exit;
 mod extras;
 mod findings;
 mod inspect;
+mod log;
+mod merged;
 mod output;
 mod problem;
 mod progress;
@@ -20,13 +24,17 @@ mod target;
 mod text;
 mod values;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use papyra::config::Config;
+use papyra::route::Route;
 use papyra::{Engine, Journal};
 
 use self::args::{Cli, Command, PersistenceCommand};
@@ -60,14 +68,32 @@ pub(crate) fn main() -> ExitCode {
 struct Context<'a> {
     output: &'a mut Output,
     interruption: &'a Interruption,
+    /// Options over environment over file over defaults.
+    config: &'a Config,
+    /// Loaded when it is first needed: what is wrong with the options is said before.
+    engine: OnceCell<Engine>,
 }
 
 impl Context<'_> {
-    /// The journal in `store`, with the engine loaded.
+    /// Where each kind goes, and the stores to work on.
+    fn route(&self) -> Result<(Route, Vec<target::Target>), Problem> {
+        target::route(self.config)
+    }
+
+    /// The journal in `store`, with the configured limits.
     fn journal(&self, store: target::Opened) -> Result<Journal, Problem> {
-        let engine = Engine::new()
-            .map_err(|error| Problem::new(Exit::Failed, "engine", problem::chain(&error)))?;
-        Ok(Journal::with_store(&engine, store))
+        let journal = Journal::with_store(&self.engine()?, store);
+        Ok(journal.with_retention(self.config.retention()))
+    }
+
+    fn engine(&self) -> Result<Engine, Problem> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine.clone());
+        }
+        let engine = self.config.engine().build();
+        let engine =
+            engine.map_err(|error| Problem::new(Exit::Failed, "engine", problem::chain(&error)))?;
+        Ok(self.engine.get_or_init(|| engine).clone())
     }
 
     /// Shows how far `operation` has come until the returned value is dropped.
@@ -78,8 +104,17 @@ impl Context<'_> {
 
 fn start(cli: Cli) -> Exit {
     let mut output = Output::new(cli.json, cli.quiet);
-    let ended = match cli.command {
-        Command::Persistence(command) => persistence(command, &mut output),
+    let Cli { command, log, config, quiet, .. } = cli;
+    let ended = match command {
+        Command::Persistence(command) => configured(config, |config| {
+            log.apply(quiet, config);
+            command.apply(config)
+        })
+        .and_then(|config| {
+            log::start(&config)?;
+            persistence(command, &config, &mut output)
+        }),
+        Command::Config(command) => config::run(command, config, &log, &mut output),
         Command::Completions(args) => extras::completions(&args, &mut output),
         Command::Man(args) => extras::man(&args, &mut output),
     };
@@ -89,16 +124,35 @@ fn start(cli: Cli) -> Exit {
     })
 }
 
-fn persistence(command: PersistenceCommand, output: &mut Output) -> Result<Exit, Problem> {
+/// The configuration with the options of the command over it.
+fn configured(
+    file: Option<PathBuf>,
+    apply: impl FnOnce(&mut Config) -> Result<(), Problem>,
+) -> Result<Config, Problem> {
+    let mut loader = Config::loader();
+    if let Some(file) = file {
+        loader = loader.file(file);
+    }
+    let mut config = loader.load()?;
+    apply(&mut config)?;
+    Ok(config)
+}
+
+fn persistence(
+    command: PersistenceCommand,
+    config: &Config,
+    output: &mut Output,
+) -> Result<Exit, Problem> {
     let name = command.name();
     let interruption = Interruption::watch()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(command.jobs())
+        .worker_threads(command.jobs(config))
         .enable_all()
         .build()
         .map_err(|error| Problem::io("cannot start threads", &error))?;
     let ended = runtime.block_on(async {
-        let mut context = Context { output, interruption: &interruption };
+        let engine = OnceCell::new();
+        let mut context = Context { output, interruption: &interruption, config, engine };
         tokio::select! {
             ended = command.run(&mut context) => Some(ended),
             () = interruption.arrived() => None,

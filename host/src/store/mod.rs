@@ -21,6 +21,7 @@ use async_trait::async_trait;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::file::{Durability, FileStore, FileStoreBuilder};
 pub use self::memory::MemoryStore;
+pub(crate) use self::url::url_scheme;
 pub use self::url::{Registry, StoreUrl, UrlError};
 pub use crate::engine::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
