@@ -115,6 +115,15 @@ pub(super) async fn run(
         _ => "nothing was changed",
     };
     state.clone_into(&mut context.output.if_interrupted);
+    if context.route()?.1.is_empty() {
+        // To keep nothing is a choice, and nothing stands in the way of a start.
+        let fields = json!({ "stores": [], "may_start": true, "exit": Exit::Done.code() });
+        context.output.report(
+            |_| "no store, as the route says; the system may start\n".to_owned(),
+            || findings::document("papyra.startup-check/1", [fields]),
+        )?;
+        return Ok(Exit::Done);
+    }
     each::run(context, "papyra.startup-check/1", async |context, target| {
         let meter = context.meter("startup-check");
         let journal = context.journal(target.store.clone())?.with_progress(meter.callback());

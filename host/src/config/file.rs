@@ -94,13 +94,13 @@ fn read(path: &Path) -> Result<String, ConfigError> {
 }
 
 /// Everything that is written in a file, with its line; or why it is not TOML.
-pub(super) fn entries(path: &Path, text: &str) -> Result<Vec<Written>, Fault> {
+pub(super) fn entries(path: &Path, text: &str) -> Result<Vec<Written>, Box<Fault>> {
     let reader = Reader { path: Arc::from(path), text };
     let table = DeTable::parse(text).map_err(|error| {
         let origin = reader.origin(error.span().unwrap_or_default());
         // The first line: the others can show what is written there.
         let message = error.message().lines().next().unwrap_or_default();
-        Fault::new(&origin, format!("this is not TOML: {message}"))
+        Box::new(Fault::new(&origin, format!("this is not TOML: {message}")))
     })?;
     let mut written = Vec::new();
     reader.collect("", table.get_ref(), &mut written);

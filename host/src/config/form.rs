@@ -129,8 +129,8 @@ impl Form {
                 self.within(Value::Size(bytes), (least..=most).contains(&bytes))
             }
             Self::Word(words) => {
-                let same = |other: &&str| plain(other) == plain(word);
-                let group = words.iter().find(|group| group.iter().any(|other| same(&other)));
+                let same = |other: &str| plain(other) == plain(word);
+                let group = words.iter().find(|group| group.iter().any(|other| same(other)));
                 let name = group.and_then(|group| group.first());
                 name.map(|name| Value::Word(name)).ok_or_else(|| self.expected())
             }

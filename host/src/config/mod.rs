@@ -213,16 +213,16 @@ impl Config {
     fn read_file(&mut self, path: &Path, text: &str, trusted: bool, faults: &mut Vec<Fault>) {
         let written = match file::entries(path, text) {
             Ok(written) => written,
-            Err(fault) => return faults.push(fault),
+            Err(fault) => return faults.push(*fault),
         };
         for file::Written { key, word, origin } in written {
             let known = self.entries.iter_mut().find(|entry| entry.key == key);
             let result = match (known, word) {
-                (None, _) => Err(unknown(&key, &origin)),
+                (None, _) => Err(Box::new(unknown(&key, &origin))),
                 (Some(entry), Some(word)) => entry.read(&word, origin.clone()),
                 (Some(entry), None) => {
                     let message = format!("write a string; {}", entry.setting.form.allowed());
-                    Err(Fault::new(&origin, message).about(&key, None))
+                    Err(Box::new(Fault::new(&origin, message).about(&key, None)))
                 }
             };
             // wasmtime runs what is in its cache.
@@ -230,11 +230,11 @@ impl Config {
                 Ok(()) if key == "engine.cache_dir" && !trusted => {
                     let message = "a file that merely lies in the working directory may not choose \
                                    where compiled code comes from; name it with --config";
-                    Err(Fault::new(&origin, message).about(&key, None))
+                    Err(Box::new(Fault::new(&origin, message).about(&key, None)))
                 }
                 result => result,
             };
-            faults.extend(result.err());
+            faults.extend(result.err().map(|fault| *fault));
         }
     }
 
@@ -250,11 +250,12 @@ impl Config {
                 (Some(_), Some("")) => Ok(()),
                 (Some(entry), Some(word)) => entry.read(word, origin),
                 (Some(entry), None) => {
-                    Err(Fault::new(&origin, "the value is not UTF-8").about(&entry.key, None))
+                    let fault = Fault::new(&origin, "the value is not UTF-8");
+                    Err(Box::new(fault.about(&entry.key, None)))
                 }
-                (None, _) => misspelt(name, &origin).map_or(Ok(()), Err),
+                (None, _) => misspelt(name, &origin).map_or(Ok(()), |fault| Err(Box::new(fault))),
             };
-            faults.extend(result.err());
+            faults.extend(result.err().map(|fault| *fault));
         }
     }
 
@@ -271,7 +272,7 @@ impl Entry {
         self.origin = origin;
     }
 
-    fn read(&mut self, word: &str, origin: Origin) -> Result<(), Fault> {
+    fn read(&mut self, word: &str, origin: Origin) -> Result<(), Box<Fault>> {
         match self.setting.form.parse(word) {
             Ok(value) => {
                 self.put(value, origin);
@@ -279,7 +280,7 @@ impl Entry {
             }
             Err(message) => {
                 let shown: String = secret::redacted(word).chars().take(80).collect();
-                Err(Fault::new(&origin, message).about(&self.key, shown))
+                Err(Box::new(Fault::new(&origin, message).about(&self.key, shown)))
             }
         }
     }

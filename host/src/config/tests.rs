@@ -191,7 +191,7 @@ fn settings_are_parameters_of_the_stores_that_have_them() {
 fn whether_a_place_for_evidence_is_lacking_depends_on_the_store() {
     let lacks =
         |text: &str| Config::parse(text).unwrap().lacks_quarantine_dir(&Registry::standard());
-    assert!(lacks("store = \"a\"") && lacks("store = \"file:a?no_evidence=q\"") == false);
+    assert!(lacks("store = \"a\"") && !lacks("store = \"file:a?no_evidence=q\""));
     assert!(!lacks("store = \"file:a?evidence=q\"") && !lacks("store = \"memory:\""));
     assert!(!lacks("store = \"a\"\nquarantine_dir = \"q\""));
     assert!(lacks("route.events = \"memory:\"\nroute.default = \"file:a?sync=never\""));

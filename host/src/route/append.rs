@@ -239,7 +239,7 @@ impl Share {
         self.records += u64::from(run.lines);
         match self.runs.last_mut() {
             Some(last) if last.kind == run.kind => {
-                last.lines = last.lines.saturating_add(run.lines)
+                last.lines = last.lines.saturating_add(run.lines);
             }
             _ => self.runs.push(run),
         }
