@@ -11,7 +11,7 @@ help: ## list these commands
 		while read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
 
 setup: ## install all that the build, the tests and the checks need
-	@.ci/setup wac jq chromium redis-server clippy rustfmt
+	@.ci/setup wac jq chromium redis-server systemd-analyze clippy rustfmt
 	@echo "setup: everything is there"
 
 engine: ## build the sandboxed engine alone, into target/engine
@@ -31,7 +31,7 @@ demo: build ## see a damaged journal found out, repaired, compacted and read bac
 	@tests/demo.sh
 
 test: ## run all tests
-	@.ci/setup wac chromium redis-server
+	@.ci/setup wac chromium redis-server systemd-analyze
 	$(CARGO) test --release --workspace
 
 lint: ## check the format and the lints; warnings are errors
@@ -49,7 +49,7 @@ long: export PAPYRA_KILL_CYCLES ?= 1000
 long: export PAPYRA_DAMAGE_FILES ?= 20000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
 long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files
-	@.ci/setup wac chromium redis-server
+	@.ci/setup wac chromium redis-server systemd-analyze
 	$(CARGO) test --release --workspace
 
 fuzz: export PAPYRA_FUZZ_SECONDS ?= 600

@@ -10,6 +10,7 @@ pub mod patchy;
 pub mod place;
 pub mod portable;
 pub mod process;
+pub mod python;
 pub mod random;
 pub mod redis;
 pub mod scale;
