@@ -12,6 +12,7 @@
 //! | [`retention`], [`survey`], [`compact`] | what is too old or too much, and its removal |
 //! | [`query`], [`cursor`] | which records to return, and where to go on |
 //! | [`append`] | what may be written |
+//! | [`fact`] | the audit record that recovery and compaction leave of what they did |
 //! | [`inspect`], [`startup`] | overviews and the verdict at start |
 
 #![allow(
@@ -25,6 +26,7 @@ pub mod compact;
 #[cfg(target_arch = "wasm32")]
 mod component;
 pub mod cursor;
+pub mod fact;
 pub mod failure;
 pub mod host;
 pub mod inspect;

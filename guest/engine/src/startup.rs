@@ -1,5 +1,6 @@
 //! The verdict on a store before a system starts on it.
 
+use crate::fact;
 use crate::failure::{Code, Outcome};
 use crate::host::Host;
 use crate::recover::{self, RecoverOptions, Recovery};
@@ -75,7 +76,7 @@ fn recover_and_verify<H: Host>(
         return Ok(verdict(StartupOutcome::Tolerated, Some(before), None));
     }
     let options = RecoverOptions { mode, dry_run: false, max_findings: FINDINGS };
-    let recovery = recover::recover(host, options)?;
+    let recovery = fact::recover(host, options, true)?;
     let after = look(host)?;
     let outcome = match (after.tally.damaged, recovery.changed) {
         (0, true) => StartupOutcome::Recovered,

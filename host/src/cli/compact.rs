@@ -46,6 +46,9 @@ pub(super) struct CompactArgs {
     /// Count ages from this moment instead of now, as a dry run has printed it
     #[arg(long, value_name = "TIME", value_parser = values::moment, allow_hyphen_values = true)]
     as_of: Option<f64>,
+    /// Do not append an audit record of what was done; it would come on top of the limits
+    #[arg(long)]
+    no_fact: bool,
     #[command(flatten)]
     pub jobs: JobsArgs,
 }
@@ -76,6 +79,7 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
         force: args.force,
         keep_evidence: args.quarantine_dir.is_some(),
         as_of: args.as_of,
+        record_fact: !args.no_fact,
     };
     let compaction = journal.compact(options).await?;
     drop(meter);
@@ -132,6 +136,7 @@ fn people(compaction: &Compaction, policy: &Retention, paint: Paint) -> String {
         field(&mut text, "pinned", &line);
     }
     recover::evidence(&mut text, &c.evidence);
+    recover::fact(&mut text, &c.fact);
     if !c.note.is_empty() {
         field(&mut text, "note", &printable(&c.note));
     }
@@ -189,6 +194,7 @@ fn fields(compaction: &Compaction, policy: &Retention) -> Value {
         "pinned_kept": c.pinned_kept,
         "rewritten": c.rewritten,
         "evidence": c.evidence,
+        "fact": recover::fact_fields(&c.fact),
         "note": c.note,
     })
 }
@@ -219,6 +225,7 @@ mod tests {
             rewritten: vec!["app.ndjson".into()],
             evidence: Vec::new(),
             as_of: 1_738_000_000.25,
+            fact: String::new(),
             note: String::new(),
         }
     }

@@ -207,9 +207,18 @@ impl Default for ScanOptions {
     }
 }
 
-impl Default for CompactOptions {
-    /// Now, for real, without evidence, and not beyond what consumer groups still need.
+impl Default for RecoverOptions {
+    /// Repair, for real, with a fact, and with the first 100 findings listed.
     fn default() -> Self {
-        Self { dry_run: false, force: false, keep_evidence: false, as_of: None }
+        let mode = RecoveryMode::Repair;
+        Self { mode, dry_run: false, max_findings: 100, record_fact: true }
+    }
+}
+
+impl Default for CompactOptions {
+    /// Now, for real, with a fact, without evidence, and not beyond what consumer groups still need.
+    fn default() -> Self {
+        let (dry_run, force, keep_evidence) = (false, false, false);
+        Self { dry_run, force, keep_evidence, as_of: None, record_fact: true }
     }
 }

@@ -32,16 +32,19 @@ async fn main() -> Result<()> {
         ["recover", path, evidence, rounds] => {
             let store = FileStore::builder(path).evidence_dir(evidence).build();
             let journal = Journal::new(&engine, store);
-            let options =
-                RecoverOptions { mode: RecoveryMode::Quarantine, dry_run: false, max_findings: 10 };
+            let options = RecoverOptions {
+                mode: RecoveryMode::Quarantine,
+                max_findings: 10,
+                record_fact: false,
+                ..RecoverOptions::default()
+            };
             repeat(rounds, async || journal.recover(options).await.map(|done| done.changed)).await
         }
         ["compact", path, max_records, rounds] => {
             let limits = Limits { max_records: Some(max_records.parse()?), ..Limits::default() };
             let policy = Retention { journal: limits, ..Retention::default() };
             let journal = Journal::new(&engine, FileStore::open(path)).with_retention(policy);
-            let options =
-                CompactOptions { dry_run: false, force: false, keep_evidence: false, as_of: None };
+            let options = CompactOptions { record_fact: false, ..CompactOptions::default() };
             repeat(rounds, async || journal.compact(options).await.map(|done| done.changed)).await
         }
         _ => bail!("usage: papyra-worker append|recover|compact PATH …"),
