@@ -49,6 +49,8 @@
 //! |---|---|
 //! | [`engine`] | loading the engine: cache, limits, another component |
 //! | [`journal`] | the operations, their options and reports, [`JournalError`] |
+//! | [`recorder`] | writing from a running system without ever being in its way |
+//! | [`metrics`] | counters and histograms of both, also for Prometheus |
 //! | [`store`] | the trait [`Store`] and its parts, URLs, and the stores of this crate |
 //! | [`store::file`] | one NDJSON file: what it promises and what it does not |
 //! | [`conformance`] | a suite that checks a store of your own against the trait's contract |
@@ -78,10 +80,14 @@
 pub mod conformance;
 pub mod engine;
 pub mod journal;
+pub mod metrics;
+pub mod recorder;
 pub mod store;
 
 pub use engine::{Engine, EngineBuilder, EngineError};
 pub use journal::{Draft, Journal, JournalError, Limits, Retention, Selection};
+pub use metrics::Metrics;
+pub use recorder::Recorder;
 pub use store::{Durability, FileStore, Kind, MemoryStore, Store, StoreError};
 
 /// The Rust in the README compiles and runs.

@@ -4,6 +4,7 @@ pub mod command;
 pub mod damage;
 pub mod generate;
 pub mod hostile;
+pub mod moody;
 pub mod native;
 pub mod numbered;
 pub mod patchy;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use papyra::journal::{FailureCode, RecoverOptions, RecoveryMode, ScanOptions};
+use papyra::journal::{FailureCode, RecoverOptions, ScanOptions};
 use papyra::store::{Durability, FileStore};
 use papyra::{Engine, Journal};
 use papyra_tests::command::{self, Ended, names, persistence};

@@ -1,10 +1,11 @@
 //! Scan, recovery, compaction and the startup check: each on fresh instances.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::events::{self, Figures};
 use super::parts::Task;
 use super::{
-    CompactOptions, Compaction, Journal, JournalError, RecoverOptions, Recovery, RecoveryMode,
+    CompactOptions, Compaction, Counters, Journal, JournalError, RecoverOptions, Recovery, RecoveryMode,
     ScanOptions, ScanReport, StartupMode, StartupReport,
 };
 use crate::engine::{Session, Work};
@@ -16,7 +17,7 @@ impl Journal {
     ///
     /// As the store says. Anomalies are not errors: see [`ScanReport::damaged`] and its neighbours.
     pub async fn scan(&self, options: ScanOptions) -> Result<ScanReport, JournalError> {
-        let work = self.pinned_work("scan").await?;
+        let work = self.pinned_work("scan").await.map_err(|error| self.failed("scan", error))?;
         self.run_on("scan", work.clone(), async |session| {
             let shares = match options.sample {
                 Some(_) => Vec::new(),
@@ -55,7 +56,8 @@ impl Journal {
     /// store is then as it was.
     pub async fn compact(&self, options: CompactOptions) -> Result<Compaction, JournalError> {
         let retention = &self.retention;
-        let work = self.pinned_work("compact").await?;
+        let work = self.pinned_work("compact").await;
+        let work = work.map_err(|error| self.failed("compact", error))?;
         let as_of = options.as_of.unwrap_or_else(now);
         let options = CompactOptions { as_of: Some(as_of), ..options };
         self.run_on("compact", work.clone(), async |session| {
@@ -100,7 +102,7 @@ impl Journal {
     }
 
     /// Runs one operation on a fresh instance and adds up its counters.
-    pub(super) async fn run<T>(
+    pub(super) async fn run<T: Figures>(
         &self,
         operation: &'static str,
         run: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
@@ -108,23 +110,56 @@ impl Journal {
         self.run_on(operation, self.work(), run).await
     }
 
-    async fn run_on<T>(
+    async fn run_on<T: Figures>(
         &self,
         operation: &'static str,
         work: Work,
         run: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
-        let mut session = Session::open(&self.engine, work).await?;
-        let result = run(&mut session).await;
-        if let Some(counters) = session.counters().await {
-            self.count(&counters);
+        let began = Instant::now();
+        let result = match Session::open(&self.engine, work).await {
+            Ok(mut session) => {
+                let result = run(&mut session).await;
+                match session.counters().await {
+                    Some(counters) => self.count(&counters),
+                    // A trap takes the instance's counters with it.
+                    None => self.count(&trapped(operation)),
+                }
+                result
+            }
+            Err(error) => {
+                self.count(&trapped(operation));
+                Err(error)
+            }
+        };
+        if result.is_ok() {
+            self.measuring().succeeded(operation);
         }
-        match &result {
-            Ok(_) => tracing::debug!(operation, "done"),
-            Err(error) => tracing::debug!(operation, %error, "failed"),
-        }
+        events::tell(operation, &self.store.describe().location, began.elapsed(), &result);
         result
     }
+}
+
+impl Journal {
+    /// Counts and logs an operation that failed before an instance was at work.
+    fn failed(&self, operation: &'static str, error: JournalError) -> JournalError {
+        self.count(&trapped(operation));
+        let store = self.store.describe().location;
+        events::tell_failure(operation, &store, Duration::ZERO, &error);
+        error
+    }
+}
+
+/// What an operation counts that came to no end.
+fn trapped(operation: &'static str) -> Counters {
+    let mut counters = Counters::default();
+    match operation {
+        "scan" | "startup-check" => (counters.scans, counters.scan_errors) = (1, 1),
+        "recover" => (counters.recoveries, counters.recovery_errors) = (1, 1),
+        "compact" => (counters.compactions, counters.compaction_errors) = (1, 1),
+        _ => counters.read_errors = 1,
+    }
+    counters
 }
 
 fn now() -> f64 {

@@ -1,12 +1,13 @@
 //! What an embedder holds: a store, the engine, and the operations on them.
 
 mod error;
+mod events;
 mod maintain;
 mod parts;
 mod read;
 mod write;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::error::JournalError;
 pub use self::read::Pages;
@@ -21,6 +22,7 @@ pub use crate::engine::bindings::papyra::persistence::types::{
 pub use crate::engine::{Progress, ProgressFn};
 
 use crate::engine::{Engine, Work};
+use crate::metrics::Measured;
 use crate::store::{Description, Store};
 
 /// A journal: one store, worked on by sandboxed instances of one engine.
@@ -40,7 +42,7 @@ pub struct Journal {
 #[derive(Default)]
 struct Shared {
     writers: write::Writers,
-    counters: Mutex<Counters>,
+    measured: Mutex<Measured>,
 }
 
 impl Journal {
@@ -100,12 +102,26 @@ impl Journal {
 
     /// What this journal and its clones have counted in this process.
     pub fn metrics(&self) -> Counters {
-        *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner)
+        self.measuring().counters
     }
 
-    /// Sets all counters to zero.
+    /// The same with what is measured besides: latencies, sizes of batches, last successes.
+    pub fn measured(&self) -> Measured {
+        self.measuring().clone()
+    }
+
+    /// Sets everything that is counted and measured to zero, errors included.
     pub fn reset_metrics(&self) {
-        *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner) = Counters::default();
+        *self.measuring() = Measured::default();
+    }
+
+    /// Whether both are clones of one journal.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    fn measuring(&self) -> MutexGuard<'_, Measured> {
+        self.shared.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn work(&self) -> Work {
@@ -113,8 +129,14 @@ impl Journal {
     }
 
     fn count(&self, more: &Counters) {
-        let mut sum = self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        add(&mut sum, more);
+        add(&mut self.measuring().counters, more);
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let location = self.describe().location;
+        f.debug_struct("Journal").field("location", &location).finish_non_exhaustive()
     }
 }
 

@@ -5,9 +5,11 @@
 //! makes what they hand over durable together.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::events;
 use super::{Appended, Counters, Draft, Journal, JournalError};
 use crate::engine::Session;
 
@@ -61,6 +63,7 @@ impl Journal {
         &self,
         run: impl AsyncFnOnce(&mut Session) -> Result<Appended, JournalError>,
     ) -> Result<Appended, JournalError> {
+        let began = Instant::now();
         let writers = &self.shared.writers;
         // The semaphore is never closed.
         let _permit = writers.free.acquire().await.ok();
@@ -69,22 +72,31 @@ impl Journal {
         let idle = writers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut session = match idle {
             Some(session) => session,
-            None => Session::open(&self.engine, self.work()).await?,
+            None => Session::open(&self.engine, self.work()).await.inspect_err(|_| {
+                self.count(&Counters { write_errors: 1, ..Counters::default() });
+            })?,
         };
         let result = run(&mut session).await;
-        self.count_append(&mut session, &result).await;
+        self.count_append(&mut session, &result, began.elapsed()).await;
+        events::tell("append", &self.store.describe().location, began.elapsed(), &result);
         if !matches!(result, Err(JournalError::Trap { .. })) {
             writers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         }
         result
     }
 
-    async fn count_append(&self, session: &mut Session, result: &Result<Appended, JournalError>) {
+    async fn count_append(
+        &self,
+        session: &mut Session,
+        result: &Result<Appended, JournalError>,
+        took: Duration,
+    ) {
         let mut delta = Counters::default();
         match result {
             Ok(appended) => {
                 delta.records_written = appended.records;
                 delta.bytes_written = appended.bytes;
+                self.measuring().appended(appended.records, took);
             }
             Err(JournalError::Trap { .. }) => delta.write_errors = 1,
             Err(_) => {

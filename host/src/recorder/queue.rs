@@ -26,6 +26,8 @@ pub(super) struct Chunk {
     /// Where the first line that has not been dropped begins.
     pub start: usize,
     pub records: u64,
+    /// The place of its first line in the order in which lines have entered.
+    pub first: u64,
 }
 
 /// What the writer finds when it looks.
@@ -60,9 +62,10 @@ struct State {
     chunks: VecDeque<Chunk>,
     spare: Vec<Vec<u8>>,
     tally: Tally,
-    /// How many records have entered and left the queue. In this order, and never reset.
+    /// How many records have entered the queue. Never reset.
     entered: u64,
-    left: u64,
+    /// The place of the first record that the writer has taken and not settled.
+    in_flight: Option<u64>,
     /// The writer waits for `wake` and for nothing else.
     asleep: bool,
     /// Somebody waits for the queue to become empty.
@@ -141,7 +144,10 @@ impl Queue {
         }
         let pressing = all || state.chunks.len() > 1 || state.hurried || state.closed;
         match state.chunks.pop_front() {
-            Some(chunk) if pressing => Next::Write(chunk),
+            Some(chunk) if pressing => {
+                state.in_flight = Some(chunk.first);
+                Next::Write(chunk)
+            }
             Some(chunk) => {
                 state.chunks.push_front(chunk);
                 Next::Idle { empty: false }
@@ -176,6 +182,7 @@ impl Queue {
             }
         }
         state.leave(records, bytes);
+        state.in_flight = state.in_flight.map(|first| first + records);
         drop(state);
         self.tell();
     }
@@ -188,14 +195,16 @@ impl Queue {
         self.locked().tally.retries += 1;
     }
 
-    /// Gives a buffer back.
-    pub fn recycle(&self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= CHUNK {
+    /// All of what was taken is settled; its buffer can be used again.
+    pub fn finish(&self, buffer: Option<Vec<u8>>) {
+        let mut state = self.locked();
+        state.in_flight = None;
+        if let Some(mut buffer) = buffer
+            && buffer.capacity() <= CHUNK
+            && state.spare.len() < SPARE
+        {
             buffer.clear();
-            let mut state = self.locked();
-            if state.spare.len() < SPARE {
-                state.spare.push(buffer);
-            }
+            state.spare.push(buffer);
         }
     }
 
@@ -225,6 +234,7 @@ impl Queue {
             let (records, bytes) = (state.tally.queued, state.tally.queued_bytes);
             state.tally.drop(DropReason::Closed, records);
             state.leave(records, bytes);
+            state.in_flight = None;
             state.chunks = VecDeque::new();
             state.spare = Vec::new();
         }
@@ -262,12 +272,12 @@ impl Queue {
         target
     }
 
-    /// Waits until so many records have left the queue.
+    /// Waits until the first so many records have left the queue.
     pub async fn passed(&self, target: u64) {
         loop {
             let mut moved = std::pin::pin!(self.moved.notified());
             moved.as_mut().enable();
-            if self.locked().left >= target {
+            if self.locked().settled() >= target {
                 return;
             }
             moved.await;
@@ -278,7 +288,7 @@ impl Queue {
     pub fn passed_by(&self, target: u64, until: Instant) -> bool {
         let mut state = self.locked();
         loop {
-            if state.left >= target {
+            if state.settled() >= target {
                 return true;
             }
             let left = until.saturating_duration_since(Instant::now());
@@ -308,7 +318,8 @@ impl State {
                 let mut bytes = self.spare.pop().unwrap_or_default();
                 bytes.reserve(line.len().max(chunk));
                 bytes.extend_from_slice(line);
-                self.chunks.push_back(Chunk { bytes, start: 0, records: 1 });
+                let first = self.entered;
+                self.chunks.push_back(Chunk { bytes, start: 0, records: 1, first });
             }
         }
         let bytes = line.len() as u64;
@@ -326,6 +337,7 @@ impl State {
         let waiting = front.bytes.get(front.start..).unwrap_or_default();
         let length = memchr::memchr(b'\n', waiting).map_or(waiting.len(), |end| end + 1);
         front.start += length;
+        front.first += 1;
         front.records = front.records.saturating_sub(1);
         if front.records == 0 {
             self.chunks.pop_front();
@@ -335,8 +347,13 @@ impl State {
         true
     }
 
+    /// So many of those that came first are written or dropped.
+    fn settled(&self) -> u64 {
+        let waiting = || self.chunks.front().map_or(self.entered, |chunk| chunk.first);
+        self.in_flight.unwrap_or_else(waiting)
+    }
+
     fn leave(&mut self, records: u64, bytes: u64) {
-        self.left += records;
         self.tally.queued = self.tally.queued.saturating_sub(records);
         self.tally.queued_bytes = self.tally.queued_bytes.saturating_sub(bytes);
     }

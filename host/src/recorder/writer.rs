@@ -2,7 +2,7 @@
 //! recorder was made, and goes on when the caller's runtime is busy or gone.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, sleep_until, timeout};
@@ -40,8 +40,15 @@ enum Trouble {
 impl Writer {
     /// Starts the thread.
     pub fn start(self) -> std::io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (ready, is_ready) = mpsc::channel();
         std::thread::Builder::new().name("papyra-recorder".into()).spawn(move || {
+            // Made here: a runtime must not be dropped in a task, as it would be if there were no thread.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            drop(ready.send(Ok(())));
             runtime.block_on(async {
                 tokio::select! {
                     () = self.run() => {}
@@ -53,7 +60,7 @@ impl Writer {
             drop(self);
             runtime.shutdown_background();
         })?;
-        Ok(())
+        is_ready.recv().unwrap_or_else(|_| Err(std::io::Error::other("the thread has ended")))
     }
 
     async fn time_is_up(&self) {
@@ -101,7 +108,7 @@ impl Writer {
     /// Writes a batch in order. Each of its records is settled when this returns.
     async fn write(&self, chunk: Chunk) {
         let began = Instant::now();
-        let Chunk { bytes, start, records } = chunk;
+        let Chunk { bytes, start, records, .. } = chunk;
         let lines = Arc::new(bytes);
         let mut batch = Batch::new(&lines, start, records);
         self.queue.count_batch();
@@ -134,6 +141,7 @@ impl Writer {
                     pause = (pause * 2).min(self.config.longest_pause);
                 }
                 Err(Trouble::Crashed(error)) => {
+                    batch.bad_follows = false;
                     traps += 1;
                     let again = trapped_at.replace(batch.at) == Some(batch.at);
                     if traps > MAX_TRAPS {
@@ -148,9 +156,7 @@ impl Writer {
             }
         }
         tracing::debug!(records, bytes = lines.len() - start, elapsed = ?began.elapsed(), "batch settled");
-        if let Ok(buffer) = Arc::try_unwrap(lines) {
-            self.queue.recycle(buffer);
-        }
+        self.queue.finish(Arc::try_unwrap(lines).ok());
     }
 
     /// The engine has refused a line. What it says is guest-controlled.

@@ -5,6 +5,7 @@
 //! papyra-worker append  PATH FIRST COUNT BATCH SYNC    SYNC: always, never, or milliseconds
 //! papyra-worker recover PATH EVIDENCE_DIR ROUNDS
 //! papyra-worker compact PATH MAX_RECORDS ROUNDS
+//! papyra-worker record  PATH COUNT BATCH             flushes after each batch
 //! ```
 
 use std::io::Write;
@@ -15,7 +16,7 @@ use papyra::journal::{
     CompactOptions, FailureCode, JournalError, Limits, RecoverOptions, RecoveryMode, Retention,
 };
 use papyra::store::{Durability, FileStore};
-use papyra::{Engine, Journal};
+use papyra::{Engine, Journal, Kind, Recorder};
 use papyra_tests::numbered;
 
 #[tokio::main]
@@ -47,7 +48,12 @@ async fn main() -> Result<()> {
             let options = CompactOptions { record_fact: false, ..CompactOptions::default() };
             repeat(rounds, async || journal.compact(options).await.map(|done| done.changed)).await
         }
-        _ => bail!("usage: papyra-worker append|recover|compact PATH …"),
+        ["record", path, count, batch] => {
+            let interval = Durability::Interval(Duration::from_millis(200));
+            let store = FileStore::builder(path).durability(interval).build();
+            record(&Journal::new(&engine, store), count.parse()?, batch.parse()?).await
+        }
+        _ => bail!("usage: papyra-worker append|recover|compact|record PATH …"),
     }
 }
 
@@ -70,6 +76,22 @@ async fn append(journal: &Journal, first: u64, count: u64, batch: u64) -> Result
         writeln!(out, "{end}")?;
         out.flush()?;
         next = end;
+    }
+    Ok(())
+}
+
+/// Records numbers from 0, and says after each flush up to which number all are acknowledged.
+async fn record(journal: &Journal, count: u64, batch: u64) -> Result<()> {
+    let recorder = Recorder::new(journal)?;
+    let mut out = std::io::stdout().lock();
+    for n in 0..count {
+        recorder.record(Kind::Event, &serde_json::json!({ "n": n }));
+        if (n + 1) % batch == 0 {
+            let tally = recorder.flush().await;
+            anyhow::ensure!(tally.dropped() == 0 && tally.written == n + 1, "{tally:?}");
+            writeln!(out, "{}", n + 1)?;
+            out.flush()?;
+        }
     }
     Ok(())
 }
