@@ -54,7 +54,10 @@ impl Bench {
 }
 
 async fn recover(journal: &Journal, mode: RecoveryMode) -> Recovery {
-    journal.recover(RecoverOptions { mode, record_fact: false, ..RecoverOptions::default() }).await.unwrap()
+    journal
+        .recover(RecoverOptions { mode, record_fact: false, ..RecoverOptions::default() })
+        .await
+        .unwrap()
 }
 
 async fn scan(journal: &Journal) -> ScanReport {

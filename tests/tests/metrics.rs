@@ -53,17 +53,18 @@ async fn every_operation_is_counted_once_and_a_reset_forgets_all_of_it() {
         ("reads", 2),
         ("read_errors", 0),
         ("bytes_reclaimed", compacted.bytes_before - compacted.bytes_after),
-        (
-            "bytes_written",
-            (RECORD.len() + recovered.fact.len() + compacted.fact.len()) as u64,
-        ),
+        ("bytes_written", (RECORD.len() + recovered.fact.len() + compacted.fact.len()) as u64),
     ] {
         assert_eq!(count(&metrics, name), expected, "{name}");
     }
     let measured = journal.measured();
     assert_eq!((measured.append_seconds.count, measured.append_records.sum), (1, 1.0));
-    let succeeded: Vec<_> =
-        measured.last_success.iter().filter(|(_, at)| at.is_some()).map(|(name, _)| *name).collect();
+    let succeeded: Vec<_> = measured
+        .last_success
+        .iter()
+        .filter(|(_, at)| at.is_some())
+        .map(|(name, _)| *name)
+        .collect();
     assert_eq!(succeeded, ["append", "read", "inspect", "scan", "recover", "compact"]);
 
     metrics.reset();

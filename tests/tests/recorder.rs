@@ -46,7 +46,8 @@ async fn ten_thousand_records_and_a_close_are_all_there() {
     let journal = Journal::new(&Engine::new().unwrap(), store);
     let recorder = Recorder::new(&journal).unwrap();
     for n in 0..10_000_u64 {
-        let event = Event::new("local", ("local", n % 7), "ActorStarted").fields(&json!({"n": n}));
+        let number = json!({"n": n});
+        let event = Event::new("local", ("local", n % 7), "ActorStarted").fields(&number);
         assert_eq!(recorder.event(event), Admission::Queued);
     }
     let tally = recorder.close(LONG).await;
@@ -97,7 +98,8 @@ fn the_models_have_papyras_fields_and_are_sound() {
     };
     recorder.audit(Audit::new("s", counts).at(2.0));
     let letter = DeadLetter::new("s", "str").target(("s", 1)).payload("gone").at(3.0);
-    recorder.dead_letter(letter.fields(&json!({"expects_reply": true})));
+    let more = json!({"expects_reply": true});
+    recorder.dead_letter(letter.fields(&more));
     recorder.metric(Metric::new("s", "wait_seconds", f64::NAN).at(4.0));
     recorder.record_at(Kind::Audit, 5.0, &json!({"action": "spawn"}));
     let tally = recorder.close_blocking(LONG);
@@ -122,7 +124,8 @@ fn the_models_have_papyras_fields_and_are_sound() {
 #[test]
 fn a_record_that_is_refused_is_lost_alone() {
     // One among many, many in a row, and nothing but.
-    for bad in [|n: u64| n == 700, |n: u64| (300..800).contains(&n), |n: u64| n % 3 == 0, |_| true] {
+    for bad in [|n: u64| n == 700, |n: u64| (300..800).contains(&n), |n: u64| n % 3 == 0, |_| true]
+    {
         let (store, journal) = moody();
         let recorder =
             Recorder::builder().gather_for(Duration::from_millis(20)).start(&journal).unwrap();
@@ -130,7 +133,9 @@ fn a_record_that_is_refused_is_lost_alone() {
         for n in 0..1_000_u64 {
             match bad(n) {
                 // It would have two timestamps.
-                true => drop(recorder.record(Kind::Event, &json!({"n": n, "timestamp": 1}))),
+                true => {
+                    recorder.record(Kind::Event, &json!({"n": n, "timestamp": 1}));
+                }
                 false => {
                     recorder.record(Kind::Event, &json!({"n": n}));
                     sound.push(n);
@@ -196,8 +201,7 @@ fn kinds_can_have_journals_of_their_own_or_none() {
 #[test]
 fn counting_from_zero_again_keeps_the_account() {
     let (_, journal) = moody();
-    let recorder =
-        Recorder::builder().gather_for(Duration::from_secs(30)).start(&journal).unwrap();
+    let recorder = Recorder::builder().gather_for(Duration::from_secs(30)).start(&journal).unwrap();
     recorder.record(Kind::Event, &json!({}));
     recorder.reset_tally();
     let tally = recorder.tally();
@@ -254,7 +258,10 @@ fn after_kill_9_nothing_is_missing_that_a_flush_has_acknowledged() {
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
         let written = numbers(whole);
         assert!(written.len() as u64 >= until, "cycle {cycle}: {} of {until}", written.len());
-        assert!(written == (0..written.len() as u64).collect::<Vec<_>>(), "cycle {cycle}: in order");
+        assert!(
+            written == (0..written.len() as u64).collect::<Vec<_>>(),
+            "cycle {cycle}: in order"
+        );
     }
     assert!(acknowledged > 0, "no flush has ever returned");
 }

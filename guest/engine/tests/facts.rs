@@ -18,7 +18,9 @@ const REPAIR: RecoverOptions =
     RecoverOptions { mode: Mode::Repair, dry_run: false, max_findings: 5 };
 
 fn journal(records: usize) -> Vec<u8> {
-    (0..records).flat_map(|n| record("event", NOW - 100.0 + n as f64, n % 20).into_bytes()).collect()
+    (0..records)
+        .flat_map(|n| record("event", NOW - 100.0 + n as f64, n % 20).into_bytes())
+        .collect()
 }
 
 fn recover(host: &mut VecHost, options: RecoverOptions) -> Recovery {
@@ -50,7 +52,10 @@ fn a_recovery_says_what_it_did_in_a_sound_record() {
     assert!(done.changed && done.note.is_empty());
     assert_eq!(last_line(&host), done.fact);
     let fact: Value = serde_json::from_str(&done.fact).unwrap();
-    assert_eq!((&fact["kind"], &fact["action"], &fact["by"]), (&"audit".into(), &"recover".into(), &"papyra".into()));
+    assert_eq!(
+        (&fact["kind"], &fact["action"], &fact["by"]),
+        (&"audit".into(), &"recover".into(), &"papyra".into())
+    );
     assert_eq!((&fact["mode"], &fact["removed_entries"]), (&"repair".into(), &2.into()));
     assert_eq!(fact["anomalies"], serde_json::json!({"malformed_json": 1, "not_an_object": 1}));
     assert_eq!(fact["bytes_after"], done.bytes_after);
@@ -80,7 +85,8 @@ fn what_changes_nothing_leaves_no_fact() {
 #[test]
 fn a_compaction_says_what_it_did_and_by_which_limits() {
     let mut host = VecHost::new(journal(30));
-    let limits = Limits { max_records: Some(10), max_age_seconds: Some(1e6), max_total_bytes: None };
+    let limits =
+        Limits { max_records: Some(10), max_age_seconds: Some(1e6), max_total_bytes: None };
     let audits = Limits { max_records: Some(5), ..Limits::default() };
     let policy = Retention::new(limits, &[(Kind::Audit, audits)]).unwrap();
     let done = fact::compact(&mut host, None, &policy, RUN, true).unwrap();
@@ -99,8 +105,14 @@ fn compacting_again_and_again_changes_nothing_after_the_first_time() {
     let by_bytes = |max| Limits { max_total_bytes: Some(max), ..Limits::default() };
     let by_age = |max| Limits { max_age_seconds: Some(max), ..Limits::default() };
     let all = [
-        by_records(0), by_records(1), by_records(10), by_bytes(0), by_bytes(1), by_bytes(300),
-        by_age(80.0), Limits { max_records: Some(7), ..by_bytes(400) },
+        by_records(0),
+        by_records(1),
+        by_records(10),
+        by_bytes(0),
+        by_bytes(1),
+        by_bytes(300),
+        by_age(80.0),
+        Limits { max_records: Some(7), ..by_bytes(400) },
     ];
     for limits in all {
         let mut host = VecHost::new(journal(30));

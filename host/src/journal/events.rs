@@ -60,7 +60,16 @@ impl Figures for ScanReport {
     fn log(&self, operation: &'static str, store: &str, elapsed: Duration) {
         let Self { records, bytes, damaged, suspect, structural, sampled, .. } = *self;
         tracing::info!(
-            operation, store, ?elapsed, records, bytes, damaged, suspect, structural, sampled, "done"
+            operation,
+            store,
+            ?elapsed,
+            records,
+            bytes,
+            damaged,
+            suspect,
+            structural,
+            sampled,
+            "done"
         );
     }
 }
@@ -71,8 +80,20 @@ impl Figures for Recovery {
         let Self { terminated, remaining, bytes_before, bytes_after, .. } = *self;
         let note = self.note.as_str();
         tracing::info!(
-            operation, store, ?elapsed, ?mode, dry_run, changed, removed_entries, removed_bytes,
-            terminated, remaining, bytes_before, bytes_after, note, "done"
+            operation,
+            store,
+            ?elapsed,
+            ?mode,
+            dry_run,
+            changed,
+            removed_entries,
+            removed_bytes,
+            terminated,
+            remaining,
+            bytes_before,
+            bytes_after,
+            note,
+            "done"
         );
     }
 }
@@ -83,8 +104,19 @@ impl Figures for Compaction {
         let Self { bytes_before, bytes_after, damaged_removed, damaged_kept, .. } = *self;
         let note = self.note.as_str();
         tracing::info!(
-            operation, store, ?elapsed, dry_run, changed, records_before, records_after,
-            bytes_before, bytes_after, damaged_removed, damaged_kept, note, "done"
+            operation,
+            store,
+            ?elapsed,
+            dry_run,
+            changed,
+            records_before,
+            records_after,
+            bytes_before,
+            bytes_after,
+            damaged_removed,
+            damaged_kept,
+            note,
+            "done"
         );
     }
 }

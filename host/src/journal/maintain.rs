@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::events::{self, Figures};
 use super::parts::Task;
 use super::{
-    CompactOptions, Compaction, Counters, Journal, JournalError, RecoverOptions, Recovery, RecoveryMode,
-    ScanOptions, ScanReport, StartupMode, StartupReport,
+    CompactOptions, Compaction, Counters, Journal, JournalError, RecoverOptions, Recovery,
+    RecoveryMode, ScanOptions, ScanReport, StartupMode, StartupReport,
 };
 use crate::engine::{Session, Work};
 

@@ -77,7 +77,7 @@ impl Journal {
             })?,
         };
         let result = run(&mut session).await;
-        self.count_append(&mut session, &result, began.elapsed()).await;
+        self.count_append(&result, began.elapsed());
         events::tell("append", &self.store.describe().location, began.elapsed(), &result);
         if !matches!(result, Err(JournalError::Trap { .. })) {
             writers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
@@ -85,12 +85,8 @@ impl Journal {
         result
     }
 
-    async fn count_append(
-        &self,
-        session: &mut Session,
-        result: &Result<Appended, JournalError>,
-        took: Duration,
-    ) {
+    /// Counted here and not by asking the instance, which a trap can take with it.
+    fn count_append(&self, result: &Result<Appended, JournalError>, took: Duration) {
         let mut delta = Counters::default();
         match result {
             Ok(appended) => {
@@ -98,11 +94,7 @@ impl Journal {
                 delta.bytes_written = appended.bytes;
                 self.measuring().appended(appended.records, took);
             }
-            Err(JournalError::Trap { .. }) => delta.write_errors = 1,
-            Err(_) => {
-                delta = session.counters().await.unwrap_or_default();
-                session.reset_counters().await;
-            }
+            Err(_) => delta.write_errors = 1,
         }
         self.count(&delta);
     }

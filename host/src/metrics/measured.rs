@@ -8,7 +8,8 @@ use super::Histogram;
 use crate::journal::Counters;
 
 /// From a tenth of a millisecond to the timeout of a store.
-const SECONDS: [f64; 12] = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 0.05, 0.25, 1.0, 10.0, 60.0];
+const SECONDS: [f64; 12] =
+    [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 0.05, 0.25, 1.0, 10.0, 60.0];
 const RECORDS: [f64; 9] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4];
 
 /// The operations of a journal, as they are named in metrics and logs.

@@ -151,11 +151,8 @@ fn histogram<'a>(
     for (store, histogram) in series {
         let labels: Labels<'_> = vec![("store", store)];
         let Histogram { buckets, count, sum } = histogram;
-        // The encoder adds the buckets up, and knows infinity by the greatest number.
-        let buckets: Vec<_> =
-            buckets.iter().map(|(bound, count)| (bound.min(f64::MAX), *count)).collect();
         let mut one = family.encode_family(&labels)?;
-        one.encode_histogram::<NoLabelSet>(*sum, *count, &buckets, None)?;
+        one.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
     }
     Ok(())
 }

@@ -165,7 +165,8 @@ mod tests {
     use crate::recorder::models::{Address, Event, Model};
 
     fn line(kind: Kind, timestamp: Option<f64>, more: &Value) -> Option<String> {
-        let text = |line: Option<&[u8]>| line.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
+        let text =
+            |line: Option<&[u8]>| line.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
         compose(kind, timestamp, |line| line.spread(more), text)
     }
 

@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::Admission;
 use super::config::{Config, Overflow};
 use super::tally::{DropReason, Tally};
-use super::Admission;
 
 /// The writer takes at most so many bytes at once, but at least one record.
 const CHUNK: usize = 512 << 10;
@@ -124,7 +124,8 @@ impl Queue {
     }
 
     fn fits(&self, tally: &Tally, bytes: u64) -> bool {
-        tally.queued < self.max_records && tally.queued_bytes.saturating_add(bytes) <= self.max_bytes
+        tally.queued < self.max_records
+            && tally.queued_bytes.saturating_add(bytes) <= self.max_bytes
     }
 
     /// Counts a record that could not even be queued.

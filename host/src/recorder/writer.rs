@@ -179,7 +179,11 @@ impl Writer {
 
     /// Drops what is left of a batch.
     fn give_up(&self, batch: &mut Batch<'_>, error: &str) {
-        tracing::warn!(records = batch.left, error, "records are dropped, the store does not take them");
+        tracing::warn!(
+            records = batch.left,
+            error,
+            "records are dropped, the store does not take them"
+        );
         self.settle(batch, batch.left, Some(DropReason::Failed));
     }
 

@@ -1,0 +1,158 @@
+//! What a call of the recorder costs its caller, and how many records it sustains.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use papyra::recorder::{Admission, Event, Recorder, Tally};
+use papyra::store::{Durability, FileStore};
+use papyra::{Engine, Journal};
+use papyra_tests::moody::{Mood, Moody};
+use serde::Serialize;
+
+use crate::files::{self, Files};
+use crate::rows::{Line, figure};
+
+const THREADS: u64 = 4;
+/// What half of the promised rate is, which must lose nothing.
+const HALF_RATE: f64 = 500_000.0;
+const P50: f64 = 300.0;
+const P99: f64 = 3_000.0;
+
+#[derive(Serialize)]
+struct Payload {
+    error: &'static str,
+    reason: &'static str,
+}
+
+const PAYLOAD: Payload = Payload { error: "RuntimeError: boom", reason: "RuntimeError: boom" };
+
+fn call(recorder: &Recorder, n: u64) -> Admission {
+    let event = Event::new("local", ("local", n), "ActorCrashed").payload(&PAYLOAD);
+    recorder.event(event)
+}
+
+/// All rows; each figure is the median of so many rounds.
+pub(crate) fn rows(files: &Files, rounds: usize) -> Result<Vec<Line>> {
+    let engine = Engine::new()?;
+    let path = files.scratch("recorder");
+    let store = || -> Result<Journal> {
+        files::remove(&path)?;
+        let interval = Durability::Interval(Duration::from_millis(200));
+        Ok(Journal::new(&engine, FileStore::builder(&path).durability(interval).build()))
+    };
+    let mut paced = Vec::new();
+    let mut rates = Vec::new();
+    let mut moods = [Mood::Hangs, Mood::Unavailable, Mood::Full, Mood::Failed, Mood::Panics]
+        .map(|mood| (mood, Vec::new()));
+    for round in 0..rounds {
+        eprintln!("recorder, round {} of {rounds}", round + 1);
+        let recorder = Recorder::new(&store()?)?;
+        paced.push(costs(&recorder, Duration::from_secs(2)));
+        let tally = recorder.close_blocking(Duration::from_secs(60));
+        ensure!(tally.dropped() == 0, "at half the rate nothing is dropped: {tally:?}");
+        rates.push(sustained(&Recorder::new(&store()?)?)?);
+        for (mood, samples) in &mut moods {
+            let moody = Moody::default();
+            moody.set(*mood);
+            let recorder = Recorder::new(&Journal::new(&engine, moody.clone()))?;
+            samples.push(costs(&recorder, Duration::from_secs(1)));
+            exact(recorder.close_blocking(Duration::from_millis(1)))?;
+            moody.set(Mood::Works);
+        }
+    }
+    files::remove(&path)?;
+    let mut lines = cost_rows("file store, interval, 500 k/s", &paced);
+    rates.sort_by(f64::total_cmp);
+    let rate = rates[rates.len() / 2];
+    lines.push(figure(
+        "recorder, sustained: file store, interval".to_owned(),
+        "≥ 1000 k records/s".to_owned(),
+        rate >= 1e6,
+        format!("{:.0} k records/s", rate / 1e3),
+    ));
+    for (mood, samples) in &moods {
+        lines.extend(cost_rows(&format!("store {mood:?}").to_lowercase(), samples));
+    }
+    Ok(lines)
+}
+
+fn exact(tally: Tally) -> Result<()> {
+    let sum = tally.written + tally.dropped() + tally.queued;
+    ensure!(tally.accepted == sum && tally.queued == 0, "the account is exact: {tally:?}");
+    Ok(())
+}
+
+/// The 50th and 99th percentile of the cost of a call in nanoseconds, with all threads together
+/// calling at half the promised rate. What reading the clock costs is in it.
+fn costs(recorder: &Recorder, time: Duration) -> (f64, f64) {
+    let end = Instant::now() + time;
+    let calls = thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..THREADS).map(|_| scope.spawn(move || paced(recorder, end))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect::<Vec<_>>()
+    });
+    let mut calls = calls;
+    calls.sort_unstable();
+    let at = |share: f64| calls.get((calls.len() as f64 * share) as usize).copied().unwrap_or(0);
+    (f64::from(at(0.5)), f64::from(at(0.99)))
+}
+
+fn paced(recorder: &Recorder, end: Instant) -> Vec<u32> {
+    let mut calls = Vec::with_capacity(2_000_000);
+    let began = Instant::now();
+    let rate = HALF_RATE / THREADS as f64;
+    while Instant::now() < end {
+        let due = began.elapsed().as_secs_f64() * rate;
+        while (calls.len() as f64) < due {
+            let before = Instant::now();
+            call(recorder, calls.len() as u64);
+            calls.push(u32::try_from(before.elapsed().as_nanos()).unwrap_or(u32::MAX));
+        }
+        thread::sleep(Duration::from_micros(500));
+    }
+    calls
+}
+
+/// Records written a second, while all threads call as fast as the queue takes it.
+fn sustained(recorder: &Recorder) -> Result<f64> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let began = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut n = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    n += 1;
+                    if call(recorder, n) == Admission::Dropped {
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                }
+            });
+        }
+        thread::sleep(Duration::from_secs(3));
+        stop.store(true, Ordering::Relaxed);
+    });
+    let tally = recorder.close_blocking(Duration::from_secs(60));
+    exact(tally)?;
+    ensure!(tally.dropped() == tally.dropped_overflow, "{tally:?}");
+    Ok(tally.written as f64 / began.elapsed().as_secs_f64())
+}
+
+fn cost_rows(what: &str, samples: &[(f64, f64)]) -> Vec<Line> {
+    let median = |values: Vec<f64>| crate::contestant::median(values);
+    let p50 = median(samples.iter().map(|(p50, _)| *p50).collect());
+    let p99 = median(samples.iter().map(|(_, p99)| *p99).collect());
+    [("p50", p50, P50), ("p99", p99, P99)]
+        .map(|(name, ours, most)| {
+            figure(
+                format!("recorder, caller's cost {name}: {what}"),
+                format!("≤ {most:.0} ns"),
+                ours <= most,
+                format!("{ours:.0} ns"),
+            )
+        })
+        .into()
+}
