@@ -2,20 +2,26 @@
 # wasmtime is compiled once.
 CARGO ?= cargo
 OUT ?= target/engine
+DIST ?= dist
 
-.PHONY: help setup engine build demo test lint bench long fuzz clean
+.PHONY: help setup engine dist build demo test lint bench long fuzz clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
 		while read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
 
-setup: ## install what is missing: WASM standard library, wasm-tools, jq, clippy, rustfmt
-	@.ci/setup jq clippy rustfmt
+setup: ## install all that the build, the tests and the checks need
+	@.ci/setup wac jq chromium redis-server clippy rustfmt
 	@echo "setup: everything is there"
 
 engine: ## build the sandboxed engine alone, into target/engine
 	@.ci/setup
 	guest/build.sh $(OUT)
+
+dist: ## build the components for other hosts, with checksums, into dist
+	@.ci/setup wac
+	guest/dist.sh $(DIST)
+	@cat $(DIST)/SIZES.md
 
 build: ## build the papyra command, into target/release
 	@.ci/setup
@@ -25,7 +31,7 @@ demo: build ## see a damaged journal found out, repaired, compacted and read bac
 	@tests/demo.sh
 
 test: ## run all tests
-	@.ci/setup
+	@.ci/setup wac chromium redis-server
 	$(CARGO) test --release --workspace
 
 lint: ## check the format and the lints; warnings are errors
@@ -35,7 +41,7 @@ lint: ## check the format and the lints; warnings are errors
 	guest/build.sh --lint $(OUT)
 
 bench: ## measure everything that is promised, against its peers; needs 8 GB of disk
-	@.ci/setup jq
+	@.ci/setup jq redis-server
 	$(CARGO) build --release --workspace
 	target/release/papyra-bench
 
@@ -43,7 +49,7 @@ long: export PAPYRA_KILL_CYCLES ?= 1000
 long: export PAPYRA_DAMAGE_FILES ?= 20000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
 long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files
-	@.ci/setup
+	@.ci/setup wac chromium redis-server
 	$(CARGO) test --release --workspace
 
 fuzz: export PAPYRA_FUZZ_SECONDS ?= 600

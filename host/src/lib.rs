@@ -51,7 +51,9 @@
 //! | [`journal`] | the operations, their options and reports, [`JournalError`] |
 //! | [`recorder`] | writing from a running system without ever being in its way |
 //! | [`metrics`] | counters and histograms of both, also for Prometheus |
+//! | [`consumer`] | consuming records in groups, on stores that have them |
 //! | [`store`] | the trait [`Store`] and its parts, URLs, and the stores of this crate |
+//! | `serve` (feature `serve`) | metrics, probes and a page over HTTP |
 //! | [`store::file`] | one NDJSON file: what it promises and what it does not |
 //! | [`conformance`] | a suite that checks a store of your own against the trait's contract |
 //!
@@ -78,12 +80,16 @@
 #![deny(missing_docs)]
 
 pub mod conformance;
+pub mod consumer;
 pub mod engine;
 pub mod journal;
 pub mod metrics;
 pub mod recorder;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod store;
 
+pub use consumer::Consumer;
 pub use engine::{Engine, EngineBuilder, EngineError};
 pub use journal::{Draft, Journal, JournalError, Limits, Retention, Selection};
 pub use metrics::Metrics;

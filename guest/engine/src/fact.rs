@@ -67,7 +67,7 @@ pub fn compact<H: Host>(
 /// read is for the compaction itself to report.
 fn newest_fact<H: Host>(host: &mut H) -> Option<(Facts, u64)> {
     let view = View::open(host).ok()?;
-    view.require_sequence().ok()?;
+    view.require_order().ok()?;
     let mut found = None;
     let _ = view
         .backward(host, &mut |_: &mut H, _, entry| {

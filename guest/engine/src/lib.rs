@@ -13,7 +13,9 @@
 //! | [`query`], [`cursor`] | which records to return, and where to go on |
 //! | [`append`] | what may be written |
 //! | [`fact`] | the audit record that recovery and compaction leave of what they did |
-//! | [`inspect`], [`startup`] | overviews and the verdict at start |
+//! | [`consumer`] | what consumers of a group are given, and what becomes of poison |
+//! | [`inspect`] | overviews |
+//! | [`startup`], [`checkpoint`] | the verdict at start, and what need not be read again for it |
 
 #![allow(
     missing_docs,
@@ -22,10 +24,13 @@
 
 pub mod anomaly;
 pub mod append;
+pub mod checkpoint;
 pub mod compact;
 #[cfg(target_arch = "wasm32")]
 mod component;
+pub mod consumer;
 pub mod cursor;
+pub mod delivery;
 pub mod fact;
 pub mod failure;
 pub mod host;

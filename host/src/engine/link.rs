@@ -8,17 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bindings::papyra::persistence::{storage, types};
-use super::context::Context;
-use crate::store::{Snapshot, StoreError, StoreErrorKind};
+use super::context::PapyraCtx;
+use crate::store::{MAX_CHECKPOINT, Snapshot, StoreError, StoreErrorKind};
 
 /// The most bytes that one `read` may ask for.
 const MAX_READ: u32 = 17 << 20;
 
-type Reply<T> = wasmtime::Result<Result<T, storage::StorageError>>;
+pub(super) type Reply<T> = wasmtime::Result<Result<T, storage::StorageError>>;
 
-impl types::Host for Context {}
+impl types::Host for PapyraCtx {}
 
-impl storage::Host for Context {
+impl storage::Host for PapyraCtx {
     async fn describe(&mut self) -> wasmtime::Result<storage::Description> {
         Ok(self.work.store.describe())
     }
@@ -109,9 +109,23 @@ impl storage::Host for Context {
         self.rewrite = None;
         Ok(())
     }
+
+    async fn load_checkpoint(&mut self) -> Reply<String> {
+        let store = self.work.store.clone();
+        let text = bounded(self.storage_timeout, async { store.load_checkpoint().await }).await;
+        Ok(text.map(|text| if text.len() > MAX_CHECKPOINT { String::new() } else { text }))
+    }
+
+    async fn save_checkpoint(&mut self, text: String) -> Reply<()> {
+        if text.len() > MAX_CHECKPOINT {
+            return Ok(Err(storage::StorageError::Failed("the checkpoint is too long".into())));
+        }
+        let store = self.work.store.clone();
+        Ok(bounded(self.storage_timeout, async { store.save_checkpoint(text).await }).await)
+    }
 }
 
-impl Context {
+impl PapyraCtx {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, storage::StorageError> {
         self.snapshot.clone().ok_or_else(|| {
             storage::StorageError::Failed("`segments` must be called before reading".into())
@@ -133,7 +147,7 @@ impl Context {
 }
 
 /// A slow store is an unavailable store.
-async fn bounded<T>(
+pub(super) async fn bounded<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, storage::StorageError> {
@@ -146,7 +160,7 @@ fn none_open() -> storage::StorageError {
     storage::StorageError::Failed("no rewrite is open".into())
 }
 
-fn to_wit(error: &StoreError) -> storage::StorageError {
+pub(super) fn to_wit(error: &StoreError) -> storage::StorageError {
     use storage::StorageError as Wit;
     let message = error.one_line();
     match error.kind() {

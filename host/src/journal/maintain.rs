@@ -6,7 +6,7 @@ use super::events::{self, Figures};
 use super::parts::Task;
 use super::{
     CompactOptions, Compaction, Counters, Journal, JournalError, RecoverOptions, Recovery,
-    RecoveryMode, ScanOptions, ScanReport, StartupMode, StartupReport,
+    ScanOptions, ScanReport, StartupOptions, StartupReport,
 };
 use crate::engine::{Session, Work};
 
@@ -17,7 +17,12 @@ impl Journal {
     ///
     /// As the store says. Anomalies are not errors: see [`ScanReport::damaged`] and its neighbours.
     pub async fn scan(&self, options: ScanOptions) -> Result<ScanReport, JournalError> {
-        let work = self.pinned_work("scan").await.map_err(|error| self.failed("scan", error))?;
+        let sample = options.sample.or_else(|| self.store.scan_sample());
+        let options = ScanOptions { sample, ..options };
+        let work = self
+            .pinned_work("scan")
+            .await
+            .map_err(|error| self.failed("scan", Duration::ZERO, error))?;
         self.run_on("scan", work.clone(), async |session| {
             let shares = match options.sample {
                 Some(_) => Vec::new(),
@@ -57,7 +62,7 @@ impl Journal {
     pub async fn compact(&self, options: CompactOptions) -> Result<Compaction, JournalError> {
         let retention = &self.retention;
         let work = self.pinned_work("compact").await;
-        let work = work.map_err(|error| self.failed("compact", error))?;
+        let work = work.map_err(|error| self.failed("compact", Duration::ZERO, error))?;
         let as_of = options.as_of.unwrap_or_else(now);
         let options = CompactOptions { as_of: Some(as_of), ..options };
         self.run_on("compact", work.clone(), async |session| {
@@ -80,25 +85,32 @@ impl Journal {
         .await
     }
 
-    /// Decides whether a system may start on this store.
+    /// Decides whether a system may start on this store, within `limit` if there is one.
+    ///
+    /// A clean check leaves a checkpoint with the store, if the store has a place for it, and the
+    /// next check reads what was appended since. See [`StartupOptions::full`].
     ///
     /// # Errors
     ///
     /// As the store says, except that a store which does not exist is
-    /// [`Absent`](super::StartupOutcome::Absent).
+    /// [`Absent`](super::StartupOutcome::Absent). [`JournalError::TimedOut`] at the limit.
     pub async fn startup_check(
         &self,
-        mode: StartupMode,
-        recovery: RecoveryMode,
+        options: StartupOptions,
+        limit: Option<Duration>,
     ) -> Result<StartupReport, JournalError> {
-        self.run("startup-check", async |session| {
+        let operation = "startup-check";
+        let check = self.run(operation, async |session| {
             session
-                .call("startup-check", async |j, store| {
-                    j.call_startup_check(store, mode, recovery).await
-                })
+                .call(operation, async |j, store| j.call_startup_check(store, options).await)
                 .await
-        })
-        .await
+        });
+        match limit {
+            None => check.await,
+            Some(limit) => tokio::time::timeout(limit, check).await.unwrap_or_else(|_| {
+                Err(self.failed(operation, limit, JournalError::TimedOut { operation, limit }))
+            }),
+        }
     }
 
     /// Runs one operation on a fresh instance and adds up its counters.
@@ -141,11 +153,16 @@ impl Journal {
 }
 
 impl Journal {
-    /// Counts and logs an operation that failed before an instance was at work.
-    fn failed(&self, operation: &'static str, error: JournalError) -> JournalError {
+    /// Counts and logs an operation that failed without an instance that could count it: before there
+    /// was one, or after it was dropped.
+    fn failed(
+        &self,
+        operation: &'static str,
+        elapsed: Duration,
+        error: JournalError,
+    ) -> JournalError {
         self.count(&trapped(operation));
-        let store = self.store.describe().location;
-        events::tell_failure(operation, &store, Duration::ZERO, &error);
+        events::tell_failure(operation, &self.store.describe().location, elapsed, &error);
         error
     }
 }

@@ -186,7 +186,7 @@ mod tests {
         let text = compose(
             Kind::Event,
             event.timestamp(),
-            |line| event.fields(line),
+            |line| Model::fields(&event, line),
             |line| String::from_utf8(line.unwrap().to_vec()).unwrap(),
         );
         assert_eq!(

@@ -219,6 +219,7 @@ impl From<JournalError> for Trouble {
                 _ => Self::Lasting(text),
             },
             JournalError::Trap { .. } => Self::Crashed(text),
+            JournalError::TimedOut { .. } => Self::Passing(text),
             JournalError::Cancelled { .. } => Self::Lasting(text),
         }
     }

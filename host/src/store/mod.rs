@@ -9,24 +9,40 @@
 //! *guest-controlled*: a store clamps or refuses what is outside its snapshot, with checked
 //! arithmetic, and never joins a segment name to a path.
 
+pub mod delivery;
+mod disk;
 mod error;
 pub mod file;
+mod kind;
 mod memory;
+mod read_only;
+#[cfg(feature = "redis")]
+pub mod redis;
+pub mod rotating;
 mod url;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::delivery::Delivery;
+pub use self::disk::config::{DiskBuilder, Durability};
 pub use self::error::{StoreError, StoreErrorKind};
-pub use self::file::{Durability, FileStore, FileStoreBuilder};
+pub use self::file::{FileStore, FileStoreBuilder};
 pub use self::memory::MemoryStore;
+pub use self::read_only::ReadOnlyStore;
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisConfig, RedisStore};
+pub use self::rotating::{Dropped, RotatingStore, RotatingStoreBuilder};
 pub use self::url::{Registry, StoreUrl, UrlError};
 pub use crate::engine::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
     Rewritten, Role, Run, Segment,
 };
 pub use crate::engine::bindings::papyra::persistence::types::Kind;
+
+/// The most bytes of a checkpoint; a longer text is none.
+pub const MAX_CHECKPOINT: usize = 1 << 20;
 
 /// A place where a journal lies.
 ///
@@ -62,10 +78,44 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// `NotFound` if the store does not exist. An empty store exists.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
+
+    /// How many of the newest entries of each segment a scan looks at when it is not told; `None`:
+    /// all.
+    fn scan_sample(&self) -> Option<u64> {
+        None
+    }
+
+    /// The store's consumer groups, if its backend has such. Constant, cheap.
+    fn delivery(&self) -> Option<&dyn Delivery> {
+        None
+    }
+
+    /// The text that [`save_checkpoint`](Store::save_checkpoint) was last given, at most
+    /// [`MAX_CHECKPOINT`] bytes, or an empty one if there is none. The engine does not trust it:
+    /// losing it, or returning an old one, only costs time.
+    ///
+    /// # Errors
+    ///
+    /// Any; the startup check then reads everything.
+    async fn load_checkpoint(&self) -> Result<String, StoreError> {
+        Ok(String::new())
+    }
+
+    /// Keeps a text beside the entries, in place of the one before; after a crash either is there.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if the store has no place for it, which is what happens unless you write this
+    /// method. Any other error is passed on as a note of the startup check.
+    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
+        drop(text);
+        Err(StoreError::new(StoreErrorKind::Unsupported, "this store keeps no checkpoint"))
+    }
 }
 
 /// A consistent view of a store. It keeps returning what was there when it was taken, whatever is
-/// appended, rotated or rewritten meanwhile, by this process or another.
+/// appended, rotated or rewritten meanwhile, by this process or another. (From a backend that removes
+/// entries in place, such as Redis, what has been removed is missing; nothing else changes.)
 #[async_trait]
 pub trait Snapshot: Send + Sync + 'static {
     /// The segments, oldest first; names are unique.

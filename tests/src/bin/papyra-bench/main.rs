@@ -8,6 +8,7 @@ mod memory;
 mod ours;
 mod peers;
 mod recorder;
+mod redis;
 mod rows;
 
 use std::path::PathBuf;
@@ -71,6 +72,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
         all.extend(large.first().map(|(_, journal)| papyra.read_tail(journal)));
     }
     all.extend(peers::contestants(&files)?);
+    all.extend(redis::contestants(&files)?);
     all.retain(|one| one.name.contains(&arguments.only));
 
     for round in 0..=arguments.rounds {
