@@ -5,9 +5,9 @@
 //! cargo run --release --example actors -- STORE [SECONDS]
 //! ```
 //!
-//! `STORE` is a path or a URL, such as `file:actors.ndjson?sync=interval:100ms` or `memory:`. Stop what
-//! is behind the store and start it again while this runs: the actors do not notice, and in the end the
-//! account adds up.
+//! `STORE` is a path or a URL, such as `file:actors.ndjson?sync=interval:100ms`, `redis://127.0.0.1` or
+//! `memory:`. Stop what is behind the store and start it again while this runs: the actors do not notice,
+//! and in the end the account adds up.
 #![allow(clippy::print_stdout, reason = "a demonstration, not a library")]
 
 use std::collections::HashMap;
@@ -23,6 +23,8 @@ use papyra::{Engine, Journal, Recorder};
 use serde_json::json;
 
 const SYSTEM: &str = "demo";
+/// Actors are numbered from 0; nobody has the number after the last.
+const ACTORS: u64 = 8;
 
 enum Message {
     Work(u64),
@@ -41,28 +43,72 @@ enum End {
     Crashed(u64),
 }
 
-struct System {
-    recorder: Recorder,
-    actors: HashMap<u64, Actor>,
-    ends: (Sender<End>, Receiver<End>),
-    dead_letters: u64,
-    longest_call: Duration,
+/// What the system knows of itself in the end, for comparison with its journal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Story {
+    /// Rounds in which every actor was sent a message.
+    pub turns: u64,
+    /// Messages that nobody received.
+    pub dead_letters: u64,
+    /// Actors that crashed and were started again.
+    pub restarts: u64,
+    /// What the slowest call of the recorder took.
+    pub slowest_call: Duration,
 }
 
-impl System {
-    fn new(recorder: Recorder) -> Self {
-        let (actors, ends) = (HashMap::new(), mpsc::channel());
-        Self { recorder, actors, ends, dead_letters: 0, longest_call: Duration::ZERO }
+struct System<'r> {
+    recorder: &'r Recorder,
+    actors: HashMap<u64, Actor>,
+    ends: (Sender<End>, Receiver<End>),
+    story: Story,
+    stopping: bool,
+}
+
+/// Runs the system for as many turns as `go_on` says, and records what happens.
+pub fn run(recorder: &Recorder, mut go_on: impl FnMut(u64) -> bool) -> Story {
+    let (actors, ends) = (HashMap::new(), mpsc::channel());
+    let mut system = System { recorder, actors, ends, story: Story::default(), stopping: false };
+    (0..ACTORS).for_each(|id| system.spawn(id, 0));
+    while go_on(system.story.turns) {
+        system.turn();
+        thread::sleep(Duration::from_micros(500));
+    }
+    system.stopping = true;
+    (0..ACTORS).for_each(|id| system.send(id, Message::Stop));
+    while !system.actors.is_empty() {
+        system.supervise();
+        thread::sleep(Duration::from_millis(1));
+    }
+    system.audit();
+    system.story
+}
+
+impl System<'_> {
+    fn turn(&mut self) {
+        self.story.turns += 1;
+        let turn = self.story.turns;
+        (0..=ACTORS).for_each(|id| self.send(id, Message::Work(turn)));
+        if turn % 50 == 0 {
+            self.send(turn / 50 % ACTORS, Message::Crash);
+        }
+        self.supervise();
+        if turn % 500 == 0 {
+            self.audit();
+        }
     }
 
     /// Records an event, and keeps the time of the slowest call.
     fn tell(&mut self, actor: u64, event: &str, payload: &serde_json::Value) {
         let began = Instant::now();
         self.recorder.event(Event::new(SYSTEM, (SYSTEM, actor), event).payload(payload));
-        self.longest_call = self.longest_call.max(began.elapsed());
+        self.story.slowest_call = self.story.slowest_call.max(began.elapsed());
     }
 
     fn spawn(&mut self, id: u64, restarts: u32) {
+        match restarts {
+            0 => self.tell(id, "ActorStarted", &json!({})),
+            _ => self.tell(id, "ActorRestarted", &json!({"reason": "actor restarted"})),
+        }
         let (mailbox, messages) = mpsc::channel();
         let ends = self.ends.0.clone();
         let recorder = self.recorder.clone();
@@ -72,21 +118,24 @@ impl System {
             let _ = ends.send(end);
         });
         self.actors.insert(id, Actor { mailbox, restarts });
-        match restarts {
-            0 => self.tell(id, "ActorStarted", &json!({})),
-            _ => self.tell(id, "ActorRestarted", &json!({"reason": "actor restarted"})),
-        }
     }
 
     fn send(&mut self, id: u64, message: Message) {
-        let number = if let Message::Work(number) = message { number } else { 0 };
-        let delivered = self.actors.get(&id).is_some_and(|one| one.mailbox.send(message).is_ok());
-        if !delivered {
-            self.dead_letters += 1;
-            let payload = json!({"number": number});
-            let letter = DeadLetter::new(SYSTEM, "Work").target((SYSTEM, id)).payload(&payload);
-            self.recorder.dead_letter(letter);
-        }
+        let mailbox = self.actors.get(&id).map(|actor| &actor.mailbox);
+        let undelivered = match mailbox.map(|mailbox| mailbox.send(message)) {
+            Some(Ok(())) => return,
+            Some(Err(returned)) => returned.0,
+            None => Message::Work(self.story.turns),
+        };
+        self.story.dead_letters += 1;
+        let (name, number) = match undelivered {
+            Message::Work(number) => ("Work", number),
+            Message::Crash => ("Crash", self.story.turns),
+            Message::Stop => ("Stop", self.story.turns),
+        };
+        let payload = json!({"number": number});
+        let letter = DeadLetter::new(SYSTEM, name).target((SYSTEM, id)).payload(&payload);
+        self.recorder.dead_letter(letter);
     }
 
     fn supervise(&mut self) {
@@ -100,7 +149,11 @@ impl System {
                     let boom = json!({"error": "Error: boom", "reason": "Error: boom"});
                     self.tell(id, "ActorCrashed", &boom);
                     let restarts = self.actors.remove(&id).map_or(0, |actor| actor.restarts);
+                    self.story.restarts += 1;
                     self.spawn(id, restarts + 1);
+                    if self.stopping {
+                        self.send(id, Message::Stop);
+                    }
                 }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
             }
@@ -110,9 +163,9 @@ impl System {
     fn audit(&self) {
         let alive = self.actors.len() as u64;
         let counts = AuditCounts {
-            total_actors: alive,
+            total_actors: ACTORS,
             alive_actors: alive,
-            dead_letters_count: self.dead_letters,
+            dead_letters_count: self.story.dead_letters,
             ..AuditCounts::default()
         };
         self.recorder.audit(Audit::new(SYSTEM, counts));
@@ -129,7 +182,7 @@ fn work(id: u64, messages: &Receiver<Message>, recorder: &Recorder) -> End {
                 recorder.event(Event::new(SYSTEM, (SYSTEM, id), "WorkDone").payload(&payload));
             }
             Message::Crash => return End::Crashed(id),
-            Message::Stop => return End::Stopped(id),
+            Message::Stop => break,
         }
     }
     End::Stopped(id)
@@ -147,43 +200,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let journal = Journal::with_store(&Engine::new()?, store);
     let recorder = Recorder::new(&journal)?;
 
-    let mut system = System::new(recorder.clone());
-    (0..8).for_each(|id| system.spawn(id, 0));
-    let (began, mut turn) = (Instant::now(), 0_u64);
-    while began.elapsed() < Duration::from_secs(seconds) {
-        turn += 1;
-        // Nobody is number 8: every ninth message is a dead letter.
-        (0..9).for_each(|id| system.send(id, Message::Work(turn)));
-        if turn % 50 == 0 {
-            system.send(turn % 8, Message::Crash);
-        }
-        system.supervise();
+    let began = Instant::now();
+    let story = run(&recorder, |turn| {
         if turn % 1_000 == 0 {
-            system.audit();
-            let tally = recorder.tally();
+            let (seconds, tally) = (began.elapsed().as_secs_f64(), recorder.tally());
+            let (written, queued, dropped) = (tally.written, tally.queued, tally.dropped());
             println!(
-                "{:>5.1} s  {turn:>6} turns  {:>8} written  {:>8} queued  {:>6} dropped",
-                began.elapsed().as_secs_f64(),
-                tally.written,
-                tally.queued,
-                tally.dropped()
+                "{seconds:>5.1} s  {turn:>6} turns  {written} written, {queued} queued, {dropped} dropped"
             );
         }
-        thread::sleep(Duration::from_micros(500));
-    }
-    (0..8).for_each(|id| system.send(id, Message::Stop));
-    while !system.actors.is_empty() {
-        system.supervise();
-        thread::sleep(Duration::from_millis(1));
-    }
-    system.audit();
-    println!("{turn} turns; the slowest call took {:?}", system.longest_call);
-    drop(system);
+        began.elapsed() < Duration::from_secs(seconds)
+    });
+    println!("{story:?}");
 
     let tally = recorder.close_blocking(Duration::from_secs(30));
     let sum = tally.written + tally.dropped();
     println!(
-        "accepted {} = written {} + dropped {} ({}, {} tries repeated)",
+        "accepted {} = written {} + dropped {} ({}, {} attempts repeated)",
         tally.accepted,
         tally.written,
         tally.dropped(),

@@ -10,6 +10,7 @@ use papyra_engine::recover::{Mode, RecoverOptions, Recovery};
 use papyra_engine::retention::{Limits, Retention};
 use papyra_engine::scan::{self, ScanOptions};
 use serde_json::Value;
+use support::streams::{Streams, at};
 use support::{NOW, VecHost, record};
 
 const RUN: CompactOptions =
@@ -131,6 +132,29 @@ fn compacting_again_and_again_changes_nothing_after_the_first_time() {
         let settled = host.data.clone();
         assert!(!compact(&mut host, limits).changed, "{limits:?}");
         assert_eq!(host.data, settled);
+    }
+}
+
+#[test]
+fn where_kinds_lie_side_by_side_compacting_again_changes_nothing_either() {
+    let by_records = |max| Limits { max_records: Some(max), ..Limits::default() };
+    let by_bytes = Limits { max_total_bytes: Some(300), ..Limits::default() };
+    let by_age = Limits { max_age_seconds: Some(20.0), ..Limits::default() };
+    for limits in [by_records(0), by_records(1), by_records(10), by_bytes, by_age] {
+        let policy = policy(limits);
+        let mut streams = Streams::new();
+        for n in 0..30 {
+            let kind = Kind::ALL[n % 4].as_str();
+            let line = record(kind, NOW - 30.0 + n as f64, 5);
+            streams.push(n % 4, at(n as u64 + 1, 0), line.trim_end());
+        }
+        let first = fact::compact(&mut streams, None, &policy, RUN, true).unwrap();
+        assert!(first.changed && !first.fact.is_empty(), "{limits:?}");
+        assert!(streams.lines().ends_with(&first.fact), "{limits:?}");
+        let after = streams.lines();
+        let again = fact::compact(&mut streams, None, &policy, RUN, true).unwrap();
+        assert!(!again.changed && again.fact.is_empty(), "{limits:?}: {again:?}");
+        assert_eq!(streams.lines(), after, "{limits:?}");
     }
 }
 

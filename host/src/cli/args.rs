@@ -9,8 +9,8 @@ use papyra::journal::{KindLimits, Limits, Retention};
 use super::exit::{self, Exit};
 use super::problem::Problem;
 use super::{
-    Context, append, compact, consume, extras, groups, inspect, read, recover, scan, startup_check,
-    values,
+    Context, append, compact, consume, extras, groups, inspect, metrics, read, recover, scan,
+    startup_check, values,
 };
 
 /// Check, repair, shrink, read and write journals of newline-delimited JSON.
@@ -46,6 +46,7 @@ pub(super) enum PersistenceCommand {
     Recover(recover::RecoverArgs),
     Compact(compact::CompactArgs),
     Inspect(inspect::InspectArgs),
+    Metrics(metrics::MetricsArgs),
     StartupCheck(startup_check::StartupCheckArgs),
     Read(read::ReadArgs),
     Append(append::AppendArgs),
@@ -60,6 +61,7 @@ impl PersistenceCommand {
             Self::Recover(_) => "recover",
             Self::Compact(_) => "compact",
             Self::Inspect(_) => "inspect",
+            Self::Metrics(_) => "metrics",
             Self::StartupCheck(_) => "startup-check",
             Self::Read(_) => "read",
             Self::Append(_) => "append",
@@ -73,6 +75,7 @@ impl PersistenceCommand {
         match self {
             Self::Scan(args) => args.jobs.count(),
             Self::Compact(args) => args.jobs.count(),
+            Self::Metrics(args) => args.jobs.count(),
             _ => 1,
         }
     }
@@ -83,6 +86,7 @@ impl PersistenceCommand {
             Self::Recover(args) => recover::run(args, context).await,
             Self::Compact(args) => compact::run(args, context).await,
             Self::Inspect(args) => inspect::run(args, context).await,
+            Self::Metrics(args) => metrics::run(args, context).await,
             Self::StartupCheck(args) => startup_check::run(args, context).await,
             Self::Read(args) => read::run(args, context).await,
             Self::Append(args) => append::run(args, context).await,

@@ -10,6 +10,7 @@ mod extras;
 mod findings;
 mod groups;
 mod inspect;
+mod metrics;
 mod output;
 mod problem;
 mod progress;

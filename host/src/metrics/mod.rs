@@ -46,12 +46,17 @@
 //! `recorder_queue_bytes`, and their greatest values, `recorder_queue_high_water_records` and
 //! `recorder_queue_high_water_bytes`.
 
+//!
+//! Of stores that other processes write to, [`store_text`] tells what a look at them finds.
+
 mod histogram;
 mod measured;
 mod prometheus;
+mod store;
 
 pub use self::histogram::Histogram;
 pub use self::measured::Measured;
+pub use self::store::{StoreLook, store_text};
 
 use prometheus_client::registry::Registry;
 use serde::Serialize;

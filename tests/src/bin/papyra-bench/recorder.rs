@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use papyra::recorder::{Admission, Event, Recorder, Tally};
 use papyra::store::{Durability, FileStore};
-use papyra::{Engine, Journal};
+use papyra::{Engine, Journal, MemoryStore};
 use papyra_tests::moody::{Mood, Moody};
 use serde::Serialize;
 
@@ -18,6 +18,8 @@ const THREADS: u64 = 4;
 const HALF_RATE: f64 = 500_000.0;
 /// What is offered to see what is sustained.
 const OFFERED: f64 = 1_500_000.0;
+/// Memory for an engine that is to trap.
+const SCARCE: usize = 2 << 20;
 const P50: f64 = 300.0;
 const P99: f64 = 3_000.0;
 
@@ -47,6 +49,7 @@ pub(crate) fn rows(files: &Files, rounds: usize) -> Result<Vec<Line>> {
     let (mut rates, mut lost) = (Vec::new(), 0);
     let mut moods = [Mood::Hangs, Mood::Unavailable, Mood::Full, Mood::Failed, Mood::Panics]
         .map(|mood| (mood, Vec::new()));
+    let mut trapped = Vec::new();
     for round in 0..rounds {
         eprintln!("recorder, round {} of {rounds}", round + 1);
         let recorder = Recorder::new(&store()?)?;
@@ -63,6 +66,7 @@ pub(crate) fn rows(files: &Files, rounds: usize) -> Result<Vec<Line>> {
             exact(recorder.close_blocking(Duration::from_millis(1)))?;
             moody.set(Mood::Works);
         }
+        trapped.push(costs_with_traps()?);
     }
     files::remove(&path)?;
     let mut lines = cost_rows("file store, interval, 500 k/s", &paced);
@@ -82,7 +86,20 @@ pub(crate) fn rows(files: &Files, rounds: usize) -> Result<Vec<Line>> {
     for (mood, samples) in &moods {
         lines.extend(cost_rows(&format!("store {mood:?}").to_lowercase(), samples));
     }
+    lines.extend(cost_rows("engine traps", &trapped));
     Ok(lines)
+}
+
+/// The same with an engine that has too little memory for a batch, and traps on it.
+fn costs_with_traps() -> Result<(f64, f64)> {
+    let small = Engine::builder().memory_limit(SCARCE).build()?;
+    let journal = Journal::new(&small, MemoryStore::new());
+    let recorder = Recorder::new(&journal)?;
+    let costs = costs(&recorder, Duration::from_secs(1));
+    exact(recorder.close_blocking(Duration::from_millis(1)))?;
+    let traps = journal.metrics().write_errors;
+    ensure!(traps > 0, "nothing has trapped, so this measures nothing");
+    Ok(costs)
 }
 
 fn exact(tally: Tally) -> Result<()> {
