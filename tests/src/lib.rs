@@ -8,6 +8,7 @@ pub mod moody;
 pub mod native;
 pub mod numbered;
 pub mod patchy;
+pub mod place;
 pub mod portable;
 pub mod process;
 pub mod python;

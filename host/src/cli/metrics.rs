@@ -3,6 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use clap::{Args, ValueEnum};
+use papyra::config::Config;
 use papyra::consumer::GroupInfo;
 use papyra::journal::{FailureCode, Journal, JournalError, ScanOptions};
 use papyra::metrics::{StoreLook, store_text};
@@ -10,13 +11,14 @@ use papyra::store::Kind;
 use serde_json::{Value, json};
 
 use super::args::{JobsArgs, TargetArgs};
+use super::each::{self, Report};
 use super::exit::{self, Exit};
 use super::groups::{group_fields, lag};
 use super::output::Paint;
 use super::problem::Problem;
-use super::target::Wishes;
+use super::target::Target;
 use super::text::{bytes, field, grouped, kinds, printable};
-use super::{Context, findings};
+use super::{Context, args, findings};
 
 /// Measure a journal: size, records per kind, oldest and newest, anomalies, consumer groups
 ///
@@ -39,7 +41,7 @@ pub(super) struct MetricsArgs {
     #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true)]
     format: Option<Format>,
     #[command(flatten)]
-    pub jobs: JobsArgs,
+    jobs: JobsArgs,
     /// Look only at the newest N entries of each segment
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
@@ -57,6 +59,13 @@ enum Format {
     Prometheus,
 }
 
+impl MetricsArgs {
+    pub fn apply(&self, config: &mut Config) {
+        self.target.apply(config);
+        self.jobs.apply(config);
+    }
+}
+
 pub(super) async fn run(args: MetricsArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
     "nothing was changed".clone_into(&mut context.output.if_interrupted);
     match args.format {
@@ -66,27 +75,56 @@ pub(super) async fn run(args: MetricsArgs, context: &mut Context<'_>) -> Result<
         }
         _ => {}
     }
-    let store = args.target.open(Wishes::default())?;
-    let location = store.describe().location;
-    let meter = context.meter("metrics");
-    let journal =
-        context.journal(store)?.with_jobs(args.jobs.count()).with_progress(meter.callback());
-    let look = look(&journal, args.sample).await;
-    drop(meter);
     if args.format == Some(Format::Prometheus) {
-        let unknown = StoreLook { location, ..StoreLook::default() };
-        prometheus(context, look.as_ref().unwrap_or(&unknown))?;
-        return Ok(look.map(|_| Exit::Done)?);
+        return prometheus(args.sample, context).await;
     }
-    let look = look?;
-    context.output.report(|paint| people(&look, paint), || document(&look))?;
-    Ok(Exit::Done)
+    each::run(context, "papyra.metrics/1", async |context, target| {
+        let look = look(context, target, args.sample).await?;
+        let text = people(&look, context.output.paint());
+        Ok(Report { text, fields: fields(&look), exit: Exit::Done })
+    })
+    .await
 }
 
-async fn look(journal: &Journal, sample: Option<u64>) -> Result<StoreLook, JournalError> {
+/// All stores in one text, because each name may begin only once in it. One that cannot be looked at is
+/// a figure too, and then the command fails.
+async fn prometheus(sample: Option<u64>, context: &mut Context<'_>) -> Result<Exit, Problem> {
+    let (_, targets) = context.route()?;
+    if targets.is_empty() {
+        return Err(each::nowhere());
+    }
+    let (mut looks, mut worst) = (Vec::new(), None);
+    for target in &targets {
+        match look(context, target, sample).await {
+            Ok(look) => looks.push(look),
+            Err(problem) if problem.exit == Exit::Interrupted => return Err(problem),
+            Err(problem) => {
+                if let Some(before) = worst.replace(problem) {
+                    context.output.complain(&before.message);
+                }
+                let location = target.store.describe().location;
+                looks.push(StoreLook { location, ..StoreLook::default() });
+            }
+        }
+    }
+    let text = store_text(&looks)
+        .map_err(|error| Problem::new(Exit::Failed, "failed", error.to_string()))?;
+    context.output.data(text.as_bytes())?;
+    context.output.flush()?;
+    worst.map_or(Ok(Exit::Done), Err)
+}
+
+async fn look(
+    context: &Context<'_>,
+    target: &Target,
+    sample: Option<u64>,
+) -> Result<StoreLook, Problem> {
     let began = Instant::now();
+    let meter = context.meter("metrics");
+    let journal = context.journal(target.store.clone())?;
+    let journal = journal.with_jobs(args::jobs(context.config)).with_progress(meter.callback());
     let scan = journal.scan(ScanOptions { max_findings: 0, sample }).await?;
-    let groups = groups(journal).await?;
+    let groups = groups(&journal).await?;
     Ok(StoreLook {
         location: scan.location.clone(),
         up: true,
@@ -108,13 +146,6 @@ async fn groups(journal: &Journal) -> Result<Vec<(Kind, GroupInfo)>, JournalErro
         }
     }
     Ok(groups)
-}
-
-fn prometheus(context: &mut Context<'_>, look: &StoreLook) -> Result<(), Problem> {
-    let text = store_text(std::slice::from_ref(look))
-        .map_err(|error| Problem::new(Exit::Failed, "failed", error.to_string()))?;
-    context.output.data(text.as_bytes())?;
-    context.output.flush()
 }
 
 fn people(look: &StoreLook, paint: Paint) -> String {
@@ -142,20 +173,17 @@ fn people(look: &StoreLook, paint: Paint) -> String {
     text
 }
 
-fn document(look: &StoreLook) -> Value {
+fn fields(look: &StoreLook) -> Value {
     let scan = look.scan.as_ref().map_or(Value::Null, findings::fields);
     let groups: Vec<_> =
         look.groups.iter().map(|(kind, group)| group_fields(*kind, group)).collect();
     let took = look.checked.map(|(_, took)| took.as_secs_f64());
-    let mut document = findings::document(
-        "papyra.metrics/1",
-        [scan, json!({ "groups": groups, "duration_seconds": took })],
-    );
-    // How many there are says enough; `scan` lists them.
-    if let Value::Object(fields) = &mut document {
-        fields.retain(|name, _| !name.starts_with("findings"));
+    let mut fields = json!({ "groups": groups, "duration_seconds": took });
+    if let (Value::Object(fields), Value::Object(scan)) = (&mut fields, scan) {
+        // How many findings there are says enough; `scan` lists them.
+        fields.extend(scan.into_iter().filter(|(name, _)| !name.starts_with("findings")));
     }
-    document
+    fields
 }
 
 #[cfg(test)]
@@ -194,10 +222,9 @@ mod tests {
 
     #[test]
     fn programs_get_counts_and_no_list() {
-        let document = document(&seen());
-        assert_eq!(document["schema"], "papyra.metrics/1");
-        assert_eq!(document["anomalies"]["malformed_json"], 1);
-        assert_eq!(document["groups"][0]["lag"], Value::Null);
-        assert!(document.get("findings").is_none() && document.get("findings_total").is_none());
+        let fields = fields(&seen());
+        assert_eq!(fields["anomalies"]["malformed_json"], 1);
+        assert_eq!(fields["groups"][0]["lag"], Value::Null);
+        assert!(fields.get("findings").is_none() && fields.get("findings_total").is_none());
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::events;
 use super::{Appended, Counters, Draft, Journal, JournalError};
 use crate::engine::Session;
+use crate::store::{Run, StoreError};
 
 /// The most instances that append at once. Each holds a few MiB while it is kept.
 const WRITERS: usize = 4;
@@ -59,6 +60,25 @@ impl Journal {
         .await
     }
 
+    /// Hands lines to the store that an instance of the engine has judged already.
+    pub(crate) async fn append_judged(
+        &self,
+        lines: String,
+        runs: &[Run],
+    ) -> Result<Appended, JournalError> {
+        let records = runs.iter().map(|run| u64::from(run.lines)).sum();
+        let bytes = lines.len() as u64;
+        let limit = self.engine.limits().storage_timeout;
+        let began = Instant::now();
+        let taken = tokio::time::timeout(limit, self.store.append(lines, runs)).await;
+        let result = taken
+            .unwrap_or_else(|_| Err(StoreError::timed_out(limit)))
+            .map(|()| Appended { records, bytes })
+            .map_err(|error| JournalError::store("append", &error));
+        self.settle_append(&result, began.elapsed());
+        result
+    }
+
     async fn write(
         &self,
         run: impl AsyncFnOnce(&mut Session) -> Result<Appended, JournalError>,
@@ -77,16 +97,15 @@ impl Journal {
             })?,
         };
         let result = run(&mut session).await;
-        self.count_append(&result, began.elapsed());
-        events::tell("append", &self.store.describe().location, began.elapsed(), &result);
+        self.settle_append(&result, began.elapsed());
         if !matches!(result, Err(JournalError::Trap { .. })) {
             writers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         }
         result
     }
 
-    /// Counted here and not by asking the instance, which a trap can take with it.
-    fn count_append(&self, result: &Result<Appended, JournalError>, took: Duration) {
+    /// Counts and logs. Counted here and not by asking the instance, which a trap can take with it.
+    fn settle_append(&self, result: &Result<Appended, JournalError>, took: Duration) {
         let mut delta = Counters::default();
         match result {
             Ok(appended) => {
@@ -97,5 +116,6 @@ impl Journal {
             Err(_) => delta.write_errors = 1,
         }
         self.count(&delta);
+        events::tell("append", &self.store.describe().location, took, result);
     }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::Recorder;
 use crate::journal::Journal;
+use crate::route::RoutedJournal;
 use crate::store::Kind;
 
 /// What to drop when the queue is full.
@@ -87,6 +88,16 @@ impl RecorderBuilder {
     /// [`RecorderError::Thread`] if there is no thread for the writer.
     pub fn start(self, journal: &Journal) -> Result<Recorder, RecorderError> {
         self.start_routed(|_| Some(journal.clone()))
+    }
+
+    /// Starts a recorder that writes each kind to its store of a route; kinds that go nowhere are dropped
+    /// and counted. See [`start_routed`](Self::start_routed).
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Thread`] if there is no thread for a writer.
+    pub fn start_on_route(self, journal: &RoutedJournal) -> Result<Recorder, RecorderError> {
+        self.start_routed(|kind| journal.journal(kind).cloned())
     }
 
     /// Starts a recorder that writes each kind to the journal that `route` names, which is asked once
