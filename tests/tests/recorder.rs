@@ -9,12 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use papyra::journal::ScanOptions;
-use papyra::recorder::{
-    Admission, Audit, AuditCounts, DeadLetter, Event, Metric, Recorder, RecorderBuilder,
-};
+use papyra::recorder::{Admission, Audit, AuditCounts, DeadLetter, Event, Metric, Recorder};
+use papyra::route::{Route, RoutedJournal};
 use papyra::store::{Durability, FileStore, Kind};
 use papyra::{Engine, Journal};
-use papyra_tests::moody::Moody;
+use papyra_tests::moody::{Mood, Moody};
 use papyra_tests::process::Worker;
 use papyra_tests::random::Random;
 use papyra_tests::scale;
@@ -179,23 +178,45 @@ fn what_is_queued_when_the_last_handle_goes_is_still_written() {
     assert!(numbers(&store.text()) == (0..1_000).collect::<Vec<_>>());
 }
 
-#[test]
-fn kinds_can_have_journals_of_their_own_or_none() {
-    let (events, events_journal) = moody();
-    let (others, others_journal) = moody();
-    let recorder = RecorderBuilder::default()
-        .start_routed(|kind| match kind {
-            Kind::Event => Some(events_journal.clone()),
-            Kind::Metric => None,
-            Kind::Audit | Kind::DeadLetter => Some(others_journal.clone()),
-        })
+/// Events to one store, metrics nowhere, the rest to another.
+fn routed() -> (Moody, Moody, RoutedJournal) {
+    let (events, others) = (Moody::default(), Moody::default());
+    let route = Route::builder()
+        .store(Kind::Event, Arc::new(events.clone()))
+        .discard(Kind::Metric)
+        .default_store(Arc::new(others.clone()))
+        .build()
         .unwrap();
+    (events, others, RoutedJournal::new(&Engine::new().unwrap(), route))
+}
+
+#[test]
+fn each_kind_goes_where_its_route_says() {
+    let (events, others, journal) = routed();
+    let recorder = Recorder::builder().start_on_route(&journal).unwrap();
     for kind in [Kind::Event, Kind::Audit, Kind::DeadLetter, Kind::Metric, Kind::Event] {
         recorder.record(kind, &json!({"n": 1}));
     }
     let tally = recorder.close_blocking(LONG);
     assert_eq!((tally.accepted, tally.written, tally.dropped_unrouted), (5, 4, 1));
     assert_eq!((numbers(&events.text()).len(), numbers(&others.text()).len()), (2, 2));
+}
+
+#[test]
+fn a_store_of_a_route_that_hangs_holds_up_no_other() {
+    let (events, others, journal) = routed();
+    events.set(Mood::Hangs);
+    let recorder = Recorder::builder().start_on_route(&journal).unwrap();
+    for n in 0..1_000_u64 {
+        recorder.record(Kind::Event, &json!({"n": n}));
+        recorder.record(Kind::Audit, &json!({"n": n}));
+    }
+    while recorder.tally().written < 1_000 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!((numbers(&others.text()).len(), recorder.tally().queued), (1_000, 1_000));
+    events.set(Mood::Works);
+    assert_eq!(recorder.close_blocking(LONG).written, 2_000);
 }
 
 #[test]

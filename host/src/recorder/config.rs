@@ -26,7 +26,7 @@ pub enum RecorderError {
 }
 
 /// Settings of a [`Recorder`]; see [`Recorder::builder`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct RecorderBuilder {
     config: Config,
@@ -117,7 +117,7 @@ impl RecorderBuilder {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Config {
     pub max_records: u64,
     pub max_bytes: u64,
