@@ -4,8 +4,7 @@ use std::path::Path;
 
 use papyra::journal::{
     Appended, CompactOptions, Compaction, Draft, Failure, Inspection, Page, RecoverOptions,
-    Recovery, RecoveryMode, Retention, ScanOptions, ScanReport, Selection, StartupMode,
-    StartupReport,
+    Recovery, Retention, ScanOptions, ScanReport, Selection, StartupOptions, StartupReport,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -38,7 +37,7 @@ pub enum Call {
     Inspect(u64, Retention),
     Append(Vec<Draft>),
     AppendLines(String),
-    StartupCheck(StartupMode, RecoveryMode),
+    StartupCheck(StartupOptions),
 }
 
 pub enum Report {
@@ -51,7 +50,22 @@ pub enum Report {
     Startup(StartupReport),
 }
 
+impl Report {
+    /// The line that the call has appended about itself.
+    fn fact(&self) -> &str {
+        match self {
+            Self::Recovery(done) => &done.fact,
+            Self::Compaction(done) => &done.fact,
+            Self::Startup(done) => done.recovery.as_ref().map_or("", |done| &done.fact),
+            _ => "",
+        }
+    }
+}
+
 pub type Reply = Result<Report, Failure>;
+
+/// What a fact says of names and places that the host has given.
+const NAMES: [&str; 4] = ["rewritten", "rewritten_total", "evidence", "evidence_total"];
 
 const OUTCOME: [&str; 4] = ["gives", "fails", "leaves", "sets_aside"];
 
@@ -108,7 +122,8 @@ fn call(name: &str, with: &Value) -> Call {
         "scan" => Call::Scan(ScanOptions { max_findings, sample: with["sample"].as_u64() }),
         "recover" => {
             let dry_run = flag("dry_run");
-            Call::Recover(RecoverOptions { mode: mode(), dry_run, max_findings })
+            let record_fact = flag("record_fact");
+            Call::Recover(RecoverOptions { mode: mode(), dry_run, max_findings, record_fact })
         }
         "compact" => {
             let options = CompactOptions {
@@ -116,6 +131,7 @@ fn call(name: &str, with: &Value) -> Call {
                 force: flag("force"),
                 keep_evidence: flag("keep_evidence"),
                 as_of: with["as_of"].as_f64(),
+                record_fact: flag("record_fact"),
             };
             Call::Compact(retention(with), options)
         }
@@ -131,7 +147,9 @@ fn call(name: &str, with: &Value) -> Call {
         }
         "append-lines" => Call::AppendLines(String::from_utf8(decode(&with["lines"])).unwrap()),
         "startup-check" => {
-            Call::StartupCheck(parse(&with["mode"], &[]), parse(&with["recovery"], &[]))
+            let (mode, recovery) = (parse(&with["mode"], &[]), parse(&with["recovery"], &[]));
+            let (full, record_fact) = (flag("full"), flag("record_fact"));
+            Call::StartupCheck(StartupOptions { mode, recovery, full, record_fact })
         }
         other => panic!("there is no call {other}"),
     }
@@ -181,6 +199,8 @@ fn names(value: &mut Value, translate: &impl Fn(&str) -> String) {
 /// What a step has given and left, as it stands in a file.
 pub fn outcome(reply: Reply, before: &[u8], after: &[u8], set_aside: &[u8]) -> Value {
     let mut outcome = Map::new();
+    let fact = reply.as_ref().map_or("", Report::fact).as_bytes();
+    let after = after.strip_suffix(fact).unwrap_or_else(|| panic!("the fact is not the last line"));
     match reply {
         Ok(report) => outcome.insert("gives".to_owned(), gives(report)),
         Err(failure) => {
@@ -244,6 +264,15 @@ fn portable(report: &mut Value) {
     fields.remove("location");
     // How many there are depends on the host: some stores put all evidence into one thing.
     fields.remove("evidence");
+    // Not every host has a place for checkpoints.
+    fields.remove("vouched_bytes");
+    if let Some(Value::String(line)) = fields.get("fact") {
+        let mut fact = serde_json::from_str(line).unwrap_or(Value::Null);
+        if let Value::Object(fact) = &mut fact {
+            fact.retain(|name, _| !NAMES.contains(&name.as_str()));
+        }
+        fields.insert("fact".to_owned(), fact);
+    }
     if let Some(Value::Array(names)) = fields.get("rewritten") {
         let count = names.len();
         fields.insert("rewritten".to_owned(), json!(count));

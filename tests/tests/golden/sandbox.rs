@@ -63,8 +63,8 @@ impl Subject for Sandbox {
             Call::AppendLines(lines) => {
                 journal.call_append_lines(store, lines).await.unwrap().map(Report::Appended)
             }
-            Call::StartupCheck(mode, recovery) => {
-                let done = journal.call_startup_check(store, *mode, *recovery).await.unwrap();
+            Call::StartupCheck(options) => {
+                let done = journal.call_startup_check(store, *options).await.unwrap();
                 done.map(Report::Startup)
             }
             Call::Query(selection, retention) => {
