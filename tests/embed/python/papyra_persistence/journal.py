@@ -29,8 +29,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Draft:
-    """A record to be written. ``kind`` is ``event``, ``audit``, ``dead_letter`` or ``metric``, ``fields``
-    a ``timestamp`` it gets the time of writing."""
+    """A record to be written.
+
+    ``kind`` is ``event``, ``audit``, ``dead_letter`` or ``metric``. ``fields`` is a JSON object without
+    ``kind`` and ``timestamp``. Without a ``timestamp`` it gets the time of writing.
+    """
 
     kind: str
     fields: str = "{}"
