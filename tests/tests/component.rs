@@ -16,6 +16,7 @@ fn the_component_imports_the_store_and_the_clock_and_nothing_else() {
     assert_eq!(
         imports,
         [
+            "papyra:persistence/delivery@0.1.0",
             "papyra:persistence/storage@0.1.0",
             "papyra:persistence/types@0.1.0",
             "wasi:clocks/wall-clock@0.2.0",
@@ -23,7 +24,10 @@ fn the_component_imports_the_store_and_the_clock_and_nothing_else() {
     );
     let exports: Vec<_> =
         wit.lines().filter_map(|line| line.trim().strip_prefix("export ")).collect();
-    assert_eq!(exports, ["papyra:persistence/journal@0.1.0;"]);
+    assert_eq!(
+        exports,
+        ["papyra:persistence/journal@0.1.0;", "papyra:persistence/consumer@0.1.0;"]
+    );
 }
 
 fn wit_of_component() -> String {

@@ -67,6 +67,11 @@ fn write<H: Host>(host: &mut H, lines: &str) -> Outcome<Appended> {
     Ok(Appended { records, bytes: lines.len() as u64 })
 }
 
+/// Whether a line, with its line end, may be written.
+pub fn is_acceptable(line: &str) -> bool {
+    check(line).is_ok_and(|runs| matches!(runs.as_slice(), [Run { lines: 1, .. }]))
+}
+
 /// Judges every line, and tells which kinds follow each other.
 fn check(lines: &str) -> Outcome<Vec<Run>> {
     let bytes = lines.as_bytes();

@@ -12,6 +12,7 @@
 //! | [`retention`], [`survey`], [`compact`] | what is too old or too much, and its removal |
 //! | [`query`], [`cursor`] | which records to return, and where to go on |
 //! | [`append`] | what may be written |
+//! | [`consumer`] | what consumers of a group are given, and what becomes of poison |
 //! | [`inspect`], [`startup`] | overviews and the verdict at start |
 
 #![allow(
@@ -24,7 +25,9 @@ pub mod append;
 pub mod compact;
 #[cfg(target_arch = "wasm32")]
 mod component;
+pub mod consumer;
 pub mod cursor;
+pub mod delivery;
 pub mod failure;
 pub mod host;
 pub mod inspect;

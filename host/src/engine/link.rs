@@ -14,7 +14,7 @@ use crate::store::{Snapshot, StoreError, StoreErrorKind};
 /// The most bytes that one `read` may ask for.
 const MAX_READ: u32 = 17 << 20;
 
-type Reply<T> = wasmtime::Result<Result<T, storage::StorageError>>;
+pub(super) type Reply<T> = wasmtime::Result<Result<T, storage::StorageError>>;
 
 impl types::Host for Context {}
 
@@ -133,7 +133,7 @@ impl Context {
 }
 
 /// A slow store is an unavailable store.
-async fn bounded<T>(
+pub(super) async fn bounded<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, storage::StorageError> {
@@ -146,7 +146,7 @@ fn none_open() -> storage::StorageError {
     storage::StorageError::Failed("no rewrite is open".into())
 }
 
-fn to_wit(error: &StoreError) -> storage::StorageError {
+pub(super) fn to_wit(error: &StoreError) -> storage::StorageError {
     use storage::StorageError as Wit;
     let message = error.one_line();
     match error.kind() {

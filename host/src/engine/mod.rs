@@ -2,6 +2,7 @@
 
 pub(crate) mod bindings;
 mod context;
+mod deliver;
 mod link;
 mod session;
 
@@ -183,6 +184,7 @@ fn link_imports(
     let mut linker = Linker::<Context>::new(engine);
     wall_clock::add_to_linker::<Context, WasiClocks>(&mut linker, Context::clocks)?;
     bindings::papyra::persistence::storage::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?;
+    bindings::papyra::persistence::delivery::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?;
     EnginePre::new(linker.instantiate_pre(component)?)
 }
 

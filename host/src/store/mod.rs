@@ -9,6 +9,7 @@
 //! *guest-controlled*: a store clamps or refuses what is outside its snapshot, with checked
 //! arithmetic, and never joins a segment name to a path.
 
+pub mod delivery;
 mod error;
 pub mod file;
 mod memory;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::delivery::Delivery;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::file::{Durability, FileStore, FileStoreBuilder};
 pub use self::memory::MemoryStore;
@@ -62,6 +64,11 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// `NotFound` if the store does not exist. An empty store exists.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
+
+    /// The store's consumer groups, if its backend has such. Constant, cheap.
+    fn delivery(&self) -> Option<&dyn Delivery> {
+        None
+    }
 }
 
 /// A consistent view of a store. It keeps returning what was there when it was taken, whatever is

@@ -2,7 +2,9 @@
 
 #![allow(unsafe_code, reason = "generated code crosses the sandbox by raw pointers")]
 
+mod consumer;
 mod convert;
+mod deliver;
 mod imports;
 mod journal;
 

@@ -1,0 +1,190 @@
+//! Consuming records in groups, so that each is done by somebody and none blocks the others.
+//!
+//! An entry that is no record is set aside and acknowledged. A record that has been delivered too
+//! often goes to the dead letters. A group that does not exist is made. What the backend hands out is
+//! always returned: what nobody has been told of would stay pending until somebody looks.
+
+pub mod check;
+mod dead_letter;
+mod groups;
+mod work;
+
+pub use self::groups::{ack, create_group, list_groups, list_pending, set_id, summarize_pending};
+pub use self::work::Pace;
+use self::work::Work;
+use crate::delivery::{Delivered, Delivery, Source, Wait};
+use crate::failure::{Code, Failure, Outcome};
+use crate::json::Kind;
+
+/// Who consumes what, and how; `wit/consumer.wit` documents the fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    pub kind: Kind,
+    pub group: String,
+    pub consumer: String,
+    pub start: String,
+    pub resume: Option<String>,
+    pub count: u32,
+    pub wait: Wait,
+    pub max_deliveries: u32,
+}
+
+impl Subscription {
+    fn check(&self) -> Outcome<()> {
+        check::name("group", &self.group)?;
+        check::name("consumer", &self.consumer)?;
+        check::start(&self.start)?;
+        self.resume.as_deref().map_or(Ok(()), check::id)?;
+        check::count(self.count)
+    }
+}
+
+/// Records handed to a consumer; `wit/consumer.wit` documents the fields.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    pub records: String,
+    pub count: u32,
+    pub set_aside: Vec<String>,
+    pub dead_lettered: Vec<String>,
+    pub deleted: Vec<String>,
+    pub last: Option<String>,
+    pub next: String,
+    pub made: Option<String>,
+    pub trouble: Option<Failure>,
+}
+
+/// `auto-claim` can look at many entries and find none. This often it is asked to go on.
+const ROUNDS: u32 = 64;
+
+/// The next records. `pace` is what earlier calls have learnt about their size.
+pub fn next<H: Delivery>(
+    host: &mut H,
+    subscription: &Subscription,
+    mut source: Source,
+    pace: &mut Pace,
+) -> Outcome<Batch> {
+    subscription.check()?;
+    if let Source::OwnPending(after) = &source
+        && after != "0"
+    {
+        check::id(after)?;
+    }
+    let mut work = Work::new(subscription);
+    let mut wait = subscription.wait;
+    while let Some(count) = work.ask(pace) {
+        let fetched = match work.is_untouched() {
+            true => fetch_or_make(host, subscription, &source, count, wait, &mut work),
+            false => fetch(host, subscription, &source, count, Wait::None),
+        };
+        let Some(delivered) = work.tolerate(fetched)? else { break };
+        let got = delivered.frames.len() + delivered.deleted.len();
+        work.take(host, delivered, pace)?;
+        if got < count as usize {
+            break;
+        }
+        wait = Wait::None;
+        if let (Source::OwnPending(after), Some(last)) = (&mut source, work.last()) {
+            *after = last;
+        }
+    }
+    work.finish(String::new())
+}
+
+fn fetch<H: Delivery>(
+    host: &mut H,
+    subscription: &Subscription,
+    source: &Source,
+    count: u32,
+    wait: Wait,
+) -> Outcome<Delivered> {
+    let Subscription { kind, group, consumer, .. } = subscription;
+    Ok(host.fetch(*kind, group, consumer, source, count, wait)?)
+}
+
+/// Asking first and making the group only when it is missing saves a round trip on every call.
+fn fetch_or_make<H: Delivery>(
+    host: &mut H,
+    subscription: &Subscription,
+    source: &Source,
+    count: u32,
+    wait: Wait,
+    work: &mut Work<'_>,
+) -> Outcome<Delivered> {
+    match fetch(host, subscription, source, count, wait) {
+        Err(Failure { code: Code::NotFound, .. }) => {
+            let Subscription { kind, group, start, resume, .. } = subscription;
+            let start = resume.as_ref().unwrap_or(start);
+            if host.ensure_group(*kind, group, start)? {
+                work.made(start);
+            }
+            fetch(host, subscription, source, count, wait)
+        }
+        fetched => fetched,
+    }
+}
+
+/// Takes over particular entries.
+pub fn claim<H: Delivery>(
+    host: &mut H,
+    subscription: &Subscription,
+    min_idle_ms: u64,
+    ids: &[String],
+    pace: &mut Pace,
+) -> Outcome<Batch> {
+    subscription.check()?;
+    check::ids(ids)?;
+    if ids.len() > check::MAX_COUNT as usize {
+        let message =
+            format!("{} ids at once; at most {} are allowed", ids.len(), check::MAX_COUNT);
+        return Err(Failure::argument(message));
+    }
+    let Subscription { kind, group, consumer, .. } = subscription;
+    let mut work = Work::of_at_most(subscription, ids.len());
+    let mut left = ids;
+    // Nothing is handed out by asking for less, so what does not fit can be left to the next call.
+    while let Some(count) = work.ask(pace) {
+        let (now, later) = left.split_at_checked(count as usize).unwrap_or((left, &[]));
+        if now.is_empty() {
+            break;
+        }
+        let claimed = host.claim(*kind, group, consumer, min_idle_ms, now);
+        let Some(delivered) = work.tolerate(claimed.map_err(Failure::from))? else { break };
+        work.take(host, delivered, pace)?;
+        left = later;
+    }
+    work.finish(left.first().cloned().unwrap_or_default())
+}
+
+/// Takes over whatever has been idle for so long, walking from `start`.
+pub fn claim_idle<H: Delivery>(
+    host: &mut H,
+    subscription: &Subscription,
+    min_idle_ms: u64,
+    start: &str,
+    pace: &mut Pace,
+) -> Outcome<Batch> {
+    subscription.check()?;
+    if start != "0" {
+        check::id(start)?;
+    }
+    let Subscription { kind, group, consumer, .. } = subscription;
+    let mut work = Work::new(subscription);
+    let mut next = start.to_owned();
+    for _ in 0..ROUNDS {
+        let Some(count) = work.ask(pace) else { break };
+        let claimed = host.auto_claim(*kind, group, consumer, min_idle_ms, &next, count);
+        let Some(claimed) = work.tolerate(claimed.map_err(Failure::from))? else { break };
+        check::parse_id(&claimed.next).ok_or_else(|| {
+            Failure::contradiction(group, "claiming goes on at something that is no id")
+        })?;
+        work.take(host, claimed.entries, pace)?;
+        next = claimed.next;
+        if next == END {
+            break;
+        }
+    }
+    work.finish(next)
+}
+
+/// Where a walk over pending entries has come to its end.
+const END: &str = "0-0";

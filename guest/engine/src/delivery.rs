@@ -1,0 +1,136 @@
+//! What the engine can reach of consumer groups.
+//!
+//! The types mirror `wit/delivery.wit`, where they are documented.
+
+use crate::host::{Host, StorageError};
+use crate::json::Kind;
+
+/// How long `fetch` may wait when nothing is there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    None,
+    Millis(u32),
+    Forever,
+}
+
+/// Which entries `fetch` returns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Fresh,
+    /// Those that this consumer was given and has not acknowledged, after this id.
+    OwnPending(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryFrame {
+    pub id: String,
+    pub end: u32,
+    pub missing: bool,
+    pub deliveries: u64,
+}
+
+/// Entries that were handed out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    pub data: Vec<u8>,
+    pub frames: Vec<DeliveryFrame>,
+    pub deleted: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AutoClaimed {
+    pub entries: Delivered,
+    pub next: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PendingSummary {
+    pub count: u64,
+    pub min: Option<String>,
+    pub max: Option<String>,
+    pub consumers: Vec<ConsumerPending>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerPending {
+    pub consumer: String,
+    pub count: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingEntry {
+    pub id: String,
+    pub consumer: String,
+    pub idle_ms: u64,
+    pub deliveries: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingFilter {
+    pub start: String,
+    pub end: String,
+    pub count: u32,
+    pub min_idle_ms: u64,
+    pub consumer: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupInfo {
+    pub name: String,
+    pub consumers: u64,
+    pub pending: u64,
+    pub last_delivered: String,
+    pub lag: Option<u64>,
+}
+
+/// Consumer groups. Each method is documented at its namesake in `wit/delivery.wit`.
+pub trait Delivery: Host {
+    fn ensure_group(&mut self, kind: Kind, group: &str, start: &str) -> Result<bool, StorageError>;
+    fn fetch(
+        &mut self,
+        kind: Kind,
+        group: &str,
+        consumer: &str,
+        source: &Source,
+        count: u32,
+        wait: Wait,
+    ) -> Result<Delivered, StorageError>;
+    fn ack(&mut self, kind: Kind, group: &str, ids: &[String]) -> Result<u64, StorageError>;
+    fn summarize_pending(
+        &mut self,
+        kind: Kind,
+        group: &str,
+    ) -> Result<PendingSummary, StorageError>;
+    fn list_pending(
+        &mut self,
+        kind: Kind,
+        group: &str,
+        filter: &PendingFilter,
+    ) -> Result<Vec<PendingEntry>, StorageError>;
+    fn claim(
+        &mut self,
+        kind: Kind,
+        group: &str,
+        consumer: &str,
+        min_idle_ms: u64,
+        ids: &[String],
+    ) -> Result<Delivered, StorageError>;
+    fn auto_claim(
+        &mut self,
+        kind: Kind,
+        group: &str,
+        consumer: &str,
+        min_idle_ms: u64,
+        start: &str,
+        count: u32,
+    ) -> Result<AutoClaimed, StorageError>;
+    fn list_groups(&mut self, kind: Kind) -> Result<Vec<GroupInfo>, StorageError>;
+    fn set_id(&mut self, kind: Kind, group: &str, id: &str) -> Result<(), StorageError>;
+    fn set_aside(
+        &mut self,
+        kind: Kind,
+        group: &str,
+        id: &str,
+        reason: &str,
+    ) -> Result<(), StorageError>;
+}
