@@ -12,6 +12,7 @@ import { Evidence } from "./evidence.js";
 import * as files from "./files.js";
 
 /** @typedef {import("./file-store.js").FileStore} FileStore */
+/** @typedef {import("./types.js").Rewrite} Rewrite */
 
 const { O_RDONLY, O_RDWR, O_CREAT } = fs.constants;
 /** Writers wait while no more than about this is copied. */
@@ -28,7 +29,7 @@ const LOOKED_AT_SECONDS = 0.05;
  */
 export const temporaryPath = (target) => join(dirname(target), `.${basename(target)}.papyra-rewrite`);
 
-/** @implements {import("./types.js").Rewrite} */
+/** @implements {Rewrite} */
 export class FileRewrite {
   #store;
   #evidenceDir;

@@ -15,6 +15,7 @@ import { FileRewrite, temporaryPath } from "./file-rewrite.js";
 import * as files from "./files.js";
 
 /** @typedef {import("./types.js").Segment} Segment */
+/** @typedef {import("./types.js").Store} Store */
 
 const { O_RDONLY, O_RDWR, O_APPEND, O_CREAT } = fs.constants;
 const MAX_READ = 8 << 20;
@@ -24,7 +25,7 @@ const SETTLING_MS = 30;
 /**
  * A journal in one file, for any number of processes at once.
  *
- * @implements {import("./types.js").Store}
+ * @implements {Store}
  */
 export class FileStore {
   #location;

@@ -38,14 +38,13 @@ export class Host {
     const noGroups = () => {
       throw new StoreError("unsupported", "this store has no consumer groups");
     };
+    // jco asks for interfaces by their names without version.
     return {
-      "papyra:persistence/storage@0.1.0": guarded(this.#storage()),
-      "papyra:persistence/delivery@0.1.0": guarded(
+      "papyra:persistence/storage": guarded(this.#storage()),
+      "papyra:persistence/delivery": guarded(
         Object.fromEntries(DELIVERY.map((name) => [name, noGroups])),
       ),
-      // Types have no functions, but jco asks for the interface.
-      "papyra:persistence/types@0.1.0": {},
-      "wasi:clocks/wall-clock@0.2.0": {
+      "wasi:clocks/wall-clock": {
         now: () => {
           const now = Math.max(clock(), 0);
           const seconds = Math.floor(now / 1000);

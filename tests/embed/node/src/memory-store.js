@@ -2,13 +2,15 @@
 
 import { StoreError } from "./errors.js";
 
+/** @typedef {import("./types.js").Store} Store */
+
 const SEGMENT = "memory";
 const START = { major: 0n, minor: 0n };
 
 /**
  * A journal in memory. Nothing is ever removed from it.
  *
- * @implements {import("./types.js").Store}
+ * @implements {Store}
  */
 export class MemoryStore {
   #bytes = Buffer.alloc(1 << 16);

@@ -98,7 +98,7 @@ class ScanReport:
 
     def list_findings(self) -> list[dict[str, Any]]:
         """The listed findings, parsed."""
-        return [json.loads(line) for line in self.findings.splitlines()]
+        return [json.loads(line) for line in self.findings.split("\n") if line]
 
 
 @dataclass(frozen=True)
