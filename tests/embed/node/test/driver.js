@@ -1,0 +1,99 @@
+/**
+ * Does what the tests ask: one JSON object per line in, one out. The tests are written in Rust, once for
+ * all languages; see tests/src/embed/.
+ */
+
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+import { Engine, EngineError, Failure, FileStore, Journal, MemoryStore } from "papyra-persistence";
+
+/** @type {Map<string, Engine>} */
+const engines = new Map();
+/** @type {Journal} */
+let journal;
+
+const operations = {
+  open,
+  append: ({ drafts }) => journal.append(drafts),
+  append_lines: ({ lines }) => journal.appendLines(lines),
+  query({ pages = Infinity, ...selection }) {
+    let [records, count, cursor] = ["", 0, undefined];
+    for (const page of journal.query(camel(selection))) {
+      records += page.records;
+      count += page.count;
+      cursor = page.cursor;
+      if (--pages <= 0) break;
+    }
+    return { records, count, cursor };
+  },
+  scan: ({ max_findings }) => journal.scan({ maxFindings: max_findings }),
+  recover: ({ mode, ...options }) => journal.recover(mode, camel(options)),
+  compact: (options) => journal.compact(camel(options)),
+  inspect: ({ limit }) => journal.inspect(limit),
+  startup_check: ({ mode, recovery }) => journal.startupCheck(mode, recovery),
+  metrics: () => journal.metrics(),
+};
+
+async function open({ engine, store, path, retention, clock, ...options }) {
+  journal?.close();
+  if (!engines.has(engine)) engines.set(engine, await Engine.load(engine));
+  const policy = { journal: camel(retention ?? {}) };
+  if (store === "wasi") {
+    const { preopened } = await import(pathToFileURL(new URL("../src/wasi.js", import.meta.url).pathname).href);
+    journal = Journal.openWasi(engines.get(engine), preopened(path), { retention: policy });
+    return {};
+  }
+  const stores = {
+    file: () => new FileStore(path, camel(options)),
+    memory: () => new MemoryStore(camel(options)),
+    broken: () => broken(new MemoryStore()),
+  };
+  const fixed = clock === undefined ? undefined : () => clock * 1000;
+  journal = Journal.open(engines.get(engine), stores[store](), { retention: policy, clock: fixed });
+  return {};
+}
+
+/** A store with a bug: its second append throws what no store should. */
+function broken(store) {
+  let calls = 0;
+  return {
+    describe: () => store.describe(),
+    snapshot: () => store.snapshot(),
+    append(lines) {
+      if (++calls === 2) throw new TypeError("a bug of the store");
+      store.append(lines);
+    },
+  };
+}
+
+function camel(options) {
+  const name = (snake) => snake.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+  return Object.fromEntries(Object.entries(options).map(([key, value]) => [name(key), value]));
+}
+
+function snake(value) {
+  if (Array.isArray(value)) return value.map(snake);
+  if (typeof value !== "object" || value === null) return value;
+  const name = (camel) => camel.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [name(key), snake(inner)]));
+}
+
+// Beyond `ulimit -f` a write shall fail, not kill.
+process.on("SIGXFSZ", () => {});
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { op, ...request } = JSON.parse(line);
+  const began = performance.now();
+  let reply;
+  try {
+    const ok = await operations[op](request);
+    const seconds = (performance.now() - began) / 1000;
+    reply = { ok: snake(ok ?? {}), seconds };
+  } catch (error) {
+    const { message, code, line: where } = error;
+    if (error instanceof Failure) reply = { failure: { code, message, line: where } };
+    else if (error instanceof EngineError) reply = { trap: message };
+    else throw error;
+  }
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}

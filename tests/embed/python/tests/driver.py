@@ -1,0 +1,108 @@
+"""Does what the tests ask: one JSON object per line in, one out. The tests are written in Rust, once for
+all languages; see tests/src/embed/."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from typing import Any
+
+from papyra_persistence import (
+    Draft,
+    Engine,
+    EngineError,
+    Failure,
+    FileStore,
+    Journal,
+    Limits,
+    MemoryStore,
+    Retention,
+    WasiJournal,
+)
+
+
+class Broken(MemoryStore):
+    """A store with a bug: its second append raises what no store should."""
+
+    calls = 0
+
+    def append(self, lines: str, runs: list[tuple[str, int]]) -> None:
+        self.calls += 1
+        if self.calls == 2:
+            raise TypeError("a bug of the store")
+        super().append(lines, runs)
+
+
+class Driver:
+    def __init__(self) -> None:
+        self.engines: dict[str, Engine] = {}
+        self.journal: Journal
+
+    def open(
+        self,
+        engine: str,
+        store: str,
+        path: str = "",
+        retention: dict[str, Any] | None = None,
+        clock: float | None = None,
+        **options: Any,
+    ) -> None:
+        if engine not in self.engines:
+            self.engines[engine] = Engine(engine)
+        loaded = self.engines[engine]
+        policy = Retention(Limits(**(retention or {})))
+        if store == "wasi":
+            self.journal = WasiJournal(loaded, path, policy)
+            return
+        stores = {
+            "file": lambda: FileStore(path, **options),
+            "memory": lambda: MemoryStore(**options),
+            "broken": Broken,
+        }
+        fixed = None if clock is None else lambda: clock
+        self.journal = Journal(loaded, stores[store](), policy, clock=fixed)
+
+    def append(self, drafts: list[dict[str, Any]]) -> Any:
+        return self.journal.append(Draft(**draft) for draft in drafts)
+
+    def query(self, pages: float = float("inf"), **selection: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {"records": "", "count": 0}
+        for page in self.journal.query(**selection):
+            found["records"] += page.records
+            found["count"] += page.count
+            found["cursor"] = page.cursor
+            pages -= 1
+            if pages <= 0:
+                break
+        return found
+
+    def run(self, op: str, request: dict[str, Any]) -> Any:
+        own = getattr(self, op, None)
+        return own(**request) if own else getattr(self.journal, op)(**request)
+
+
+def reply(driver: Driver, request: dict[str, Any]) -> dict[str, Any]:
+    began = time.perf_counter()
+    try:
+        ok = driver.run(request.pop("op"), request)
+    except Failure as failure:
+        found = {"code": failure.code, "message": str(failure), "line": failure.line}
+        return {"failure": found}
+    except (EngineError, TypeError) as error:
+        return {"trap": str(error)}
+    seconds = time.perf_counter() - began
+    ok = dataclasses.asdict(ok) if dataclasses.is_dataclass(ok) else ok or {}
+    return {"ok": ok, "seconds": seconds}
+
+
+def main() -> None:
+    driver = Driver()
+    for line in sys.stdin:
+        json.dump(reply(driver, json.loads(line)), sys.stdout)
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+
+
+main()
