@@ -10,5 +10,6 @@ pub mod numbered;
 pub mod patchy;
 pub mod process;
 pub mod random;
+pub mod redis;
 pub mod scale;
 pub mod watch;

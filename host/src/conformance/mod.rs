@@ -54,6 +54,12 @@ pub trait Fixture: Send + Sync {
         false
     }
 
+    /// Whether a snapshot still returns what a rewrite has removed. A backend that removes entries in
+    /// place cannot do that.
+    fn snapshots_outlive_rewrites(&self) -> bool {
+        true
+    }
+
     /// The bytes of what a rewrite has named as its evidence, put together; `None` if they cannot be
     /// read here.
     async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {

@@ -16,6 +16,8 @@ impl Journal {
     ///
     /// As the store says. Anomalies are not errors: see [`ScanReport::damaged`] and its neighbours.
     pub async fn scan(&self, options: ScanOptions) -> Result<ScanReport, JournalError> {
+        let sample = options.sample.or_else(|| self.store.scan_sample());
+        let options = ScanOptions { sample, ..options };
         let work = self.pinned_work("scan").await?;
         self.run_on("scan", work.clone(), async |session| {
             let shares = match options.sample {

@@ -13,6 +13,8 @@ pub mod delivery;
 mod error;
 pub mod file;
 mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod url;
 
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub use self::delivery::Delivery;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::file::{Durability, FileStore, FileStoreBuilder};
 pub use self::memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisConfig, RedisStore};
 pub use self::url::{Registry, StoreUrl, UrlError};
 pub use crate::engine::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
@@ -65,6 +69,12 @@ pub trait Store: Send + Sync + 'static {
     /// `NotFound` if the store does not exist. An empty store exists.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
 
+    /// How many of the newest entries of each segment a scan looks at when it is not told; `None`:
+    /// all.
+    fn scan_sample(&self) -> Option<u64> {
+        None
+    }
+
     /// The store's consumer groups, if its backend has such. Constant, cheap.
     fn delivery(&self) -> Option<&dyn Delivery> {
         None
@@ -72,7 +82,8 @@ pub trait Store: Send + Sync + 'static {
 }
 
 /// A consistent view of a store. It keeps returning what was there when it was taken, whatever is
-/// appended, rotated or rewritten meanwhile, by this process or another.
+/// appended, rotated or rewritten meanwhile, by this process or another. (From a backend that removes
+/// entries in place, such as Redis, what has been removed is missing; nothing else changes.)
 #[async_trait]
 pub trait Snapshot: Send + Sync + 'static {
     /// The segments, oldest first; names are unique.

@@ -194,6 +194,10 @@ impl Registry {
         let mut registry = Self::empty();
         registry.constructors.insert("file".to_owned(), Box::new(file));
         registry.constructors.insert("memory".to_owned(), Box::new(memory));
+        #[cfg(feature = "redis")]
+        for scheme in ["redis", "rediss", "redis+cluster", "redis+sentinel"] {
+            registry.constructors.insert(scheme.to_owned(), Box::new(super::redis::by_url));
+        }
         registry
     }
 

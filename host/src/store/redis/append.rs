@@ -1,0 +1,159 @@
+//! Writing batches.
+
+use redis::{Pipeline, RedisError, Value};
+
+use super::super::{Kind, Run, StoreError, StoreErrorKind};
+use super::RedisStore;
+use super::failure::store_error;
+use super::keys::word;
+use super::link::Repeat;
+use super::{reply, scripts};
+
+const DOING: &str = "append";
+
+/// Consecutive lines of one kind, without their line ends.
+struct Lines<'a> {
+    kind: Kind,
+    /// The number of the first in its batch.
+    number: usize,
+    lines: Vec<&'a str>,
+}
+
+impl RedisStore {
+    /// On one server a batch is one transaction. On a Cluster kinds lie on different servers: each
+    /// kind is one transaction, and if one fails, those before it are taken back.
+    pub(super) async fn append_batch(&self, lines: &str, runs: &[Run]) -> Result<(), StoreError> {
+        let parts = split(lines, runs)?;
+        if !self.link.is_cluster() {
+            return self.transaction(&parts).await.map(drop);
+        }
+        let mut written = Vec::new();
+        for kind in super::keys::KINDS {
+            let of_kind: Vec<_> = parts.iter().filter(|part| part.kind == kind).collect();
+            if of_kind.is_empty() {
+                continue;
+            }
+            match self.transaction(of_kind).await {
+                Ok(ids) => written.extend(ids),
+                Err(error) => {
+                    self.take_back(&written).await;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what was written: kinds and ids.
+    async fn transaction<'a>(
+        &self,
+        parts: impl IntoIterator<Item = &'a Lines<'a>>,
+    ) -> Result<Vec<(Kind, Value)>, StoreError> {
+        let mut commands = Pipeline::new();
+        commands.atomic();
+        let mut kinds = Vec::new();
+        for part in parts {
+            let (key, kind) = (self.keys.of(part.kind), word(part.kind));
+            let mut lines = part.lines.iter();
+            if let Some(line) = lines.next() {
+                let mut first = scripts::first(key);
+                first.arg(part.number).arg(kind).arg(*line);
+                commands.add_command(first);
+            }
+            for line in lines {
+                commands.cmd("XADD").arg(key).arg("*");
+                commands.arg("kind").arg(kind).arg("data").arg(*line);
+            }
+            kinds.extend(std::iter::repeat_n(part.kind, part.lines.len()));
+        }
+        if kinds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let replies = self.link.transact(DOING, &commands).await?;
+        let replies = reply::array(replies).ok_or_else(|| reply::unexpected("XADD"))?;
+        let mut written = Vec::with_capacity(replies.len());
+        let mut failed = None;
+        for (kind, reply) in kinds.into_iter().zip(replies) {
+            match reply {
+                Value::ServerError(error) => failed = Some(failed.unwrap_or(error)),
+                id => written.push((kind, id)),
+            }
+        }
+        match failed {
+            None => Ok(written),
+            // A transaction of Redis goes on after a command that fails, such as one on a key of the
+            // wrong type beside good ones.
+            Some(error) => {
+                self.take_back(&written).await;
+                Err(store_error(DOING, self.link.location(), RedisError::from(error)))
+            }
+        }
+    }
+
+    /// Removes what was written of a batch that failed.
+    async fn take_back(&self, written: &[(Kind, Value)]) {
+        for (kind, key) in self.keys.iter() {
+            let mut command = redis::cmd("XDEL");
+            command.arg(key);
+            let ids = written.iter().filter(|(of, _)| *of == kind);
+            let ids: Vec<_> = ids.filter_map(|(_, id)| reply::text(id.clone())).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            command.arg(ids);
+            if let Err(error) = self.link.call("take back a batch", Repeat::Yes, &command).await {
+                tracing::warn!(%error, "part of a batch that failed remains");
+            }
+        }
+    }
+}
+
+/// Runs are guest-controlled: they must fit the lines.
+fn split<'a>(lines: &'a str, runs: &[Run]) -> Result<Vec<Lines<'a>>, StoreError> {
+    let nonsense = || {
+        StoreError::new(
+            StoreErrorKind::Failed,
+            "the lines of the batch do not fit its kinds; nothing of it was written",
+        )
+    };
+    let Some(body) = lines.strip_suffix('\n') else {
+        return if lines.is_empty() && runs.iter().all(|run| run.lines == 0) {
+            Ok(Vec::new())
+        } else {
+            Err(nonsense())
+        };
+    };
+    let mut rest = body.split('\n');
+    let mut number = 0;
+    let mut parts = Vec::with_capacity(runs.len());
+    for run in runs.iter().filter(|run| run.lines > 0) {
+        let lines: Vec<&str> = rest.by_ref().take(run.lines as usize).collect();
+        if lines.len() != run.lines as usize {
+            return Err(nonsense());
+        }
+        let count = lines.len();
+        parts.push(Lines { kind: run.kind, number, lines });
+        number += count;
+    }
+    match rest.next() {
+        None => Ok(parts),
+        Some(_) => Err(nonsense()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_do_not_fit_the_lines_are_refused() {
+        let run = |lines| Run { kind: Kind::Event, lines };
+        assert_eq!(split("a\nb\n", &[run(1), run(0), run(1)]).unwrap().len(), 2);
+        assert!(split("", &[]).unwrap().is_empty());
+        for (lines, runs) in
+            [("a\nb\n", vec![run(1)]), ("a\n", vec![run(2)]), ("a", vec![run(1)]), ("", vec![run(1)])]
+        {
+            assert!(split(lines, &runs).is_err(), "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The keys of one journal. Nothing outside of this list is ever read or written.
+
+use super::super::Kind;
+
+/// All kinds, in the order in which their streams are listed.
+pub const KINDS: [Kind; 4] = [Kind::Event, Kind::Audit, Kind::DeadLetter, Kind::Metric];
+
+/// The names of a journal's streams.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    streams: [String; 4],
+    quarantine: String,
+}
+
+impl Keys {
+    pub fn new(prefix: &str, system_id: &str, quarantine_prefix: Option<&str>) -> Self {
+        let streams = KINDS.map(|kind| format!("{prefix}:{system_id}:{}", ending(kind)));
+        let quarantine = match quarantine_prefix {
+            Some(prefix) => prefix.to_owned(),
+            None => format!("{prefix}:{system_id}:quarantine"),
+        };
+        Self { streams, quarantine }
+    }
+
+    /// Kinds and their streams.
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, &str)> {
+        KINDS.into_iter().zip(self.streams.iter().map(String::as_str))
+    }
+
+    /// The stream of a kind.
+    pub fn of(&self, kind: Kind) -> &str {
+        let found = self.iter().find(|(of, _)| *of == kind);
+        found.map_or("", |(_, key)| key)
+    }
+
+    /// Where entries of a stream are set aside.
+    pub fn quarantine(&self, stream: &str) -> String {
+        format!("{}:{}", self.quarantine, stream.replace(':', "_"))
+    }
+}
+
+fn ending(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Event => "events",
+        Kind::Audit => "audits",
+        Kind::DeadLetter => "dead_letters",
+        Kind::Metric => "metrics",
+    }
+}
+
+/// What the field `kind` of an entry says.
+pub fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Event => "event",
+        Kind::Audit => "audit",
+        Kind::DeadLetter => "dead_letter",
+        Kind::Metric => "metric",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_those_of_papyra() {
+        let keys = Keys::new("papyra", "local", None);
+        assert_eq!(keys.of(Kind::DeadLetter), "papyra:local:dead_letters");
+        assert_eq!(
+            keys.quarantine(keys.of(Kind::Event)),
+            "papyra:local:quarantine:papyra_local_events"
+        );
+        let keys = Keys::new("p", "s", Some("q"));
+        assert_eq!(keys.quarantine(keys.of(Kind::Metric)), "q:p_s_metrics");
+    }
+}

@@ -1,0 +1,284 @@
+//! The connection to one server, to the master that Sentinels name, or to a Cluster.
+//!
+//! One connection carries everything at once; whoever waits for new entries has one of his own (see
+//! [`Link::waiting`]). A connection that breaks is made anew by the next call.
+
+mod connect;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster_async::ClusterConnection;
+use redis::{Cmd, Pipeline, RedisError, Value};
+
+use self::connect::Connector;
+use super::super::{StoreError, UrlError};
+use super::config::{RedisConfig, Topology};
+use super::failure::{is_broken, is_elsewhere, store_error, timed_out};
+
+/// After so long without a reply, a request that must not be repeated is preceded by a `PING`: what
+/// has broken meanwhile is then found out before anything is at stake.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// How often a request is sent again that the server has certainly not carried out.
+const ELSEWHERE_TRIES: u32 = 8;
+
+/// The most connections that are kept for the next wait.
+const MAX_WAITING: usize = 8;
+
+/// May a request be sent a second time when it is not known whether the first has arrived?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    Yes,
+    No,
+}
+
+#[derive(Clone)]
+enum Connection {
+    Node(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+enum Request<'a> {
+    Single(&'a Cmd),
+    Transaction(&'a Pipeline),
+}
+
+impl Connection {
+    async fn send(&mut self, request: &Request<'_>) -> Result<Value, RedisError> {
+        let connection: &mut (dyn ConnectionLike + Send) = match self {
+            Self::Node(connection) => connection,
+            Self::Cluster(connection) => connection,
+        };
+        let reply = match request {
+            Request::Single(command) => connection.req_packed_command(command).await?,
+            Request::Transaction(commands) => {
+                let count = commands.len();
+                let replies = connection.req_packed_commands(commands, count + 1, 1).await?;
+                replies.into_iter().next().unwrap_or_default()
+            }
+        };
+        match reply {
+            Value::ServerError(error) => Err(error.into()),
+            reply => Ok(reply),
+        }
+    }
+}
+
+/// What holds the connection, shared by all clones of a store.
+pub struct Link {
+    connector: Connector,
+    location: String,
+    timeout: Duration,
+    current: Mutex<Current>,
+    /// Held while connecting, so that one does it for all.
+    connecting: tokio::sync::Mutex<()>,
+    waiting: Mutex<Vec<Connection>>,
+}
+
+#[derive(Default)]
+struct Current {
+    connection: Option<Connection>,
+    /// Counts connections, so that nobody forgets one that he has not seen break.
+    generation: u64,
+    /// When something was heard last.
+    heard: Option<Instant>,
+}
+
+impl Link {
+    pub fn new(config: &RedisConfig) -> Result<Self, UrlError> {
+        let connector = Connector::new(config)?;
+        Ok(Self {
+            location: connector.location(),
+            connector,
+            timeout: config.timeout,
+            current: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
+            waiting: Mutex::default(),
+        })
+    }
+
+    /// The address without secrets.
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// Whether keys can lie on different servers.
+    pub fn is_cluster(&self) -> bool {
+        *self.connector.topology() == Topology::Cluster
+    }
+
+    /// Sends one command. `doing` completes "cannot …".
+    pub async fn call(
+        &self,
+        doing: &str,
+        repeat: Repeat,
+        command: &Cmd,
+    ) -> Result<Value, StoreError> {
+        self.run(doing, repeat, &Request::Single(command)).await
+    }
+
+    /// Sends a transaction, whose keys must lie on one server, and returns the replies to its
+    /// commands, errors included.
+    pub async fn transact(&self, doing: &str, commands: &Pipeline) -> Result<Value, StoreError> {
+        self.run(doing, Repeat::No, &Request::Transaction(commands)).await
+    }
+
+    /// Sends a command that can wait for up to `wait` on the server, on a connection on which nothing
+    /// else waits. `None`: for ever. Dropping the call ends the wait: the connection is closed.
+    pub async fn waiting(
+        &self,
+        doing: &str,
+        wait: Option<Duration>,
+        command: &Cmd,
+    ) -> Result<Value, StoreError> {
+        let idle = lock(&self.waiting).pop();
+        let connect = async {
+            match idle {
+                Some(connection) => Ok(connection),
+                None => self.connector.connect(None).await,
+            }
+        };
+        let connected = tokio::time::timeout(self.timeout, connect).await;
+        let mut connection = connected
+            .map_err(|_| timed_out(doing, &self.location, self.timeout))?
+            .map_err(|error| store_error(doing, &self.location, error))?;
+        let request = Request::Single(command);
+        let sent = connection.send(&request);
+        // The server keeps the time; this is for a server that hangs.
+        let reply = match wait {
+            None => Ok(sent.await),
+            Some(wait) => tokio::time::timeout(wait.saturating_add(self.timeout), sent).await,
+        };
+        let reply = reply.map_err(|_| timed_out(doing, &self.location, self.timeout))?;
+        if reply.as_ref().map_or_else(|error| !is_broken(error), |_| true) {
+            let mut idle = lock(&self.waiting);
+            if idle.len() < MAX_WAITING {
+                idle.push(connection);
+            }
+        }
+        reply.map_err(|error| store_error(doing, &self.location, error))
+    }
+
+    async fn run(
+        &self,
+        doing: &str,
+        repeat: Repeat,
+        request: &Request<'_>,
+    ) -> Result<Value, StoreError> {
+        let sent = AtomicBool::new(false);
+        let attempts = self.attempts(repeat, request, &sent);
+        let result = tokio::time::timeout(self.timeout, attempts).await;
+        let unknown = repeat == Repeat::No && sent.load(Ordering::Relaxed);
+        let doing = match unknown {
+            true => format!("{doing} (it is not known whether that was done)"),
+            false => doing.to_owned(),
+        };
+        match result {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(store_error(&doing, &self.location, error)),
+            Err(_) => {
+                // Whatever hangs there: the next call starts afresh.
+                lock(&self.current).connection = None;
+                Err(timed_out(&doing, &self.location, self.timeout))
+            }
+        }
+    }
+
+    /// `sent` tells whether the last attempt has been sent and its fate is not known.
+    async fn attempts(
+        &self,
+        repeat: Repeat,
+        request: &Request<'_>,
+        sent: &AtomicBool,
+    ) -> Result<Value, RedisError> {
+        let mut broken = 0;
+        let mut elsewhere = 0;
+        loop {
+            let (generation, mut connection) = self.connected(repeat).await?;
+            sent.store(true, Ordering::Relaxed);
+            let error = match connection.send(request).await {
+                Ok(reply) => {
+                    lock(&self.current).heard = Some(Instant::now());
+                    return Ok(reply);
+                }
+                Err(error) => error,
+            };
+            if is_broken(&error) {
+                self.forget(generation);
+                if repeat == Repeat::No || broken == 1 {
+                    return Err(error);
+                }
+                broken += 1;
+            } else {
+                sent.store(false, Ordering::Relaxed);
+                let moves = *self.connector.topology() != Topology::Node;
+                if !moves || !is_elsewhere(&error) || elsewhere == ELSEWHERE_TRIES {
+                    return Err(error);
+                }
+                elsewhere += 1;
+                if !self.is_cluster() {
+                    self.forget(generation);
+                }
+                tokio::time::sleep(Duration::from_millis(25) * elsewhere).await;
+            }
+        }
+    }
+
+    /// The connection, made if there is none; for what must not be repeated, one that answers.
+    async fn connected(&self, repeat: Repeat) -> Result<(u64, Connection), RedisError> {
+        for _ in 0..2 {
+            let (generation, mut connection, heard) = self.current_or_new().await?;
+            if repeat == Repeat::Yes || heard.is_some_and(|heard| heard.elapsed() < IDLE) {
+                return Ok((generation, connection));
+            }
+            match connection.send(&Request::Single(&redis::cmd("PING"))).await {
+                Err(error) if is_broken(&error) => self.forget(generation),
+                _ => return Ok((generation, connection)),
+            }
+        }
+        self.current_or_new().await.map(|(generation, connection, _)| (generation, connection))
+    }
+
+    async fn current_or_new(&self) -> Result<(u64, Connection, Option<Instant>), RedisError> {
+        if let Some(found) = self.current() {
+            return Ok(found);
+        }
+        let _one = self.connecting.lock().await;
+        if let Some(found) = self.current() {
+            return Ok(found);
+        }
+        let connection = self.connector.connect(Some(self.timeout)).await?;
+        let mut current = lock(&self.current);
+        current.generation += 1;
+        current.connection = Some(connection.clone());
+        current.heard = Some(Instant::now());
+        Ok((current.generation, connection, current.heard))
+    }
+
+    fn current(&self) -> Option<(u64, Connection, Option<Instant>)> {
+        let current = lock(&self.current);
+        let connection = current.connection.clone()?;
+        Some((current.generation, connection, current.heard))
+    }
+
+    /// A Cluster's connection mends itself, but what it last heard no longer counts.
+    fn forget(&self, generation: u64) {
+        let mut current = lock(&self.current);
+        if current.generation == generation {
+            current.heard = None;
+            if !self.is_cluster() {
+                current.connection = None;
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Shared by all clones of a store and by everything that it has handed out.
+pub type SharedLink = Arc<Link>;

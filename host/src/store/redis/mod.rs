@@ -1,0 +1,125 @@
+//! A journal in Redis Streams: one stream per kind, an entry per record.
+//!
+//! The keys are `{prefix}:{system_id}:events`, `audits`, `dead_letters` and `metrics`. The field
+//! `data` of an entry holds the record and `kind` its class; entries that have `data` alone, which
+//! is what Papyra writes, are read as well. Streams are never deleted.
+//!
+//! # What is promised
+//!
+//! * A batch is one transaction: all of it or nothing. On a Cluster that holds for each kind, and
+//!   what was written of a batch that fails later is taken back.
+//! * An acknowledged batch is as durable as the server makes it (`appendfsync`, replicas).
+//! * When the connection breaks or the server does not answer in time, it is not known whether the
+//!   batch was written; the error says so. Nothing is sent twice on its own.
+//! * Entries of different streams keep the order in which one server was given them: sequence
+//!   numbers begin with the microsecond.
+//! * A snapshot has fixed ends. What somebody removes meanwhile is missing from it.
+//! * A rewrite removes in steps, each atomic; after a crash some of them have been done, and doing it
+//!   again does the rest. Two processes that rewrite at the same time do not harm each other.
+//! * Compaction never removes what a consumer group has not been given or not acknowledged, unless
+//!   forced. Recovery acknowledges what it removes, in all groups.
+
+mod append;
+mod config;
+mod failure;
+mod id;
+mod keys;
+mod link;
+mod reply;
+mod rewrite;
+mod scripts;
+mod snapshot;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use self::config::RedisConfig;
+use self::keys::Keys;
+use self::link::{Link, SharedLink};
+use super::{
+    Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreUrl, UrlError,
+};
+
+/// A journal in Redis Streams. Clones share their connections.
+#[derive(Clone)]
+pub struct RedisStore {
+    link: SharedLink,
+    keys: Arc<Keys>,
+    config: Arc<RedisConfig>,
+    /// Held by the one rewrite that may be open.
+    rewriting: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl RedisStore {
+    /// A store that connects when it is first used.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError::BadValue`] for settings that make no sense. The message never shows a password.
+    pub fn new(config: RedisConfig) -> Result<Self, UrlError> {
+        let quarantine = config.quarantine_prefix.as_deref();
+        Ok(Self {
+            link: Arc::new(Link::new(&config)?),
+            keys: Arc::new(Keys::new(&config.prefix, &config.system_id, quarantine)),
+            config: Arc::new(config),
+            rewriting: Arc::default(),
+        })
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub fn config(&self) -> &RedisConfig {
+        &self.config
+    }
+}
+
+/// The constructor behind `redis:`, `rediss:`, `redis+cluster:` and `redis+sentinel:`.
+pub(super) fn by_url(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
+    Ok(Arc::new(RedisStore::new(RedisConfig::of_url(url)?)?))
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    fn describe(&self) -> Description {
+        let usual = RedisConfig::default();
+        let mut location = self.link.location().to_owned();
+        for (name, value, usual) in [
+            ("prefix", &self.config.prefix, &usual.prefix),
+            ("system_id", &self.config.system_id, &usual.system_id),
+        ] {
+            if value != usual {
+                location.push(if location.contains('?') { '&' } else { '?' });
+                location.push_str(name);
+                location.push('=');
+                location.push_str(value);
+            }
+        }
+        Description {
+            backend: "redis".to_owned(),
+            location,
+            framing: Framing::Entries,
+            layout: Layout::Parallel,
+            volatile: false,
+        }
+    }
+
+    async fn append(&self, lines: String, runs: &[Run]) -> Result<(), StoreError> {
+        self.append_batch(&lines, runs).await
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+        Ok(Arc::new(snapshot::RedisSnapshot::take(self).await?))
+    }
+
+    fn scan_sample(&self) -> Option<u64> {
+        self.config.scan_sample_size
+    }
+}

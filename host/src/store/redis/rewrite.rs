@@ -1,0 +1,235 @@
+//! Removing entries.
+
+use async_trait::async_trait;
+use redis::Value;
+use tokio::sync::OwnedMutexGuard;
+
+use super::super::{
+    Position, Purpose, Range, Rewrite, RewriteOptions, Rewritten, Segment, StoreError,
+    StoreErrorKind,
+};
+use super::link::Repeat;
+use super::{RedisStore, id, reply, scripts, snapshot};
+
+/// The most ranges of one rewrite: 64 MiB of them.
+const MAX_RANGES: usize = 2 << 20;
+
+/// Ranges in one call of a script.
+const RANGES: usize = 256;
+
+/// Entries that one call of a script removes at most.
+const ENTRIES: usize = 256;
+
+/// Entries that are set aside at once where that takes them through here.
+const PAGE: usize = 16;
+
+const DOING: &str = "remove entries";
+
+/// An open rewrite. Everything happens in `commit`.
+pub struct RedisRewrite {
+    store: RedisStore,
+    segment: Segment,
+    options: RewriteOptions,
+    ranges: Vec<Range>,
+    _open: OwnedMutexGuard<()>,
+}
+
+impl RedisRewrite {
+    pub fn begin(
+        store: &RedisStore,
+        segment: &Segment,
+        options: RewriteOptions,
+    ) -> Result<Self, StoreError> {
+        let open = store.rewriting.clone().try_lock_owned().map_err(|_| {
+            StoreError::new(
+                StoreErrorKind::Locked,
+                "another rewrite of this journal is open; try again when it is done",
+            )
+        })?;
+        let (store, segment) = (store.clone(), segment.clone());
+        Ok(Self { store, segment, options, ranges: Vec::new(), _open: open })
+    }
+
+    /// Whether only what no group needs may go.
+    fn spares(&self) -> bool {
+        self.options.purpose == Purpose::Compact && !self.options.force
+    }
+
+    /// What becomes of the entries in the eyes of consumer groups.
+    fn word(&self) -> &'static str {
+        match self.options.purpose {
+            Purpose::Compact if self.spares() => "spare",
+            Purpose::Compact => "force",
+            Purpose::Recover => "acknowledge",
+        }
+    }
+
+    /// How many of the first ranges have no entry between and before them, so that trimming does what
+    /// they say.
+    async fn leading(&self) -> Result<usize, StoreError> {
+        let starts = self.ranges.iter().map(|range| range.start);
+        let ends = [id::FIRST].into_iter().chain(self.ranges.iter().map(|range| range.end));
+        let gaps: Vec<(Position, Position)> = ends.zip(starts).collect();
+        let mut leading = 0;
+        for some in gaps.chunks(RANGES) {
+            let mut call = scripts::gaps(&self.segment.name);
+            for (end, start) in some {
+                // From a later to an earlier id there is nothing, nor is there ever an entry 0-0.
+                let last = id::before(*start).unwrap_or(id::FIRST);
+                call.arg(id::format(*end)).arg(id::format(last));
+            }
+            let reply = self.store.link.call(DOING, Repeat::Yes, &call).await?;
+            let empty = reply::number(&reply).ok_or_else(|| reply::unexpected("XRANGE"))?;
+            let empty = usize::try_from(empty).unwrap_or(usize::MAX).min(some.len());
+            leading += empty;
+            if empty < some.len() {
+                break;
+            }
+        }
+        Ok(leading)
+    }
+
+    /// Removes what lies before the end of the first `count` ranges, all at once.
+    async fn trim(&self, count: usize) -> Result<u64, StoreError> {
+        let Some(last) = count.checked_sub(1).and_then(|last| self.ranges.get(last)) else {
+            return Ok(0);
+        };
+        let mut call = scripts::trim(&self.segment.name);
+        call.arg(id::format(last.end));
+        call.arg(if self.approximately() { "~" } else { "=" }).arg(self.word());
+        let reply = self.store.link.call(DOING, Repeat::Yes, &call).await?;
+        reply::number(&reply).ok_or_else(|| reply::unexpected("XTRIM"))
+    }
+
+    /// Whether a little more may stay. Never when damage goes: that has to be gone.
+    fn approximately(&self) -> bool {
+        self.store.config.approx_trim && self.options.purpose == Purpose::Compact
+    }
+
+    /// Removes entries one by one, a bounded number of them at a time.
+    async fn remove_each(&self, mut from: usize, quarantine: Option<&str>) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        while from < self.ranges.len() {
+            let some: Vec<&Range> = self.ranges.iter().skip(from).take(RANGES).collect();
+            let mut call = scripts::remove(&self.segment.name, quarantine);
+            call.arg(self.word()).arg(ENTRIES);
+            for range in &some {
+                let last = id::before(range.end).unwrap_or(id::FIRST);
+                call.arg(id::format(range.start)).arg(id::format(last));
+            }
+            // Doing it again does no harm: what is gone is not found.
+            let reply = self.store.link.call(DOING, Repeat::Yes, &call).await?;
+            let [count, done] = two(reply).ok_or_else(|| reply::unexpected("XDEL"))?;
+            if count == 0 && done == 0 {
+                return Err(reply::unexpected("XDEL"));
+            }
+            gone += count;
+            from += usize::try_from(done).unwrap_or(usize::MAX).min(some.len());
+        }
+        Ok(gone)
+    }
+
+    /// On a Cluster the evidence lies on another server: all of it is copied there first.
+    async fn keep_first(&self, quarantine: &str) -> Result<(), StoreError> {
+        for range in &self.ranges {
+            let last = id::format(id::before(range.end).unwrap_or(id::FIRST));
+            let mut from = id::format(range.start);
+            loop {
+                let mut call = redis::cmd("XRANGE");
+                call.arg(&self.segment.name).arg(&from).arg(&last).arg("COUNT").arg(PAGE);
+                let reply = self.store.link.call(DOING, Repeat::Yes, &call).await?;
+                let entries = reply::array(reply).ok_or_else(|| reply::unexpected("XRANGE"))?;
+                let count = entries.len();
+                for entry in entries {
+                    let at = self.store.keep(&self.segment.name, quarantine, entry, "").await?;
+                    from = format!("({}", id::format(at));
+                }
+                if count < PAGE {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn bytes(&self) -> Result<u64, StoreError> {
+        let kind = self.segment.kind.unwrap_or(super::super::Kind::Event);
+        let now = snapshot::survey(&self.store.link, kind, &self.segment.name).await?;
+        Ok(now.map_or(0, |segment| segment.bytes))
+    }
+}
+
+fn two(reply: Value) -> Option<[u64; 2]> {
+    let mut items = reply::array(reply)?.into_iter();
+    Some([reply::number(&items.next()?)?, reply::number(&items.next()?)?])
+}
+
+impl RedisStore {
+    /// Copies an entry to the quarantine on another server, and returns its id.
+    pub(super) async fn keep(
+        &self,
+        stream: &str,
+        quarantine: &str,
+        entry: Value,
+        reason: &str,
+    ) -> Result<Position, StoreError> {
+        let bad = || reply::unexpected("XRANGE");
+        let mut parts = reply::array(entry).ok_or_else(bad)?.into_iter();
+        let at = parts.next().and_then(reply::bytes).and_then(|id| id::parse(&id)).ok_or_else(bad)?;
+        let mut call = scripts::keep(quarantine);
+        call.arg(stream).arg(id::format(at)).arg(reason);
+        for part in parts.next().and_then(reply::array).ok_or_else(bad)? {
+            call.arg(reply::bytes(part).ok_or_else(bad)?);
+        }
+        self.link.call("set entries aside", Repeat::Yes, &call).await?;
+        Ok(at)
+    }
+}
+
+#[async_trait]
+impl Rewrite for RedisRewrite {
+    async fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError> {
+        let nonsense = |what: &str| Err(StoreError::new(StoreErrorKind::Failed, what.to_owned()));
+        // Guest-controlled.
+        for range in ranges {
+            let earliest = self.ranges.last().map_or(id::FIRST, |last| last.end);
+            let (start, end) = (id::key(range.start), id::key(range.end));
+            if start < id::key(earliest) || end <= start || end > id::key(self.segment.end) {
+                return nonsense("ranges to remove are out of order or outside of the stream");
+            }
+            if self.ranges.len() == MAX_RANGES {
+                return nonsense(
+                    "more than two million separate stretches are to be removed at once; nothing \
+                     was. Export what is sound and start a new stream",
+                );
+            }
+            self.ranges.push(*range);
+        }
+        Ok(())
+    }
+
+    async fn commit(self: Box<Self>, terminate_tail: bool) -> Result<Rewritten, StoreError> {
+        if terminate_tail {
+            let message = "entries of a stream have no line ends; nothing was changed";
+            return Err(StoreError::new(StoreErrorKind::Failed, message));
+        }
+        let bytes_before = self.bytes().await?;
+        let quarantine = self.store.keys.quarantine(&self.segment.name);
+        let (removed, evidence) = match self.options.keep_evidence && !self.ranges.is_empty() {
+            true if self.store.link.is_cluster() => {
+                self.keep_first(&quarantine).await?;
+                (self.remove_each(0, None).await?, vec![quarantine])
+            }
+            true => (self.remove_each(0, Some(&quarantine)).await?, vec![quarantine]),
+            // Trimming does not acknowledge, so it is for compaction alone.
+            false if self.options.purpose == Purpose::Compact => {
+                let leading = self.leading().await?;
+                let trimmed = self.trim(leading).await?;
+                (trimmed + self.remove_each(leading, None).await?, Vec::new())
+            }
+            false => (self.remove_each(0, None).await?, Vec::new()),
+        };
+        let bytes_after = self.bytes().await?;
+        Ok(Rewritten { bytes_before, bytes_after, removed_entries: Some(removed), evidence })
+    }
+}

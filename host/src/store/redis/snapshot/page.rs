@@ -1,0 +1,106 @@
+//! Fetching entries, so many at a time that they come to about as many bytes as are wanted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::super::super::{Chunk, Frame, Payload, Position, Segment, StoreError};
+use super::super::link::{Repeat, SharedLink};
+use super::super::reply::{self, Entry};
+use super::super::id;
+
+/// Entries are taken to be at least so long, also where they are shorter, so that a stretch of tiny
+/// ones does not make the next page a huge one.
+const LEAST_AVERAGE: u64 = 128;
+
+/// How many bytes a page should have.
+const LEAST_PAGE: u64 = 64 << 10;
+const MOST_PAGE: u64 = 1 << 20;
+
+/// An entry is handed on up to here: the engine needs no more to see that it is too long.
+const MAX_ENTRY: usize = (16 << 20) + 1;
+
+/// Consecutive entries, in ascending order.
+pub struct Page {
+    pub entries: Vec<Entry>,
+    /// Nothing more lies in the direction of reading.
+    pub last: bool,
+}
+
+/// How the entries of one stream are fetched.
+pub struct Pages {
+    link: SharedLink,
+    key: String,
+    start: Position,
+    end: Position,
+    max_read: u64,
+    /// Bytes of an entry, as seen lately.
+    average: AtomicU64,
+}
+
+impl Pages {
+    pub fn new(link: SharedLink, segment: &Segment, max_read: u32) -> Self {
+        let entries = segment.entries.unwrap_or(0).max(1);
+        Self {
+            link,
+            key: segment.name.clone(),
+            start: segment.start,
+            end: segment.end,
+            max_read: u64::from(max_read),
+            average: AtomicU64::new((segment.bytes / entries).max(LEAST_AVERAGE)),
+        }
+    }
+
+    /// From `at`, which lies inside.
+    pub async fn forward(&self, at: Position, wanted: u32) -> Result<Page, StoreError> {
+        let to = id::before(self.end).unwrap_or(id::FIRST);
+        self.fetch("XRANGE", at, to, wanted).await
+    }
+
+    /// What lies directly before `before`, which lies inside or at the end.
+    pub async fn back(&self, before: Position, wanted: u32) -> Result<Page, StoreError> {
+        let from = id::before(before).unwrap_or(id::FIRST);
+        let mut page = self.fetch("XREVRANGE", from, self.start, wanted).await?;
+        page.entries.reverse();
+        Ok(page)
+    }
+
+    async fn fetch(
+        &self,
+        command: &str,
+        from: Position,
+        to: Position,
+        wanted: u32,
+    ) -> Result<Page, StoreError> {
+        let wanted = u64::from(wanted).clamp(LEAST_PAGE, MOST_PAGE);
+        let average = self.average.load(Ordering::Relaxed).max(LEAST_AVERAGE);
+        let count = (wanted / average).clamp(1, self.max_read.max(1));
+        let mut call = redis::cmd(command);
+        call.arg(&self.key).arg(id::format(from)).arg(id::format(to)).arg("COUNT").arg(count);
+        let reply = self.link.call("read the journal", Repeat::Yes, &call).await?;
+        let mut entries = reply::entries(reply).ok_or_else(|| reply::unexpected(command))?;
+        let bytes = entries.iter().map(|entry| entry.data.as_ref().map_or(0, Vec::len) as u64);
+        if let Some(average) = bytes.sum::<u64>().checked_div(entries.len() as u64) {
+            self.average.store(average, Ordering::Relaxed);
+        }
+        for data in entries.iter_mut().filter_map(|entry| entry.data.as_mut()) {
+            data.truncate(MAX_ENTRY);
+        }
+        let last = (entries.len() as u64) < count;
+        Ok(Page { entries, last })
+    }
+}
+
+/// Entries as the engine gets them. `empty` is where the chunk starts if there are none.
+pub fn chunk(empty: Position, entries: impl Iterator<Item = Entry>, last: bool) -> Chunk {
+    let mut start = None;
+    let mut data = Vec::new();
+    let mut frames = Vec::with_capacity(entries.size_hint().0);
+    for entry in entries {
+        start.get_or_insert(entry.at);
+        if let Some(bytes) = &entry.data {
+            data.extend_from_slice(bytes);
+        }
+        let end = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        frames.push(Frame { at: entry.at, end, missing: entry.data.is_none() });
+    }
+    Chunk { start: start.unwrap_or(empty), data: Payload::Raw(data), frames, last }
+}
