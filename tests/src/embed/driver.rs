@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Map, Value, json};
 
 use super::{Host, install};
@@ -56,12 +57,7 @@ pub struct Driver {
 impl Driver {
     /// Starts the host's program.
     pub fn start(host: Host) -> Self {
-        Self::start_as(host, |command| command)
-    }
-
-    /// Starts a command that is made of the host's program.
-    pub fn start_as(host: Host, wrap: impl FnOnce(Command) -> Command) -> Self {
-        let command = match host {
+        let mut command = match host {
             Host::Node => {
                 let mut command = install::node_command();
                 command.arg("test/driver.js");
@@ -73,7 +69,6 @@ impl Driver {
                 command
             }
         };
-        let mut command = wrap(command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the host starts");
         let requests = child.stdin.take().expect("stdin is piped");
@@ -135,9 +130,11 @@ impl Driver {
         Reply::Done { report: as_documents(reply["ok"].clone()), seconds }
     }
 
-    /// Kills the process at once.
-    pub fn kill(mut self) {
-        let _ = self.child.kill();
+    /// From now on its files can grow to so many bytes and no further. Python and the program for Node
+    /// ignore the signal that comes with that.
+    pub fn limit_files(&mut self, bytes: Option<u64>) {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit).expect("a limit");
     }
 }
 

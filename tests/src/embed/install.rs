@@ -3,8 +3,11 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use papyra::Engine;
+
+use crate::portable;
 
 /// The directory of this repository with the hosts in other languages.
 fn sources() -> PathBuf {
@@ -13,13 +16,17 @@ fn sources() -> PathBuf {
 
 /// Where things are installed. The lock makes test programs that start together wait for each other.
 fn home() -> (PathBuf, File) {
-    let me = std::env::current_exe().expect("a test has a path");
-    let target = me.ancestors().find(|dir| dir.join("release").is_dir() || dir.ends_with("target"));
-    let home = target.expect("a target directory").join("embed");
+    let home = directory();
     fs::create_dir_all(&home).expect("a directory can be made");
     let lock = File::create(home.join(".lock")).expect("a file can be made");
     lock.lock().expect("a lock can be had");
     (home, lock)
+}
+
+fn directory() -> PathBuf {
+    let me = std::env::current_exe().expect("a test has a path");
+    let target = me.ancestors().find(|dir| dir.join("release").is_dir() || dir.ends_with("target"));
+    target.expect("a target directory").join("embed")
 }
 
 /// A directory that is laid out as the Node package is, with everything installed, and the engine in
@@ -29,6 +36,11 @@ fn home() -> (PathBuf, File) {
 ///
 /// If Node is missing or too old, or npm fails.
 pub fn node() -> PathBuf {
+    static DONE: OnceLock<PathBuf> = OnceLock::new();
+    DONE.get_or_init(install_node).clone()
+}
+
+fn install_node() -> PathBuf {
     let (home, _lock) = home();
     let (from, to) = (sources().join("node"), home.join("node"));
     let needs = "these tests need Node 20 or newer with npm; type:  apt-get install nodejs npm";
@@ -55,9 +67,9 @@ pub fn node() -> PathBuf {
     }
     fs::copy(from.join("tsconfig.json"), to.join("tsconfig.json")).expect("a copy");
     for (name, bytes) in components() {
-        let wasm = component(&home, name, bytes);
+        let wasm = component(&home, name, &bytes);
         let (dir, done) = (to.join(name), to.join(name).join("source"));
-        if fs::read(&done).ok().as_deref() == Some(bytes) {
+        if fs::read(&done).ok().as_deref() == Some(&bytes[..]) {
             continue;
         }
         let mut jco = Command::new("npx");
@@ -81,6 +93,11 @@ pub fn node_command() -> Command {
 ///
 /// If Python is missing or too old, or pip fails.
 pub fn python() -> PathBuf {
+    static DONE: OnceLock<PathBuf> = OnceLock::new();
+    DONE.get_or_init(install_python).clone()
+}
+
+fn install_python() -> PathBuf {
     let (home, _lock) = home();
     let from = sources().join("python");
     let to = home.join("python");
@@ -104,7 +121,7 @@ pub fn python() -> PathBuf {
         fs::write(to.join("stamp"), stamp).expect("a file can be written");
     }
     for (name, bytes) in components() {
-        component(&home, name, bytes);
+        component(&home, name, &bytes);
     }
     interpreter
 }
@@ -119,17 +136,18 @@ pub fn python_command() -> Command {
 
 /// What to put in front of `PYTHONPATH` for the older of the two versions of Papyra.
 pub fn older_papyra() -> PathBuf {
-    home().0.join("python/old")
+    directory().join("python/old")
 }
 
 /// The component that [`python`] has left behind.
 pub(super) fn engine_wasm() -> PathBuf {
-    home().0.join("papyra-engine.wasm")
+    directory().join("papyra-engine.wasm")
 }
 
 /// What is hosted: names and contents.
-fn components() -> [(&'static str, &'static [u8]); 1] {
-    [("papyra-engine", Engine::component_bytes())]
+fn components() -> [(&'static str, Vec<u8>); 2] {
+    let wasi = fs::read(portable::component("papyra-wasi.wasm")).expect("a component");
+    [("papyra-engine", Engine::component_bytes().to_vec()), ("papyra-wasi", wasi)]
 }
 
 /// Writes a component as a file, unless it is there already.
@@ -148,7 +166,6 @@ fn stamp(files: &[Vec<u8>]) -> String {
 }
 
 fn copy_dir(from: &Path, to: &Path) {
-    let _ = fs::remove_dir_all(to);
     fs::create_dir_all(to).expect("a directory can be made");
     for entry in fs::read_dir(from).expect("a directory of this repository") {
         let path = entry.expect("an entry").path();

@@ -68,10 +68,12 @@ class Host:
 
     def _now(self) -> Record:
         if self._clock is None:
-            nanoseconds = time.time_ns()
+            seconds, nanoseconds = divmod(time.time_ns(), 10**9)
         else:
-            nanoseconds = max(int(self._clock() * 1e9), 0)
-        return record(seconds=nanoseconds // 10**9, nanoseconds=nanoseconds % 10**9)
+            # Apart, since their sum has more digits than a float.
+            seconds, fraction = divmod(max(self._clock(), 0.0), 1)
+            nanoseconds = int(fraction * 1e9)
+        return record(seconds=int(seconds), nanoseconds=nanoseconds)
 
     def _describe(self) -> Record:
         return lowered(self._store.describe())

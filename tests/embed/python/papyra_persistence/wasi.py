@@ -35,5 +35,5 @@ class WasiJournal(Journal):
 def _instantiate(engine: Engine, path: Path) -> Session:
     wasi = wasmtime.WasiConfig()
     wasi.preopen_dir(str(path.parent), ".")
-    wasi.env([("PAPYRA_PATH", path.name)])
+    wasi.env = [("PAPYRA_PATH", path.name)]
     return engine.instantiate_wasi(wasi)
