@@ -2,20 +2,26 @@
 # wasmtime is compiled once.
 CARGO ?= cargo
 OUT ?= target/engine
+DIST ?= dist
 
-.PHONY: help setup engine build demo test lint bench bench-embed long fuzz clean
+.PHONY: help setup engine dist build demo test lint bench bench-embed long fuzz clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
 		while read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
-setup: ## install what is missing: WASM standard library, wasm-tools, jq, clippy, rustfmt
-	@.ci/setup jq clippy rustfmt
+setup: ## install what is missing: WASM standard library, wasm-tools, wac, jq, clippy, rustfmt
+	@.ci/setup wac jq clippy rustfmt
 	@echo "setup: everything is there"
 
 engine: ## build the sandboxed engine alone, into target/engine
 	@.ci/setup
 	guest/build.sh $(OUT)
+
+dist: ## build the components for other hosts, with checksums, into dist
+	@.ci/setup wac
+	guest/dist.sh $(DIST)
+	@cat $(DIST)/SIZES.md
 
 build: ## build the papyra command, into target/release
 	@.ci/setup
@@ -25,7 +31,7 @@ demo: build ## see a damaged journal found out, repaired, compacted and read bac
 	@tests/demo.sh
 
 test: ## run all tests
-	@.ci/setup
+	@.ci/setup wac
 	$(CARGO) test --release --workspace
 
 lint: ## check the format and the lints; warnings are errors
@@ -40,7 +46,7 @@ bench: ## measure everything that is promised, against its peers; needs 8 GB of 
 	target/release/papyra-bench
 
 bench-embed: ## measure the engine in Node and Python, and against Papyra's own backend; 5 minutes
-	@.ci/setup
+	@.ci/setup wac
 	$(CARGO) build --release --workspace
 	target/release/papyra-bench-embed
 
@@ -48,7 +54,7 @@ long: export PAPYRA_KILL_CYCLES ?= 1000
 long: export PAPYRA_DAMAGE_FILES ?= 20000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
 long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files
-	@.ci/setup
+	@.ci/setup wac
 	$(CARGO) test --release --workspace
 
 fuzz: export PAPYRA_FUZZ_SECONDS ?= 600

@@ -1,7 +1,10 @@
 #!/bin/sh
-# Builds the engine component.
+# Builds the engine component, and the ones that are made of it.
 #
 #   guest/build.sh OUTPUT_DIR         writes OUTPUT_DIR/papyra-engine.wasm
+#   guest/build.sh --all OUTPUT_DIR   also papyra-wasi.wasm, the engine on a store over WASI, and
+#                                     papyra-command.wasm, a program made of that
+#   guest/build.sh --tests OUTPUT_DIR also papyra-plugin.wasm, what the tests compose them with
 #   guest/build.sh --lint OUTPUT_DIR  runs clippy on the same code, warnings are errors
 #   guest/build.sh --which            says where the standard library comes from, or fails
 #
@@ -24,18 +27,18 @@ fail() {
 
 task=build
 case ${1:-} in
---lint | --which)
+--all | --tests | --lint | --which)
     task=${1#--}
     shift
     ;;
 esac
 case $task:$#:${1:-} in
 which:0:) ;;
-build:1:[!-]* | lint:1:[!-]*)
+build:1:[!-]* | all:1:[!-]* | tests:1:[!-]* | lint:1:[!-]*)
     mkdir -p "$1"
     out=$(CDPATH='' cd -- "$1" && pwd -P)
     ;;
-*) fail "usage: guest/build.sh [--lint] OUTPUT_DIR | --which" ;;
+*) fail "usage: guest/build.sh [--all | --tests | --lint] OUTPUT_DIR | --which" ;;
 esac
 
 # What an outer cargo says about itself must not reach this one: its flags are for another target,
@@ -101,7 +104,7 @@ echo "engine: $said" >&2
 
 cargo=cargo
 clippy=cargo-clippy
-set -- --manifest-path "$root/Cargo.toml" -p papyra-engine --lib --profile engine \
+set -- --manifest-path "$root/Cargo.toml" --lib --profile engine \
     --target $target --target-dir "$out/target"
 if [ $way = debian ]; then
     # By full path: rustup's proxies come first in PATH, and an outer cargo of rustup's points the
@@ -125,16 +128,63 @@ CARGO_ENCODED_RUSTFLAGS=$(printf '%s\037' \
     "--remap-path-prefix=$out=/out")
 export CARGO_ENCODED_RUSTFLAGS="${CARGO_ENCODED_RUSTFLAGS%?}"
 
+crates=engine
+[ $task = build ] || crates='engine wasi-store wasi-command'
+case $task in tests | lint) crates="$crates plugin" ;; esac
+
+folder() {
+    if [ "$1" = plugin ]; then echo tests/plugin; else echo "guest/$1"; fi
+}
+
 if [ $task = lint ]; then
     command -v $clippy >/dev/null ||
         fail "clippy is missing: rustup component add clippy, or apt-get install rust-web-clippy"
-    exec $clippy clippy "$@" -- -D warnings
+    for crate in $crates; do
+        $clippy clippy -p papyra-$crate "$@" -- -D warnings
+    done
+    exit
 fi
 
-wasm_tools=$root/target/tools/bin/wasm-tools
-[ -x "$wasm_tools" ] || wasm_tools=$(command -v wasm-tools) ||
-    fail "wasm-tools is missing: type \`make setup\`"
-$cargo build "$@" >&2
-"$wasm_tools" component new "$out/target/$target/engine/papyra_engine.wasm" \
-    -o "$out/papyra-engine.wasm.new"
-mv "$out/papyra-engine.wasm.new" "$out/papyra-engine.wasm"
+tool() {
+    if [ -x "$root/target/tools/bin/$1" ]; then
+        echo "$root/target/tools/bin/$1"
+    else
+        command -v "$1" || fail "$1 is missing: type \`make setup\`"
+    fi
+}
+wasm_tools=$(tool wasm-tools)
+
+field() {
+    sed -n "s/^$2 = \"\(.*\)\"/\1/p" "$root/$1" | head -n 1
+}
+
+# finish FILE CRATE: puts FILE.new in place, with what a registry wants to know about it. Nothing that
+# changes from build to build.
+finish() {
+    "$wasm_tools" metadata add "$out/$1.new" -o "$out/$1.described" \
+        --name "${1%.wasm}" \
+        --version "$(field Cargo.toml version)" \
+        --description "$(field "$(folder "$2")/Cargo.toml" description)" \
+        --licenses "$(field Cargo.toml license)" \
+        --source "$(field Cargo.toml repository)"
+    mv "$out/$1.described" "$out/$1"
+    rm "$out/$1.new"
+}
+
+# One at a time, so that none of them changes the features that another is built with.
+for crate in $crates; do
+    $cargo build -p papyra-$crate "$@" >&2
+    module=$(echo papyra-$crate | tr - _)
+    "$wasm_tools" component new "$out/target/$target/engine/$module.wasm" \
+        -o "$out/papyra-$crate.wasm.new"
+    finish papyra-$crate.wasm $crate
+done
+[ $task != build ] || exit 0
+
+wac=$(tool wac)
+"$wac" plug "$out/papyra-engine.wasm" --plug "$out/papyra-wasi-store.wasm" \
+    -o "$out/papyra-wasi.wasm.new"
+finish papyra-wasi.wasm wasi-store
+"$wac" plug "$out/papyra-wasi-command.wasm" --plug "$out/papyra-wasi.wasm" \
+    -o "$out/papyra-command.wasm.new"
+finish papyra-command.wasm wasi-command

@@ -3,9 +3,10 @@
 use std::fs;
 
 use papyra_tests::embed::suite::{self, printed};
-use papyra_tests::embed::{Host, node, node_command};
+use papyra_tests::embed::{node, node_command};
 
-papyra_tests::embed_suite!(Host::Node);
+papyra_tests::embed_suite!(Node);
+papyra_tests::embed_suite!(wasi NodeWasi);
 
 #[test]
 fn the_types_that_the_package_states_are_consistent() {

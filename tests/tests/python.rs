@@ -1,9 +1,10 @@
 //! The engine in Python, with stores in Python, and the backend for Papyra.
 
 use papyra_tests::embed::suite::{self, printed};
-use papyra_tests::embed::{Host, older_papyra, python_command};
+use papyra_tests::embed::{older_papyra, python_command};
 
-papyra_tests::embed_suite!(Host::Python);
+papyra_tests::embed_suite!(Python);
+papyra_tests::embed_suite!(wasi PythonWasi);
 
 const BACKEND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/embed/python/tests/test_backend.py");
 

@@ -4,6 +4,7 @@
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use anstream::{AutoStream, ColorChoice};
+pub(super) use papyra_report::Paint;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
@@ -33,7 +34,7 @@ impl Output {
     pub fn new(json: bool, quiet: bool) -> Self {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
-        let paint = Paint(!matches!(AutoStream::choice(&stdout), ColorChoice::Never));
+        let paint = Paint::new(!matches!(AutoStream::choice(&stdout), ColorChoice::Never));
         Self {
             stdout: BufWriter::with_capacity(BUFFER, stdout.lock()),
             paint,
@@ -156,7 +157,7 @@ impl Output {
 
     /// Help as the terminal takes it.
     pub fn styled(&self, text: &clap::builder::StyledStr) -> String {
-        if self.paint.0 { text.ansi().to_string() } else { text.to_string() }
+        if self.paint.is_on() { text.ansi().to_string() } else { text.to_string() }
     }
 
     /// The reader of standard output has gone, although nothing was written that would show it.
@@ -177,33 +178,4 @@ pub(super) fn complain(line: &str) {
 /// Ready text on standard error. When even that cannot be written, there is nobody left to tell.
 pub(super) fn write_stderr(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
-}
-
-/// Colours, where standard output takes them.
-#[derive(Clone, Copy)]
-pub(super) struct Paint(bool);
-
-impl Paint {
-    #[cfg(test)]
-    pub const NONE: Self = Self(false);
-
-    fn wrap(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
-    }
-
-    pub fn bold(self, text: &str) -> String {
-        self.wrap("1", text)
-    }
-
-    pub fn good(self, text: &str) -> String {
-        self.wrap("32", text)
-    }
-
-    pub fn doubtful(self, text: &str) -> String {
-        self.wrap("33", text)
-    }
-
-    pub fn bad(self, text: &str) -> String {
-        self.wrap("31", text)
-    }
 }

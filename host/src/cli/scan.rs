@@ -1,16 +1,15 @@
 //! `scan`: is this journal healthy?
 
 use clap::Args;
-use papyra::journal::{ScanOptions, ScanReport};
+use papyra::journal::ScanOptions;
+use papyra_report::scan::people;
 
 use super::Context;
 use super::args::{FindingsArgs, JobsArgs, TargetArgs};
 use super::exit::{self, Exit};
 use super::findings;
-use super::output::Paint;
 use super::problem::Problem;
 use super::target::Wishes;
-use super::text::printable;
 
 /// Look at every entry and report what is wrong
 ///
@@ -48,61 +47,24 @@ pub(super) async fn run(args: ScanArgs, context: &mut Context<'_>) -> Result<Exi
     let report = journal.scan(options).await?;
     drop(meter);
     context.output.report(
-        |paint| people(&report, &args.target.flags(), paint),
+        |paint| people(&findings::view(&report), &args.target.flags(), paint),
         || findings::document("papyra.scan/1", [findings::fields(&report)]),
     )?;
     Ok(if findings::is_healthy(&report) { Exit::Done } else { Exit::Anomalies })
 }
 
-fn people(report: &ScanReport, flags: &str, paint: Paint) -> String {
-    let location = printable(&report.location);
-    let verdict = findings::verdict(report, paint);
-    let empty = if report.entries == 0 { ", and empty" } else { "" };
-    let mut text = format!("{}: {verdict}{empty}\n", paint.bold(&location));
-    findings::totals(&mut text, report);
-    if !findings::is_healthy(report) {
-        text.push('\n');
-        findings::list(&mut text, report, paint);
-    }
-    if let Some(next) = next(report, flags) {
-        text.push_str(&next);
-    }
-    text
-}
-
-/// What to type next.
-fn next(report: &ScanReport, flags: &str) -> Option<String> {
-    if report.records == 0 && report.damaged > 0 && !findings::is_one_torn_record(report) {
-        Some("\nNot one record is in it. Is this a journal at all?\n".into())
-    } else if report.damaged > 0 {
-        Some(format!(
-            "\nTo see what a repair would do, without doing it:\n  \
-             papyra persistence recover {flags} --dry-run\n"
-        ))
-    } else if report.suspect > 0 {
-        Some(format!(
-            "\nSuspect records are whole and stay readable. To set them aside:\n  \
-             papyra persistence recover {flags} --mode quarantine --quarantine-dir DIR\n"
-        ))
-    } else if report.structural > 0 {
-        Some(
-            "\nThe records are sound. Look at the files named above; recovery leaves them.\n"
-                .into(),
-        )
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use papyra::journal::ScanReport;
+
     use super::super::findings::tests::{damaged, healthy};
+    use super::super::output::Paint;
     use super::*;
 
     #[test]
     fn a_healthy_journal_takes_few_words() {
         assert_eq!(
-            people(&healthy(), "--path app.ndjson", Paint::NONE),
+            people(&findings::view(&healthy()), "--path app.ndjson", Paint::NONE),
             "/var/log/app.ndjson: healthy\n  \
              records      10\n  \
              kinds        event 10\n  \
@@ -115,13 +77,13 @@ mod tests {
     #[test]
     fn what_is_no_journal_is_not_sent_to_repair() {
         let picture = ScanReport { records: 0, entries: 7, damaged: 7, ..damaged() };
-        let next = next(&picture, "--path cat.png").unwrap();
+        let next = people(&findings::view(&picture), "--path cat.png", Paint::NONE);
         assert!(next.contains("Is this a journal at all?") && !next.contains("recover"), "{next}");
     }
 
     #[test]
     fn a_damaged_journal_says_where_what_and_what_next() {
-        let text = people(&damaged(), "--path '/var/log/my app'", Paint::NONE);
+        let text = people(&findings::view(&damaged()), "--path '/var/log/my app'", Paint::NONE);
         assert!(text.starts_with("/var/log/app.ndjson: 1 damaged\n"), "{text}");
         assert!(text.contains("/var/log/app.ndjson:4: malformed_json"), "{text}");
         assert!(

@@ -64,31 +64,36 @@ impl Work {
 #[error("cancelled")]
 pub(crate) struct Cancelled;
 
-/// The data of one instance's wasmtime store.
-pub(crate) struct Context {
-    pub work: Work,
-    pub snapshot: Option<Arc<dyn Snapshot>>,
-    pub rewrite: Option<Box<dyn Rewrite>>,
-    pub storage_timeout: Duration,
-    pub limits: StoreLimits,
-    clocks: WasiClocksCtx,
-    table: ResourceTable,
+/// What the imports of one engine instance work on: one store, its snapshot and the rewrite that is
+/// open. For embedders with a wasmtime [`Linker`](wasmtime::component::Linker) of their own; see
+/// [`add_to_linker`](super::add_to_linker).
+///
+/// One context belongs to one instance. After a trap drop both: an open rewrite is then abandoned, and
+/// the store is left as it was.
+pub struct PapyraCtx {
+    pub(super) work: Work,
+    pub(super) snapshot: Option<Arc<dyn Snapshot>>,
+    pub(super) rewrite: Option<Box<dyn Rewrite>>,
+    pub(super) storage_timeout: Duration,
 }
 
-impl Context {
-    pub fn new(work: Work, limits: &Limits) -> Self {
-        Self {
-            snapshot: work.snapshot.clone(),
-            work,
-            rewrite: None,
-            storage_timeout: limits.storage_timeout,
-            limits: StoreLimitsBuilder::new()
-                .memory_size(limits.memory)
-                .trap_on_grow_failure(true)
-                .build(),
-            clocks: WasiClocksCtx::default(),
-            table: ResourceTable::new(),
+impl PapyraCtx {
+    /// A context with default settings.
+    pub fn new(store: impl Store + 'static) -> Self {
+        Self::builder(store).build()
+    }
+
+    /// Starts a configuration.
+    pub fn builder(store: impl Store + 'static) -> PapyraCtxBuilder {
+        PapyraCtxBuilder {
+            store: Arc::new(store),
+            progress: None,
+            storage_timeout: super::STORAGE_TIMEOUT,
         }
+    }
+
+    fn of(work: Work, storage_timeout: Duration) -> Self {
+        Self { snapshot: work.snapshot.clone(), work, rewrite: None, storage_timeout }
     }
 
     /// Counts bytes that the engine was given, and lets the embedder cancel.
@@ -100,6 +105,74 @@ impl Context {
             std::ops::ControlFlow::Continue(()) => Ok(()),
             std::ops::ControlFlow::Break(()) => Err(wasmtime::Error::from(Cancelled)),
         }
+    }
+}
+
+/// Configures a [`PapyraCtx`].
+pub struct PapyraCtxBuilder {
+    store: Arc<dyn Store>,
+    progress: Option<ProgressFn>,
+    storage_timeout: Duration,
+}
+
+impl PapyraCtxBuilder {
+    /// How long one call of the store may take before it counts as unavailable. Default 60 s. The
+    /// steps of a rewrite are not limited.
+    #[must_use]
+    pub fn storage_timeout(mut self, timeout: Duration) -> Self {
+        self.storage_timeout = timeout;
+        self
+    }
+
+    /// Calls this about once per MiB that the engine has looked at. When it breaks, the call into the
+    /// engine ends with an error, and the instance must be dropped.
+    #[must_use]
+    pub fn progress(
+        mut self,
+        progress: impl Fn(Progress) -> std::ops::ControlFlow<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+
+    /// The context.
+    #[must_use]
+    pub fn build(self) -> PapyraCtx {
+        PapyraCtx::of(Work::new(self.store, self.progress), self.storage_timeout)
+    }
+}
+
+/// The data of a wasmtime store whose instance uses the imports of the engine.
+pub trait PapyraView: Send {
+    /// Its context.
+    fn papyra(&mut self) -> &mut PapyraCtx;
+}
+
+/// The data of one instance's wasmtime store in [`Journal`](crate::Journal).
+pub(crate) struct Context {
+    papyra: PapyraCtx,
+    pub limits: StoreLimits,
+    clocks: WasiClocksCtx,
+    table: ResourceTable,
+}
+
+impl Context {
+    pub fn new(work: Work, limits: &Limits) -> Self {
+        Self {
+            papyra: PapyraCtx::of(work, limits.storage_timeout),
+            limits: StoreLimitsBuilder::new()
+                .memory_size(limits.memory)
+                .trap_on_grow_failure(true)
+                .build(),
+            clocks: WasiClocksCtx::default(),
+            table: ResourceTable::new(),
+        }
+    }
+}
+
+impl PapyraView for Context {
+    fn papyra(&mut self) -> &mut PapyraCtx {
+        &mut self.papyra
     }
 }
 

@@ -12,7 +12,7 @@ use super::bindings::papyra::persistence::delivery::{
 };
 use super::bindings::papyra::persistence::storage::{Payload, StorageError};
 use super::bindings::papyra::persistence::types::Kind;
-use super::context::Context;
+use super::context::PapyraCtx;
 use super::link::{Reply, bounded, to_wit};
 use crate::store::{Delivery, Store, StoreError, StoreErrorKind};
 
@@ -25,7 +25,7 @@ const MAX_DELIVERED: usize = 20 << 20;
 
 type Answer<T> = Result<T, StorageError>;
 
-impl delivery::Host for Context {
+impl delivery::Host for PapyraCtx {
     async fn ensure_group(&mut self, kind: Kind, group: String, start: String) -> Reply<bool> {
         let store = self.work.store.clone();
         Ok(bounded(self.storage_timeout, async {

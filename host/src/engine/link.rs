@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bindings::papyra::persistence::{storage, types};
-use super::context::Context;
+use super::context::PapyraCtx;
 use crate::store::{Snapshot, StoreError, StoreErrorKind};
 
 /// The most bytes that one `read` may ask for.
@@ -16,9 +16,9 @@ const MAX_READ: u32 = 17 << 20;
 
 pub(super) type Reply<T> = wasmtime::Result<Result<T, storage::StorageError>>;
 
-impl types::Host for Context {}
+impl types::Host for PapyraCtx {}
 
-impl storage::Host for Context {
+impl storage::Host for PapyraCtx {
     async fn describe(&mut self) -> wasmtime::Result<storage::Description> {
         Ok(self.work.store.describe())
     }
@@ -111,7 +111,7 @@ impl storage::Host for Context {
     }
 }
 
-impl Context {
+impl PapyraCtx {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, storage::StorageError> {
         self.snapshot.clone().ok_or_else(|| {
             storage::StorageError::Failed("`segments` must be called before reading".into())

@@ -1,6 +1,11 @@
 //! The sandboxed engine: loading and caching, linking, limits, one instance per task.
+//!
+//! [`Journal`](crate::Journal) does all of this by itself. Who has a wasmtime `Linker` and `Store` of
+//! their own, for other components or for one that the engine is a part of, puts a [`PapyraCtx`] into
+//! the data of that store, implements [`PapyraView`], and calls [`add_to_linker`]. The crate's
+//! `wasmtime` must then be theirs: version 48.
 
-pub(crate) mod bindings;
+pub mod bindings;
 mod context;
 mod deliver;
 mod link;
@@ -10,16 +15,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, HasData, Linker};
 use wasmtime::{Cache, CacheConfig, Config};
 
 use self::bindings::EnginePre;
 pub(crate) use self::context::{Context, Work};
-pub use self::context::{Progress, ProgressFn};
+pub use self::context::{PapyraCtx, PapyraCtxBuilder, PapyraView, Progress, ProgressFn};
 pub(crate) use self::session::Session;
 
 /// The engine component that this crate was built with.
 static COMPONENT: &[u8] = include_bytes!(env!("PAPYRA_ENGINE_WASM"));
+
+/// How long a call of the store may take unless said otherwise.
+const STORAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The compiled engine, ready to be instantiated. Cheap to clone; make one per process.
 #[derive(Clone)]
@@ -83,7 +91,7 @@ impl Engine {
     /// Starts a configuration.
     pub fn builder() -> EngineBuilder {
         EngineBuilder {
-            limits: Limits { memory: 64 << 20, storage_timeout: Duration::from_secs(60) },
+            limits: Limits { memory: 64 << 20, storage_timeout: STORAGE_TIMEOUT },
             cache: CacheChoice::UserDirectory,
             component: None,
         }
@@ -183,9 +191,32 @@ fn link_imports(
 
     let mut linker = Linker::<Context>::new(engine);
     wall_clock::add_to_linker::<Context, WasiClocks>(&mut linker, Context::clocks)?;
-    bindings::papyra::persistence::storage::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?;
-    bindings::papyra::persistence::delivery::add_to_linker::<_, HasSelf<_>>(&mut linker, |c| c)?;
+    add_to_linker(&mut linker)?;
     EnginePre::new(linker.instantiate_pre(component)?)
+}
+
+/// Adds what the engine imports from this project, `storage` and `delivery`, to a linker, served by the
+/// store in [`PapyraView::papyra`]. The engine also imports `wasi:clocks/wall-clock`, which
+/// `wasmtime_wasi` adds. What comes out of the sandbox is checked and clamped, as for
+/// [`Journal`](crate::Journal); limits on memory are up to the embedder's store.
+///
+/// The functions are asynchronous: instantiate and call with the `async` variants.
+///
+/// # Errors
+///
+/// If the linker has these interfaces already.
+pub fn add_to_linker<T: PapyraView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    use bindings::papyra::persistence::{delivery, storage};
+
+    storage::add_to_linker::<T, HasPapyra>(linker, T::papyra)?;
+    delivery::add_to_linker::<T, HasPapyra>(linker, T::papyra)
+}
+
+/// How the generated code finds the context in the data of a store.
+struct HasPapyra;
+
+impl HasData for HasPapyra {
+    type Data<'a> = &'a mut PapyraCtx;
 }
 
 impl CacheChoice {

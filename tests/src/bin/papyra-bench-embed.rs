@@ -81,7 +81,9 @@ fn main() -> Result<()> {
 
 const HOSTS: &[(&str, Host, f64)] = &[
     ("Node, store in JavaScript", Host::Node, 0.4),
+    ("Node, `papyra-wasi.wasm`", Host::NodeWasi, 0.4),
     ("wasmtime-py, store in Python", Host::Python, 0.0),
+    ("wasmtime-py, `papyra-wasi.wasm`", Host::PythonWasi, 0.8),
 ];
 
 async fn scan_here(engine: &Engine, journal: &Path) -> Result<f64> {

@@ -58,12 +58,12 @@ impl Driver {
     /// Starts the host's program.
     pub fn start(host: Host) -> Self {
         let mut command = match host {
-            Host::Node => {
+            Host::Node | Host::NodeWasi => {
                 let mut command = install::node_command();
                 command.arg("test/driver.js");
                 command
             }
-            Host::Python => {
+            Host::Python | Host::PythonWasi => {
                 let mut command = install::python_command();
                 command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/embed/python/tests/driver.py"));
                 command
@@ -88,16 +88,18 @@ impl Driver {
 
     /// Opens a journal in the host's own file store.
     pub fn open(&mut self, path: &std::path::Path, options: Value) {
-        let mut request = json!({"store": "file", "path": path});
+        let store = if self.host.is_wasi() { "wasi" } else { "file" };
+        let mut request = json!({"store": store, "path": path});
         merge(&mut request, options);
         self.open_store(request);
     }
 
     /// Opens a journal in any store.
     pub fn open_store(&mut self, mut options: Value) {
+        let name = if options["store"] == "wasi" { "papyra-wasi" } else { "papyra-engine" };
         let engine = match self.host {
-            Host::Node => install::node().join("papyra-engine/papyra-engine.js"),
-            Host::Python => install::engine_wasm(),
+            Host::Node | Host::NodeWasi => install::node().join(name).join(name).with_extension("js"),
+            Host::Python | Host::PythonWasi => install::wasm(name),
         };
         merge(&mut options, json!({ "engine": engine }));
         self.ask("open", options).report();

@@ -130,7 +130,7 @@ fn install_python() -> PathBuf {
 pub fn python_command() -> Command {
     let mut command = Command::new(python());
     command.env("PYTHONPATH", sources().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
-    command.env("PAPYRA_ENGINE", engine_wasm());
+    command.env("PAPYRA_ENGINE", wasm("papyra-engine"));
     command
 }
 
@@ -139,9 +139,9 @@ pub fn older_papyra() -> PathBuf {
     directory().join("python/old")
 }
 
-/// The component that [`python`] has left behind.
-pub(super) fn engine_wasm() -> PathBuf {
-    directory().join("papyra-engine.wasm")
+/// A component that [`node`] and [`python`] have left behind.
+pub(super) fn wasm(name: &str) -> PathBuf {
+    directory().join(name).with_extension("wasm")
 }
 
 /// What is hosted: names and contents.

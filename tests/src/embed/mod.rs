@@ -15,12 +15,35 @@ pub enum Host {
     Node,
     /// `papyra-engine.wasm` in wasmtime-py, with the file store in Python.
     Python,
+    /// `papyra-wasi.wasm` in Node, through the WASI shim.
+    NodeWasi,
+    /// `papyra-wasi.wasm` in wasmtime-py.
+    PythonWasi,
+}
+
+impl Host {
+    /// It reaches files through WASI, with what WASI can promise.
+    #[must_use]
+    pub fn is_wasi(self) -> bool {
+        matches!(self, Self::NodeWasi | Self::PythonWasi)
+    }
 }
 
 /// All tests of [`suite`] for one host.
 #[macro_export]
 macro_rules! embed_suite {
-    ($host:expr) => {
+    (wasi $host:ident) => {
+        mod through_wasi {
+            $crate::embed_suite!($host;
+                a_cursor_goes_on_after_the_last_page
+                damage_is_found_and_recovered_as_by_the_command
+                a_torn_line_stays_alone
+                a_batch_that_does_not_fit_leaves_nothing
+                bytes_that_are_no_text_cross_unharmed
+            );
+        }
+    };
+    ($host:ident) => {
         $crate::embed_suite!($host;
             appended_records_come_back
             a_cursor_goes_on_after_the_last_page
@@ -37,11 +60,12 @@ macro_rules! embed_suite {
             bytes_that_are_no_text_cross_unharmed
         );
     };
-    ($host:expr; $($name:ident)*) => {
+    ($host:ident; $($name:ident)*) => {
         $(
             #[test]
             fn $name() {
-                $crate::embed::suite::$name($host);
+                use $crate::embed::Host;
+                $crate::embed::suite::$name(Host::$host);
             }
         )*
     };

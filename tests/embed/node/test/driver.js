@@ -4,8 +4,8 @@
  */
 
 import { createInterface } from "node:readline";
-import { pathToFileURL } from "node:url";
 import { Engine, EngineError, Failure, FileStore, Journal, MemoryStore } from "papyra-persistence";
+import { preopened } from "papyra-persistence/wasi";
 
 /** @type {Map<string, Engine>} */
 const engines = new Map();
@@ -39,7 +39,6 @@ async function open({ engine, store, path, retention, clock, ...options }) {
   if (!engines.has(engine)) engines.set(engine, await Engine.load(engine));
   const policy = { journal: camel(retention ?? {}) };
   if (store === "wasi") {
-    const { preopened } = await import(pathToFileURL(new URL("../src/wasi.js", import.meta.url).pathname).href);
     journal = Journal.openWasi(engines.get(engine), preopened(path), { retention: policy });
     return {};
   }

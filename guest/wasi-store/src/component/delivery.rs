@@ -1,0 +1,81 @@
+//! Files have no consumer groups, and say so.
+
+use super::Component;
+use super::exports::papyra::persistence::delivery::{
+    AutoClaimed, Delivered, GroupInfo, Guest, PendingEntry, PendingFilter, PendingSummary, Source,
+    Wait,
+};
+use super::exports::papyra::persistence::storage::StorageError;
+use super::papyra::persistence::types::Kind;
+
+fn no_groups<T>() -> Result<T, StorageError> {
+    Err(StorageError::Unsupported(
+        "a file has no consumer groups; use a store that has, such as Redis".to_owned(),
+    ))
+}
+
+impl Guest for Component {
+    fn ensure_group(_: Kind, _: String, _: String) -> Result<bool, StorageError> {
+        no_groups()
+    }
+
+    fn fetch(
+        _: Kind,
+        _: String,
+        _: String,
+        _: Source,
+        _: u32,
+        _: Wait,
+    ) -> Result<Delivered, StorageError> {
+        no_groups()
+    }
+
+    fn ack(_: Kind, _: String, _: Vec<String>) -> Result<u64, StorageError> {
+        no_groups()
+    }
+
+    fn summarize_pending(_: Kind, _: String) -> Result<PendingSummary, StorageError> {
+        no_groups()
+    }
+
+    fn list_pending(
+        _: Kind,
+        _: String,
+        _: PendingFilter,
+    ) -> Result<Vec<PendingEntry>, StorageError> {
+        no_groups()
+    }
+
+    fn claim(
+        _: Kind,
+        _: String,
+        _: String,
+        _: u64,
+        _: Vec<String>,
+    ) -> Result<Delivered, StorageError> {
+        no_groups()
+    }
+
+    fn auto_claim(
+        _: Kind,
+        _: String,
+        _: String,
+        _: u64,
+        _: String,
+        _: u32,
+    ) -> Result<AutoClaimed, StorageError> {
+        no_groups()
+    }
+
+    fn list_groups(_: Kind) -> Result<Vec<GroupInfo>, StorageError> {
+        no_groups()
+    }
+
+    fn set_id(_: Kind, _: String, _: String) -> Result<(), StorageError> {
+        no_groups()
+    }
+
+    fn set_aside(_: Kind, _: String, _: String, _: String) -> Result<(), StorageError> {
+        no_groups()
+    }
+}

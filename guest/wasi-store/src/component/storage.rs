@@ -1,0 +1,135 @@
+//! The exported interface `storage`: find the session, check what comes in, call.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::Component;
+use super::append::Writer;
+use super::exports::papyra::persistence::storage::{
+    Chunk, Description, Framing, Guest, Layout, Position, Range, RewriteOptions, Rewritten, Run,
+    Segment, StorageError,
+};
+use super::place::Place;
+use super::rewrite::Rewrite;
+use super::snapshot::Snapshot;
+
+/// What this instance has open.
+#[derive(Default)]
+struct Session {
+    place: Option<Rc<Place>>,
+    snapshot: Option<Snapshot>,
+    rewrite: Option<Rewrite>,
+    writer: Writer,
+}
+
+impl Session {
+    fn place(&mut self) -> Result<Rc<Place>, StorageError> {
+        match &self.place {
+            Some(place) => Ok(place.clone()),
+            None => Ok(self.place.insert(Rc::new(Place::from_environment()?)).clone()),
+        }
+    }
+
+    fn snapshot(&self) -> Result<&Snapshot, StorageError> {
+        let none = || StorageError::Failed("`segments` must be called before reading".to_owned());
+        self.snapshot.as_ref().ok_or_else(none)
+    }
+}
+
+thread_local! {
+    static SESSION: RefCell<Session> = RefCell::default();
+}
+
+fn with<T>(
+    run: impl FnOnce(&mut Session) -> Result<T, StorageError>,
+) -> Result<T, StorageError> {
+    SESSION.with(|session| match session.try_borrow_mut() {
+        Ok(mut session) => run(&mut session),
+        Err(_) => Err(StorageError::Failed("the store was called while it was at work".to_owned())),
+    })
+}
+
+fn none_open() -> StorageError {
+    StorageError::Failed("no rewrite is open".to_owned())
+}
+
+impl Guest for Component {
+    fn describe() -> Description {
+        let location = with(|session| Ok(session.place()?.location.clone()));
+        Description {
+            backend: "wasi".to_owned(),
+            // Every other call says what is wrong with the environment.
+            location: location.unwrap_or_default(),
+            framing: Framing::Lines,
+            layout: Layout::Sequence,
+            volatile: false,
+        }
+    }
+
+    fn segments() -> Result<Vec<Segment>, StorageError> {
+        with(|session| {
+            let place = session.place()?;
+            session.snapshot = None;
+            Ok(session.snapshot.insert(Snapshot::take(place)?).segments())
+        })
+    }
+
+    fn read(segment: String, at: Position, max_bytes: u32) -> Result<Chunk, StorageError> {
+        with(|session| session.snapshot()?.read(&segment, at, max_bytes))
+    }
+
+    fn read_back(segment: String, before: Position, max_bytes: u32) -> Result<Chunk, StorageError> {
+        with(|session| session.snapshot()?.read_back(&segment, before, max_bytes))
+    }
+
+    fn append(lines: String, _: Vec<Run>) -> Result<(), StorageError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        // Anything else would tear the next batch.
+        if !lines.ends_with('\n') {
+            return Err(StorageError::Failed(
+                "the batch does not end with a line end; nothing of it was written".to_owned(),
+            ));
+        }
+        with(|session| {
+            let place = session.place()?;
+            session.writer.append(&place, &lines)
+        })
+    }
+
+    fn rewrite_begin(segment: String, options: RewriteOptions) -> Result<(), StorageError> {
+        with(|session| {
+            session.rewrite = None;
+            let snapshot = session.snapshot()?;
+            snapshot.check_rewritable(&segment)?;
+            let rewrite = Rewrite::begin(snapshot.clone(), options)?;
+            session.rewrite = Some(rewrite);
+            Ok(())
+        })
+    }
+
+    fn rewrite_remove(ranges: Vec<Range>) -> Result<(), StorageError> {
+        with(|session| {
+            let rewrite = session.rewrite.as_mut().ok_or_else(none_open)?;
+            let removed = rewrite.remove(&ranges);
+            if removed.is_err() {
+                session.rewrite = None;
+            }
+            removed
+        })
+    }
+
+    fn rewrite_commit(terminate_tail: bool) -> Result<Rewritten, StorageError> {
+        with(|session| {
+            session.rewrite.take().ok_or_else(none_open)?.commit(terminate_tail)
+        })
+    }
+
+    fn rewrite_abort() {
+        let _ = with(|session| {
+            session.rewrite = None;
+            Ok(())
+        });
+    }
+}

@@ -1,0 +1,42 @@
+//! A store over one file of a WASI file system, and nothing else: no libc, no std I/O, no network.
+//!
+//! Plugged into the engine (`wac plug`) it gives `papyra-wasi.wasm`, which runs in every runtime with
+//! WASI 0.2. It learns what to work on from its environment:
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `PAPYRA_PATH` | the journal; without it, the last argument of the program |
+//! | `PAPYRA_EVIDENCE_DIR` | where a rewrite puts what it removes; without it there is no such place |
+//! | `PAPYRA_SYNC` | `always` (default): an append returns once it is on the disk; `never`: once it is written |
+//!
+//! Paths are looked up in the preopened directories: absolute ones by the longest name that is their
+//! beginning; others in the one named `.`, else from the initial directory, else in the first.
+//!
+//! # What is promised
+//!
+//! * An append adds whole lines at the end. If it fails, what was written of it is cut off again, as
+//!   long as nothing else has been written behind it.
+//! * A torn line at the end stays alone: the next append puts a line end behind it first.
+//! * A snapshot ends where the file ended, whatever is appended or rewritten later.
+//! * A rewrite makes a new file beside the old one, syncs it, and gives it the old one's name. What
+//!   was appended meanwhile is in it. Evidence is synced first. A symlink stays one.
+//! * After a failed sync nothing is acknowledged before the file has been opened and synced anew.
+//!
+//! # What WASI cannot promise
+//!
+//! * **It has no locks.** One process at a time may write to the journal. Lines that another one
+//!   writes in the last moment of a rewrite are lost; an append of another one can tear a batch of
+//!   more than 64 KiB; a batch that is just being written can look torn.
+//! * **It cannot set modes and owners.** A rewritten file has those of a new one.
+//! * **A rewrite that was killed leaves its temporary**, `.NAME.papyra-wasi-rewrite`, and without locks
+//!   nobody can tell it from one at work. The next rewrite refuses with `locked` until it is removed.
+//! * **A name is durable only where the runtime can sync a directory** (wasmtime and Node can).
+//! * **It cannot be cancelled** in the middle of a call, and waits as long as the runtime waits.
+
+#![allow(missing_docs, reason = "the interfaces are documented in wit/")]
+// What is only called in the sandbox is still compiled and tested natively.
+#![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "used by the component only"))]
+
+#[cfg(target_arch = "wasm32")]
+mod component;
+mod names;

@@ -1,0 +1,62 @@
+use std::fs;
+use std::process::Command;
+
+use papyra_tests::portable::{build, component, root, tool};
+
+const NAMES: [&str; 3] = ["papyra-engine.wasm", "papyra-wasi.wasm", "papyra-command.wasm"];
+
+#[test]
+fn two_builds_from_clean_give_the_same_bytes() {
+    // At another place, so that no path of it may get in.
+    let again = tempfile::tempdir().unwrap();
+    build("--all", again.path());
+    for name in NAMES {
+        let (one, other) = (fs::read(component(name)).unwrap(), fs::read(again.path().join(name)));
+        assert!(one == other.unwrap(), "{name} differs");
+    }
+    assert!(fs::read(component(NAMES[0])).unwrap() == papyra::Engine::component_bytes());
+}
+
+fn text(command: &mut Command) -> String {
+    let output = command.output().expect("it is there: `make setup` installs it");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_is_made_of_the_engine_imports_wasi_and_nothing_that_has_to_be_supplied() {
+    for (name, exports) in [
+        ("papyra-wasi.wasm", &["papyra:persistence/journal@", "papyra:persistence/consumer@"][..]),
+        ("papyra-command.wasm", &["wasi:cli/run@"]),
+    ] {
+        let wit = text(tool("wasm-tools").args(["component", "wit"]).arg(component(name)));
+        let world = wit.split("\n}").next().unwrap();
+        let lines = |word| world.lines().filter_map(move |line| line.trim().strip_prefix(word));
+        let foreign: Vec<_> = lines("import ").filter(|name| !name.starts_with("wasi:")).collect();
+        // Names of types, which WIT imports from where they are declared. There is no function in it.
+        assert_eq!(foreign, ["papyra:persistence/types@0.1.0;"], "{name}");
+        assert!(lines("import ").all(|name| !name.contains("sockets") && !name.contains("random")));
+        let found: Vec<_> = lines("export ").collect();
+        assert_eq!(found.len(), exports.len(), "{name}: {found:?}");
+        assert!(found.iter().zip(exports).all(|(found, export)| found.starts_with(export)));
+    }
+    let types = fs::read_to_string(root().join("wit/types.wit")).unwrap();
+    assert!(!types.contains("func("), "types only");
+}
+
+#[test]
+fn dist_has_checksums_and_says_what_is_in_it() {
+    let out = tempfile::tempdir().unwrap();
+    component("papyra-engine.wasm");
+    let script = root().join("guest/dist.sh");
+    text(Command::new("sh").arg(script).arg(out.path()).arg(root().join("target/dist")));
+    text(Command::new("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(out.path()));
+    let sizes = fs::read_to_string(out.path().join("SIZES.md")).unwrap();
+    for name in NAMES {
+        assert!(sizes.contains(name), "{sizes}");
+        let show = text(tool("wasm-tools").args(["metadata", "show", "--json"]).arg(out.path().join(name)));
+        for said in ["Apache-2.0", "0.1.0", "https://", "\"papyra-"] {
+            assert!(show.contains(said), "{name} does not say {said}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What others run: the store over WASI, the program, and a plugin.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod dist;
+mod plugin;
+mod program;
+mod wasi_store;

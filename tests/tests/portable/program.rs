@@ -1,0 +1,48 @@
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use papyra_tests::command::{Ended, papyra, run};
+use papyra_tests::generate::Generator;
+use papyra_tests::portable::component;
+
+/// The host of twenty lines, from `host/examples`.
+fn wasi_run() -> PathBuf {
+    papyra().with_file_name("examples").join("wasi_run")
+}
+
+fn ours(dir: &Path, path: &str) -> Ended {
+    run(Command::new(papyra()).args(["persistence", "scan", "--path", path]).current_dir(dir))
+}
+
+fn theirs(dir: &Path, arguments: &[&str]) -> Ended {
+    let program = std::fs::canonicalize(component("papyra-command.wasm")).unwrap();
+    run(Command::new(wasi_run()).arg(program).args(arguments).current_dir(dir))
+}
+
+#[test]
+fn the_program_prints_and_ends_as_the_command_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let sound = Generator::new(11).journal(500);
+    let mut damaged = sound.clone();
+    damaged.extend_from_slice(b"garbage\n{\"timestamp\": 1}\n\xff\n{\"kind\": \"eve");
+    std::fs::create_dir(dir.path().join("logs")).unwrap();
+    for (name, bytes) in
+        [("sound.ndjson", &sound), ("logs/it's.ndjson", &damaged), ("empty.ndjson", &Vec::new())]
+    {
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+        let (ours, theirs) = (ours(dir.path(), name), theirs(dir.path(), &["scan", name]));
+        assert_eq!(theirs.stdout, ours.stdout, "{theirs:?}");
+        assert_eq!(theirs.code, ours.code, "{name}: {theirs:?}");
+        assert_eq!(theirs.stderr, "");
+    }
+    // What cannot be scanned: the same codes, and words on standard error only.
+    for name in ["missing.ndjson", "logs"] {
+        let (ours, theirs) = (ours(dir.path(), name), theirs(dir.path(), &["scan", name]));
+        assert_eq!(theirs.code, ours.code, "{name}: {theirs:?} {ours:?}");
+        assert!(theirs.stdout.is_empty() && theirs.stderr.starts_with("papyra: "), "{theirs:?}");
+    }
+    assert_eq!(theirs(dir.path(), &["scan", "../elsewhere"]).code, Some(77), "outside");
+    for wrong in [&["scan"][..], &[], &["compact", "sound.ndjson"], &["scan", "--help"]] {
+        assert_eq!(theirs(dir.path(), wrong).code, Some(64), "{wrong:?}");
+    }
+}

@@ -1,0 +1,277 @@
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use async_trait::async_trait;
+use papyra::conformance::{self, Fixture};
+use papyra::engine::bindings::papyra::persistence::storage::StorageError;
+use papyra::store::{
+    Chunk, Description, Position, Range, Rewrite, RewriteOptions, Rewritten, Run, Segment, Snapshot,
+    Store, StoreError, StoreErrorKind,
+};
+use papyra_tests::command::names;
+use papyra_tests::portable::{Loaded, State, component};
+use tokio::sync::Mutex;
+use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower};
+use wasmtime_wasi::WasiCtxBuilder;
+
+static LOADED: LazyLock<Loaded> =
+    LazyLock::new(|| Loaded::new(&component("papyra-wasi-store.wasm"), false).unwrap());
+
+/// One instance of the store's component.
+struct Inner {
+    store: wasmtime::Store<State>,
+    instance: Instance,
+}
+
+impl Inner {
+    async fn open(dir: &Path) -> Self {
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.env("PAPYRA_PATH", "journal.ndjson").env("PAPYRA_EVIDENCE_DIR", "evidence");
+        let mut store = wasmtime::Store::new(&LOADED.engine, State::wasi(wasi, dir));
+        let instance = LOADED.pre.instantiate_async(&mut store).await.unwrap();
+        Self { store, instance }
+    }
+
+    /// Calls a function of the exported `storage`. What would be a trap fails the test.
+    async fn call<P, R>(&mut self, name: &str, parameters: P) -> R
+    where
+        P: ComponentNamedList + Lower + Send + Sync,
+        R: Lift + Send + Sync + 'static,
+        (R,): ComponentNamedList + Lift,
+    {
+        let Self { store, instance } = self;
+        let interface = "papyra:persistence/storage@0.1.0";
+        let storage = instance.get_export_index(&mut *store, None, interface).unwrap();
+        let function = instance.get_export_index(&mut *store, Some(&storage), name).unwrap();
+        let function = instance.get_typed_func::<P, (R,)>(&mut *store, function).unwrap();
+        function.call_async(&mut *store, parameters).await.unwrap().0
+    }
+}
+
+type Answer<T> = Result<T, StorageError>;
+
+fn ours<T>(answer: Answer<T>) -> Result<T, StoreError> {
+    answer.map_err(|error| {
+        let (kind, message) = match error {
+            StorageError::Unavailable(message) => (StoreErrorKind::Unavailable, message),
+            StorageError::Full(message) => (StoreErrorKind::Full, message),
+            StorageError::Locked(message) => (StoreErrorKind::Locked, message),
+            StorageError::Denied(message) => (StoreErrorKind::Denied, message),
+            StorageError::NotFound(message) => (StoreErrorKind::NotFound, message),
+            StorageError::Unsupported(message) => (StoreErrorKind::Unsupported, message),
+            StorageError::Corrupt(message) => (StoreErrorKind::Corrupt, message),
+            StorageError::Failed(message) => (StoreErrorKind::Failed, message),
+        };
+        StoreError::new(kind, message)
+    })
+}
+
+/// The component as a store of the host: one instance writes, and each snapshot has its own.
+struct WasiStore {
+    dir: PathBuf,
+    writer: Mutex<Option<Inner>>,
+}
+
+impl WasiStore {
+    fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), writer: Mutex::new(None) }
+    }
+}
+
+#[async_trait]
+impl Store for WasiStore {
+    fn describe(&self) -> Description {
+        Description {
+            backend: "wasi".to_owned(),
+            location: "journal.ndjson".to_owned(),
+            framing: papyra::store::Framing::Lines,
+            layout: papyra::store::Layout::Sequence,
+            volatile: false,
+        }
+    }
+
+    async fn append(&self, lines: String, runs: &[Run]) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        if writer.is_none() {
+            *writer = Some(Inner::open(&self.dir).await);
+        }
+        let writer = writer.as_mut().unwrap();
+        ours(writer.call::<_, Answer<()>>("append", (lines.as_str(), runs)).await)
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+        let mut inner = Inner::open(&self.dir).await;
+        assert_eq!(inner.call::<_, Description>("describe", ()).await, self.describe());
+        let segments = ours(inner.call::<_, Answer<Vec<Segment>>>("segments", ()).await)?;
+        Ok(Arc::new(View { segments, inner: Arc::new(Mutex::new(inner)) }))
+    }
+}
+
+struct View {
+    segments: Vec<Segment>,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[async_trait]
+impl Snapshot for View {
+    fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    async fn read(&self, segment: &str, at: Position, most: u32) -> Result<Chunk, StoreError> {
+        let mut inner = self.inner.lock().await;
+        ours(inner.call::<_, Answer<Chunk>>("read", (segment, at, most)).await)
+    }
+
+    async fn read_back(&self, segment: &str, at: Position, most: u32) -> Result<Chunk, StoreError> {
+        let mut inner = self.inner.lock().await;
+        ours(inner.call::<_, Answer<Chunk>>("read-back", (segment, at, most)).await)
+    }
+
+    async fn rewrite(
+        &self,
+        segment: &str,
+        options: RewriteOptions,
+    ) -> Result<Box<dyn Rewrite>, StoreError> {
+        let mut inner = self.inner.lock().await;
+        ours(inner.call::<_, Answer<()>>("rewrite-begin", (segment, options)).await)?;
+        Ok(Box::new(Open { inner: Some(self.inner.clone()) }))
+    }
+}
+
+struct Open {
+    inner: Option<Arc<Mutex<Inner>>>,
+}
+
+#[async_trait]
+impl Rewrite for Open {
+    async fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError> {
+        let inner = self.inner.clone().unwrap();
+        let mut inner = inner.lock().await;
+        ours(inner.call::<_, Answer<()>>("rewrite-remove", (ranges,)).await)
+    }
+
+    async fn commit(mut self: Box<Self>, terminate_tail: bool) -> Result<Rewritten, StoreError> {
+        let inner = self.inner.take().unwrap();
+        let mut inner = inner.lock().await;
+        ours(inner.call::<_, Answer<Rewritten>>("rewrite-commit", (terminate_tail,)).await)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.take() {
+            tokio::spawn(async move {
+                let mut inner = inner.lock().await;
+                let Inner { store, instance } = &mut *inner;
+                let interface = "papyra:persistence/storage@0.1.0";
+                let storage = instance.get_export_index(&mut *store, None, interface).unwrap();
+                let name = "rewrite-abort";
+                let abort = instance.get_export_index(&mut *store, Some(&storage), name).unwrap();
+                let abort = instance.get_typed_func::<(), ()>(&mut *store, abort).unwrap();
+                abort.call_async(&mut *store, ()).await.unwrap();
+            });
+        }
+    }
+}
+
+struct Wasi {
+    dir: tempfile::TempDir,
+    store: Arc<WasiStore>,
+}
+
+#[async_trait]
+impl Fixture for Wasi {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    async fn inject(&self, bytes: &[u8]) -> bool {
+        let path = self.dir.path().join("journal.ndjson");
+        fs::OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
+        true
+    }
+
+    async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {
+        Some(names.iter().flat_map(|name| fs::read(self.dir.path().join(name)).unwrap()).collect())
+    }
+
+    async fn debris(&self) -> Option<Vec<String>> {
+        Some(names(self.dir.path()).into_iter().filter(|name| name != "journal.ndjson").collect())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_over_wasi_passes_the_suite_of_all_stores() {
+    let make = async || {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(WasiStore::new(dir.path()));
+        Ok(Box::new(Wasi { dir, store }) as Box<dyn Fixture>)
+    };
+    let summary = conformance::run(make).await.unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(summary.not_applicable().count(), 0, "{summary}");
+}
+
+const BACKWARD: RewriteOptions =
+    RewriteOptions { purpose: papyra::store::Purpose::Recover, keep_evidence: false, force: false };
+
+fn first(bytes: u64) -> [Range; 1] {
+    let at = |minor| Position { major: 0, minor };
+    [Range { start: at(0), end: at(bytes) }]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_symlink_stays_one_and_modes_are_those_of_a_new_file() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("real")).unwrap();
+    let real = dir.path().join("real/file.ndjson");
+    fs::write(&real, "one\ntwo\n").unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink("real/file.ndjson", dir.path().join("journal.ndjson")).unwrap();
+    let store = WasiStore::new(dir.path());
+    let mut rewrite =
+        store.snapshot().await.unwrap().rewrite("journal.ndjson", BACKWARD).await.unwrap();
+    rewrite.remove(&first(4)).await.unwrap();
+    rewrite.commit(false).await.unwrap();
+    assert_eq!(fs::read(&real).unwrap(), b"two\n");
+    assert!(fs::symlink_metadata(dir.path().join("journal.ndjson")).unwrap().is_symlink());
+    assert_eq!(names(&dir.path().join("real")), ["file.ndjson"]);
+    // WASI has no way to keep it. Should that change, the documentation has to.
+    assert_ne!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_temporary_of_a_killed_rewrite_is_reported_and_never_taken_for_free() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("journal.ndjson"), "one\ntwo\n").unwrap();
+    let temporary = dir.path().join(".journal.ndjson.papyra-wasi-rewrite");
+    fs::write(&temporary, "half").unwrap();
+    let snapshot = WasiStore::new(dir.path()).snapshot().await.unwrap();
+    let roles: Vec<_> = snapshot.segments().iter().map(|segment| segment.role).collect();
+    assert_eq!(roles, [papyra::store::Role::Active, papyra::store::Role::Leftover]);
+    let refused = snapshot.rewrite("journal.ndjson", BACKWARD).await.err().unwrap();
+    assert_eq!(refused.kind(), StoreErrorKind::Locked);
+    assert!(refused.to_string().contains(".journal.ndjson.papyra-wasi-rewrite"), "{refused}");
+    assert_eq!(fs::read(&temporary).unwrap(), b"half");
+    fs::remove_file(temporary).unwrap();
+    let rewrite = snapshot.rewrite("journal.ndjson", BACKWARD).await.unwrap();
+    assert_eq!(rewrite.commit(false).await.unwrap().bytes_after, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_regular_file_is_refused_unopened() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.ndjson");
+    let store = WasiStore::new(dir.path());
+    assert_eq!(store.snapshot().await.err().unwrap().kind(), StoreErrorKind::NotFound);
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    assert_eq!(store.snapshot().await.err().unwrap().kind(), StoreErrorKind::Unsupported);
+    let line = "{\"kind\": \"event\", \"timestamp\": 1}\n".to_owned();
+    assert_eq!(store.append(line.clone(), &[]).await.unwrap_err().kind(), StoreErrorKind::Unsupported);
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
+    assert_eq!(store.append(line, &[]).await.unwrap_err().kind(), StoreErrorKind::Unsupported);
+}
