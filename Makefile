@@ -10,8 +10,8 @@ help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
 		while read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
-setup: ## install what is missing: WASM standard library, wasm-tools, wac, jq, clippy, rustfmt
-	@.ci/setup wac jq clippy rustfmt
+setup: ## install all that the build, the tests and the checks need
+	@.ci/setup wac jq chromium redis-server clippy rustfmt
 	@echo "setup: everything is there"
 
 engine: ## build the sandboxed engine alone, into target/engine
@@ -31,7 +31,7 @@ demo: build ## see a damaged journal found out, repaired, compacted and read bac
 	@tests/demo.sh
 
 test: ## run all tests
-	@.ci/setup wac
+	@.ci/setup wac chromium redis-server
 	$(CARGO) test --release --workspace
 
 lint: ## check the format and the lints; warnings are errors
@@ -41,7 +41,7 @@ lint: ## check the format and the lints; warnings are errors
 	guest/build.sh --lint $(OUT)
 
 bench: ## measure everything that is promised, against its peers; needs 8 GB of disk
-	@.ci/setup jq
+	@.ci/setup jq redis-server
 	$(CARGO) build --release --workspace
 	target/release/papyra-bench
 
@@ -54,7 +54,7 @@ long: export PAPYRA_KILL_CYCLES ?= 1000
 long: export PAPYRA_DAMAGE_FILES ?= 20000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
 long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files
-	@.ci/setup wac
+	@.ci/setup wac chromium redis-server
 	$(CARGO) test --release --workspace
 
 fuzz: export PAPYRA_FUZZ_SECONDS ?= 600

@@ -49,7 +49,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let journal = instance.papyra_persistence_journal();
     // A trap is the outer error, an expected failure the inner one.
     let options = ScanOptions { max_findings: 20, sample: None };
-    let report = journal.call_scan(&mut store, options).await?.map_err(|failure| failure.message)?;
+    let report =
+        journal.call_scan(&mut store, options).await?.map_err(|failure| failure.message)?;
     let mut out = std::io::stdout().lock();
     std::io::Write::write_all(&mut out, report.findings.as_bytes())?;
     Ok(())

@@ -49,7 +49,9 @@
 //! |---|---|
 //! | [`engine`] | loading the engine: cache, limits, another component |
 //! | [`journal`] | the operations, their options and reports, [`JournalError`] |
+//! | [`consumer`] | consuming records in groups, on stores that have them |
 //! | [`store`] | the trait [`Store`] and its parts, URLs, and the stores of this crate |
+//! | `serve` (feature `serve`) | metrics, probes and a page over HTTP |
 //! | [`store::file`] | one NDJSON file: what it promises and what it does not |
 //! | [`conformance`] | a suite that checks a store of your own against the trait's contract |
 //!
@@ -76,10 +78,14 @@
 #![deny(missing_docs)]
 
 pub mod conformance;
+pub mod consumer;
 pub mod engine;
 pub mod journal;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod store;
 
+pub use consumer::Consumer;
 pub use engine::{Engine, EngineBuilder, EngineError};
 pub use journal::{Draft, Journal, JournalError, Limits, Retention, Selection};
 pub use store::{Durability, FileStore, Kind, MemoryStore, Store, StoreError};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use papyra::conformance::{self, Fixture};
-use papyra::store::{Durability, FileStore, MemoryStore, Store};
+use papyra::store::{Durability, FileStore, MemoryStore, RotatingStore, Store};
 
 mod support;
 use support::TempDir;
@@ -54,6 +54,47 @@ impl Fixture for File {
     }
 }
 
+/// Files so small that nearly every check rotates, and so many that nothing is dropped.
+struct Rotating {
+    dir: TempDir,
+    store: RotatingStore,
+}
+
+impl Rotating {
+    fn new(durability: Durability) -> Self {
+        let dir = TempDir::new();
+        let builder = RotatingStore::builder(dir.path("journal.ndjson")).durability(durability);
+        let builder = builder.evidence_dir(dir.path("evidence")).max_bytes(3_500).max_files(1000);
+        Self { store: builder.build(), dir }
+    }
+}
+
+#[async_trait]
+impl Fixture for Rotating {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.store.clone())
+    }
+
+    async fn inject(&self, bytes: &[u8]) -> bool {
+        let mut file = OpenOptions::new().append(true).open(self.store.path()).unwrap();
+        file.write_all(bytes).unwrap();
+        true
+    }
+
+    async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {
+        Some(names.iter().flat_map(|name| fs::read(name).unwrap()).collect())
+    }
+
+    async fn debris(&self) -> Option<Vec<String>> {
+        let mine = |name: &String| {
+            let rest = name.strip_prefix("journal.ndjson");
+            let number = rest.and_then(|rest| rest.strip_prefix('.'));
+            rest == Some("") || number.is_some_and(|number| number.parse::<u32>().is_ok())
+        };
+        Some(self.dir.files().into_iter().filter(|name| !mine(name)).collect())
+    }
+}
+
 struct Memory(MemoryStore);
 
 #[async_trait]
@@ -68,6 +109,16 @@ async fn a_file_passes_with_every_durability() {
     let interval = Durability::Interval(std::time::Duration::from_millis(5));
     for durability in [Durability::Always, interval, Durability::Never] {
         let make = async || Ok(Box::new(File::new(durability, true)) as Box<dyn Fixture>);
+        let summary = conformance::run(make).await.unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(summary.not_applicable().count(), 0, "{summary}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotating_set_passes_with_every_durability() {
+    let interval = Durability::Interval(std::time::Duration::from_millis(5));
+    for durability in [Durability::Always, interval, Durability::Never] {
+        let make = async || Ok(Box::new(Rotating::new(durability)) as Box<dyn Fixture>);
         let summary = conformance::run(make).await.unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(summary.not_applicable().count(), 0, "{summary}");
     }

@@ -12,7 +12,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use papyra::store::{RedisConfig, RedisStore};
+use papyra::store::{
+    Kind, Payload, Position, RedisConfig, RedisStore, Run, Store, StoreError, StoreErrorKind,
+};
 use tempfile::TempDir;
 
 pub use self::cluster::Cluster;
@@ -40,6 +42,7 @@ pub enum Aof {
 
 /// A server. It is killed when this is dropped.
 pub struct Server {
+    /// Where it listens, on 127.0.0.1.
     pub port: u16,
     dir: TempDir,
     args: Vec<String>,
@@ -209,4 +212,52 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// Every entry of a store as text, stream by stream.
+///
+/// # Panics
+///
+/// If it cannot be read.
+pub async fn lines(store: &dyn Store) -> Vec<String> {
+    let snapshot = match store.snapshot().await {
+        Err(error) if error.kind() == StoreErrorKind::NotFound => return Vec::new(),
+        snapshot => snapshot.expect("a snapshot"),
+    };
+    let mut lines = Vec::new();
+    for segment in snapshot.segments() {
+        let mut at = segment.start;
+        loop {
+            let chunk = snapshot.read(&segment.name, at, 1 << 18).await.expect("a chunk");
+            let Payload::Raw(data) = &chunk.data else { panic!("raw bytes") };
+            let mut from = 0;
+            for frame in &chunk.frames {
+                let to = frame.end as usize;
+                lines.push(String::from_utf8_lossy(&data[from..to]).into_owned());
+                from = to;
+                at = Position { major: frame.at.major, minor: frame.at.minor + 1 };
+            }
+            if chunk.last {
+                break;
+            }
+        }
+    }
+    lines
+}
+
+/// Appends lines of one kind.
+///
+/// # Errors
+///
+/// As the store says.
+pub async fn append(store: &dyn Store, kind: Kind, lines: &[String]) -> Result<(), StoreError> {
+    let mut batch = lines.join("\n");
+    batch.push('\n');
+    store.append(batch, &[Run { kind, lines: lines.len() as u32 }]).await
+}
+
+/// Numbered records of one kind.
+pub fn records(kind: &str, numbers: std::ops::Range<u32>) -> Vec<String> {
+    let record = |n| format!(r#"{{"kind": "{kind}", "timestamp": {}, "n": {n}}}"#, 1_763_700_000 + n);
+    numbers.map(record).collect()
 }

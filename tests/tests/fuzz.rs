@@ -12,7 +12,7 @@ use papyra_engine::recover::{self, Mode, RecoverOptions};
 use papyra_engine::retention::{Limits, Retention};
 use papyra_engine::scan::{self, Part, ScanOptions, ScanReport};
 use papyra_engine::select::{FieldMatch, Filter};
-use papyra_engine::startup::{self, StartupMode};
+use papyra_engine::startup::{self, StartupMode, StartupOptions};
 use papyra_engine::survey;
 use papyra_tests::damage::damage;
 use papyra_tests::generate::Generator;
@@ -157,7 +157,9 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
         5 => inspect::inspect(host, random.below(50) as u64, &policy).map(drop),
         6 => {
             let all = [StartupMode::ScanOnly, StartupMode::Fail, StartupMode::Recover];
-            startup::startup_check(host, all[random.below(3)], mode).map(drop)
+            let full = random.below(2) == 0;
+            let options = StartupOptions { mode: all[random.below(3)], recovery: mode, full };
+            startup::startup_check(host, options).map(drop)
         }
         7 => {
             let fields = "{\"a\": 1}".to_owned();

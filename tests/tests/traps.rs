@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use papyra::journal::{
     CompactOptions, FailureCode, InspectOptions, Limits, Order, RecoverOptions, RecoveryMode,
-    Retention, ScanOptions, Selection, StartupMode,
+    Retention, ScanOptions, Selection, StartupOptions,
 };
 use papyra::store::{
     Chunk, Description, FileStore, MemoryStore, Position, Rewrite, RewriteOptions, Run, Segment,
@@ -89,10 +89,7 @@ async fn an_engine_without_memory_traps_by_the_name_of_the_operation_and_harms_n
         ("compact", journal.compact(COMPACT).await.map(drop)),
         ("read", journal.query(everything()).next().await.map(drop)),
         ("inspect", journal.inspect(InspectOptions { limit: 1000 }).await.map(drop)),
-        (
-            "startup-check",
-            journal.startup_check(StartupMode::Fail, RecoveryMode::Repair).await.map(drop),
-        ),
+        ("startup-check", journal.startup_check(StartupOptions::default(), None).await.map(drop)),
         ("append", journal.append_lines(&long).await.map(drop)),
     ];
     for (name, result) in trapped {

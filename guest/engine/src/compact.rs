@@ -1,20 +1,24 @@
 //! Removing what retention hides.
 //!
-//! Three steps: survey the store (in parallel, where the host likes), walk back over the blocks to
-//! find where the limits are reached, then go forward and hand what goes to the store. Only blocks in
-//! which something goes and something stays are read a second time.
+//! Three steps: survey the store (in parallel, where the host likes), walk back to find where the
+//! limits are reached, then go forward and hand what goes to the store. In a sequence the walk back
+//! goes from block to block, and only blocks in which something goes and something stays are read a
+//! second time. Blocks of segments side by side overlap, so there the walk is over entries, as far as
+//! a limit on records or bytes reaches.
+//!
+//! What a consumer group still needs stays, unless the caller insists.
 
 use std::ops::ControlFlow;
 
 use crate::failure::{Failure, Outcome};
-use crate::host::{Framing, Host, Purpose, Range, RewriteOptions, Segment};
+use crate::host::{Framing, Host, Position, Purpose, Range, RewriteOptions, Rewritten, Segment};
 use crate::json::Kind;
 use crate::plan::Plan;
 use crate::retention::{Admission, Retainer, Retention};
 use crate::scan::{Part, parse_result, visit_part};
 use crate::survey::{Block, Survey};
 use crate::tally::Kinds;
-use crate::walk::{self, Entry, NEXT, Place, STOP, View};
+use crate::walk::{self, Entry, NEXT, Place, STOP, Step, View};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CompactOptions {
@@ -58,7 +62,7 @@ pub fn compact<H: Host>(
     let view = View::open(host)?;
     let mut surveys = Vec::new();
     if !view.description.volatile {
-        view.require_sequence()?;
+        view.require_order()?;
         for segment in &view.members {
             let part =
                 Part { segment: segment.name.clone(), start: segment.start, end: segment.end };
@@ -80,7 +84,7 @@ pub fn compact_surveyed<H: Host>(
     require_limits(policy)?;
     let as_of = as_of(host, options)?;
     let view = View::open(host)?;
-    view.require_sequence()?;
+    view.require_order()?;
     let surveys = surveys.iter().map(|text| parse_result(text)).collect::<Outcome<Vec<_>>>()?;
     Compactor::new(&view, policy, options, as_of, surveys)?.run(host)
 }
@@ -113,12 +117,22 @@ struct Cuts {
 }
 
 impl Cuts {
-    fn hides_all(&self, place: Place) -> bool {
-        self.all.is_some_and(|cut| place < cut)
+    /// Notes where the walk back has met a limit. Returns whether it is over.
+    fn note(&mut self, admission: Admission, kind: Option<Kind>, place: Place) -> bool {
+        match admission {
+            Admission::Visible | Admission::Expired => {}
+            Admission::KindFull => {
+                if let Some(cut) = kind.and_then(|kind| self.of_kind.get_mut(kind.index())) {
+                    cut.get_or_insert(place);
+                }
+            }
+            Admission::Full => self.all = Some(place),
+        }
+        admission == Admission::Full
     }
 
-    fn hides_kind(&self, kind: Kind, place: Place) -> bool {
-        self.of_kind.get(kind.index()).copied().flatten().is_some_and(|cut| place < cut)
+    fn of_kind(&self, kind: Kind) -> Option<Place> {
+        self.of_kind.get(kind.index()).copied().flatten()
     }
 }
 
@@ -192,6 +206,21 @@ impl<'v> Compactor<'v> {
     fn find_cuts<H: Host>(&self, host: &mut H) -> Outcome<Cuts> {
         let mut cuts = Cuts::default();
         let mut retainer = Retainer::new(self.as_of);
+        let mut visit = |retainer: &mut Retainer, index, entry: &Entry<'_>| {
+            let Some(facts) = &entry.facts else { return NEXT };
+            let admission = retainer.admit(self.policy, facts, entry.stored);
+            let place = self.view.place_after(index, entry);
+            if cuts.note(admission, facts.kind, place) { STOP } else { NEXT }
+        };
+        if self.view.is_parallel() {
+            // Age alone is judged entry by entry.
+            if self.policy.counts() && !self.view.description.volatile {
+                let _ = self.view.backward(host, &mut |_: &mut H, index, entry: &Entry<'_>| {
+                    visit(&mut retainer, index, entry)
+                })?;
+            }
+            return Ok(cuts);
+        }
         for (index, block) in self.blocks.iter().rev() {
             if retainer.admit_block(self.policy, block) {
                 continue;
@@ -200,22 +229,7 @@ impl<'v> Compactor<'v> {
             let range = Range { start: block.start, end: block.end };
             let framing = self.view.description.framing;
             let flow = walk::backward(host, segment, framing, range, &mut |_: &mut H, entry| {
-                let Some(facts) = &entry.facts else { return NEXT };
-                let place = (*index, entry.end);
-                match retainer.admit(self.policy, facts, entry.stored) {
-                    Admission::Visible | Admission::Expired => NEXT,
-                    Admission::KindFull => {
-                        let cut = facts.kind.and_then(|kind| cuts.of_kind.get_mut(kind.index()));
-                        if let Some(cut) = cut {
-                            cut.get_or_insert(place);
-                        }
-                        NEXT
-                    }
-                    Admission::Full => {
-                        cuts.all = Some(place);
-                        STOP
-                    }
-                }
+                visit(&mut retainer, *index, entry)
             })?;
             if flow == ControlFlow::Break(()) {
                 break;
@@ -237,22 +251,32 @@ impl<'v> Compactor<'v> {
             keep_evidence: self.options.keep_evidence,
             force: self.options.force,
         };
-        let mut plan = Plan::new(segment, options, self.options.dry_run);
-        let mut removed = Block::default();
+        let mut share = Share {
+            index,
+            segment,
+            cuts,
+            plan: Plan::new(segment, options, self.options.dry_run),
+            kept_since: true,
+            removed: Block::default(),
+            pinned_removed: 0,
+            pinned_kept: 0,
+        };
         for (_, block) in self.blocks.iter().filter(|(of, _)| *of == index) {
-            let planned = self.plan_block(host, index, segment, block, cuts, &mut plan);
-            match planned {
-                Ok(gone) => removed.merge(&gone),
-                Err(failure) => {
-                    host.rewrite_abort();
-                    return Err(failure);
-                }
+            if let Err(failure) = self.plan_block(host, &mut share, block) {
+                host.rewrite_abort();
+                return Err(failure);
             }
         }
-        self.removed.merge(&removed);
+        let Share { plan, mut removed, pinned_removed, pinned_kept, .. } = share;
+        report.pinned_removed += pinned_removed;
+        report.pinned_kept += pinned_kept;
         match plan.finish(host, false)? {
             Some(done) => {
-                report.rewritten.push(segment.name.clone());
+                let spared = self.correct(host, index, segment, cuts, &done, &mut removed)?;
+                report.pinned_removed = report.pinned_removed.saturating_sub(spared);
+                if done.removed_entries != Some(0) {
+                    report.rewritten.push(segment.name.clone());
+                }
                 report.evidence.extend(done.evidence);
                 report.bytes_before = report.bytes_before.saturating_add(done.bytes_before);
                 report.bytes_after = report.bytes_after.saturating_add(done.bytes_after);
@@ -262,52 +286,106 @@ impl<'v> Compactor<'v> {
                 report.bytes_after = report.bytes_after.saturating_add(segment.bytes);
             }
         }
+        self.removed.merge(&removed);
         Ok(())
     }
 
-    /// Plans the removals inside one block, and returns what goes.
+    /// Plans the removals inside one block.
     fn plan_block<H: Host>(
+        &self,
+        host: &mut H,
+        share: &mut Share<'_>,
+        block: &Block,
+    ) -> Outcome<()> {
+        let range = Range { start: block.start, end: block.end };
+        let pinned = self.view.members.get(share.index).and_then(|segment| segment.pinned);
+        let untouched_by_pin = pinned.is_none_or(|pinned| block.end <= pinned);
+        match self.fate(share.index, block, share.cuts) {
+            Fate::Stays => share.kept_since = true,
+            Fate::Goes if untouched_by_pin => {
+                let entries = block.entries();
+                share.remove(host, range, entries.records, entries.bytes)?;
+                share.removed.merge(block);
+            }
+            Fate::Goes | Fate::Mixed => {
+                let framing = self.view.description.framing;
+                let segment = share.segment;
+                let _ = walk::forward(host, segment, framing, range, &mut |host, entry| {
+                    self.plan_entry(host, share, pinned, entry)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn plan_entry<H: Host>(
+        &self,
+        host: &mut H,
+        share: &mut Share<'_>,
+        pinned: Option<Position>,
+        entry: &Entry<'_>,
+    ) -> Step {
+        if !self.goes(share.index, entry, share.cuts) {
+            share.kept_since = true;
+            return NEXT;
+        }
+        if pinned.is_some_and(|pinned| entry.start >= pinned) {
+            let record = u64::from(entry.facts.is_some());
+            if !self.options.force {
+                share.kept_since = true;
+                share.pinned_kept += record;
+                return NEXT;
+            }
+            share.pinned_removed += record;
+        }
+        share.removed.add(entry, self.policy, self.as_of);
+        share.remove(host, Range { start: entry.start, end: entry.end }, 1, entry.stored)?;
+        NEXT
+    }
+
+    /// A store that removes approximately, or that has found more entries to be needed than the plan
+    /// knew of, leaves some that were to go: they are looked for, so that the report is of what really
+    /// went. Returns how many records are left that consumer groups need.
+    fn correct<H: Host>(
         &self,
         host: &mut H,
         index: usize,
         segment: &Segment,
-        block: &Block,
         cuts: &Cuts,
-        plan: &mut Plan<'_>,
-    ) -> Outcome<Block> {
-        let range = Range { start: block.start, end: block.end };
-        match self.fate(index, block, cuts) {
-            Fate::Stays => Ok(Block::default()),
-            Fate::Goes => {
-                let entries = block.entries();
-                plan.remove(host, range, entries.records, entries.bytes)?;
-                Ok(block.clone())
-            }
-            Fate::Mixed => {
-                let mut gone = Block::default();
-                let framing = self.view.description.framing;
-                let _ = walk::forward(host, segment, framing, range, &mut |host, entry| {
-                    if self.goes(index, entry, cuts) {
-                        gone.add(entry, self.policy, self.as_of);
-                        let range = Range { start: entry.start, end: entry.end };
-                        plan.remove(host, range, 1, entry.stored)?;
-                    }
-                    NEXT
-                })?;
-                Ok(gone)
-            }
+        done: &Rewritten,
+        removed: &mut Block,
+    ) -> Outcome<u64> {
+        let planned = removed.entries().records;
+        if self.options.dry_run || done.removed_entries.is_none_or(|gone| gone >= planned) {
+            return Ok(0);
         }
+        let (mut left, mut spared) = (Block::default(), 0);
+        let range = Range { start: segment.start, end: segment.end };
+        let framing = self.view.description.framing;
+        let missing = planned.saturating_sub(done.removed_entries.unwrap_or(planned));
+        let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
+            let pinned = segment.pinned.is_some_and(|pinned| entry.start >= pinned);
+            if (self.options.force || !pinned) && self.goes(index, entry, cuts) {
+                left.add(entry, self.policy, self.as_of);
+                spared += u64::from(pinned && entry.facts.is_some());
+            }
+            if left.entries().records >= missing { STOP } else { NEXT }
+        })?;
+        *removed = removed.minus(&left);
+        Ok(spared)
     }
 
     fn fate(&self, index: usize, block: &Block, cuts: &Cuts) -> Fate {
         // A block's end is where the next entry starts, so a cut there has the whole block behind it.
-        if cuts.all.is_some_and(|cut| (index, block.end) <= cut) {
+        let end = self.view.rank((index, block.end));
+        if cuts.all.is_some_and(|cut| end <= self.view.rank(cut)) {
             return Fate::Goes;
         }
         let start = (index, block.start);
-        let cut_inside = cuts.hides_all(start);
+        let cut_inside = self.is_before(start, cuts.all);
         let kinds = block.kinds();
-        let kind_cut_inside = kinds.iter().any(|(kind, _)| cuts.hides_kind(kind, start));
+        let kind_cut_inside =
+            kinds.iter().any(|(kind, _)| self.is_before(start, cuts.of_kind(kind)));
         let expired = block.expired_records();
         if !cut_inside && !kind_cut_inside {
             if expired.records == 0 {
@@ -320,12 +398,16 @@ impl<'v> Compactor<'v> {
         Fate::Mixed
     }
 
+    fn is_before(&self, place: Place, cut: Option<Place>) -> bool {
+        cut.is_some_and(|cut| self.view.rank(place) < self.view.rank(cut))
+    }
+
     fn goes(&self, index: usize, entry: &Entry<'_>, cuts: &Cuts) -> bool {
-        let place = (index, entry.start);
-        let Some(facts) = &entry.facts else { return cuts.hides_all(place) };
-        cuts.hides_all(place)
+        let place = self.view.place(index, entry);
+        let Some(facts) = &entry.facts else { return self.is_before(place, cuts.all) };
+        self.is_before(place, cuts.all)
             || self.policy.expires(facts, self.as_of)
-            || facts.kind.is_some_and(|kind| cuts.hides_kind(kind, place))
+            || facts.kind.is_some_and(|kind| self.is_before(place, cuts.of_kind(kind)))
     }
 
     fn blank_report(&self) -> Compaction {
@@ -355,6 +437,11 @@ impl<'v> Compactor<'v> {
         let mut total = Block::default();
         self.blocks.iter().for_each(|(_, block)| total.merge(block));
         report.changed = !report.rewritten.is_empty();
+        if self.view.description.framing == Framing::Entries {
+            // Backends count in units of their own, with what they need for their own order.
+            report.bytes_before = total.entries().bytes;
+            report.bytes_after = total.entries().minus(self.removed.entries()).bytes;
+        }
         report.records_before = total.records().records;
         report.records_after = total.records().minus(self.removed.records()).records;
         report.kept = total.kinds().minus(&self.removed.kinds());
@@ -362,12 +449,45 @@ impl<'v> Compactor<'v> {
         report.damaged_kept = total.damaged.minus(self.removed.damaged).records;
         report.ageless_kept = total.ageless.saturating_sub(self.removed.ageless);
         if !report.changed {
-            report.note = match self.view.description.volatile {
-                true => format!("the {} store keeps nothing to compact", report.backend),
-                false => "nothing to remove: every record is within the limits".to_owned(),
+            report.note = match (self.view.description.volatile, report.pinned_kept) {
+                (true, _) => format!("the {} store keeps nothing to compact", report.backend),
+                (false, 0) => "nothing to remove: every record is within the limits".to_owned(),
+                (false, _) => "nothing to remove but what consumer groups still need".to_owned(),
             };
         }
         report
+    }
+}
+
+/// One segment while it is being planned.
+struct Share<'s> {
+    index: usize,
+    segment: &'s Segment,
+    cuts: &'s Cuts,
+    plan: Plan<'s>,
+    /// Something stays between the last entry that goes and the next one.
+    kept_since: bool,
+    removed: Block,
+    pinned_removed: u64,
+    pinned_kept: u64,
+}
+
+impl Share<'_> {
+    fn remove<H: Host>(
+        &mut self,
+        host: &mut H,
+        range: Range,
+        entries: u64,
+        bytes: u64,
+    ) -> Outcome<()> {
+        // Between framed entries there are positions that nobody has. Ranges are joined over them, so
+        // that the store sees it when everything up to a position goes.
+        let start = match self.plan.edge() {
+            Some(edge) if !self.kept_since => edge,
+            _ => range.start,
+        };
+        self.kept_since = false;
+        self.plan.remove(host, Range { start, ..range }, entries, bytes)
     }
 }
 

@@ -20,15 +20,26 @@ pub struct Cursor {
     pub left: Option<u64>,
     /// How far the walk back over visible records has come.
     pub retainer: Retainer,
-    /// Newer than this lies every visible record of a kind: segment name and position, per kind.
+    /// Newer than this entry is every visible record of a kind: segment name and position, per kind.
     pub kind_cuts: [Option<(String, Position)>; 4],
+    /// Segments side by side, oldest first: how far each has been looked at. One place for all would
+    /// miss what arrives in one segment with a position that another has already passed, which in
+    /// Redis is every entry of the same millisecond.
+    pub abreast: Vec<(String, Position)>,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 impl Cursor {
     pub fn new(retainer: Retainer, left: Option<u64>) -> Self {
-        Self { version: VERSION, anchor: None, left, retainer, kind_cuts: Default::default() }
+        Self {
+            version: VERSION,
+            anchor: None,
+            left,
+            retainer,
+            kind_cuts: Default::default(),
+            abreast: Vec::new(),
+        }
     }
 
     /// # Errors
@@ -87,9 +98,32 @@ impl Anchor {
 
     /// Finds the entry: where it was, or wherever it has moved to. `None` if it is gone.
     pub fn find<H: Host>(&self, host: &mut H, view: &View) -> Outcome<Option<Found>> {
+        if view.description.framing == Framing::Entries {
+            return Ok(Some(self.find_by_position(view)));
+        }
         match self.find_in_place(host, view)? {
             Some(found) => Ok(Some(found)),
             None => self.search(host, view),
+        }
+    }
+
+    /// Framed entries keep their position as long as they exist, and nothing takes it afterwards: it is
+    /// a good place to go on even when the entry is gone.
+    fn find_by_position(&self, view: &View) -> Found {
+        let index = view.members.iter().position(|segment| segment.name == self.segment);
+        match (index, view.is_parallel()) {
+            (Some(index), true) => {
+                Found { before: (index, self.start), after: (index + 1, self.start) }
+            }
+            (Some(index), false) => Found { before: (index, self.start), after: (index, self.end) },
+            // Its segment is gone, and in a sequence everything older is as well.
+            (None, true) => {
+                Found { before: (0, self.start), after: (view.members.len(), self.start) }
+            }
+            (None, false) => {
+                let start = view.start().unwrap_or_default();
+                Found { before: start, after: start }
+            }
         }
     }
 

@@ -156,4 +156,12 @@ pub trait Host {
     fn rewrite_remove(&mut self, ranges: &[Range]) -> Result<(), StorageError>;
     fn rewrite_commit(&mut self, terminate_tail: bool) -> Result<Rewritten, StorageError>;
     fn rewrite_abort(&mut self);
+
+    fn load_checkpoint(&mut self) -> Result<String, StorageError> {
+        Ok(String::new())
+    }
+
+    fn save_checkpoint(&mut self, _text: &str) -> Result<(), StorageError> {
+        Err(StorageError::Unsupported("this store keeps no checkpoint".to_owned()))
+    }
 }

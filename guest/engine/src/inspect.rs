@@ -1,11 +1,11 @@
 //! An overview that costs the same however large the store is.
 
 use crate::failure::Outcome;
-use crate::host::{Host, Range};
+use crate::host::Host;
 use crate::retention::{Admission, Retainer, Retention};
 use crate::tally::{Kinds, Tally};
 use crate::time;
-use crate::walk::{self, Entry, NEXT, STOP, View};
+use crate::walk::{Entry, NEXT, STOP, View};
 
 /// How many entries are looked at, from the oldest on, to find one with a usable timestamp.
 const OLDEST_AMONG: u32 = 100;
@@ -28,7 +28,7 @@ pub struct Inspection {
 
 pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome<Inspection> {
     let view = View::open(host)?;
-    view.require_sequence()?;
+    view.require_order()?;
     let now = host.now();
     let mut retainer = Retainer::new(now);
     let mut tally = Tally::default();
@@ -69,18 +69,11 @@ pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome
 fn oldest<H: Host>(host: &mut H, view: &View) -> Outcome<Option<f64>> {
     let mut seen = 0;
     let mut oldest = None;
-    for segment in &view.members {
-        let range = Range { start: segment.start, end: segment.end };
-        let framing = view.description.framing;
-        let flow = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
-            seen += 1;
-            let timestamp = entry.facts.and_then(|facts| facts.timestamp);
-            oldest = timestamp.filter(|timestamp| time::is_usable(*timestamp));
-            if oldest.is_some() || seen >= OLDEST_AMONG { STOP } else { NEXT }
-        })?;
-        if flow.is_break() {
-            break;
-        }
-    }
+    let _ = view.forward(host, &mut |_: &mut H, _, entry: &Entry<'_>| {
+        seen += 1;
+        let timestamp = entry.facts.and_then(|facts| facts.timestamp);
+        oldest = timestamp.filter(|timestamp| time::is_usable(*timestamp));
+        if oldest.is_some() || seen >= OLDEST_AMONG { STOP } else { NEXT }
+    })?;
     Ok(oldest)
 }

@@ -13,7 +13,8 @@
 //! | [`query`], [`cursor`] | which records to return, and where to go on |
 //! | [`append`] | what may be written |
 //! | [`consumer`] | what consumers of a group are given, and what becomes of poison |
-//! | [`inspect`], [`startup`] | overviews and the verdict at start |
+//! | [`inspect`] | overviews |
+//! | [`startup`], [`checkpoint`] | the verdict at start, and what need not be read again for it |
 
 #![allow(
     missing_docs,
@@ -22,6 +23,7 @@
 
 pub mod anomaly;
 pub mod append;
+pub mod checkpoint;
 pub mod compact;
 #[cfg(target_arch = "wasm32")]
 mod component;

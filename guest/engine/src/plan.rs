@@ -1,7 +1,7 @@
 //! Handing a plan to the store, piece by piece.
 
 use crate::failure::Outcome;
-use crate::host::{Host, Purpose, Range, RewriteOptions, Rewritten, Segment};
+use crate::host::{Host, Position, Purpose, Range, RewriteOptions, Rewritten, Segment};
 
 /// How many ranges are collected before they cross the sandbox.
 const BATCH: usize = 1024;
@@ -52,6 +52,11 @@ impl<'s> Plan<'s> {
             self.pending.extend(last);
         }
         Ok(())
+    }
+
+    /// Where the last removed range ends.
+    pub fn edge(&self) -> Option<Position> {
+        self.pending.last().map(|range| range.end)
     }
 
     fn flush<H: Host>(&mut self, host: &mut H) -> Outcome<()> {

@@ -5,7 +5,7 @@
 
 use crate::cursor::{Anchor, Cursor};
 use crate::failure::{Failure, Outcome};
-use crate::host::{Host, Position};
+use crate::host::{Host, Position, Segment};
 use crate::json::Kind;
 use crate::retention::{Admission, Retainer, Retention};
 use crate::select::Filter;
@@ -41,7 +41,7 @@ pub struct Page {
 
 pub fn query<H: Host>(host: &mut H, selection: &Selection, policy: &Retention) -> Outcome<Page> {
     let view = View::open(host)?;
-    view.require_sequence()?;
+    view.require_order()?;
     let cursor = match &selection.cursor {
         Some(text) => Some(Cursor::parse(text)?),
         None => None,
@@ -151,7 +151,8 @@ fn oldest_first<H: Host>(
     policy: &Retention,
     cursor: Option<Cursor>,
 ) -> Outcome<Page> {
-    let (cursor, from) = match cursor {
+    let (mut cursor, from) = match cursor {
+        Some(cursor) if view.is_parallel() => (cursor, None),
         Some(cursor) => {
             let found = match &cursor.anchor {
                 Some(anchor) => anchor.find(host, view)?,
@@ -169,11 +170,16 @@ fn oldest_first<H: Host>(
         page: Page::default(),
         anchor: None,
     };
+    let starts = where_to_go_on(view, &cursor, from);
+    let mut abreast = starts.clone();
     let mut end = true;
     let mut visit = |_: &mut H, index: usize, entry: &Entry<'_>| -> Step {
         if filling.is_full(entry.bytes.len()) || !filling.has_room() {
             end = false;
             return STOP;
+        }
+        if let Some(position) = abreast.get_mut(index) {
+            *position = entry.end;
         }
         if is_visible(view, &cursor, policy, index, entry) {
             filling.take(entry)?;
@@ -183,10 +189,32 @@ fn oldest_first<H: Host>(
         }
         NEXT
     };
-    if let Some(from) = from {
+    if view.is_parallel() {
+        let _ = view.forward_abreast(host, &starts, &mut visit)?;
+        let names = view.members.iter().map(|segment| segment.name.clone());
+        cursor.abreast = names.zip(abreast).collect();
+    } else if let Some(from) = from {
         let _ = view.forward_from(host, from, &mut visit)?;
     }
     filling.finish(cursor, Order::OldestFirst, end)
+}
+
+/// A position in each of the segments side by side. A segment that is new to the cursor is read from
+/// its start. Empty for a sequence.
+fn where_to_go_on(view: &View, cursor: &Cursor, from: Option<Place>) -> Vec<Position> {
+    if !view.is_parallel() {
+        return Vec::new();
+    }
+    let place = from.map(|from| view.abreast(from));
+    let known = |segment: &Segment| {
+        let known = cursor.abreast.iter().find(|(name, _)| *name == segment.name);
+        known.map_or(segment.start, |(_, position)| *position)
+    };
+    let of = |(index, segment): (usize, &Segment)| match &place {
+        Some(place) => place.get(index).copied().unwrap_or(segment.start),
+        None => known(segment),
+    };
+    view.members.iter().enumerate().map(of).collect()
 }
 
 fn is_visible(
@@ -204,7 +232,7 @@ fn is_visible(
     let place = cut.and_then(|(segment, position)| {
         Some((view.members.iter().position(|member| member.name == *segment)?, *position))
     });
-    place.is_none_or(|cut| (index, entry.start) >= cut)
+    place.is_none_or(|cut| view.rank((index, entry.start)) > view.rank(cut))
 }
 
 /// Finds the oldest record of the answer by walking back over it.
@@ -216,6 +244,9 @@ fn begin<H: Host>(
 ) -> Outcome<(Cursor, Option<Place>)> {
     let mut cursor = Cursor::new(Retainer::new(host.now()), selection.limit);
     if selection.limit == Some(0) {
+        if view.is_parallel() {
+            return Ok((cursor, view.end()));
+        }
         cursor.anchor = newest(host, view)?;
         return Ok((cursor, None));
     }
@@ -232,7 +263,7 @@ fn begin<H: Host>(
             Admission::Expired => return NEXT,
             Admission::KindFull => {
                 let segment = view.members.get(index).map(|segment| segment.name.clone());
-                note_cut(kind_cuts, facts.kind, segment.zip(Some(entry.end)));
+                note_cut(kind_cuts, facts.kind, segment.zip(Some(entry.start)));
                 return NEXT;
             }
             Admission::Visible => {}

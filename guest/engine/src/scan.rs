@@ -71,6 +71,11 @@ pub struct Sight {
 }
 
 impl Sight {
+    /// Goes on in a segment whose first entries, all sound, have been counted before.
+    pub fn resumed(tally: &Tally) -> Self {
+        Self { tally: tally.clone(), line: tally.entries, ..Self::default() }
+    }
+
     /// Counts an entry and lists what is wrong with it.
     pub fn see(&mut self, segment: &str, framing: Framing, entry: &Entry<'_>, now: f64, max: u32) {
         self.line += 1;
@@ -114,7 +119,7 @@ impl Sight {
     }
 
     /// Adds the next share.
-    fn merge(&mut self, next: Self, max: u32) {
+    pub fn merge(&mut self, next: Self, max: u32) {
         self.tally.merge(&next.tally);
         self.total += next.total;
         let room = (max.min(MAX_FINDINGS) as usize).saturating_sub(self.findings.len());

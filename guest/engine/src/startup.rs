@@ -1,9 +1,10 @@
 //! The verdict on a store before a system starts on it.
 
+use crate::checkpoint::{self, Checkpoint, Look};
 use crate::failure::{Code, Outcome};
-use crate::host::Host;
+use crate::host::{Host, StorageError};
 use crate::recover::{self, RecoverOptions, Recovery};
-use crate::scan::{self, ScanOptions, ScanReport};
+use crate::scan::ScanReport;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartupMode {
@@ -23,72 +24,104 @@ pub enum StartupOutcome {
     Refused,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartupOptions {
+    pub mode: StartupMode,
+    pub recovery: recover::Mode,
+    pub full: bool,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct StartupReport {
     pub outcome: StartupOutcome,
     pub scan: Option<ScanReport>,
     pub recovery: Option<Recovery>,
+    pub vouched_bytes: u64,
+    pub note: String,
 }
 
 /// How many findings a startup report lists.
 const FINDINGS: u32 = 100;
 
-pub fn startup_check<H: Host>(
-    host: &mut H,
-    mode: StartupMode,
-    recovery: recover::Mode,
-) -> Outcome<StartupReport> {
-    if mode == StartupMode::Ignore {
-        return Ok(verdict(StartupOutcome::Ignored, None, None));
+pub fn startup_check<H: Host>(host: &mut H, options: StartupOptions) -> Outcome<StartupReport> {
+    use StartupOutcome::{Absent, Healthy, Ignored, Refused, Tolerated};
+    if options.mode == StartupMode::Ignore {
+        return Ok(StartupReport::of(Ignored));
     }
-    let scan = match look(host) {
-        Ok(scan) => scan,
-        Err(failure) if failure.code == Code::NotFound => {
-            return Ok(verdict(StartupOutcome::Absent, None, None));
-        }
+    let known = match options.full {
+        true => None,
+        // Without a checkpoint, whatever the reason, everything is read.
+        false => host.load_checkpoint().ok().as_deref().and_then(Checkpoint::parse),
+    };
+    let look = match checkpoint::look(host, known.as_ref(), FINDINGS) {
+        Ok(look) => look,
+        Err(failure) if failure.code == Code::NotFound => return Ok(StartupReport::of(Absent)),
         Err(failure) => return Err(failure),
     };
-    if scan.is_healthy() {
-        return Ok(verdict(StartupOutcome::Healthy, Some(scan), None));
+    let note = keep(host, known.as_ref(), look.next.as_ref());
+    let report = StartupReport { vouched_bytes: look.vouched, note, ..StartupReport::of(Healthy) };
+    if look.report.is_healthy() {
+        return Ok(StartupReport { scan: Some(look.report), ..report });
     }
-    match mode {
+    match options.mode {
         StartupMode::Ignore | StartupMode::ScanOnly => {
-            Ok(verdict(StartupOutcome::Tolerated, Some(scan), None))
+            Ok(StartupReport { outcome: Tolerated, scan: Some(look.report), ..report })
         }
-        StartupMode::Fail => Ok(verdict(StartupOutcome::Refused, Some(scan), None)),
-        StartupMode::Recover => recover_and_verify(host, recovery, scan),
+        StartupMode::Fail => {
+            Ok(StartupReport { outcome: Refused, scan: Some(look.report), ..report })
+        }
+        StartupMode::Recover => recover_and_verify(host, options.recovery, look),
     }
-}
-
-fn look<H: Host>(host: &mut H) -> Outcome<ScanReport> {
-    scan::scan(host, ScanOptions { max_findings: FINDINGS, sample: None })
 }
 
 /// Suspect entries and strays alone do not keep a system from starting: recovery leaves them.
 fn recover_and_verify<H: Host>(
     host: &mut H,
     mode: recover::Mode,
-    before: ScanReport,
+    before: Look,
 ) -> Outcome<StartupReport> {
-    let nothing_to_do = before.tally.damaged == 0 && mode == recover::Mode::Repair;
+    let nothing_to_do = before.report.tally.damaged == 0 && mode == recover::Mode::Repair;
     if nothing_to_do {
-        return Ok(verdict(StartupOutcome::Tolerated, Some(before), None));
+        return Ok(StartupReport {
+            scan: Some(before.report),
+            vouched_bytes: before.vouched,
+            ..StartupReport::of(StartupOutcome::Tolerated)
+        });
     }
     let options = RecoverOptions { mode, dry_run: false, max_findings: FINDINGS };
     let recovery = recover::recover(host, options)?;
-    let after = look(host)?;
-    let outcome = match (after.tally.damaged, recovery.changed) {
+    let after = checkpoint::look(host, None, FINDINGS)?;
+    let outcome = match (after.report.tally.damaged, recovery.changed) {
         (0, true) => StartupOutcome::Recovered,
         (0, false) => StartupOutcome::Tolerated,
         _ => StartupOutcome::Refused,
     };
-    Ok(verdict(outcome, Some(after), Some(recovery)))
+    Ok(StartupReport {
+        note: keep(host, None, after.next.as_ref()),
+        scan: Some(after.report),
+        recovery: Some(recovery),
+        ..StartupReport::of(outcome)
+    })
 }
 
-fn verdict(
-    outcome: StartupOutcome,
-    scan: Option<ScanReport>,
-    recovery: Option<Recovery>,
-) -> StartupReport {
-    StartupReport { outcome, scan, recovery }
+/// Has the store keep the checkpoint, if it is new. That it cannot is no reason not to start; the
+/// returned text, if any, says so.
+fn keep<H: Host>(host: &mut H, old: Option<&Checkpoint>, new: Option<&Checkpoint>) -> String {
+    if new.is_none() || old == new {
+        return String::new();
+    }
+    let Some(text) = new.and_then(Checkpoint::write) else { return String::new() };
+    match host.save_checkpoint(&text) {
+        Ok(()) | Err(StorageError::Unsupported(_)) => String::new(),
+        Err(error) => {
+            let why = crate::failure::Failure::from(error).message;
+            format!("the next check reads everything again, for no checkpoint was kept: {why}")
+        }
+    }
+}
+
+impl StartupReport {
+    fn of(outcome: StartupOutcome) -> Self {
+        Self { outcome, scan: None, recovery: None, vouched_bytes: 0, note: String::new() }
+    }
 }

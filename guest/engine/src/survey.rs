@@ -69,6 +69,20 @@ impl Block {
         self.ageless += other.ageless;
     }
 
+    /// The counts without those of another block, which is a part of this one.
+    pub fn minus(&self, part: &Self) -> Self {
+        Self {
+            start: self.start,
+            end: self.end,
+            live: self.live.minus(&part.live),
+            unclassed: self.unclassed.minus(part.unclassed),
+            expired: self.expired.minus(&part.expired),
+            expired_unclassed: self.expired_unclassed.minus(part.expired_unclassed),
+            damaged: self.damaged.minus(part.damaged),
+            ageless: self.ageless.saturating_sub(part.ageless),
+        }
+    }
+
     /// Records that are too old.
     pub fn expired_records(&self) -> Amount {
         sum(&self.expired, self.expired_unclassed)

@@ -67,7 +67,7 @@ fn explain(anomaly: &str) -> (&'static str, &'static str) {
         "duplicate_key" => ("suspect", "kind or timestamp twice"),
         "invalid_timestamp" => ("suspect", "no usable timestamp"),
         "kind_mismatch" => ("suspect", "in the stream of another kind"),
-        "orphaned_file" => ("structure", "beside the journal, not part of it"),
+        "orphaned_file" => ("structure", "beyond the number of files of the set"),
         "leftover_temporary" => ("structure", "left behind by an interrupted rewrite"),
         "gap_in_rotation" => ("structure", "a file of the set is missing"),
         _ => ("", ""),

@@ -122,8 +122,7 @@ pub fn quoted(word: &[u8]) -> String {
             format!("'{}'", text.replace('\'', r"'\''"))
         }
         _ => {
-            let escaped: String =
-                word.iter().map(|byte| byte.escape_ascii().to_string()).collect();
+            let escaped: String = word.iter().map(|byte| byte.escape_ascii().to_string()).collect();
             format!("$'{escaped}'")
         }
     }

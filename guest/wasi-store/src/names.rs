@@ -49,7 +49,11 @@ fn tidy(path: &str) -> String {
 
 /// `path` as seen from the directory `dir`.
 pub fn join(dir: &str, path: &str) -> String {
-    if dir.is_empty() || path.starts_with('/') { tidy(path) } else { tidy(&format!("{dir}/{path}")) }
+    if dir.is_empty() || path.starts_with('/') {
+        tidy(path)
+    } else {
+        tidy(&format!("{dir}/{path}"))
+    }
 }
 
 /// The directory, empty for the one that everything is relative to, and the name in it.
@@ -65,6 +69,11 @@ pub fn beside(path: &str, name: &str) -> String {
 /// Where the new content of `path` grows until it takes that name.
 pub fn temporary(path: &str) -> String {
     beside(path, &format!(".{}.papyra-wasi-rewrite", split(path).1))
+}
+
+/// Where the checkpoint of `path` lies; our other hosts look there as well.
+pub fn checkpoint(path: &str) -> String {
+    beside(path, &format!(".{}.papyra-checkpoint", split(path).1))
 }
 
 /// A moment in UTC, as it stands in names of evidence: `20261121T144006.123Z`.

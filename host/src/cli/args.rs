@@ -9,7 +9,8 @@ use papyra::journal::{KindLimits, Limits, Retention};
 use super::exit::{self, Exit};
 use super::problem::Problem;
 use super::{
-    Context, append, compact, extras, inspect, read, recover, scan, startup_check, values,
+    Context, append, compact, consume, extras, groups, inspect, read, recover, scan, startup_check,
+    values,
 };
 
 /// Check, repair, shrink, read and write journals of newline-delimited JSON.
@@ -33,6 +34,8 @@ pub(super) enum Command {
     /// Work on a journal
     #[command(subcommand, after_help = exit::overview())]
     Persistence(PersistenceCommand),
+    #[cfg(feature = "serve")]
+    Serve(super::serve::ServeArgs),
     Completions(extras::CompletionsArgs),
     Man(extras::ManArgs),
 }
@@ -46,6 +49,8 @@ pub(super) enum PersistenceCommand {
     StartupCheck(startup_check::StartupCheckArgs),
     Read(read::ReadArgs),
     Append(append::AppendArgs),
+    Consume(consume::ConsumeArgs),
+    Groups(groups::GroupsArgs),
 }
 
 impl PersistenceCommand {
@@ -58,6 +63,8 @@ impl PersistenceCommand {
             Self::StartupCheck(_) => "startup-check",
             Self::Read(_) => "read",
             Self::Append(_) => "append",
+            Self::Consume(_) => "consume",
+            Self::Groups(_) => "groups",
         }
     }
 
@@ -79,6 +86,8 @@ impl PersistenceCommand {
             Self::StartupCheck(args) => startup_check::run(args, context).await,
             Self::Read(args) => read::run(args, context).await,
             Self::Append(args) => append::run(args, context).await,
+            Self::Consume(args) => consume::run(args, context).await,
+            Self::Groups(args) => groups::run(args, context).await,
         }
     }
 }
@@ -90,7 +99,7 @@ pub(super) struct TargetArgs {
     /// The journal's file
     #[arg(long, value_name = "FILE", help_heading = "Store")]
     pub path: Option<PathBuf>,
-    /// The journal's store: file:PATH or memory:
+    /// The journal's store: file:PATH, redis://HOST[:PORT][/DATABASE] or memory:
     #[arg(long, value_name = "URL", help_heading = "Store",
           value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,
@@ -136,7 +145,7 @@ impl RetentionArgs {
     pub fn policy(&self) -> Result<Retention, Problem> {
         for (index, limit) in self.kind_limit.iter().enumerate() {
             if self.kind_limit.iter().skip(index + 1).any(|other| other.kind == limit.kind) {
-                let kind = super::text::kind(limit.kind);
+                let kind = limit.kind.name();
                 return Err(Problem::usage(format!(
                     "--kind-limit names {kind} twice; put its limits in one, separated by commas"
                 )));

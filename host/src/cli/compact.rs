@@ -164,7 +164,7 @@ pub(super) fn policy_fields(policy: &Retention) -> Value {
     let mut fields = limits(&policy.journal);
     let per_kind = policy.per_kind.iter();
     fields["per_kind"] =
-        per_kind.map(|kind| (text::kind(kind.kind).to_owned(), limits(&kind.limits))).collect();
+        per_kind.map(|kind| (kind.kind.name().to_owned(), limits(&kind.limits))).collect();
     fields
 }
 

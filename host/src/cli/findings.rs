@@ -79,7 +79,7 @@ pub(super) fn fields(report: &ScanReport) -> Value {
 pub(super) fn kind_counts(counts: &[KindCount]) -> Value {
     let entry = |count: &KindCount| {
         let value = json!({ "records": count.records, "bytes": count.bytes });
-        (text::kind(count.kind).to_owned(), value)
+        (count.kind.name().to_owned(), value)
     };
     Value::Object(counts.iter().map(entry).collect())
 }

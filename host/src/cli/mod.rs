@@ -4,9 +4,11 @@
 mod append;
 mod args;
 mod compact;
+mod consume;
 mod exit;
 mod extras;
 mod findings;
+mod groups;
 mod inspect;
 mod output;
 mod problem;
@@ -14,6 +16,8 @@ mod progress;
 mod read;
 mod recover;
 mod scan;
+#[cfg(feature = "serve")]
+mod serve;
 mod signals;
 mod startup_check;
 mod target;
@@ -29,7 +33,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use papyra::{Engine, Journal};
 
-use self::args::{Cli, Command, PersistenceCommand};
+use self::args::{Cli, Command};
 use self::exit::Exit;
 use self::output::Output;
 use self::problem::Problem;
@@ -79,7 +83,14 @@ impl Context<'_> {
 fn start(cli: Cli) -> Exit {
     let mut output = Output::new(cli.json, cli.quiet);
     let ended = match cli.command {
-        Command::Persistence(command) => persistence(command, &mut output),
+        Command::Persistence(command) => {
+            let (name, jobs) = (command.name(), command.jobs());
+            operate(name, jobs, &mut output, async |context| command.run(context).await)
+        }
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => {
+            operate("serve", 2, &mut output, async |context| serve::run(args, context).await)
+        }
         Command::Completions(args) => extras::completions(&args, &mut output),
         Command::Man(args) => extras::man(&args, &mut output),
     };
@@ -89,18 +100,23 @@ fn start(cli: Cli) -> Exit {
     })
 }
 
-fn persistence(command: PersistenceCommand, output: &mut Output) -> Result<Exit, Problem> {
-    let name = command.name();
+/// Runs what works on a store, until it is done or somebody wants it to stop.
+fn operate(
+    name: &str,
+    threads: usize,
+    output: &mut Output,
+    run: impl AsyncFnOnce(&mut Context<'_>) -> Result<Exit, Problem>,
+) -> Result<Exit, Problem> {
     let interruption = Interruption::watch()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(command.jobs())
+        .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(|error| Problem::io("cannot start threads", &error))?;
     let ended = runtime.block_on(async {
         let mut context = Context { output, interruption: &interruption };
         tokio::select! {
-            ended = command.run(&mut context) => Some(ended),
+            ended = run(&mut context) => Some(ended),
             () = interruption.arrived() => None,
         }
     });
@@ -115,7 +131,9 @@ fn persistence(command: PersistenceCommand, output: &mut Output) -> Result<Exit,
             Err(Problem::new(exit, "interrupted", message))
         }
         (Some(Err(mut problem)), _) => {
-            if problem.exit == Exit::NotFound && name != "append" {
+            if problem.exit == Exit::NotFound && matches!(name, "groups" | "consume") {
+                problem.message.push_str("; `groups list` shows which groups there are");
+            } else if problem.exit == Exit::NotFound && name != "append" {
                 problem.message.push_str("; check the name, or `append` to it to begin one");
             }
             Err(problem)

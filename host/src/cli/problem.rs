@@ -81,6 +81,7 @@ impl From<JournalError> for Problem {
                 }
             }
             JournalError::Cancelled { .. } => Self::new(Exit::Interrupted, "interrupted", message),
+            JournalError::TimedOut { .. } => Self::new(Exit::Unavailable, "timed-out", message),
             JournalError::Trap { .. } => Self::new(Exit::Failed, "trap", message),
             _ => Self::new(Exit::Failed, "failed", message),
         }

@@ -182,7 +182,7 @@ impl Sink {
 const HEAD: &str = r#"{"schema":"papyra.read/1","records":["#;
 
 /// A record as standard JSON: what Papyra writes for numbers that JSON does not have becomes null.
-fn standard(record: &str) -> std::borrow::Cow<'_, str> {
+pub(super) fn standard(record: &str) -> std::borrow::Cow<'_, str> {
     if !record.contains("NaN") && !record.contains("Infinity") {
         return record.into();
     }

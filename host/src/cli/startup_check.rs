@@ -1,9 +1,10 @@
 //! `startup-check`: may a system start on this journal?
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use papyra::journal::{RecoveryMode, StartupMode, StartupOutcome, StartupReport};
+use papyra::journal::{StartupMode, StartupOptions, StartupOutcome, StartupReport};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -15,11 +16,13 @@ use super::problem::Problem;
 use super::recover::{self, ModeWord};
 use super::target::Wishes;
 use super::text::{field, printable};
+use super::values;
 
 /// Decide whether a system may start on a journal
 ///
 /// The exit code is the answer: 0 is yes. A store that does not exist yet is accepted, and said so,
-/// because the first append makes it.
+/// because the first append makes it. A clean check leaves a small checkpoint beside the journal, so
+/// that the next one reads only what was appended since; a checkpoint that does not fit is ignored.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence startup-check --path app.ndjson && exec my-server\n  \
@@ -40,6 +43,12 @@ pub(super) struct StartupCheckArgs {
     /// How --mode recover recovers
     #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value_t)]
     recovery_mode: ModeWord,
+    /// Read everything, also what an earlier clean check has vouched for
+    #[arg(long)]
+    full: bool,
+    /// Give up after this time, such as 30s or 5m, with exit code 69
+    #[arg(long, value_name = "TIME", value_parser = values::timeout)]
+    timeout: Option<Duration>,
     /// Where --recovery-mode quarantine sets things aside; made if it is missing
     #[arg(long, value_name = "DIR")]
     quarantine_dir: Option<PathBuf>,
@@ -87,8 +96,12 @@ pub(super) async fn run(
     let meter = context.meter("startup-check");
     let journal = context.journal(store)?.with_progress(meter.callback());
     let location = journal.describe().location;
-    let recovery_mode = RecoveryMode::from(args.recovery_mode);
-    let report = journal.startup_check(args.mode.into(), recovery_mode).await?;
+    let options = StartupOptions {
+        mode: args.mode.into(),
+        recovery: args.recovery_mode.into(),
+        full: args.full,
+    };
+    let report = journal.startup_check(options, args.timeout).await?;
     drop(meter);
     context.output.report(
         |paint| people(&report, &location, &args.target.flags(), paint),
@@ -121,6 +134,14 @@ fn people(report: &StartupReport, location: &str, flags: &str, paint: Paint) -> 
         StartupOutcome::Refused => paint.bad("anomalies found; the system must not start"),
     };
     let mut text = format!("{location}: {verdict}\n");
+    if report.vouched_bytes > 0 {
+        let vouched = bytesize::ByteSize(report.vouched_bytes);
+        let since = format!("only what came since the last clean check ({vouched} before that)");
+        field(&mut text, "read", &since);
+    }
+    if !report.note.is_empty() {
+        field(&mut text, "note", &printable(&report.note));
+    }
     if let Some(recovery) = &report.recovery {
         recover::body(&mut text, recovery, paint);
     }
@@ -156,6 +177,8 @@ fn fields(report: &StartupReport, location: &str) -> Value {
         "may_start": report.outcome != StartupOutcome::Refused,
         "scan": report.scan.as_ref().map(findings::fields),
         "recovery": report.recovery.as_ref().map(recover::fields),
+        "vouched_bytes": report.vouched_bytes,
+        "note": report.note,
     })
 }
 
@@ -165,9 +188,22 @@ mod tests {
     use super::super::recover::tests::recovery;
     use super::*;
 
+    fn report(outcome: StartupOutcome) -> StartupReport {
+        let note = String::new();
+        StartupReport { outcome, scan: None, recovery: None, vouched_bytes: 0, note }
+    }
+
+    #[test]
+    fn what_was_not_read_again_is_said() {
+        let report =
+            StartupReport { vouched_bytes: 3_000_000_000, ..report(StartupOutcome::Healthy) };
+        let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
+        assert!(text.contains("read         only what came since"), "{text}");
+    }
+
     #[test]
     fn a_store_that_does_not_exist_is_accepted_and_said() {
-        let report = StartupReport { outcome: StartupOutcome::Absent, scan: None, recovery: None };
+        let report = report(StartupOutcome::Absent);
         let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
         assert!(text.starts_with("app.ndjson: does not exist yet"), "{text}");
         assert_eq!(fields(&report, "a")["may_start"], json!(true));
@@ -175,11 +211,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_why_and_what_to_type() {
-        let report = StartupReport {
-            outcome: StartupOutcome::Refused,
-            scan: Some(damaged()),
-            recovery: None,
-        };
+        let report = StartupReport { scan: Some(damaged()), ..report(StartupOutcome::Refused) };
         let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
         assert!(text.contains("must not start") && text.contains(":4: malformed_json"), "{text}");
         assert!(text.ends_with("recover --path app.ndjson --dry-run\n"), "{text}");
@@ -189,9 +221,9 @@ mod tests {
     #[test]
     fn a_recovery_is_reported_with_its_evidence() {
         let report = StartupReport {
-            outcome: StartupOutcome::Recovered,
             scan: Some(healthy()),
             recovery: Some(recovery()),
+            ..report(StartupOutcome::Recovered)
         };
         let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
         assert!(text.contains("evidence     evidence/app.ndjson.1"), "{text}");

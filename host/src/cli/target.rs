@@ -34,17 +34,20 @@ impl TargetArgs {
         }
     }
 
-    /// Whether the URL itself says where evidence goes.
+    /// Whether the URL itself says where evidence goes. Redis keeps it beside the streams.
     pub fn names_evidence(&self) -> bool {
+        if self.store.as_deref().is_some_and(is_redis) {
+            return true;
+        }
         let parameters = self.store.as_ref().and_then(|url| url.split_once('?'));
         parameters.is_some_and(|(_, list)| list.split('&').any(|p| p.starts_with("evidence=")))
     }
 
-    /// How the user named the store, to be typed again.
+    /// How the user named the store, to be typed again; without user and password.
     pub fn flags(&self) -> String {
         match (&self.path, &self.store) {
             (Some(path), _) => format!("--path {}", text::quoted(path.as_os_str())),
-            (None, Some(url)) => format!("--store {}", text::quoted(OsStr::new(url))),
+            (None, Some(url)) => format!("--store {}", text::quoted(OsStr::new(&without_login(url)))),
             (None, None) => String::new(),
         }
     }
@@ -73,6 +76,19 @@ fn by_url(url: &str, wishes: Wishes<'_>) -> Result<Opened, Problem> {
         |url: &str| registry.open(url).map_err(|error| Problem::usage(problem::chain(&error)));
     let plain = open(url)?;
     let described = plain.describe();
+    if is_redis(url) {
+        return match wishes {
+            Wishes { evidence: Some(_), .. } => Err(Problem::usage(
+                "Redis keeps what is set aside in a stream of its own, not in a directory: leave \
+                 --quarantine-dir out (the parameter quarantine_prefix of the URL names the stream)",
+            )),
+            Wishes { sync: Some(_), .. } => Err(Problem::usage(
+                "--sync is for files; how durable an append to Redis is decides its setting \
+                 appendfsync",
+            )),
+            Wishes { .. } => Ok(plain),
+        };
+    }
     let mut parameters = Vec::new();
     if let Some(directory) = wishes.evidence.filter(|_| !described.volatile) {
         let text = directory.to_str().ok_or_else(|| {
@@ -109,6 +125,21 @@ fn by_url(url: &str, wishes: Wishes<'_>) -> Result<Opened, Problem> {
     open(&url)
 }
 
+fn is_redis(url: &str) -> bool {
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    matches!(scheme.as_deref(), Some("redis" | "rediss" | "redis+cluster" | "redis+sentinel"))
+}
+
+/// The URL without what stands before the `@` of a host, which can be a password.
+fn without_login(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://").filter(|_| is_redis(url)) else {
+        return url.to_owned();
+    };
+    let (address, parameters) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+    let hosts = address.rsplit_once('@').map_or(address, |(_, hosts)| hosts);
+    format!("{scheme}://{hosts}{parameters}")
+}
+
 fn has_scheme(url: &str) -> bool {
     url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
 }
@@ -143,6 +174,22 @@ mod tests {
     fn memory_needs_no_place_for_evidence() {
         let wishes = Wishes { evidence: Some(Path::new("q")), sync: None };
         assert_eq!(url("memory:").open(wishes).unwrap().describe().backend, "memory");
+    }
+
+    #[test]
+    fn redis_takes_neither_a_directory_nor_a_sync_policy_and_passwords_stay_hidden() {
+        let store = url("redis://me:secret@h:1/2?prefix=p");
+        assert_eq!(store.flags(), "--store 'redis://h:1/2?prefix=p'");
+        assert!(store.names_evidence());
+        let described = store.open(Wishes::default()).unwrap().describe();
+        assert_eq!(described.location, "redis://h:1/2?prefix=p");
+        let directory = Wishes { evidence: Some(Path::new("q")), sync: None };
+        let sync = Wishes { evidence: None, sync: Some(Sync::Never) };
+        for wishes in [directory, sync] {
+            assert_eq!(store.open(wishes).map(drop).unwrap_err().exit, Exit::Usage);
+        }
+        let broken = url("redis://me:sec/ret@h:x").open(Wishes::default()).map(drop).unwrap_err();
+        assert!(!broken.message.contains("sec"), "{}", broken.message);
     }
 
     #[test]

@@ -4,10 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use papyra::journal::{KindCount, KindLimits, Limits, Retention};
-use papyra::store::Kind;
-pub(super) use papyra_report::text::{
-    bytes, count, field, grouped, printable, size,
-};
+pub(super) use papyra_report::text::{bytes, count, field, grouped, printable, size};
 
 /// A length of time in its largest whole unit.
 pub(super) fn duration(seconds: f64) -> String {
@@ -21,16 +18,6 @@ pub(super) fn duration(seconds: f64) -> String {
     format!("{seconds} s")
 }
 
-/// A kind as it is written in records.
-pub(super) fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Event => "event",
-        Kind::Audit => "audit",
-        Kind::DeadLetter => "dead_letter",
-        Kind::Metric => "metric",
-    }
-}
-
 /// A line for how many records there are of which kind.
 pub(super) fn kinds(text: &mut String, label: &str, counts: &[KindCount]) {
     papyra_report::text::kinds(text, label, &by_kind(counts));
@@ -38,7 +25,7 @@ pub(super) fn kinds(text: &mut String, label: &str, counts: &[KindCount]) {
 
 /// Names of kinds with their numbers of records.
 pub(super) fn by_kind(counts: &[KindCount]) -> Vec<(&'static str, u64)> {
-    counts.iter().map(|count| (kind(count.kind), count.records)).collect()
+    counts.iter().map(|count| (count.kind.name(), count.records)).collect()
 }
 
 /// A word as one types it in a shell, whatever bytes it has.
@@ -50,7 +37,7 @@ pub(super) fn quoted(word: &OsStr) -> String {
 pub(super) fn retention(policy: &Retention) -> String {
     let mut parts = limits(&policy.journal);
     for KindLimits { kind: of, limits: more } in &policy.per_kind {
-        parts.extend(limits(more).into_iter().map(|limit| format!("{}: {limit}", kind(*of))));
+        parts.extend(limits(more).into_iter().map(|limit| format!("{}: {limit}", of.name())));
     }
     if parts.is_empty() { "no limits".to_owned() } else { parts.join(", ") }
 }

@@ -57,6 +57,16 @@ pub(super) fn duration(word: &str) -> Result<f64, String> {
     seconds(span)
 }
 
+/// How long something may take; not so short that nothing can ever be done.
+pub(super) fn timeout(word: &str) -> Result<Duration, String> {
+    let limit = Duration::try_from_secs_f64(duration(word)?)
+        .map_err(|_| "that is longer than this machine can count".to_owned())?;
+    match limit.is_zero() {
+        true => Err("that leaves no time at all; write such as 30s or 5m".to_owned()),
+        false => Ok(limit),
+    }
+}
+
 fn seconds(span: Span) -> Result<f64, String> {
     if span.get_years() != 0 || span.get_months() != 0 {
         return Err("months and years have no fixed length; write days, such as 30d or 365d".into());

@@ -157,7 +157,7 @@ fn groups(store: &Arc<dyn Store>) -> Result<&dyn Delivery, StoreError> {
     store.delivery().ok_or_else(|| {
         let backend = store.describe().backend;
         let message = format!(
-            "a {backend} store has no consumer groups; of the stores of this project, only redis has"
+            "a {backend} store has no consumer groups; of the stores that come with papyra, only redis:// has them"
         );
         StoreError::new(StoreErrorKind::Unsupported, message)
     })

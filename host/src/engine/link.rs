@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::bindings::papyra::persistence::{storage, types};
 use super::context::PapyraCtx;
-use crate::store::{Snapshot, StoreError, StoreErrorKind};
+use crate::store::{MAX_CHECKPOINT, Snapshot, StoreError, StoreErrorKind};
 
 /// The most bytes that one `read` may ask for.
 const MAX_READ: u32 = 17 << 20;
@@ -108,6 +108,20 @@ impl storage::Host for PapyraCtx {
     async fn rewrite_abort(&mut self) -> wasmtime::Result<()> {
         self.rewrite = None;
         Ok(())
+    }
+
+    async fn load_checkpoint(&mut self) -> Reply<String> {
+        let store = self.work.store.clone();
+        let text = bounded(self.storage_timeout, async { store.load_checkpoint().await }).await;
+        Ok(text.map(|text| if text.len() > MAX_CHECKPOINT { String::new() } else { text }))
+    }
+
+    async fn save_checkpoint(&mut self, text: String) -> Reply<()> {
+        if text.len() > MAX_CHECKPOINT {
+            return Ok(Err(storage::StorageError::Failed("the checkpoint is too long".into())));
+        }
+        let store = self.work.store.clone();
+        Ok(bounded(self.storage_timeout, async { store.save_checkpoint(text).await }).await)
     }
 }
 

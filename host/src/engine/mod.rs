@@ -21,7 +21,7 @@ use wasmtime::{Cache, CacheConfig, Config};
 use self::bindings::EnginePre;
 pub(crate) use self::context::{Context, Work};
 pub use self::context::{PapyraCtx, PapyraCtxBuilder, PapyraView, Progress, ProgressFn};
-pub(crate) use self::session::Session;
+pub(crate) use self::session::{Called, Instance, Session};
 
 /// The engine component that this crate was built with.
 static COMPONENT: &[u8] = include_bytes!(env!("PAPYRA_ENGINE_WASM"));

@@ -3,6 +3,7 @@
 use wasmtime::Store;
 
 use super::Engine;
+use super::bindings::exports::papyra::persistence::consumer::Guest as Consumer;
 use super::bindings::exports::papyra::persistence::journal::{Counters, Guest};
 use super::bindings::{self, papyra::persistence::types::Failure};
 use super::context::{Cancelled, Context, Work};
@@ -11,8 +12,11 @@ use crate::journal::JournalError;
 /// What a call into the engine returns: a trap outside, an expected failure inside.
 pub(crate) type Called<T> = wasmtime::Result<Result<T, Failure>>;
 
+/// What generated functions run on.
+pub(crate) type Instance = Store<Context>;
+
 pub(crate) struct Session {
-    store: Store<Context>,
+    store: Instance,
     instance: bindings::Engine,
 }
 
@@ -33,12 +37,18 @@ impl Session {
         operation: &'static str,
         run: impl AsyncFnOnce(&Guest, &mut Store<Context>) -> Called<T>,
     ) -> Result<T, JournalError> {
-        match run(self.instance.papyra_persistence_journal(), &mut self.store).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(failure)) => Err(JournalError::Failure { operation, failure }),
-            Err(error) if error.is::<Cancelled>() => Err(JournalError::Cancelled { operation }),
-            Err(error) => Err(JournalError::trap(operation, error)),
-        }
+        let journal = self.instance.papyra_persistence_journal();
+        judge(operation, run(journal, &mut self.store).await)
+    }
+
+    /// As [`call`](Self::call), for the functions of consumer groups.
+    pub async fn consume<T>(
+        &mut self,
+        operation: &'static str,
+        run: impl AsyncFnOnce(&Consumer, &mut Store<Context>) -> Called<T>,
+    ) -> Result<T, JournalError> {
+        let consumer = self.instance.papyra_persistence_consumer();
+        judge(operation, run(consumer, &mut self.store).await)
     }
 
     /// The instance's counters, which start at zero for every session.
@@ -50,5 +60,14 @@ impl Session {
     pub async fn reset_counters(&mut self) {
         let journal = self.instance.papyra_persistence_journal();
         let _ = journal.call_reset_metrics(&mut self.store).await;
+    }
+}
+
+fn judge<T>(operation: &'static str, called: Called<T>) -> Result<T, JournalError> {
+    match called {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(failure)) => Err(JournalError::Failure { operation, failure }),
+        Err(error) if error.is::<Cancelled>() => Err(JournalError::Cancelled { operation }),
+        Err(error) => Err(JournalError::trap(operation, error)),
     }
 }

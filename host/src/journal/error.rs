@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::engine::bindings::papyra::persistence::types::{Failure, FailureCode};
 
 /// Why an operation on a journal did not succeed.
@@ -25,6 +27,17 @@ pub enum JournalError {
         #[source]
         source: wasmtime::Error,
     },
+    /// The operation took longer than the caller allowed. The store is as it was, except that a
+    /// recovery that was just being switched to is there, whole.
+    #[error(
+        "{operation} did not end within {limit:?}; give it more time, or look at the store's device"
+    )]
+    TimedOut {
+        /// The operation.
+        operation: &'static str,
+        /// What was allowed.
+        limit: Duration,
+    },
     /// The progress callback asked to stop. The store is as it was.
     #[error("{operation} was cancelled; the store is unchanged")]
     Cancelled {
@@ -38,10 +51,11 @@ impl JournalError {
         Self::Trap { operation, source }
     }
 
-    /// The class of an expected failure; `None` for traps and cancellation.
+    /// The class of an expected failure, a missed deadline included; `None` for traps and cancellation.
     pub fn code(&self) -> Option<FailureCode> {
         match self {
             Self::Failure { failure, .. } => Some(failure.code),
+            Self::TimedOut { .. } => Some(FailureCode::Unavailable),
             _ => None,
         }
     }

@@ -1,11 +1,11 @@
 //! Scan, recovery, compaction and the startup check: each on fresh instances.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::parts::Task;
 use super::{
-    CompactOptions, Compaction, Journal, JournalError, RecoverOptions, Recovery, RecoveryMode,
-    ScanOptions, ScanReport, StartupMode, StartupReport,
+    CompactOptions, Compaction, Journal, JournalError, RecoverOptions, Recovery, ScanOptions,
+    ScanReport, StartupOptions, StartupReport,
 };
 use crate::engine::{Session, Work};
 
@@ -80,25 +80,32 @@ impl Journal {
         .await
     }
 
-    /// Decides whether a system may start on this store.
+    /// Decides whether a system may start on this store, within `limit` if there is one.
+    ///
+    /// A clean check leaves a checkpoint with the store, if the store has a place for it, and the
+    /// next check reads what was appended since. See [`StartupOptions::full`].
     ///
     /// # Errors
     ///
     /// As the store says, except that a store which does not exist is
-    /// [`Absent`](super::StartupOutcome::Absent).
+    /// [`Absent`](super::StartupOutcome::Absent). [`JournalError::TimedOut`] at the limit.
     pub async fn startup_check(
         &self,
-        mode: StartupMode,
-        recovery: RecoveryMode,
+        options: StartupOptions,
+        limit: Option<Duration>,
     ) -> Result<StartupReport, JournalError> {
-        self.run("startup-check", async |session| {
+        let operation = "startup-check";
+        let check = self.run(operation, async |session| {
             session
-                .call("startup-check", async |j, store| {
-                    j.call_startup_check(store, mode, recovery).await
-                })
+                .call(operation, async |j, store| j.call_startup_check(store, options).await)
                 .await
-        })
-        .await
+        });
+        match limit {
+            None => check.await,
+            Some(limit) => tokio::time::timeout(limit, check)
+                .await
+                .unwrap_or(Err(JournalError::TimedOut { operation, limit })),
+        }
     }
 
     /// Runs one operation on a fresh instance and adds up its counters.

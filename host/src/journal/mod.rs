@@ -13,14 +13,14 @@ pub use self::read::Pages;
 pub use crate::engine::bindings::exports::papyra::persistence::journal::{
     AnomalyCount, Appended, CompactOptions, Compaction, Counters, Draft, FieldMatch,
     InspectOptions, Inspection, KindCount, Order, Page, RecoverOptions, Recovery, RecoveryMode,
-    ScanOptions, ScanReport, Selection, StartupMode, StartupOutcome, StartupReport,
+    ScanOptions, ScanReport, Selection, StartupMode, StartupOptions, StartupOutcome, StartupReport,
 };
 pub use crate::engine::bindings::papyra::persistence::types::{
     Failure, FailureCode, KindLimits, Limits, Retention,
 };
 pub use crate::engine::{Progress, ProgressFn};
 
-use crate::engine::{Engine, Work};
+use crate::engine::{Engine, Session, Work};
 use crate::store::{Description, Store};
 
 /// A journal: one store, worked on by sandboxed instances of one engine.
@@ -108,11 +108,16 @@ impl Journal {
         *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner) = Counters::default();
     }
 
+    /// A fresh instance that works on this journal.
+    pub(crate) async fn session(&self) -> Result<Session, JournalError> {
+        Session::open(&self.engine, self.work()).await
+    }
+
     fn work(&self) -> Work {
         Work::new(self.store.clone(), self.progress.clone())
     }
 
-    fn count(&self, more: &Counters) {
+    pub(crate) fn count(&self, more: &Counters) {
         let mut sum = self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner);
         add(&mut sum, more);
     }
@@ -204,6 +209,13 @@ impl Default for ScanOptions {
     /// Everything, with the first 100 findings listed.
     fn default() -> Self {
         Self { max_findings: 100, sample: None }
+    }
+}
+
+impl Default for StartupOptions {
+    /// Refuse any anomaly, and read only what came since the last clean check.
+    fn default() -> Self {
+        Self { mode: StartupMode::Fail, recovery: RecoveryMode::Repair, full: false }
     }
 }
 

@@ -10,11 +10,15 @@
 //! arithmetic, and never joins a segment name to a path.
 
 pub mod delivery;
+mod disk;
 mod error;
 pub mod file;
+mod kind;
 mod memory;
+mod read_only;
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod rotating;
 mod url;
 
 use std::sync::Arc;
@@ -22,17 +26,23 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use self::delivery::Delivery;
+pub use self::disk::config::{DiskBuilder, Durability};
 pub use self::error::{StoreError, StoreErrorKind};
-pub use self::file::{Durability, FileStore, FileStoreBuilder};
+pub use self::file::{FileStore, FileStoreBuilder};
 pub use self::memory::MemoryStore;
+pub use self::read_only::ReadOnlyStore;
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisConfig, RedisStore};
+pub use self::rotating::{Dropped, RotatingStore, RotatingStoreBuilder};
 pub use self::url::{Registry, StoreUrl, UrlError};
 pub use crate::engine::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
     Rewritten, Role, Run, Segment,
 };
 pub use crate::engine::bindings::papyra::persistence::types::Kind;
+
+/// The most bytes of a checkpoint; a longer text is none.
+pub const MAX_CHECKPOINT: usize = 1 << 20;
 
 /// A place where a journal lies.
 ///
@@ -78,6 +88,28 @@ pub trait Store: Send + Sync + 'static {
     /// The store's consumer groups, if its backend has such. Constant, cheap.
     fn delivery(&self) -> Option<&dyn Delivery> {
         None
+    }
+
+    /// The text that [`save_checkpoint`](Store::save_checkpoint) was last given, at most
+    /// [`MAX_CHECKPOINT`] bytes, or an empty one if there is none. The engine does not trust it:
+    /// losing it, or returning an old one, only costs time.
+    ///
+    /// # Errors
+    ///
+    /// Any; the startup check then reads everything.
+    async fn load_checkpoint(&self) -> Result<String, StoreError> {
+        Ok(String::new())
+    }
+
+    /// Keeps a text beside the entries, in place of the one before; after a crash either is there.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if the store has no place for it, which is what happens unless you write this
+    /// method. Any other error is passed on as a note of the startup check.
+    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
+        drop(text);
+        Err(StoreError::new(StoreErrorKind::Unsupported, "this store keeps no checkpoint"))
     }
 }
 

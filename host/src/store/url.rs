@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
-use super::{Durability, FileStore, MemoryStore, Store};
+use super::{DiskBuilder, Durability, FileStore, MemoryStore, RotatingStore, Store};
 
 /// Why a URL does not give a store.
 #[derive(Debug, thiserror::Error)]
@@ -198,6 +198,7 @@ impl Registry {
         for scheme in ["redis", "rediss", "redis+cluster", "redis+sentinel"] {
             registry.constructors.insert(scheme.to_owned(), Box::new(super::redis::by_url));
         }
+        registry.constructors.insert("rotating".to_owned(), Box::new(rotating));
         registry
     }
 
@@ -264,20 +265,48 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
+/// The parameters that all stores in files have.
+const IN_FILES: [&str; 5] = ["sync", "evidence", "create", "parents", "lock_wait"];
+
 fn file(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
-    url.allow(&["sync", "evidence", "create", "parents", "lock_wait"])?;
+    url.allow(&IN_FILES)?;
+    Ok(Arc::new(settings(url, FileStore::builder(path(url)?))?.build()))
+}
+
+fn rotating(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
+    url.allow(&[["max_bytes", "max_files"].as_slice(), &IN_FILES].concat())?;
+    let mut builder = settings(url, RotatingStore::builder(path(url)?))?;
+    if let Some(value) = url.parameter("max_bytes") {
+        let bytes = value.parse().ok().filter(|bytes| *bytes > 0);
+        let expected = "write a number of bytes, 1 or more";
+        builder = builder.max_bytes(bytes.ok_or_else(|| bad("max_bytes", value, expected))?);
+    }
+    if let Some(value) = url.parameter("max_files") {
+        let files = value.parse().ok().filter(|files| (1..=1000).contains(files));
+        let expected = "write a number of files from 1 to 1000, the one appended to included";
+        builder = builder.max_files(files.ok_or_else(|| bad("max_files", value, expected))?);
+    }
+    Ok(Arc::new(builder.build()))
+}
+
+fn path(url: &StoreUrl) -> Result<&str, UrlError> {
     let path = url.path();
     if path.is_empty() || path.ends_with('/') || path.contains('\0') {
         return Err(bad("path", path, "give the path of a file"));
     }
     if path.starts_with("//") {
-        return Err(bad(
-            "path",
-            path,
-            "a file is on this machine: write file:/absolute or file:relative",
-        ));
+        let scheme = url.scheme();
+        let expected =
+            format!("a file is on this machine: write {scheme}:/absolute or {scheme}:relative");
+        return Err(bad("path", path, &expected));
     }
-    let mut builder = FileStore::builder(path);
+    Ok(path)
+}
+
+fn settings<Kind>(
+    url: &StoreUrl,
+    mut builder: DiskBuilder<Kind>,
+) -> Result<DiskBuilder<Kind>, UrlError> {
     if let Some(sync) = url.parameter("sync") {
         builder = builder.durability(durability(sync)?);
     }
@@ -293,7 +322,7 @@ fn file(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
     if let Some(wait) = url.duration("lock_wait")? {
         builder = builder.lock_wait(wait);
     }
-    Ok(Arc::new(builder.build()))
+    Ok(builder)
 }
 
 fn memory(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
@@ -361,6 +390,7 @@ mod tests {
         assert_eq!(location("file:/a/b%20c?sync=interval:100ms").unwrap(), "/a/b c");
         assert_eq!(location("FILE:///a").unwrap(), "/a");
         assert_eq!(location("file:a/b").unwrap(), "a/b");
+        assert_eq!(location("rotating:/a%20b?max_bytes=5&max_files=2&sync=never").unwrap(), "/a b");
         assert!(location("file://host/a").unwrap_err().contains("this machine"));
     }
 
@@ -377,6 +407,12 @@ mod tests {
             "file:a?sync",
             "file:a?sync=never&sync=always",
             "memory:x",
+            "rotating:a?max_files=0",
+            "rotating:a?max_files=1001",
+            "rotating:a?max_bytes=0",
+            "rotating:a?max_bytes=50MB",
+            "rotating:",
+            "file:a?max_bytes=5",
             "memory:?max_bytes=-1",
             "file:%ff",
         ] {

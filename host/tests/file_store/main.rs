@@ -7,6 +7,7 @@
 )]
 
 mod appends;
+mod checkpoints;
 mod processes;
 mod refusals;
 mod rewrites;

@@ -2,19 +2,21 @@
 //! says on standard output what has been acknowledged.
 //!
 //! ```text
-//! papyra-worker append  PATH FIRST COUNT BATCH SYNC    SYNC: always, never, or milliseconds
-//! papyra-worker recover PATH EVIDENCE_DIR ROUNDS
-//! papyra-worker compact PATH MAX_RECORDS ROUNDS
+//! papyra-worker append  STORE FIRST COUNT BATCH SYNC    SYNC: always, never, or milliseconds
+//! papyra-worker recover STORE EVIDENCE_DIR ROUNDS
+//! papyra-worker compact STORE MAX_RECORDS ROUNDS
 //! ```
+//!
+//! STORE is the path of a file, or a URL with parameters already, such as `rotating:a?max_files=3`.
 
 use std::io::Write;
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use papyra::journal::{
     CompactOptions, FailureCode, JournalError, Limits, RecoverOptions, RecoveryMode, Retention,
 };
-use papyra::store::{Durability, FileStore};
+use papyra::store::{Registry, Store};
 use papyra::{Engine, Journal};
 use papyra_tests::numbered;
 
@@ -24,36 +26,40 @@ async fn main() -> Result<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let engine = Engine::new()?;
     match args[..] {
-        ["append", path, first, count, batch, sync] => {
-            let store = FileStore::builder(path).durability(durability(sync)?).build();
-            let journal = Journal::new(&engine, store);
+        ["append", store, first, count, batch, sync] => {
+            let sync = match sync.parse::<u64>() {
+                Ok(millis) => format!("interval:{millis}ms"),
+                Err(_) => sync.to_owned(),
+            };
+            let journal = Journal::with_store(&engine, open(store, "sync", &sync)?);
             append(&journal, first.parse()?, count.parse()?, batch.parse()?).await
         }
-        ["recover", path, evidence, rounds] => {
-            let store = FileStore::builder(path).evidence_dir(evidence).build();
-            let journal = Journal::new(&engine, store);
+        ["recover", store, evidence, rounds] => {
+            let journal = Journal::with_store(&engine, open(store, "evidence", evidence)?);
             let options =
                 RecoverOptions { mode: RecoveryMode::Quarantine, dry_run: false, max_findings: 10 };
             repeat(rounds, async || journal.recover(options).await.map(|done| done.changed)).await
         }
-        ["compact", path, max_records, rounds] => {
+        ["compact", store, max_records, rounds] => {
             let limits = Limits { max_records: Some(max_records.parse()?), ..Limits::default() };
             let policy = Retention { journal: limits, ..Retention::default() };
-            let journal = Journal::new(&engine, FileStore::open(path)).with_retention(policy);
+            let store = open(store, "create", "false")?;
+            let journal = Journal::with_store(&engine, store).with_retention(policy);
             let options =
                 CompactOptions { dry_run: false, force: false, keep_evidence: false, as_of: None };
             repeat(rounds, async || journal.compact(options).await.map(|done| done.changed)).await
         }
-        _ => bail!("usage: papyra-worker append|recover|compact PATH …"),
+        _ => bail!("usage: papyra-worker append|recover|compact STORE …"),
     }
 }
 
-fn durability(sync: &str) -> Result<Durability> {
-    Ok(match sync {
-        "always" => Durability::Always,
-        "never" => Durability::Never,
-        millis => Durability::Interval(Duration::from_millis(millis.parse()?)),
-    })
+/// The store, with one parameter more.
+fn open(store: &str, name: &str, value: &str) -> Result<Arc<dyn Store>> {
+    let url = match store.contains('?') {
+        true => format!("{store}&{name}={value}"),
+        false => format!("file:{store}?{name}={value}"),
+    };
+    Ok(Registry::standard().open(&url)?)
 }
 
 /// Appends numbered records and says after each batch up to which number all are acknowledged.

@@ -7,6 +7,7 @@ use super::{MISSING, Server, free_port};
 
 /// A Redis Cluster of three masters on this machine.
 pub struct Cluster {
+    /// All of them masters.
     pub nodes: Vec<Server>,
 }
 

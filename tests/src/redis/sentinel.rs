@@ -5,8 +5,11 @@ use super::{Aof, Server, free_port};
 
 /// A master, its replica, and a Sentinel that makes the replica the master when that dies.
 pub struct Watched {
+    /// The master until it dies.
     pub master: Server,
+    /// Becomes the master then.
     pub replica: Server,
+    /// Sees to that.
     pub sentinel: Server,
 }
 

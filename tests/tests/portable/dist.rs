@@ -54,7 +54,9 @@ fn dist_has_checksums_and_says_what_is_in_it() {
     let sizes = fs::read_to_string(out.path().join("SIZES.md")).unwrap();
     for name in NAMES {
         assert!(sizes.contains(name), "{sizes}");
-        let show = text(tool("wasm-tools").args(["metadata", "show", "--json"]).arg(out.path().join(name)));
+        let show = text(
+            tool("wasm-tools").args(["metadata", "show", "--json"]).arg(out.path().join(name)),
+        );
         for said in ["Apache-2.0", "0.1.0", "https://", "\"papyra-"] {
             assert!(show.contains(said), "{name} does not say {said}");
         }

@@ -39,7 +39,7 @@ async fn a_plugin_composed_with_the_engine_works_on_the_store_of_its_host() {
     let state = State::with(WasiCtxBuilder::new(), FileStore::open(&journal));
     let answers = note(&loaded, state, &[RECORD, "garbage", RECORD]).await;
     assert_eq!((&answers[0], &answers[2]), (&Ok(1), &Ok(2)));
-    assert!(answers[1].as_ref().unwrap_err().contains("line 1"), "{answers:?}");
+    assert!(answers[1].as_ref().unwrap_err().contains("record 1"), "{answers:?}");
     assert_eq!(std::fs::read_to_string(journal).unwrap(), RECORD.repeat(2));
 }
 

@@ -13,7 +13,7 @@ use crate::recover::{Mode, RecoverOptions, Recovery};
 use crate::retention::{Limits, Retention};
 use crate::scan::{Part, ScanOptions, ScanReport, anomaly_counts};
 use crate::select::{FieldMatch, Filter};
-use crate::startup::{StartupMode, StartupOutcome, StartupReport};
+use crate::startup::{StartupMode, StartupOptions, StartupOutcome, StartupReport};
 use crate::tally::Kinds;
 
 impl From<types::Kind> for Kind {
@@ -261,6 +261,13 @@ impl From<Inspection> for wit::Inspection {
     }
 }
 
+impl From<wit::StartupOptions> for StartupOptions {
+    fn from(options: wit::StartupOptions) -> Self {
+        let wit::StartupOptions { mode, recovery, full } = options;
+        Self { mode: mode.into(), recovery: recovery.into(), full }
+    }
+}
+
 impl From<wit::StartupMode> for StartupMode {
     fn from(mode: wit::StartupMode) -> Self {
         match mode {
@@ -285,6 +292,8 @@ impl From<StartupReport> for wit::StartupReport {
             },
             scan: report.scan.map(Into::into),
             recovery: report.recovery.map(Into::into),
+            vouched_bytes: report.vouched_bytes,
+            note: report.note,
         }
     }
 }

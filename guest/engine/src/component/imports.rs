@@ -88,6 +88,14 @@ impl Host for Imports {
     fn rewrite_abort(&mut self) {
         wit::rewrite_abort();
     }
+
+    fn load_checkpoint(&mut self) -> Result<String, StorageError> {
+        Ok(wit::load_checkpoint()?)
+    }
+
+    fn save_checkpoint(&mut self, text: &str) -> Result<(), StorageError> {
+        Ok(wit::save_checkpoint(text)?)
+    }
 }
 
 impl From<wit::StorageError> for StorageError {

@@ -156,11 +156,8 @@ impl Guest for Component {
         })
     }
 
-    fn startup_check(
-        mode: wit::StartupMode,
-        recovery: wit::RecoveryMode,
-    ) -> Result<wit::StartupReport, types::Failure> {
-        let report = startup::startup_check(&mut Imports, mode.into(), recovery.into());
+    fn startup_check(options: wit::StartupOptions) -> Result<wit::StartupReport, types::Failure> {
+        let report = startup::startup_check(&mut Imports, options.into());
         finish(report, |counters, report| match report {
             Some(report) => {
                 if let Some(scan) = &report.scan {

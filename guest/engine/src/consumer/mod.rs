@@ -70,12 +70,17 @@ pub fn next<H: Delivery>(
         check::id(after)?;
     }
     let mut work = Work::new(subscription);
-    let mut wait = subscription.wait;
+    let mut wait = match subscription.wait {
+        // To some backends 0 means for ever.
+        Wait::Millis(0) => Wait::None,
+        wait => wait,
+    };
     while let Some(count) = work.ask(pace) {
         let fetched = match work.is_untouched() {
             true => fetch_or_make(host, subscription, &source, count, wait, &mut work),
             false => fetch(host, subscription, &source, count, Wait::None),
         };
+        let fetched = fetched.inspect_err(|_| pace.slow_down());
         let Some(delivered) = work.tolerate(fetched)? else { break };
         let got = delivered.frames.len() + delivered.deleted.len();
         work.take(host, delivered, pace)?;
@@ -148,6 +153,7 @@ pub fn claim<H: Delivery>(
             break;
         }
         let claimed = host.claim(*kind, group, consumer, min_idle_ms, now);
+        let claimed = claimed.inspect_err(|_| pace.slow_down());
         let Some(delivered) = work.tolerate(claimed.map_err(Failure::from))? else { break };
         work.take(host, delivered, pace)?;
         left = later;
@@ -173,6 +179,7 @@ pub fn claim_idle<H: Delivery>(
     for _ in 0..ROUNDS {
         let Some(count) = work.ask(pace) else { break };
         let claimed = host.auto_claim(*kind, group, consumer, min_idle_ms, &next, count);
+        let claimed = claimed.inspect_err(|_| pace.slow_down());
         let Some(claimed) = work.tolerate(claimed.map_err(Failure::from))? else { break };
         check::parse_id(&claimed.next).ok_or_else(|| {
             Failure::contradiction(group, "claiming goes on at something that is no id")

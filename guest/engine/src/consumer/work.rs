@@ -38,6 +38,11 @@ impl Pace {
         }
     }
 
+    /// A call has failed, perhaps because too much came at once: next time one entry is asked for.
+    pub fn slow_down(&mut self) {
+        self.entry = BATCH;
+    }
+
     fn fits(self, room: usize) -> u32 {
         u32::try_from(room / self.entry).unwrap_or(u32::MAX)
     }

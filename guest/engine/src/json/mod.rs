@@ -66,7 +66,8 @@ impl Validator {
         if !matches!(buf.get(end), Some(b'\n') | None) {
             return None;
         }
-        let verdict = if !whole.ascii && !utf8::is_valid(buf, first, end) {
+        let encoded = whole.wide.is_none_or(|wide| utf8::is_valid(buf, wide, end));
+        let verdict = if !encoded {
             Verdict::Damaged(Damage::InvalidUtf8)
         } else if object {
             Verdict::Record(whole.keys.facts(buf, first, whole.nonstandard, whole.depth))

@@ -8,6 +8,8 @@ pub struct Nesting {
     depth: u32,
     deepest: u32,
     inner: u64,
+    /// 1 once a bracket has closed one of the other type.
+    mismatched: u64,
 }
 
 /// Words of the vector that stay allocated between lines.
@@ -32,38 +34,35 @@ impl Nesting {
         self.deepest
     }
 
-    /// Whether the innermost open bracket is an object's.
+    /// All ones if the innermost open bracket is an object's, otherwise all zeros.
     #[inline(always)]
-    pub fn in_object(self) -> bool {
-        self.inner & 1 == 1
+    pub fn in_object(self) -> u64 {
+        (self.inner & 1).wrapping_neg()
     }
 
-    /// Opens a bracket; false when there are 64 already and `DEEP` is not set.
+    /// Whether a bracket was closed by one of the other type or, unless `DEEP`, more than 64 were
+    /// open at once.
     #[inline(always)]
-    pub fn push<const DEEP: bool>(&mut self, object: bool, outer: &mut Vec<u64>) -> bool {
-        if self.depth.is_multiple_of(u64::BITS) && self.depth != 0 {
-            if !DEEP {
-                return false;
-            }
+    pub fn is_wrong<const DEEP: bool>(self) -> bool {
+        self.mismatched != 0 || !DEEP && self.deepest > u64::BITS
+    }
+
+    /// Opens a bracket if `opens` is 1, closes the innermost if it is 0; `curly` is 1 for those of
+    /// objects. Made without a branch on which it is, because no processor can guess that. Without
+    /// `DEEP` all but the innermost 64 are forgotten.
+    #[inline(always)]
+    pub fn step<const DEEP: bool>(&mut self, curly: u64, opens: u64, outer: &mut Vec<u64>) {
+        let full = DEEP && self.depth.is_multiple_of(u64::BITS) && self.depth != 0;
+        if full && opens != 0 {
             outer.push(self.inner);
         }
-        self.inner = self.inner << 1 | u64::from(object);
-        self.depth += 1;
+        self.mismatched |= (self.inner ^ curly) & (opens ^ 1) & 1;
+        let (pushed, popped) = (self.inner << 1 | curly, self.inner >> 1);
+        self.inner = if opens != 0 { pushed } else { popped };
+        self.depth = self.depth.wrapping_add(2 * opens as u32).wrapping_sub(1);
         self.deepest = self.deepest.max(self.depth);
-        true
-    }
-
-    /// Closes the innermost bracket; false when it is of the other type or none is open.
-    #[inline(always)]
-    pub fn pop<const DEEP: bool>(&mut self, object: bool, outer: &mut Vec<u64>) -> bool {
-        if self.depth == 0 || self.in_object() != object {
-            return false;
-        }
-        self.depth -= 1;
-        self.inner >>= 1;
-        if DEEP && self.depth.is_multiple_of(u64::BITS) {
+        if DEEP && opens == 0 && self.depth.is_multiple_of(u64::BITS) {
             self.inner = outer.pop().unwrap_or_default();
         }
-        true
     }
 }

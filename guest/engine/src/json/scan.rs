@@ -23,7 +23,7 @@ use super::bits::{Escapes, above, prefix_xor, skip};
 use super::fields::Keys;
 use super::nesting::{self, Nesting};
 use super::scalar::{self, Numbers};
-use super::simd::{BLOCK, Block, Seen};
+use super::simd::{BLOCK, Block};
 use super::string;
 
 /// A whole object or array.
@@ -36,8 +36,9 @@ pub struct Container {
     pub nonstandard: bool,
     /// Its deepest nesting, itself included.
     pub depth: u32,
-    /// Whether all bytes are certainly ASCII.
-    pub ascii: bool,
+    /// Where the first block starts that has a byte beyond ASCII, if one has. The byte may be the
+    /// next line's.
+    pub wide: Option<usize>,
 }
 
 /// Which class of token the last byte belongs to: one of these is 1, or none within a string.
@@ -69,7 +70,7 @@ pub fn container<const CAREFUL: bool>(
     let mut nesting = Nesting::default();
     let mut keys = Keys::default();
     let mut nonstandard = false;
-    let mut seen = Seen::default();
+    let mut wide = usize::MAX;
     let mut escapes = Escapes::default();
     let mut last = Last::default();
     // All ones or all zeros, as it is for the last byte.
@@ -83,7 +84,7 @@ pub fn container<const CAREFUL: bool>(
             None if CAREFUL => Block::load_tail(buf, at),
             None => return None,
         };
-        seen.add(block);
+        wide = wide.min(if block.any_non_ascii() { at } else { usize::MAX });
 
         let mut quote = block.equal(b'"');
         let mut escaped = 0;
@@ -147,22 +148,16 @@ pub fn container<const CAREFUL: bool>(
         let mut rest = bracket;
         while rest != 0 {
             let bit = rest.trailing_zeros();
-            let byte = buf.get(at + bit as usize).copied().unwrap_or_default();
-            let curly = byte & 0x20 != 0;
-            if byte & 0x02 != 0 {
-                if !nesting.push::<CAREFUL>(curly, outer) {
-                    return None;
-                }
-                open |= rest & rest.wrapping_neg();
-            } else if !nesting.pop::<CAREFUL>(curly, outer) {
-                return None;
-            }
+            let byte = u64::from(buf.get(at + bit as usize).copied().unwrap_or_default());
+            let (curly, opens) = (byte >> 5 & 1, byte >> 1 & 1);
+            nesting.step::<CAREFUL>(curly, opens, outer);
+            open |= opens << bit;
             rest &= rest - 1;
             let above = above(bit);
-            in_object = u64::from(nesting.in_object()).wrapping_neg();
+            in_object = nesting.in_object();
             in_top = u64::from(nesting.depth() == 1).wrapping_neg();
-            object = object & !above | in_object & above;
-            top = top & !above | in_top & above;
+            object ^= (object ^ in_object) & above;
+            top ^= (top ^ in_top) & above;
             if nesting.depth() == 0 {
                 closed = Some(bit);
                 live = !above;
@@ -212,7 +207,7 @@ pub fn container<const CAREFUL: bool>(
                 rest &= !scalar | scalar.wrapping_add(1 << bit);
             }
         }
-        if wrong & live != 0 {
+        if wrong & live != 0 || nesting.is_wrong::<CAREFUL>() {
             return None;
         }
 
@@ -226,8 +221,8 @@ pub fn container<const CAREFUL: bool>(
 
         if let Some(bit) = closed {
             let end = at + bit as usize + 1;
-            let (depth, ascii) = (nesting.deepest(), seen.ascii());
-            return Some(Container { end, keys, nonstandard, depth, ascii });
+            let wide = (wide != usize::MAX).then_some(wide);
+            return Some(Container { end, keys, nonstandard, depth: nesting.deepest(), wide });
         }
         if live != !0 {
             return None;

@@ -120,30 +120,6 @@ impl Block {
     }
 }
 
-/// Whether any block had a byte beyond ASCII, found without a branch for each.
-#[derive(Clone, Copy)]
-pub struct Seen(Lane);
-
-impl Seen {
-    #[inline(always)]
-    pub fn add(&mut self, block: Block) {
-        let [a, b, c, d] = block.0;
-        self.0 = self.0.or(a.or(b).or(c.or(d)));
-    }
-
-    #[inline(always)]
-    pub fn ascii(self) -> bool {
-        self.0.bits() == 0
-    }
-}
-
-impl Default for Seen {
-    #[inline(always)]
-    fn default() -> Self {
-        Self(Lane::splat(0))
-    }
-}
-
 /// Which of `bytes` are ASCII digits.
 #[inline(always)]
 pub fn digits(bytes: &[u8; WINDOW]) -> u32 {

@@ -2,8 +2,8 @@
 
 use super::simd::{BLOCK, Block};
 
-/// Whether the line `buf[start..end]` is UTF-8. The line ends with the buffer or at a newline,
-/// which stands in for the end of a character cut short.
+/// Whether `buf[start..end]`, a line from the start of a character on, is UTF-8. The line ends with
+/// the buffer or at a newline, which stands in for the end of a character cut short.
 ///
 /// Made for lines that are mostly ASCII with a few characters beyond, where the standard
 /// library leaves its fast path again and again.

@@ -4,7 +4,9 @@
 //! This is where bytes and positions from the host enter, and where they are checked.
 
 mod framed;
+mod lane;
 mod lines;
+mod merge;
 mod view;
 
 use std::ops::ControlFlow;
@@ -36,7 +38,7 @@ pub struct Entry<'a> {
     pub bytes: &'a [u8],
     /// Its length without the line end.
     pub length: u64,
-    /// Bytes as stored, with the line end.
+    /// Bytes as stored, with the line end; of a framed entry, with the one it has in a file.
     pub stored: u64,
     /// What is wrong with it.
     pub anomalies: Anomalies,
@@ -151,7 +153,7 @@ fn contradiction(segment: &Segment, what: &str) -> Failure {
 }
 
 /// A chunk that begins where it was asked to.
-fn read_at<H: Host>(
+pub(crate) fn read_at<H: Host>(
     host: &mut H,
     segment: &Segment,
     at: Position,
@@ -161,7 +163,7 @@ fn read_at<H: Host>(
     chunk.map_err(|error| Failure::from(error).in_segment(&segment.name))
 }
 
-fn read_before<H: Host>(
+pub(crate) fn read_before<H: Host>(
     host: &mut H,
     segment: &Segment,
     before: Position,

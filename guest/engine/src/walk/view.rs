@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Entry, NEXT, STOP, Step, backward, contradiction, forward};
+use super::lane::Lane;
+use super::{Entry, NEXT, STOP, Step, backward, contradiction, forward, framed, merge};
 use crate::anomaly::{Anomaly, Finding};
 use crate::failure::{Code, Failure, Outcome};
 use crate::host::{Description, Framing, Host, Layout, Position, Range, Role, Segment};
@@ -10,7 +11,11 @@ use crate::host::{Description, Framing, Host, Layout, Position, Range, Role, Seg
 /// The most segments a store may have.
 const MAX_SEGMENTS: usize = 100_000;
 
-/// A place in a store: the index of a member, and a position in it.
+/// The most segments that are merged: each needs room for a chunk.
+const MAX_PARALLEL: usize = 16;
+
+/// A place in a store, between entries: the index of a member, and a position in it. Which of two
+/// comes first depends on the layout, see [`View::rank`].
 pub type Place = (usize, Position);
 
 /// A snapshot of a store: its members in order, and what is wrong with the set as a whole.
@@ -41,24 +46,65 @@ impl View {
         self.members.iter().fold(0_u64, |sum, segment| sum.saturating_add(segment.bytes))
     }
 
-    /// Kinds that lie side by side cannot be read in one order yet.
-    pub fn require_sequence(&self) -> Outcome<()> {
-        match self.description.layout {
-            Layout::Sequence => Ok(()),
-            Layout::Parallel => Err(Failure::new(
-                Code::Unsupported,
-                "this engine reads and compacts only stores whose segments follow each other",
-            )),
+    /// Whether the entries can be read in one order, oldest or newest first.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for segments side by side that are too many, or whose positions count bytes.
+    pub fn require_order(&self) -> Outcome<()> {
+        if !self.is_parallel() || self.can_merge() {
+            return Ok(());
+        }
+        let message = format!(
+            "this engine merges at most {MAX_PARALLEL} segments side by side, and only where the \
+             store frames entries"
+        );
+        Err(Failure::new(Code::Unsupported, message))
+    }
+
+    /// The segments lie side by side.
+    pub fn is_parallel(&self) -> bool {
+        self.description.layout == Layout::Parallel
+    }
+
+    fn can_merge(&self) -> bool {
+        self.description.framing == Framing::Entries && self.members.len() <= MAX_PARALLEL
+    }
+
+    /// What orders places from oldest to newest.
+    pub fn rank(&self, (index, position): Place) -> (u64, Position, u64) {
+        match self.is_parallel() {
+            false => (index as u64, position, 0),
+            true => (0, position, index as u64),
+        }
+    }
+
+    /// Where an entry is.
+    pub fn place(&self, index: usize, entry: &Entry<'_>) -> Place {
+        (index, entry.start)
+    }
+
+    /// Just after an entry, and before whatever follows it in any segment.
+    pub fn place_after(&self, index: usize, entry: &Entry<'_>) -> Place {
+        match self.is_parallel() {
+            false => (index, entry.end),
+            true => (index.saturating_add(1), entry.start),
         }
     }
 
     /// Where the oldest entry is; `None` without any segment.
     pub fn start(&self) -> Option<Place> {
-        self.members.first().map(|segment| (0, segment.start))
+        match self.is_parallel() {
+            false => self.members.first().map(|segment| (0, segment.start)),
+            true => self.members.iter().map(|segment| segment.start).min().map(|start| (0, start)),
+        }
     }
 
     /// Just after the newest entry.
     pub fn end(&self) -> Option<Place> {
+        if self.is_parallel() {
+            return self.members.iter().map(|segment| segment.end).max().map(|end| (0, end));
+        }
         let last = self.members.len().checked_sub(1)?;
         self.members.get(last).map(|segment| (last, segment.end))
     }
@@ -85,9 +131,13 @@ impl View {
     pub fn forward_from<H: Host>(
         &self,
         host: &mut H,
-        (first, position): Place,
+        place: Place,
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
+        if self.is_parallel() && self.can_merge() {
+            return self.forward_abreast(host, &self.abreast(place), visit);
+        }
+        let (first, position) = place;
         for (index, segment) in self.members.iter().enumerate().skip(first) {
             let start = if index == first { position } else { segment.start };
             let range = Range { start, end: segment.end };
@@ -103,9 +153,18 @@ impl View {
     pub fn backward_from<H: Host>(
         &self,
         host: &mut H,
-        (last, position): Place,
+        place: Place,
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
+        if self.is_parallel() && self.can_merge() {
+            let ends = self.abreast(place);
+            let lanes = self.members.iter().zip(ends).map(|(segment, end)| {
+                let range = Range { start: segment.start, end };
+                Lane::backward(segment, range).beside_others()
+            });
+            return merge::backward(host, &mut lanes.collect::<Vec<_>>(), visit);
+        }
+        let (last, position) = place;
         for (index, segment) in self.members.iter().enumerate().take(last + 1).rev() {
             let end = if index == last { position } else { segment.end };
             let range = Range { start: segment.start, end };
@@ -115,6 +174,30 @@ impl View {
             }
         }
         NEXT
+    }
+
+    /// A place between the entries of segments side by side, as a position in each of them, none
+    /// beyond its end.
+    pub fn abreast(&self, (first, position): Place) -> Vec<Position> {
+        let of = |(index, segment): (usize, &Segment)| {
+            let position = if index < first { framed::after(position) } else { position };
+            position.clamp(segment.start, segment.end)
+        };
+        self.members.iter().enumerate().map(of).collect()
+    }
+
+    /// Visits the entries of segments side by side, oldest first, from a position in each.
+    pub fn forward_abreast<H: Host>(
+        &self,
+        host: &mut H,
+        starts: &[Position],
+        visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
+    ) -> Step {
+        let lanes = self.members.iter().zip(starts).map(|(segment, start)| {
+            let range = Range { start: *start, end: segment.end };
+            Lane::forward(segment, range).beside_others()
+        });
+        merge::forward(host, &mut lanes.collect::<Vec<_>>(), visit)
     }
 }
 
@@ -142,7 +225,10 @@ fn check(segments: &[Segment], framing: Framing) -> Outcome<()> {
 fn besides_the_set(segment: &Segment) -> Option<Finding> {
     let (anomaly, text) = match segment.role {
         Role::Active | Role::Sealed => return None,
-        Role::Stray => (Anomaly::OrphanedFile, "lies beside the set but is not part of it"),
+        Role::Stray => (
+            Anomaly::OrphanedFile,
+            "beyond the set, never touched; a larger number of files takes it in",
+        ),
         Role::Leftover => (Anomaly::LeftoverTemporary, "left behind by an interrupted rewrite"),
     };
     Some(Finding::of_segment(anomaly, &segment.name, segment.bytes, text))

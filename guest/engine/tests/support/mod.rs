@@ -1,6 +1,9 @@
 //! A store in memory whose reads can be made as small and uneven as one likes.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+pub mod groups;
+pub mod streams;
+
 use papyra_engine::host::{
     Chunk, Description, Framing, Host, Layout, Position, Range, RewriteOptions, Rewritten, Role,
     Run, Segment, StorageError,
@@ -17,6 +20,8 @@ pub struct VecHost {
     pub largest_read: usize,
     pub reads: usize,
     pub rewrites: usize,
+    pub bytes_read: usize,
+    pub checkpoint: String,
     /// Where the journal ends, if the store is to lie about that.
     pub claimed_end: Option<Position>,
     removed: Option<(Vec<Range>, RewriteOptions)>,
@@ -31,6 +36,8 @@ impl VecHost {
             largest_read: usize::MAX,
             reads: 0,
             rewrites: 0,
+            bytes_read: 0,
+            checkpoint: String::new(),
             claimed_end: None,
             removed: None,
         }
@@ -82,6 +89,7 @@ impl Host for VecHost {
         let max = max.max(1);
         let start = (from.minor as usize).min(self.data.len());
         let end = (start + (max as usize).min(self.largest_read)).min(self.data.len());
+        self.bytes_read += end - start;
         Ok(Chunk {
             start: from,
             data: self.data[start..end].to_vec(),
@@ -156,6 +164,15 @@ impl Host for VecHost {
 
     fn rewrite_abort(&mut self) {
         self.removed = None;
+    }
+
+    fn load_checkpoint(&mut self) -> Result<String, StorageError> {
+        Ok(self.checkpoint.clone())
+    }
+
+    fn save_checkpoint(&mut self, text: &str) -> Result<(), StorageError> {
+        text.clone_into(&mut self.checkpoint);
+        Ok(())
     }
 }
 

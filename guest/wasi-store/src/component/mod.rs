@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "generated code crosses the sandbox by raw pointers")]
 
 mod append;
+mod checkpoint;
 mod copy;
 mod delivery;
 mod disk;

@@ -24,7 +24,8 @@ impl Place {
     pub fn from_environment() -> Result<Self, StorageError> {
         let variables = environment::get_environment();
         let variable = |name: &str| {
-            let mut found = variables.iter().filter(|(key, value)| key == name && !value.is_empty());
+            let mut found =
+                variables.iter().filter(|(key, value)| key == name && !value.is_empty());
             found.next().map(|(_, value)| value.clone())
         };
         let location = variable("PAPYRA_PATH")

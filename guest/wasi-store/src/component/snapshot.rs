@@ -31,8 +31,7 @@ impl Snapshot {
         let length = file.stat().map_err(|code| disk.error("look at", code))?.size;
         let temporary = names::temporary(&path);
         let leftover = disk.look(&temporary).ok().flatten();
-        let leftover =
-            leftover.map(|stat| (names::split(&temporary).1.to_owned(), stat.size));
+        let leftover = leftover.map(|stat| (names::split(&temporary).1.to_owned(), stat.size));
         Ok(Self { file: Rc::new(file), path, length, leftover, place })
     }
 
@@ -49,7 +48,9 @@ impl Snapshot {
             pinned: None,
         };
         let mut all = vec![segment(self.place.name(), Role::Active, self.length, self.length)];
-        all.extend(self.leftover.iter().map(|(name, size)| segment(name, Role::Leftover, 0, *size)));
+        all.extend(
+            self.leftover.iter().map(|(name, size)| segment(name, Role::Leftover, 0, *size)),
+        );
         all
     }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::Component;
 use super::append::Writer;
+use super::checkpoint;
 use super::exports::papyra::persistence::storage::{
     Chunk, Description, Framing, Guest, Layout, Position, Range, RewriteOptions, Rewritten, Run,
     Segment, StorageError,
@@ -40,9 +41,7 @@ thread_local! {
     static SESSION: RefCell<Session> = RefCell::default();
 }
 
-fn with<T>(
-    run: impl FnOnce(&mut Session) -> Result<T, StorageError>,
-) -> Result<T, StorageError> {
+fn with<T>(run: impl FnOnce(&mut Session) -> Result<T, StorageError>) -> Result<T, StorageError> {
     SESSION.with(|session| match session.try_borrow_mut() {
         Ok(mut session) => run(&mut session),
         Err(_) => Err(StorageError::Failed("the store was called while it was at work".to_owned())),
@@ -100,7 +99,11 @@ impl Guest for Component {
 
     fn rewrite_begin(segment: String, options: RewriteOptions) -> Result<(), StorageError> {
         with(|session| {
-            session.rewrite = None;
+            if session.rewrite.is_some() {
+                return Err(StorageError::Locked(
+                    "a rewrite is open already; commit or abort it first".to_owned(),
+                ));
+            }
             let snapshot = session.snapshot()?;
             snapshot.check_rewritable(&segment)?;
             let rewrite = Rewrite::begin(snapshot.clone(), options)?;
@@ -121,9 +124,7 @@ impl Guest for Component {
     }
 
     fn rewrite_commit(terminate_tail: bool) -> Result<Rewritten, StorageError> {
-        with(|session| {
-            session.rewrite.take().ok_or_else(none_open)?.commit(terminate_tail)
-        })
+        with(|session| session.rewrite.take().ok_or_else(none_open)?.commit(terminate_tail))
     }
 
     fn rewrite_abort() {
@@ -131,5 +132,13 @@ impl Guest for Component {
             session.rewrite = None;
             Ok(())
         });
+    }
+
+    fn load_checkpoint() -> Result<String, StorageError> {
+        with(|session| Ok(checkpoint::load(&*session.place()?)))
+    }
+
+    fn save_checkpoint(text: String) -> Result<(), StorageError> {
+        with(|session| checkpoint::save(&*session.place()?, &text))
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! * **A batch is appended whole or not at all**, and never interleaves with that of another task or
 //!   process that uses this store. A write that fails half-way is cut off again.
-//! * **An append returns when its [`Durability`] is met.** With `Always` that is after an
+//! * **An append returns when its [`Durability`](super::Durability) is met.** With `Always` that is after an
 //!   `fdatasync` that covers it; many concurrent appends share one.
 //! * **A torn line stays alone.** If the file does not end with a line end, the next append puts one
 //!   there first, in the same write; the torn line is left for recovery.
@@ -26,28 +26,19 @@
 //! written a batch that nobody has been told about. A hard link to the file keeps the old content
 //! when the file is rewritten.
 
-mod config;
-mod dirs;
-mod faults;
-mod interval;
-mod queue;
-mod rewrite;
-mod snapshot;
-mod sys;
+mod shape;
 #[cfg(test)]
 mod tests;
-mod unsynced;
-mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use self::config::Config;
-pub use self::config::{Durability, FileStoreBuilder};
-use self::queue::Queue;
-use super::{Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind};
+use self::shape::SingleFile;
+use super::disk::Handle;
+use super::disk::config::DiskBuilder;
+use super::{Description, Run, Snapshot, Store, StoreError};
 
 /// A journal in one file, for any number of tasks and processes at once. See the
 /// [module](self) for what it promises.
@@ -65,17 +56,21 @@ use super::{Description, Framing, Layout, Run, Snapshot, Store, StoreError, Stor
 /// ```
 #[derive(Clone, Debug)]
 pub struct FileStore {
-    shared: Arc<Shared>,
+    handle: Arc<Handle>,
 }
 
-#[derive(Debug)]
-struct Shared {
-    queue: Arc<Queue>,
-}
+/// What a [`FileStore`] is made of; see [`FileStore::builder`].
+pub type FileStoreBuilder = DiskBuilder<OneFile>;
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.queue.timer.close();
+/// One file has no settings of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct OneFile(());
+
+impl DiskBuilder<OneFile> {
+    /// The store. The disk is not touched before the first operation.
+    #[must_use]
+    pub fn build(self) -> FileStore {
+        FileStore { handle: Arc::new(Handle::new(self.config(Arc::new(SingleFile)))) }
     }
 }
 
@@ -89,64 +84,45 @@ impl FileStore {
 
     /// The store at this path, with settings.
     pub fn builder(path: impl Into<PathBuf>) -> FileStoreBuilder {
-        FileStoreBuilder::new(path.into())
-    }
-
-    fn from_config(config: Arc<Config>) -> Self {
-        Self { shared: Arc::new(Shared { queue: Queue::new(config) }) }
-    }
-
-    fn config(&self) -> &Arc<Config> {
-        &self.shared.queue.config
+        DiskBuilder::new(path.into(), OneFile(()))
     }
 
     /// The file's absolute path, symlinks not resolved.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.config().path
+        &self.handle.config().path
     }
 
-    /// Makes durable, now, everything that this store has acknowledged. With [`Durability::Always`]
-    /// that is already so.
+    /// Makes durable, now, everything that this store has acknowledged. With
+    /// [`Durability::Always`](super::Durability::Always) that is already so.
     ///
     /// # Errors
     ///
     /// The class of the I/O error. Appends then fail too, until syncing works again.
     pub async fn sync(&self) -> Result<(), StoreError> {
-        let queue = Arc::clone(&self.shared.queue);
-        sys::blocking(move || queue.sync()).await
+        self.handle.sync().await
     }
 }
 
 #[async_trait]
 impl Store for FileStore {
     fn describe(&self) -> Description {
-        Description {
-            backend: "file".to_owned(),
-            location: self.config().location.clone(),
-            framing: Framing::Lines,
-            layout: Layout::Sequence,
-            volatile: false,
-        }
+        self.handle.describe()
     }
 
     async fn append(&self, lines: String, _runs: &[Run]) -> Result<(), StoreError> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        // Guest-controlled. Anything else would tear the next batch.
-        if !lines.ends_with('\n') {
-            return Err(StoreError::new(
-                StoreErrorKind::Failed,
-                "the batch does not end with a line end; nothing of it was written",
-            ));
-        }
-        self.shared.queue.append(lines).await
+        self.handle.append(lines).await
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-        let config = Arc::clone(self.config());
-        let snapshot = sys::blocking(move || snapshot::FileSnapshot::take(config)).await?;
-        Ok(Arc::new(snapshot))
+        self.handle.snapshot().await
+    }
+
+    async fn load_checkpoint(&self) -> Result<String, StoreError> {
+        self.handle.load_checkpoint().await
+    }
+
+    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
+        self.handle.save_checkpoint(text).await
     }
 }

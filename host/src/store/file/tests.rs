@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::faults::{Faults, Op};
-use super::sys::locked;
-use super::{Durability, FileStore};
+use super::FileStore;
+use crate::store::disk::faults::{Faults, Op};
+use crate::store::disk::sys::locked;
 use crate::store::{
-    Kind, Position, Purpose, Range, RewriteOptions, Run, Store, StoreError, StoreErrorKind,
+    Durability, Kind, Position, Purpose, Range, RewriteOptions, Run, Store, StoreError,
+    StoreErrorKind,
 };
 
 struct Bench {
@@ -120,7 +121,7 @@ async fn an_interval_syncs_within_its_time_and_not_for_each_batch() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let syncs = locked(&bench.faults.plan).syncs;
     assert!((1..6).contains(&syncs), "{syncs} syncs");
-    assert!(locked(&bench.store.shared.queue.writer).unsynced.is_empty());
+    assert_eq!(bench.store.handle.unsynced(), 0);
 }
 
 #[tokio::test]

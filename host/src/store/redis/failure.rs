@@ -10,6 +10,12 @@ pub fn store_error(doing: &str, location: &str, error: RedisError) -> StoreError
     StoreError::new(kind, format!("cannot {doing} at {location}; {advice}")).caused_by(error)
 }
 
+/// The code with which the server has refused.
+pub fn code(error: &StoreError) -> Option<&str> {
+    let cause = std::error::Error::source(error)?.downcast_ref::<RedisError>();
+    cause.and_then(RedisError::code)
+}
+
 /// Nothing came back in time.
 pub fn timed_out(doing: &str, location: &str, limit: std::time::Duration) -> StoreError {
     StoreError::new(
@@ -70,7 +76,7 @@ fn of_code(code: &str) -> Option<(StoreErrorKind, &'static str)> {
         "NOAUTH" | "WRONGPASS" | "NOPERM" => (K::Denied, WRONG_PASSWORD),
         "READONLY" => (K::Denied, "it is a read-only replica: name its master"),
         "WRONGTYPE" => (K::Corrupt, "a key of the journal holds something other than a stream"),
-        "NOGROUP" => (K::NotFound, "there is no such stream or consumer group"),
+        "NOGROUP" | "UNBLOCKED" => (K::NotFound, "there is no such stream or consumer group"),
         "LOADING" => (K::Unavailable, "the server is still loading its data; try again"),
         "MISCONF" => (K::Unavailable, "the server cannot save to its disk; see its log"),
         "CLUSTERDOWN" | "MASTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" | "BUSY" | "NOREPLICAS" => {

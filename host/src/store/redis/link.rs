@@ -75,7 +75,8 @@ pub struct Link {
     current: Mutex<Current>,
     /// Held while connecting, so that one does it for all.
     connecting: tokio::sync::Mutex<()>,
-    waiting: Mutex<Vec<Connection>>,
+    /// Connections for waiting, and since when nobody uses them.
+    waiting: Mutex<Vec<(Connection, Instant)>>,
 }
 
 #[derive(Default)]
@@ -127,39 +128,64 @@ impl Link {
     }
 
     /// Sends a command that can wait for up to `wait` on the server, on a connection on which nothing
-    /// else waits. `None`: for ever. Dropping the call ends the wait: the connection is closed.
+    /// else waits. Dropping the call ends the wait: the connection is closed.
     pub async fn waiting(
         &self,
         doing: &str,
-        wait: Option<Duration>,
+        wait: Duration,
         command: &Cmd,
     ) -> Result<Value, StoreError> {
-        let idle = lock(&self.waiting).pop();
-        let connect = async {
-            match idle {
-                Some(connection) => Ok(connection),
-                None => self.connector.connect(None).await,
-            }
-        };
-        let connected = tokio::time::timeout(self.timeout, connect).await;
-        let mut connection = connected
-            .map_err(|_| timed_out(doing, &self.location, self.timeout))?
-            .map_err(|error| store_error(doing, &self.location, error))?;
         let request = Request::Single(command);
-        let sent = connection.send(&request);
-        // The server keeps the time; this is for a server that hangs.
-        let reply = match wait {
-            None => Ok(sent.await),
-            Some(wait) => tokio::time::timeout(wait.saturating_add(self.timeout), sent).await,
-        };
-        let reply = reply.map_err(|_| timed_out(doing, &self.location, self.timeout))?;
-        if reply.as_ref().map_or_else(|error| !is_broken(error), |_| true) {
-            let mut idle = lock(&self.waiting);
-            if idle.len() < MAX_WAITING {
-                idle.push(connection);
+        let mut elsewhere = 0;
+        loop {
+            let connected = tokio::time::timeout(self.timeout, self.free()).await;
+            let mut connection = connected
+                .map_err(|_| timed_out(doing, &self.location, self.timeout))?
+                .map_err(|error| store_error(doing, &self.location, error))?;
+            // The server keeps the time; this is for a server that hangs.
+            let limit = wait.saturating_add(self.timeout);
+            let reply = tokio::time::timeout(limit, connection.send(&request)).await;
+            let error = match reply.map_err(|_| timed_out(doing, &self.location, limit))? {
+                Ok(reply) => {
+                    self.keep(connection);
+                    return Ok(reply);
+                }
+                Err(error) => error,
+            };
+            let moves = *self.connector.topology() != Topology::Node && is_elsewhere(&error);
+            if !moves || elsewhere == ELSEWHERE_TRIES {
+                if !moves && !is_broken(&error) {
+                    self.keep(connection);
+                }
+                return Err(store_error(doing, &self.location, error));
+            }
+            // All that were kept lead to the same wrong place.
+            lock(&self.waiting).clear();
+            elsewhere += 1;
+            tokio::time::sleep(Duration::from_millis(25) * elsewhere).await;
+        }
+    }
+
+    /// A connection on which nothing waits. One that has been silent for a while must answer first.
+    async fn free(&self) -> Result<Connection, RedisError> {
+        loop {
+            let kept = lock(&self.waiting).pop();
+            let Some((mut connection, since)) = kept else {
+                return self.connector.connect(None).await;
+            };
+            let ping = redis::cmd("PING");
+            let silent = since.elapsed() >= IDLE;
+            if !silent || connection.send(&Request::Single(&ping)).await.is_ok() {
+                return Ok(connection);
             }
         }
-        reply.map_err(|error| store_error(doing, &self.location, error))
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut kept = lock(&self.waiting);
+        if kept.len() < MAX_WAITING {
+            kept.push((connection, Instant::now()));
+        }
     }
 
     async fn run(

@@ -21,6 +21,7 @@
 
 mod append;
 mod config;
+mod delivery;
 mod failure;
 mod id;
 mod keys;
@@ -39,7 +40,7 @@ pub use self::config::RedisConfig;
 use self::keys::Keys;
 use self::link::{Link, SharedLink};
 use super::{
-    Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreUrl, UrlError,
+    Delivery, Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreUrl, UrlError,
 };
 
 /// A journal in Redis Streams. Clones share their connections.
@@ -117,6 +118,10 @@ impl Store for RedisStore {
 
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
         Ok(Arc::new(snapshot::RedisSnapshot::take(self).await?))
+    }
+
+    fn delivery(&self) -> Option<&dyn Delivery> {
+        Some(self)
     }
 
     fn scan_sample(&self) -> Option<u64> {

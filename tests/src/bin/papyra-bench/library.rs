@@ -1,20 +1,22 @@
 //! What the library does with the same files, inside this process.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use papyra::journal::ScanOptions;
-use papyra::store::{Durability, FileStore};
+use papyra::store::{Durability, FileStore, RotatingStore, Store};
 use papyra::{Engine, Journal};
 use papyra_engine::scan;
 use papyra_tests::native::NativeFile;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::contestant::{Contestant, Unit, timed};
-use crate::files::Files;
+use crate::contestant::{Contestant, Sample, Unit, median, timed};
+use crate::files::{self, Files};
 use crate::peers::{BATCH, BATCHES, SYNCED_BATCHES, fresh, prepared};
 
 /// Tasks that append at the same time, as in a running system.
@@ -26,8 +28,25 @@ pub(crate) fn contestants(files: &Files) -> Result<Vec<Contestant>> {
     Ok(vec![
         sandboxed(&runtime, &engine, &files.journal),
         native(&files.journal),
-        append("append, never", files, &runtime, &engine, (BATCHES, Durability::Never)),
-        append("append, always", files, &runtime, &engine, (SYNCED_BATCHES, Durability::Always)),
+        append("append, never", files, &runtime, &engine, (BATCHES, Durability::Never), one_file),
+        append(
+            "append, always",
+            files,
+            &runtime,
+            &engine,
+            (SYNCED_BATCHES, Durability::Always),
+            one_file,
+        ),
+        append(
+            "append, rotating",
+            files,
+            &runtime,
+            &engine,
+            (BATCHES, Durability::Never),
+            rotating,
+        ),
+        pause("rotation, never", files, &runtime, Durability::Never),
+        pause("rotation, always", files, &runtime, Durability::Always),
     ])
 }
 
@@ -63,15 +82,16 @@ fn append(
     runtime: &Arc<Runtime>,
     engine: &Engine,
     (batches, durability): (usize, Durability),
+    store: fn(&Path, Durability) -> Arc<dyn Store>,
 ) -> Contestant {
     let path = files.scratch("append-engine");
     let (runtime, engine) = (Arc::clone(runtime), engine.clone());
     Contestant::new(name, Unit::RecordsPerSecond, move || {
         let batches: Vec<String> =
             prepared(batches).into_iter().map(String::from_utf8).collect::<Result<_, _>>()?;
+        clear_sealed(&path)?;
         drop(fresh(&path)?);
-        let store = FileStore::builder(&path).durability(durability).build();
-        let journal = Journal::new(&engine, store);
+        let journal = Journal::with_store(&engine, store(&path, durability));
         // The writer's instance is made with the first batch of a process's life.
         runtime.block_on(journal.append_lines(&batches[0]))?;
         fs::OpenOptions::new().write(true).open(&path)?.set_len(0)?;
@@ -95,5 +115,56 @@ fn append(
             })?;
             Ok((batches.len() * BATCH) as u64)
         })
+    })
+}
+
+fn one_file(path: &Path, durability: Durability) -> Arc<dyn Store> {
+    Arc::new(FileStore::builder(path).durability(durability).build())
+}
+
+/// As many files of 50 MB as hold all that is appended and no more, so that the oldest is dropped.
+fn rotating(path: &Path, durability: Durability) -> Arc<dyn Store> {
+    Arc::new(RotatingStore::builder(path).durability(durability).max_files(3).build())
+}
+
+fn clear_sealed(path: &Path) -> Result<()> {
+    (1..5).try_for_each(|number| files::remove(&path.with_added_extension(number.to_string())))
+}
+
+/// By how much the slowest append that rotates takes longer than the usual one, with full-sized files
+/// being sealed and dropped.
+fn pause(
+    name: &'static str,
+    files: &Files,
+    runtime: &Arc<Runtime>,
+    durability: Durability,
+) -> Contestant {
+    let path = files.scratch("rotation");
+    let runtime = Arc::clone(runtime);
+    Contestant::new(name, Unit::Time, move || {
+        let batches: Vec<String> =
+            prepared(40).into_iter().map(String::from_utf8).collect::<Result<_, _>>()?;
+        clear_sealed(&path)?;
+        drop(fresh(&path)?);
+        let store = rotating(&path, durability);
+        let (mut longest, mut usual) = (Duration::ZERO, Vec::new());
+        // 300 MB: five rotations, three of which drop a file.
+        for batch in batches.iter().cycle().take(500) {
+            let before = fs::metadata(&path)?.ino();
+            let batch = batch.clone();
+            let start = Instant::now();
+            runtime.block_on(store.append(batch, &[]))?;
+            let time = start.elapsed();
+            if fs::metadata(&path)?.ino() == before {
+                usual.push(time.as_secs_f64());
+            } else {
+                longest = longest.max(time);
+            }
+        }
+        ensure!(!longest.is_zero(), "nothing has rotated");
+        let time = longest.saturating_sub(Duration::from_secs_f64(median(usual)));
+        clear_sealed(&path)?;
+        files::remove(&path)?;
+        Ok(Sample { time, amount: 1 })
     })
 }

@@ -7,6 +7,7 @@ mod library;
 mod memory;
 mod ours;
 mod peers;
+mod redis;
 mod rows;
 
 use std::path::PathBuf;
@@ -70,6 +71,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
         all.extend(large.first().map(|(_, journal)| papyra.read_tail(journal)));
     }
     all.extend(peers::contestants(&files)?);
+    all.extend(redis::contestants(&files)?);
     all.retain(|one| one.name.contains(&arguments.only));
 
     for round in 0..=arguments.rounds {

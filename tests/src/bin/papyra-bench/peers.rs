@@ -29,8 +29,9 @@ pub(crate) fn contestants(files: &Files) -> Result<Vec<Contestant>> {
             sonic_rs::from_slice::<IgnoredAny>(line).map(drop).map_err(Into::into)
         }),
         jq(&files.sample)?,
-        copy("cp", files, false),
-        copy("cp and fsync", files, true),
+        copy("cp", files, Then::Nothing),
+        copy("cp and fsync", files, Then::Sync),
+        copy("cp, fsync, rename", files, Then::Replace),
     ];
     all.push(append("write", files, BATCHES, false));
     all.push(append("write and fdatasync", files, SYNCED_BATCHES, true));
@@ -87,17 +88,37 @@ fn jq(sample: &Path) -> Result<Contestant> {
     }))
 }
 
+/// What is done after copying.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    Nothing,
+    /// The copy is made durable.
+    Sync,
+    /// It is, and takes the place of the whole journal, whose blocks the file system then gives
+    /// back: the least that any safe replacement of a file takes.
+    Replace,
+}
+
 /// Copies what `compact` keeps.
-fn copy(name: &'static str, files: &Files, durable: bool) -> Contestant {
-    let (from, to) = (files.kept.clone(), files.scratch("copy"));
+fn copy(name: &'static str, files: &Files, then: Then) -> Contestant {
+    let (journal, from) = (files.journal.clone(), files.kept.clone());
+    let (to, replaced) = (files.scratch("copy"), files.scratch("copy-replaced"));
     Contestant::new(name, Unit::Time, move || {
         files::remove(&to)?;
+        if then == Then::Replace {
+            files::remove(&replaced)?;
+            fs::copy(&journal, &replaced)?;
+        }
         files::settle(&to)?;
         timed(|| {
             let status = Command::new("cp").arg(&from).arg(&to).status()?;
             ensure!(status.success(), "cp: {status}");
-            if durable {
+            if then != Then::Nothing {
                 File::open(&to)?.sync_all()?;
+            }
+            if then == Then::Replace {
+                fs::rename(&to, &replaced)?;
+                File::open(replaced.parent().context("no directory")?)?.sync_all()?;
             }
             Ok(1)
         })

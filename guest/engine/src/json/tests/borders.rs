@@ -42,6 +42,63 @@ fn every_escape_is_read_right_across_every_border() {
 }
 
 #[test]
+fn a_key_written_in_escapes_is_found_wherever_it_stands_and_whatever_is_escaped_around_it() {
+    for before in 0..140 {
+        let filler = "x".repeat(before);
+        for (ahead, behind) in
+            [("", ""), ("\\n", ""), ("", "\\n"), ("\\\"", "\\u00e9"), ("\\n", "\\\\")]
+        {
+            for after in [0, 64, 130] {
+                let rest = "y".repeat(after);
+                let line = format!(
+                    "{{\"a\":\"{ahead}{filler}\",\"k\\u0069nd\":\"audit\",\"\\u0074imestamp\":7,\"b\":\"{rest}{behind}\"}}"
+                );
+                let found = facts(&line);
+                assert_eq!((found.kind, found.timestamp), (Some(Kind::Audit), Some(7.0)), "{line}");
+                assert_eq!(found.suspect, Suspect::none(), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mismatched_or_missing_bracket_is_seen_at_every_depth_and_place() {
+    for before in 0..70 {
+        let filler = "x".repeat(before);
+        for depth in [1, 2, 5, 62, 63, 64, 65, 130] {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            let valid = format!("{{\"{filler}\":{open}1{close},\"kind\":\"event\"}}");
+            assert_eq!(facts(&valid).depth, depth as u32 + 1);
+            for wrong in [
+                format!("{{\"{filler}\":{open}1{}}}}}", "]".repeat(depth - 1)),
+                format!("{{\"{filler}\":{open}1}}{}}}", "]".repeat(depth - 1)),
+                format!("{{\"{filler}\":{open}1{close}]"),
+                format!("{{\"{filler}\":{open}1{close}]}}"),
+            ] {
+                assert_eq!(agree(wrong.as_bytes()), MALFORMED, "{wrong}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_byte_that_is_no_utf8_is_seen_wherever_the_first_one_beyond_ascii_stands() {
+    for before in 0..140 {
+        for between in [0, 1, 63, 64, 65] {
+            let (filler, rest) = ("x".repeat(before), "y".repeat(between));
+            let sound = format!("{{\"a\":\"{filler}é{rest}é\"}}");
+            assert!(matches!(agree(sound.as_bytes()), Verdict::Record(_)));
+            for (at, byte) in [(sound.find('é'), 0xc3), (sound.rfind('é').map(|at| at + 1), b'z')]
+            {
+                let mut broken = sound.clone().into_bytes();
+                broken[at.unwrap() + usize::from(byte == 0xc3)] = byte;
+                assert_eq!(agree(&broken), INVALID_UTF8, "{}", broken.escape_ascii());
+            }
+        }
+    }
+}
+
+#[test]
 fn every_token_is_read_right_across_every_border() {
     let tokens = [
         "0",

@@ -1,0 +1,39 @@
+//! `groups ack`: entries that are done, whoever had them.
+
+use clap::Args;
+use serde_json::json;
+
+use super::super::Context;
+use super::super::findings::document;
+use super::super::problem::Problem;
+use super::super::text::count;
+use super::{GroupArgs, values};
+
+/// Acknowledge entries, whichever consumer they are pending with
+#[derive(Debug, Args)]
+pub(super) struct AckArgs {
+    #[command(flatten)]
+    group: GroupArgs,
+    /// The entries
+    #[arg(value_name = "ID", required = true, value_parser = values::id)]
+    ids: Vec<String>,
+}
+
+pub(super) async fn run(args: AckArgs, context: &mut Context<'_>) -> Result<(), Problem> {
+    let acked = args.group.open(context)?.ack(&args.ids).await?;
+    let asked = args.ids.len() as u64;
+    context.output.report(
+        |paint| {
+            let entries = count(acked, "entry", "entries");
+            let rest = match asked.saturating_sub(acked) {
+                0 => String::new(),
+                rest => format!("; {rest} not pending"),
+            };
+            format!("{}: {entries} acknowledged{rest}\n", paint.bold(&args.group.title()))
+        },
+        || {
+            let counts = json!({ "asked": asked, "acknowledged": acked });
+            document("papyra.group-ack/1", [args.group.fields(), counts])
+        },
+    )
+}

@@ -1,0 +1,131 @@
+//! What a consumer has been given and what of that is done: from where a group that has gone missing
+//! must go on, so that nothing is lost.
+
+use std::collections::BTreeSet;
+
+type Id = (u64, u64);
+
+/// The most ids that are remembered, of each sort. Beyond that the mark stays where it is, which only
+/// means that more is delivered again.
+const MAX_IDS: usize = 65_536;
+
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// Given, not done.
+    open: BTreeSet<Id>,
+    /// Done, but after something that is not.
+    done: BTreeSet<Id>,
+    /// Everything given up to this is done.
+    mark: Option<Id>,
+    /// The least given id that there was no room to remember: the mark stays before it.
+    forgotten: Option<Id>,
+}
+
+impl Marks {
+    pub fn give(&mut self, id: &str) {
+        let Some(id) = parse(id) else { return };
+        self.done.remove(&id);
+        self.open.insert(id);
+        if self.open.len() > MAX_IDS
+            && let Some(last) = self.open.pop_last()
+        {
+            self.forgotten = Some(self.forgotten.map_or(last, |before| before.min(last)));
+        }
+    }
+
+    pub fn settle(&mut self, ids: &[String]) {
+        for id in ids.iter().filter_map(|id| parse(id)) {
+            self.open.remove(&id);
+            self.done.insert(id);
+        }
+        let limit = self.first_open();
+        let passed = |id: &Id| limit.is_none_or(|limit| *id < limit);
+        while let Some(id) = self.done.first().copied().filter(passed) {
+            self.done.remove(&id);
+            self.mark = self.mark.max(Some(id));
+        }
+        while self.done.len() > MAX_IDS {
+            self.done.pop_last();
+        }
+    }
+
+    fn first_open(&self) -> Option<Id> {
+        self.open.first().copied().into_iter().chain(self.forgotten).min()
+    }
+
+    /// The id after which a group must go on that has gone missing.
+    pub fn resume(&self) -> Option<String> {
+        let mark = self.mark?;
+        let (millis, sequence) = match self.first_open() {
+            // Something older was claimed since.
+            Some(open) if open <= mark => before(open),
+            _ => mark,
+        };
+        Some(format!("{millis}-{sequence}"))
+    }
+}
+
+fn before((millis, sequence): Id) -> Id {
+    match sequence.checked_sub(1) {
+        Some(sequence) => (millis, sequence),
+        None => (millis.saturating_sub(1), if millis == 0 { 0 } else { u64::MAX }),
+    }
+}
+
+fn parse(id: &str) -> Option<Id> {
+    let (millis, sequence) = id.split_once('-')?;
+    Some((millis.parse().ok()?, sequence.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(numbers: &[u64]) -> Vec<String> {
+        numbers.iter().map(|number| format!("{number}-0")).collect()
+    }
+
+    fn given(numbers: &[u64]) -> Marks {
+        let mut marks = Marks::default();
+        ids(numbers).iter().for_each(|id| marks.give(id));
+        marks
+    }
+
+    #[test]
+    fn nothing_is_known_before_the_first_acknowledgement() {
+        assert_eq!(given(&[1, 2]).resume(), None);
+    }
+
+    #[test]
+    fn what_is_not_done_is_never_skipped() {
+        let mut marks = given(&[1, 2, 3, 4]);
+        marks.settle(&ids(&[2, 4]));
+        assert_eq!(marks.resume(), None);
+        marks.settle(&ids(&[1]));
+        assert_eq!(marks.resume().as_deref(), Some("2-0"));
+        marks.settle(&ids(&[3]));
+        assert_eq!(marks.resume().as_deref(), Some("4-0"));
+    }
+
+    #[test]
+    fn claiming_something_older_moves_back() {
+        let mut marks = given(&[5]);
+        marks.settle(&ids(&[5]));
+        marks.give("3-0");
+        assert_eq!(marks.resume(), Some(format!("2-{}", u64::MAX)));
+        marks.settle(&ids(&[3]));
+        assert_eq!(marks.resume().as_deref(), Some("5-0"));
+    }
+
+    #[test]
+    fn a_consumer_that_never_acknowledges_costs_bounded_memory_and_loses_nothing() {
+        let mut marks = Marks::default();
+        for number in 1..=2 * MAX_IDS as u64 {
+            marks.give(&format!("{number}-0"));
+        }
+        assert_eq!(marks.open.len(), MAX_IDS);
+        let all: Vec<u64> = (1..=2 * MAX_IDS as u64).collect();
+        marks.settle(&ids(&all));
+        assert_eq!(marks.resume(), Some(format!("{MAX_IDS}-0")));
+    }
+}

@@ -1,0 +1,342 @@
+//! Consuming records in groups: each record goes to one consumer of the group, stays pending until it
+//! is acknowledged, and goes to the dead letters when it has been delivered too often.
+//!
+//! Delivery is at least once: a consumer can see a record again after a crash, so what it does must
+//! be idempotent. Only stores whose backend has groups can do this (see [`Store::delivery`]); with the
+//! others every call is the failure `unsupported`.
+//!
+//! ```no_run
+//! # async fn run(journal: papyra::Journal) -> Result<(), papyra::JournalError> {
+//! use std::time::Duration;
+//! use papyra::Kind;
+//! use papyra::consumer::Wait;
+//!
+//! let mut consumer = journal
+//!     .consumer(Kind::Event, "billing", "billing-1")
+//!     .wait(Wait::For(Duration::from_secs(5)))
+//!     .max_deliveries(3)
+//!     .build();
+//! loop {
+//!     let batch = consumer.next().await?;
+//!     for entry in &batch.entries {
+//!         println!("{} for the {}. time: {}", entry.id, entry.deliveries, entry.record);
+//!     }
+//!     consumer.ack(batch.ids()).await?;
+//! }
+//! # }
+//! ```
+//!
+//! A future of this module can be dropped at any `.await`. Entries that the backend has handed out to
+//! a call that was dropped, or that failed, are not lost: the next call of [`Consumer::next`] asks for
+//! them first.
+//!
+//! [`Store::delivery`]: crate::store::Store::delivery
+
+mod batch;
+mod groups;
+mod marks;
+
+use std::time::Duration;
+
+pub use self::batch::{Batch, Entry};
+pub use self::groups::Group;
+use self::marks::Marks;
+use crate::engine::Session;
+use crate::engine::bindings::exports::papyra::persistence::consumer::Subscription;
+use crate::engine::bindings::papyra::persistence::delivery::{Source, Wait as WitWait};
+use crate::journal::{Counters, Journal, JournalError};
+use crate::store::Kind;
+pub use crate::store::delivery::{
+    ConsumerPending, GroupInfo, PendingEntry, PendingFilter, PendingSummary,
+};
+
+/// How long [`Consumer::next`] waits when there is nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Not at all.
+    None,
+    /// At most so long, in whole milliseconds, rounded up; no time at all is [`Wait::None`].
+    For(Duration),
+    /// Until something comes. Drop the call to end it.
+    Forever,
+}
+
+impl From<Wait> for WitWait {
+    fn from(wait: Wait) -> Self {
+        match wait {
+            Wait::None | Wait::For(Duration::ZERO) => Self::None,
+            Wait::For(time) => {
+                let millis = time.as_nanos().div_ceil(1_000_000);
+                Self::Millis(u32::try_from(millis).unwrap_or(u32::MAX))
+            }
+            Wait::Forever => Self::Forever,
+        }
+    }
+}
+
+/// Where a new group begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With the oldest record.
+    Everything,
+    /// With what is appended from now on.
+    Now,
+    /// After the entry with this id, such as `1763700000123-0`.
+    After(String),
+}
+
+impl Start {
+    pub(super) fn word(&self) -> &str {
+        match self {
+            Self::Everything => "0",
+            Self::Now => "$",
+            Self::After(id) => id,
+        }
+    }
+}
+
+/// Configures a [`Consumer`].
+#[derive(Clone)]
+pub struct ConsumerBuilder {
+    journal: Journal,
+    subscription: Subscription,
+}
+
+impl Journal {
+    /// Starts to configure a consumer of records of one kind. `name` tells the consumers of a group
+    /// apart; a process that takes the name of one that has crashed takes over what it left pending.
+    pub fn consumer(
+        &self,
+        kind: Kind,
+        group: impl Into<String>,
+        name: impl Into<String>,
+    ) -> ConsumerBuilder {
+        ConsumerBuilder {
+            journal: self.clone(),
+            subscription: Subscription {
+                kind,
+                group: group.into(),
+                consumer: name.into(),
+                start: Start::Everything.word().to_owned(),
+                resume: None,
+                count: 100,
+                wait: WitWait::None,
+                max_deliveries: 0,
+            },
+        }
+    }
+}
+
+impl ConsumerBuilder {
+    /// Where the group begins if it does not exist yet. Default: everything.
+    #[must_use]
+    pub fn start(mut self, start: &Start) -> Self {
+        start.word().clone_into(&mut self.subscription.start);
+        self
+    }
+
+    /// At most so many entries at a time, 1 to 10,000. Default 100. A batch of large records is
+    /// smaller: about 1 MiB.
+    #[must_use]
+    pub fn count(mut self, count: u32) -> Self {
+        self.subscription.count = count;
+        self
+    }
+
+    /// How long to wait when there is nothing. Default: not at all.
+    #[must_use]
+    pub fn wait(mut self, wait: Wait) -> Self {
+        self.subscription.wait = wait.into();
+        self
+    }
+
+    /// A record that is delivered more often than this goes to the dead letters. Default 0: never.
+    #[must_use]
+    pub fn max_deliveries(mut self, max: u32) -> Self {
+        self.subscription.max_deliveries = max;
+        self
+    }
+
+    /// The consumer. Nothing is asked of the store yet; the group is made when it is missed.
+    pub fn build(self) -> Consumer {
+        Consumer {
+            journal: self.journal,
+            subscription: self.subscription,
+            session: None,
+            marks: Marks::default(),
+            last_fresh: None,
+            uncertain: false,
+        }
+    }
+}
+
+/// One consumer of a group, with an instance of the engine of its own, which is replaced after a
+/// trap.
+pub struct Consumer {
+    journal: Journal,
+    subscription: Subscription,
+    session: Option<Session>,
+    /// What it has been given and has acknowledged.
+    marks: Marks,
+    /// The greatest id that was fresh.
+    last_fresh: Option<String>,
+    /// A call has not come to its end: entries after `last_fresh` may be pending that nobody has seen.
+    uncertain: bool,
+}
+
+impl Consumer {
+    /// The next records that nobody of the group has been given. Empty if none came in time.
+    ///
+    /// If an earlier call has failed or was dropped, it first returns what that one had been given.
+    ///
+    /// # Errors
+    ///
+    /// As the store says. A missing group is not an error: it is made, and if it had existed, to go on
+    /// after what this consumer has acknowledged; [`Batch::made`] tells.
+    pub async fn next(&mut self) -> Result<Batch, JournalError> {
+        if self.uncertain {
+            let after = self.last_fresh.clone().unwrap_or_else(|| "0".to_owned());
+            let batch = self.ask(Source::OwnPending(after)).await?;
+            if batch.last.is_some() {
+                self.note_fresh(&batch);
+                return Ok(batch);
+            }
+        }
+        self.uncertain = true;
+        let batch = self.ask(Source::Fresh).await?;
+        // With trouble, something may have been handed out that is not in the batch.
+        self.uncertain = batch.trouble.is_some();
+        self.note_fresh(&batch);
+        Ok(batch)
+    }
+
+    /// What this consumer has been given and not acknowledged, after the entry with this id (`None`:
+    /// all), also by an earlier process of the same name. Go on after [`Batch::last`] until that is
+    /// `None`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next).
+    pub async fn own_pending(&mut self, after: Option<&str>) -> Result<Batch, JournalError> {
+        self.ask(Source::OwnPending(after.unwrap_or("0").to_owned())).await
+    }
+
+    /// Acknowledges entries that are done. Returns how many were pending.
+    ///
+    /// # Errors
+    ///
+    /// As the store says.
+    pub async fn ack(
+        &mut self,
+        ids: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<u64, JournalError> {
+        let ids: Vec<String> = ids.into_iter().map(Into::into).collect();
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let (kind, group) = (self.subscription.kind, self.subscription.group.clone());
+        let acked = self
+            .with_session(async |session, _| {
+                session.consume("ack", async |c, s| c.call_ack(s, kind, &group, &ids).await).await
+            })
+            .await?;
+        self.marks.settle(&ids);
+        Ok(acked)
+    }
+
+    /// Takes over particular entries that another consumer has left idle for at least so long.
+    /// [`Batch::next`] names the first id that did not fit any more, if any.
+    ///
+    /// # Errors
+    ///
+    /// `not-found` if there is no such group; otherwise as the store says.
+    pub async fn claim(
+        &mut self,
+        ids: &[String],
+        min_idle: Duration,
+    ) -> Result<Batch, JournalError> {
+        let idle = millis(min_idle);
+        let batch = self.with_session(async |session, subscription| {
+            session
+                .consume("claim", async |c, s| c.call_claim(s, subscription, idle, ids).await)
+                .await
+        });
+        let batch = batch.await?;
+        self.receive(batch)
+    }
+
+    /// Takes over whatever other consumers have left idle for at least so long, from `start` (`None`:
+    /// the oldest) on. Go on with [`Batch::next`] until that is `None`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`claim`](Self::claim).
+    pub async fn claim_idle(
+        &mut self,
+        min_idle: Duration,
+        start: Option<&str>,
+    ) -> Result<Batch, JournalError> {
+        let (idle, start) = (millis(min_idle), start.unwrap_or("0"));
+        let batch = self.with_session(async |session, subscription| {
+            session
+                .consume("claim", async |c, s| {
+                    c.call_claim_idle(s, subscription, idle, start).await
+                })
+                .await
+        });
+        let batch = batch.await?;
+        self.receive(batch)
+    }
+
+    async fn ask(&mut self, source: Source) -> Result<Batch, JournalError> {
+        self.subscription.resume = self.marks.resume();
+        let batch = self.with_session(async |session, subscription| {
+            session
+                .consume("consume", async |c, s| c.call_next(s, subscription, &source).await)
+                .await
+        });
+        let batch = batch.await?;
+        self.receive(batch)
+    }
+
+    fn receive(&mut self, batch: batch::WitBatch) -> Result<Batch, JournalError> {
+        let batch = Batch::read(batch)?;
+        batch.entries.iter().for_each(|entry| self.marks.give(&entry.id));
+        for settled in [&batch.set_aside, &batch.dead_lettered, &batch.deleted] {
+            self.marks.settle(settled);
+        }
+        let records_read = batch.entries.len() as u64;
+        self.journal.count(&Counters { records_read, ..Counters::default() });
+        Ok(batch)
+    }
+
+    fn note_fresh(&mut self, batch: &Batch) {
+        if batch.last.is_some() {
+            self.last_fresh.clone_from(&batch.last);
+        }
+    }
+
+    /// Runs one call on the consumer's instance. A call that traps, or that is dropped, takes the
+    /// instance with it.
+    async fn with_session<T>(
+        &mut self,
+        run: impl AsyncFnOnce(&mut Session, &Subscription) -> Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.journal.session().await?,
+        };
+        let result = run(&mut session, &self.subscription).await;
+        if result.is_err() {
+            self.journal.count(&Counters { read_errors: 1, ..Counters::default() });
+        }
+        if !matches!(result, Err(JournalError::Trap { .. })) {
+            self.session = Some(session);
+        }
+        result
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

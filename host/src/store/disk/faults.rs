@@ -1,0 +1,101 @@
+//! The one place where tests make the disk fail. In a release build it is an empty struct whose
+//! methods are the plain system calls.
+
+use std::fs::File;
+use std::io::{self, IoSlice, Write};
+
+#[cfg(test)]
+use std::sync::{Arc, Mutex};
+
+/// What is about to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Op {
+    Sync,
+    SyncDir,
+    Truncate,
+    Create,
+    Rename,
+    Unlink,
+}
+
+#[cfg(test)]
+impl Op {
+    /// Whether it changes which names there are.
+    fn is_of_names(self) -> bool {
+        matches!(self, Self::Create | Self::Rename | Self::Unlink)
+    }
+}
+
+/// How the disk is to fail.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(in crate::store) struct Plan {
+    /// These fail with EIO until taken out again.
+    pub failing: Vec<Op>,
+    /// After so many more bytes a write fails with ENOSPC.
+    pub space: Option<usize>,
+    /// How often the data was synced.
+    pub syncs: usize,
+    /// After so many more changes of names the process is as good as killed: nothing works any more.
+    pub steps: Option<usize>,
+}
+
+#[cfg(test)]
+impl Plan {
+    fn is_dead(&self) -> bool {
+        self.steps == Some(0)
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(in crate::store) struct Faults {
+    #[cfg(test)]
+    pub plan: Arc<Mutex<Plan>>,
+}
+
+impl Faults {
+    /// Fails if `op` is to fail.
+    #[inline]
+    pub fn check(&self, op: Op) -> io::Result<()> {
+        #[cfg(test)]
+        {
+            let mut plan = self.plan.lock().unwrap();
+            if plan.failing.contains(&op) || plan.is_dead() {
+                return Err(rustix::io::Errno::IO.into());
+            }
+            if let Some(steps) = plan.steps.as_mut().filter(|_| op.is_of_names()) {
+                *steps -= 1;
+            }
+            if op == Op::Sync {
+                plan.syncs += 1;
+            }
+        }
+        let _ = op;
+        Ok(())
+    }
+
+    #[inline]
+    pub fn write(&self, mut file: &File, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        #[cfg(test)]
+        if self.plan.lock().unwrap().is_dead() {
+            return Err(rustix::io::Errno::IO.into());
+        }
+        #[cfg(test)]
+        if let Some(space) = self.plan.lock().unwrap().space.as_mut() {
+            if *space == 0 {
+                return Err(rustix::io::Errno::NOSPC.into());
+            }
+            let flat: Vec<u8> = bytes.iter().flat_map(|slice| slice.iter().copied()).collect();
+            let written = file.write(&flat[..flat.len().min(*space)])?;
+            *space -= written;
+            return Ok(written);
+        }
+        file.write_vectored(bytes)
+    }
+
+    #[inline]
+    pub fn sync(&self, file: &File) -> io::Result<()> {
+        self.check(Op::Sync)?;
+        file.sync_data()
+    }
+}

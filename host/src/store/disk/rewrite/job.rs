@@ -1,0 +1,253 @@
+//! The steps of a rewrite. Everything here may block.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Cancel;
+use super::copy::Copier;
+use super::evidence::{self, Evidence};
+use crate::store::disk::config::Config;
+use crate::store::disk::shape::Place;
+use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
+use crate::store::disk::temporary::{Temporary, Use};
+use crate::store::{Range, RewriteOptions, Rewritten, StoreError, StoreErrorKind};
+
+/// Writers wait while no more than about this is copied.
+const LAST_BIT: u64 = 256 << 10;
+/// How often to catch up with a fast writer before making it wait all the same.
+const ROUNDS: u32 = 16;
+
+pub(super) struct Job {
+    config: Arc<Config>,
+    /// Whose temporary this is; see [`Shape::home`](crate::store::disk::shape::Shape::home).
+    home: PathBuf,
+    /// Where the file was at the beginning: what a symlink resolves to.
+    target: PathBuf,
+    id: FileId,
+    /// A descriptor of its own, since its lock must not be shared with anything.
+    source: File,
+    /// Of the snapshot.
+    length: u64,
+    /// The snapshot's last byte is not a line end.
+    torn: bool,
+    temporary: Temporary,
+    new: Copier,
+    keep_evidence: bool,
+    evidence: Option<Evidence>,
+    /// Snapshot bytes before this are copied or removed.
+    cursor: u64,
+    removed: u64,
+    cancel: Cancel,
+}
+
+impl Job {
+    pub fn begin(
+        config: Arc<Config>,
+        id: FileId,
+        length: u64,
+        options: RewriteOptions,
+        cancel: Cancel,
+    ) -> Result<Self, StoreError> {
+        if options.keep_evidence && config.evidence_dir.is_none() {
+            return Err(StoreError::new(
+                StoreErrorKind::Unsupported,
+                "no place for evidence has been set up; give the store an evidence directory",
+            ));
+        }
+        let cannot = |cause| failure("rewrite", &config.path, cause);
+        let home = config.shape.home(&config).map_err(cannot)?;
+        let temporary = Temporary::claim(&home, Use::Rewrite, &config.faults)?;
+        let target = config.shape.locate(&config, id)?;
+        let target = target.ok_or_else(|| changed_meanwhile(&config.path))?;
+        // Some network file systems lock exclusively only what is open for writing.
+        let (source, metadata) = sys::open(&target, OpenOptions::new().read(true).write(true))
+            .or_else(|_| sys::open(&target, OpenOptions::new().read(true)))
+            .map_err(cannot)?;
+        if FileId::of(&metadata) != id || metadata.len() < length {
+            return Err(changed_meanwhile(&config.path));
+        }
+        if let Some(dir) = &config.evidence_dir {
+            evidence::clean(dir, &home, id);
+        }
+        temporary.resemble(&source, &target)?;
+        let last = sys::last_byte(&source, length).map_err(cannot)?;
+        let from = source.try_clone().map_err(cannot)?;
+        let to = temporary.file.try_clone().map_err(cannot)?;
+        Ok(Self {
+            torn: last.is_some_and(|byte| byte != b'\n'),
+            new: Copier::new(from, to, cancel.clone()),
+            config,
+            home,
+            target,
+            id,
+            source,
+            length,
+            temporary,
+            keep_evidence: options.keep_evidence,
+            evidence: None,
+            cursor: 0,
+            removed: 0,
+            cancel,
+        })
+    }
+
+    pub fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError> {
+        for range in ranges {
+            // Guest-controlled.
+            let (start, end) = (range.start.minor, range.end.minor);
+            let ordered = self.cursor <= start && start <= end && end <= self.length;
+            if range.start.major != 0 || range.end.major != 0 || !ordered {
+                return Err(StoreError::new(
+                    StoreErrorKind::Failed,
+                    format!(
+                        "cannot remove bytes {start} to {end}: ranges must ascend, and lie between \
+                         {} and {}",
+                        self.cursor, self.length
+                    ),
+                ));
+            }
+            self.new.copy(self.cursor, start, self.length).map_err(|cause| self.cannot(cause))?;
+            if self.keep_evidence && start < end {
+                self.set_aside(start, end)?;
+            }
+            self.cursor = end;
+            self.removed += end - start;
+        }
+        Ok(())
+    }
+
+    fn set_aside(&mut self, start: u64, end: u64) -> Result<(), StoreError> {
+        let Some(dir) = &self.config.evidence_dir else { return Ok(()) };
+        let evidence = match &mut self.evidence {
+            Some(evidence) => evidence,
+            none => none.insert(Evidence::begin(
+                dir,
+                &self.home,
+                &self.target,
+                &self.source,
+                self.cancel.clone(),
+                &self.config.faults,
+            )?),
+        };
+        evidence
+            .copier
+            .copy(start, end, self.length)
+            .map_err(|cause| failure("set evidence aside in", dir, cause))
+    }
+
+    pub fn commit(mut self, terminate_tail: bool) -> Result<Rewritten, StoreError> {
+        let deadline = Instant::now() + self.config.lock_wait;
+        let tail_removed = self.removed > 0 && self.cursor == self.length;
+        let terminate = terminate_tail && self.torn && !tail_removed;
+        if self.removed == 0 && !terminate {
+            let bytes = self.settled(deadline)?;
+            return Ok(rewritten(bytes, bytes, Vec::new()));
+        }
+
+        // Everything that takes long happens before writers are made to wait.
+        self.new.copy(self.cursor, self.length, self.length).map_err(|cause| self.cannot(cause))?;
+        if self.new.length() > 0 {
+            self.new.sync().map_err(|cause| self.cannot(cause))?;
+        }
+        let mut evidence_names = Vec::new();
+        if let Some(evidence) = &mut self.evidence {
+            evidence_names.push(evidence.finish(&self.config.faults)?);
+        }
+        let drop_line_end = self.torn && tail_removed;
+        let mut copied = self.length;
+        for _ in 0..ROUNDS {
+            let settled = self.settled(deadline)?;
+            if settled.saturating_sub(copied) <= LAST_BIT {
+                break;
+            }
+            copied = self.follow(copied, settled, drop_line_end)?;
+            self.new.sync().map_err(|cause| self.cannot(cause))?;
+        }
+
+        let config = Arc::clone(&self.config);
+        let place = config.shape.hold(&config, &self.source, self.id, deadline)?;
+        if self.cancel.is_set() {
+            return Err(changed_meanwhile(&self.config.path));
+        }
+        let before = self.source.metadata().map_err(|cause| self.cannot(cause))?.len();
+        self.follow(copied, before, drop_line_end)?;
+        if terminate && before == self.length {
+            self.new.write(b"\n").map_err(|cause| self.cannot(cause))?;
+        }
+        let after = self.new.length();
+        if after == 0 && place.expendable {
+            config.shape.remove(&config, &place.path)?;
+        } else {
+            self.new.sync().map_err(|cause| self.cannot(cause))?;
+            self.temporary.publish(&place.path).map_err(|cause| self.cannot(cause))?;
+        }
+        // The switch has happened, and there is no way back.
+        if let Some(evidence) = self.evidence.take() {
+            evidence.stay();
+        }
+        // Writers wait for the lock of the new file, which we still hold, until the switch is durable.
+        let synced = sys::sync_dir(&sys::parent(&place.path), &config.faults);
+        let Place { path, held, .. } = place;
+        drop(held);
+        synced.map_err(|cause| {
+            failure("be sure that a power cut would not undo the finished rewrite of", &path, cause)
+        })?;
+        Ok(rewritten(before, after, evidence_names))
+    }
+
+    /// A length at which none of our writers is writing.
+    fn settled(&self, deadline: Instant) -> Result<u64, StoreError> {
+        let _held = sys::lock(&self.source, false, deadline, &self.target)?;
+        Ok(self.source.metadata().map_err(|cause| self.cannot(cause))?.len())
+    }
+
+    /// Copies what was appended after the snapshot, and returns how far it came.
+    fn follow(&mut self, from: u64, to: u64, drop_line_end: bool) -> Result<u64, StoreError> {
+        if to < from {
+            return Err(changed_meanwhile(&self.config.path));
+        }
+        let mut start = from;
+        if drop_line_end && from == self.length && to > from {
+            let mut byte = [0];
+            let read = self.source.read_exact_at(&mut byte, from);
+            read.map_err(|cause| self.cannot(cause))?;
+            if byte != *b"\n" {
+                // The tail was not torn, only unfinished: by a program that takes no locks.
+                return Err(changed_meanwhile(&self.config.path));
+            }
+            start += 1;
+        }
+        self.new.copy(start, to, to).map_err(|cause| self.cannot(cause))?;
+        Ok(to)
+    }
+
+    fn cannot(&self, cause: io::Error) -> StoreError {
+        if cause.kind() == io::ErrorKind::UnexpectedEof {
+            return changed_meanwhile(&self.config.path).caused_by(cause);
+        }
+        failure("rewrite", &self.config.path, cause)
+    }
+
+    /// Removes the temporary and the evidence.
+    pub fn discard(&mut self) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.discard();
+        }
+        self.temporary.discard();
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        // Evidence first: its name is protected by the temporary's lock.
+        self.discard();
+    }
+}
+
+fn rewritten(before: u64, after: u64, evidence: Vec<String>) -> Rewritten {
+    Rewritten { bytes_before: before, bytes_after: after, removed_entries: None, evidence }
+}

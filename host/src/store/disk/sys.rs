@@ -1,0 +1,256 @@
+//! Opening, locking and telling files apart, with errors that say which file it was and what to do.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::ops::Deref;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
+use rustix::io::Errno;
+
+use super::faults::{Faults, Op};
+use crate::store::{StoreError, StoreErrorKind};
+
+/// Never wait in `open`, never follow a FIFO into a hang, never become a controlling terminal.
+const CAREFUL: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// Which file a path names or a descriptor holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::store) struct FileId {
+    pub device: u64,
+    pub inode: u64,
+}
+
+impl FileId {
+    pub fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+/// What the path names now, following symlinks; `None` if nothing.
+pub(in crate::store) fn named(path: &Path) -> Result<Option<FileId>, StoreError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(FileId::of(&metadata))),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(failure("look at", path, cause)),
+    }
+}
+
+/// Opens a regular file, and nothing else: devices are not even opened, since that alone can have
+/// effects.
+pub(in crate::store) fn open(
+    path: &Path,
+    options: &mut OpenOptions,
+) -> io::Result<(File, Metadata)> {
+    match fs::metadata(path) {
+        Ok(metadata) => regular(&metadata)?,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+        Err(cause) => return Err(cause),
+    }
+    open_careful(path, OFlags::empty(), options)
+}
+
+/// Like [`open`], where a symlink cannot serve: renaming it would not rename the file.
+pub(in crate::store) fn open_here(
+    path: &Path,
+    options: &mut OpenOptions,
+) -> io::Result<(File, Metadata)> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => regular(&metadata)?,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+        Err(cause) => return Err(cause),
+    }
+    open_careful(path, OFlags::NOFOLLOW, options)
+}
+
+/// Like [`open`], for our own files: a symlink in their place is refused.
+pub(in crate::store) fn open_own(
+    path: &Path,
+    options: &mut OpenOptions,
+) -> io::Result<(File, Metadata)> {
+    open_careful(path, OFlags::NOFOLLOW, options)
+}
+
+fn open_careful(
+    path: &Path,
+    flags: OFlags,
+    options: &mut OpenOptions,
+) -> io::Result<(File, Metadata)> {
+    let flags = i32::try_from((CAREFUL | flags).bits()).map_err(io::Error::other)?;
+    let file = options.custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    regular(&metadata)?;
+    Ok((file, metadata))
+}
+
+pub(in crate::store) fn regular(metadata: &Metadata) -> io::Result<()> {
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    let what = if kind.is_dir() {
+        "it is a directory; give the path of a file in it"
+    } else if kind.is_fifo() {
+        "it is a named pipe, and a journal must be a regular file"
+    } else if kind.is_socket() {
+        "it is a socket, and a journal must be a regular file"
+    } else if kind.is_symlink() {
+        "it is a symbolic link; give the path that it leads to"
+    } else {
+        "it is a device, and a journal must be a regular file"
+    };
+    Err(io::Error::new(io::ErrorKind::Unsupported, what))
+}
+
+/// The byte before `end`, or `None` for an empty file.
+pub(in crate::store) fn last_byte(file: &File, end: u64) -> io::Result<Option<u8>> {
+    let Some(at) = end.checked_sub(1) else { return Ok(None) };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at)?;
+    Ok(Some(byte[0]))
+}
+
+/// How many lines end in these bytes.
+pub(in crate::store) fn line_ends(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// The length, and whether the last line lacks its end.
+pub(in crate::store) fn end(file: &File) -> io::Result<(u64, bool)> {
+    let length = file.metadata()?.len();
+    Ok((length, last_byte(file, length)?.is_some_and(|byte| byte != b'\n')))
+}
+
+/// Makes the names in a directory durable.
+pub(in crate::store) fn sync_dir(dir: &Path, faults: &Faults) -> io::Result<()> {
+    faults.check(Op::SyncDir)?;
+    OpenOptions::new().read(true).open(dir)?.sync_all()
+}
+
+/// Renames, but never over something.
+pub(in crate::store) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Not every file system can do that.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        result => result.map_err(io::Error::from),
+    }
+}
+
+/// The directory in which a file's name lies.
+pub(in crate::store) fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// An advisory lock that is held until this is dropped.
+#[derive(Debug)]
+pub(in crate::store) struct Held<F: AsFd>(F);
+
+impl<F: AsFd> Held<F> {
+    /// Of a file that is locked already.
+    pub fn adopt(file: F) -> Self {
+        Self(file)
+    }
+}
+
+impl<F: AsFd> Deref for Held<F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.0
+    }
+}
+
+impl<F: AsFd> Drop for Held<F> {
+    fn drop(&mut self) {
+        // Closing the file would release it as well; there is nobody to tell about a failure.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
+/// Waits for the file's lock until the deadline, on a thread that may block.
+///
+/// Waiting in `flock` itself could not be bounded, so this asks again and again: quickly at first,
+/// because writers hold the lock for the time of one write.
+pub(in crate::store) fn lock<F: AsFd>(
+    file: F,
+    exclusive: bool,
+    deadline: Instant,
+    path: &Path,
+) -> Result<Held<F>, StoreError> {
+    let operation = if exclusive {
+        FlockOperation::NonBlockingLockExclusive
+    } else {
+        FlockOperation::NonBlockingLockShared
+    };
+    let mut pause = Duration::from_micros(50);
+    loop {
+        match flock(&file, operation) {
+            Ok(()) => return Ok(Held(file)),
+            Err(Errno::INTR) => continue,
+            Err(Errno::WOULDBLOCK) => {}
+            Err(errno) => return Err(failure("lock", path, errno.into())),
+        }
+        if Instant::now() >= deadline {
+            return Err(StoreError::new(
+                StoreErrorKind::Locked,
+                format!(
+                    "another process holds the lock of {}; `fuser -v` shows which, try again later",
+                    path.display()
+                ),
+            ));
+        }
+        thread::sleep(pause);
+        pause = (pause * 3 / 2).min(Duration::from_micros(500));
+    }
+}
+
+/// An I/O failure, with the path and what helps.
+pub(in crate::store) fn failure(doing: &str, path: &Path, cause: io::Error) -> StoreError {
+    let advice = match cause.kind() {
+        io::ErrorKind::PermissionDenied => "; check the owner and mode of it and of its directory",
+        io::ErrorKind::ReadOnlyFilesystem => "; the file system is mounted read-only",
+        io::ErrorKind::StorageFull => "; free some space and try again",
+        io::ErrorKind::QuotaExceeded => "; the user's disk quota is used up",
+        io::ErrorKind::FileTooLarge => "; the limit on the size of files is reached (ulimit -f)",
+        _ => "",
+    };
+    StoreError::io(format!("cannot {doing} {}{advice}", path.display()), cause)
+}
+
+/// Another process, or something that is not a journal of ours, changed the file under a rewrite.
+pub(in crate::store) fn changed_meanwhile(path: &Path) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Locked,
+        format!("{} was replaced or changed meanwhile; try again", path.display()),
+    )
+}
+
+/// A panic elsewhere does not make this data worse than an error would.
+pub(in crate::store) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs what can block where it may.
+pub(in crate::store) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(cause) => Err(StoreError::new(
+            StoreErrorKind::Failed,
+            "the operation was cut off because the runtime is shutting down",
+        )
+        .caused_by(cause)),
+    }
+}

@@ -1,0 +1,185 @@
+//! A new file before it takes its place. The lock of a rewrite's is the maintenance lock of the
+//! journal.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, XattrFlags, flock};
+use rustix::io::Errno;
+
+use super::faults::{Faults, Op};
+use super::sys::{self, FileId, failure};
+use crate::store::{StoreError, StoreErrorKind};
+
+/// A snapshot that looks for leftovers holds the lock for a moment.
+const LOOKED_AT: Duration = Duration::from_millis(50);
+
+/// What a new file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Use {
+    /// It replaces a file of the journal.
+    Rewrite,
+    /// It is the next to be appended to.
+    Next,
+}
+
+/// `.events.ndjson.papyra-rewrite` for `events.ndjson`: always the same, so that all processes
+/// agree, and nothing piles up.
+pub(in crate::store) fn temporary_path(home: &Path, purpose: Use) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(home.file_name().unwrap_or_default());
+    name.push(match purpose {
+        Use::Rewrite => ".papyra-rewrite",
+        Use::Next => ".papyra-next",
+    });
+    home.with_file_name(name)
+}
+
+#[derive(Debug)]
+pub(in crate::store) struct Temporary {
+    path: PathBuf,
+    pub file: File,
+    /// The name is still ours to remove.
+    live: bool,
+    faults: Faults,
+}
+
+impl Temporary {
+    /// Creates the temporary, locked, empty and readable by nobody else.
+    pub fn claim(home: &Path, purpose: Use, faults: &Faults) -> Result<Self, StoreError> {
+        let path = temporary_path(home, purpose);
+        let doing = match purpose {
+            Use::Rewrite => "rewrite the journal through",
+            Use::Next => "begin a new file of the journal with",
+        };
+        faults.check(Op::Create).map_err(|cause| failure(doing, &path, cause))?;
+        let deadline = Instant::now() + LOOKED_AT;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).mode(0o600);
+        loop {
+            let (file, metadata) =
+                sys::open_own(&path, &mut options).map_err(|cause| failure(doing, &path, cause))?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+                Err(Errno::WOULDBLOCK) => {
+                    let doing = match purpose {
+                        Use::Rewrite => "rewriting",
+                        Use::Next => "beginning a new file of",
+                    };
+                    return Err(StoreError::new(
+                        StoreErrorKind::Locked,
+                        format!(
+                            "another process is {doing} {} at the moment; try again later",
+                            home.display()
+                        ),
+                    ));
+                }
+                Err(errno) => return Err(failure("lock", &path, errno.into())),
+            }
+            // While we waited, another rewrite may have put this very file in its place as the
+            // journal. It must not be touched.
+            if !is_at(&path, FileId::of(&metadata)) {
+                continue;
+            }
+            if file.metadata().is_ok_and(|now| now.len() == 0 && now.nlink() == 1) {
+                return Ok(Self { path, file, live: true, faults: faults.clone() });
+            }
+            // Left behind by a rewrite that was killed. Removed rather than truncated: whoever may
+            // have it open, or linked it elsewhere, keeps what they see.
+            fs::remove_file(&path).map_err(|cause| failure("remove the leftover", &path, cause))?;
+        }
+    }
+
+    /// Gives the new file the mode, owner, group and extended attributes of the old one.
+    pub fn resemble(&self, old: &File, target: &Path) -> Result<(), StoreError> {
+        let cannot = |cause| failure("keep the mode and owner of", target, cause);
+        let was = old.metadata().map_err(cannot)?;
+        let is = self.file.metadata().map_err(cannot)?;
+        if (was.uid(), was.gid()) != (is.uid(), is.gid()) {
+            // First, because it clears the set-id bits.
+            fchown(&self.file, Some(was.uid()), Some(was.gid())).map_err(|cause| {
+                StoreError::io(
+                    format!(
+                        "replacing {} would change its owner or group; run this as its owner",
+                        target.display()
+                    ),
+                    cause,
+                )
+            })?;
+        }
+        let mode = fs::Permissions::from_mode(was.mode() & 0o7777);
+        self.file.set_permissions(mode).map_err(cannot)?;
+        copy_attributes(old, &self.file)
+            .map_err(|cause| failure("keep the extended attributes of", target, cause))
+    }
+
+    /// Puts the new file in the old one's place. The lock stays until the file is closed.
+    pub fn publish(&mut self, target: &Path) -> io::Result<()> {
+        self.faults.check(Op::Rename)?;
+        fs::rename(&self.path, target)?;
+        self.live = false;
+        Ok(())
+    }
+
+    /// Puts the new file where there is none. The lock stays until the file is closed.
+    pub fn publish_new(&mut self, target: &Path) -> io::Result<()> {
+        self.faults.check(Op::Rename)?;
+        sys::rename_new(&self.path, target)?;
+        self.live = false;
+        Ok(())
+    }
+
+    /// Removes the file, and lets the next rewrite begin.
+    pub fn discard(&mut self) {
+        if std::mem::take(&mut self.live) {
+            // Should that fail, the next one removes it.
+            let _ = self.faults.check(Op::Unlink).and_then(|()| fs::remove_file(&self.path));
+            let _ = flock(&self.file, FlockOperation::Unlock);
+        }
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}
+
+fn is_at(path: &Path, id: FileId) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| FileId::of(&metadata) == id)
+}
+
+/// Access lists and user attributes must survive. What the system manages by itself (security
+/// labels) is copied where it allows that.
+fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
+    let mut names = vec![0; 64 * 1024];
+    let length = match rustix::fs::flistxattr(from, &mut names[..]) {
+        Ok(length) => length,
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
+        Err(errno) => return Err(errno.into()),
+    };
+    names.truncate(length);
+    let mut value = vec![0; 64 * 1024];
+    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let managed = !name.starts_with(b"user.") && !name.starts_with(b"system.posix_acl");
+        let name = std::ffi::OsStr::from_bytes(name);
+        let copied = rustix::fs::fgetxattr(from, name, &mut value[..]).and_then(|length| {
+            let value = value.get(..length).unwrap_or_default();
+            rustix::fs::fsetxattr(to, name, value, XattrFlags::empty())
+        });
+        match copied {
+            Err(errno) if !managed && errno != Errno::NODATA => return Err(errno.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}

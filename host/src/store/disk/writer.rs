@@ -1,0 +1,352 @@
+//! Appending to the file: locks, torn tails, taking back what failed. Everything here may block.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::config::{Config, Durability};
+use super::faults::Op;
+use super::shape::Rotation;
+use super::stretch::{Left, Stretch};
+use super::sys::{self, FileId, Held, failure};
+use super::unsynced::Unsynced;
+use crate::store::StoreError;
+
+/// No set has more files; what was written to older ones is gone from it.
+const TRAIL: usize = 1000;
+
+/// What one process knows about the end of its file. There is one per store, behind a mutex.
+#[derive(Debug)]
+pub(super) struct Writer {
+    config: Arc<Config>,
+    open: Option<Open>,
+    /// Acknowledged batches that no `fdatasync` has covered yet (`Durability::Interval` only).
+    pub unsynced: Unsynced,
+    /// An `fdatasync` has failed. The kernel reports that once and then calls the pages clean, so
+    /// nothing is acknowledged before [`Writer::verify`] has succeeded.
+    suspect: bool,
+    /// What the last append has written where, newest last.
+    trail: VecDeque<Stretch>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: Arc<File>,
+    id: FileId,
+    /// The length at which we left the file, if it then ended with a line end. At any other length
+    /// somebody else has written, and the last byte has to be looked at.
+    settled: Option<u64>,
+}
+
+impl Writer {
+    pub fn new(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            open: None,
+            unsynced: Unsynced::default(),
+            suspect: false,
+            trail: VecDeque::new(),
+        }
+    }
+
+    /// Appends all batches or none, with one write and, if the policy says so, one `fdatasync`,
+    /// all of it under the file's lock: only so can a batch whose `fdatasync` fails be taken back.
+    pub fn append(&mut self, batches: &[&str]) -> Result<(), StoreError> {
+        if self.suspect {
+            self.verify()?;
+        }
+        let config = Arc::clone(&self.config);
+        let deadline = Instant::now() + config.lock_wait;
+        loop {
+            let file = self.opened()?;
+            let mut held = sys::lock(file, true, deadline, &config.path)?;
+            if self.still_named()? {
+                return self.append_locked(&mut held, batches);
+            }
+            // A rewrite or a rotation, of ours or another process, has put a new file in its place, or
+            // somebody has moved it away.
+            drop(held);
+            self.close();
+            if Instant::now() >= deadline {
+                return Err(sys::changed_meanwhile(&config.path));
+            }
+        }
+    }
+
+    fn append_locked(
+        &mut self,
+        held: &mut Held<Arc<File>>,
+        batches: &[&str],
+    ) -> Result<(), StoreError> {
+        self.trail.clear();
+        let written = self.write_batches(held, batches);
+        written.map_err(|error| self.take_back(error))
+    }
+
+    /// Writes everything, in one file or in as many as it takes.
+    fn write_batches(
+        &mut self,
+        held: &mut Held<Arc<File>>,
+        batches: &[&str],
+    ) -> Result<(), StoreError> {
+        let config = Arc::clone(&self.config);
+        let rotation = config.shape.rotation();
+        let mut left =
+            Left::new(batches, rotation.map_or(u64::MAX, <dyn Rotation>::max_bytes));
+        loop {
+            let (length, torn) = self.end(held)?;
+            let pieces = left.take(length.saturating_add(u64::from(torn)));
+            if !pieces.is_empty() {
+                self.write(held, (length, torn), &pieces)?;
+            }
+            match rotation {
+                Some(rotation) if !left.is_empty() => self.rotate(held, rotation, &mut left)?,
+                _ => break,
+            }
+        }
+        if config.durability == Durability::Always { self.sync_written(held) } else { Ok(()) }
+    }
+
+    /// The file's length, and whether its last line lacks its end.
+    fn end(&self, file: &File) -> Result<(u64, bool), StoreError> {
+        let cannot = |cause| failure("append to", &self.config.path, cause);
+        let length = file.metadata().map_err(cannot)?.len();
+        if self.open.as_ref().is_some_and(|open| open.settled == Some(length)) {
+            return Ok((length, false));
+        }
+        sys::end(file).map_err(cannot)
+    }
+
+    fn write(
+        &mut self,
+        file: &Arc<File>,
+        (start, torn): (u64, bool),
+        pieces: &[&str],
+    ) -> Result<(), StoreError> {
+        let config = Arc::clone(&self.config);
+        let Some(open) = self.open.as_mut() else {
+            return Err(sys::changed_meanwhile(&config.path));
+        };
+        open.settled = None;
+        let mut slices = Vec::with_capacity(pieces.len() + 1);
+        if torn {
+            slices.push(IoSlice::new(b"\n"));
+        }
+        slices.extend(pieces.iter().map(|piece| IoSlice::new(piece.as_bytes())));
+        let (written, result) = write_all(&config, file, &mut slices);
+        let body = start.saturating_add(u64::from(torn));
+        let end = start.saturating_add(written);
+        self.trail.push_back(Stretch { file: Arc::clone(file), start, body, end });
+        result.map_err(|cause| failure("append to", &config.path, cause))?;
+        open.settled = Some(end);
+        if let Some(rotation) = config.shape.rotation() {
+            let line_ends =
+                pieces.iter().map(|piece| sys::line_ends(piece.as_bytes())).sum::<u64>();
+            rotation.wrote(open.id, start, end, line_ends + u64::from(torn));
+        }
+        Ok(())
+    }
+
+    fn sync_written(&mut self, file: &File) -> Result<(), StoreError> {
+        self.config.faults.sync(file).map_err(|cause| {
+            self.suspect = true;
+            failure("make durable what was appended to", &self.config.path, cause)
+        })
+    }
+
+    /// Goes on in a new file. The lock moves to it without a gap, so that nobody can get in between.
+    fn rotate(
+        &mut self,
+        held: &mut Held<Arc<File>>,
+        rotation: &dyn Rotation,
+        left: &mut Left<'_>,
+    ) -> Result<(), StoreError> {
+        let config = Arc::clone(&self.config);
+        let written_to = self.trail.back().is_some_and(|last| Arc::ptr_eq(&last.file, held));
+        if config.durability != Durability::Never && (written_to || !self.unsynced.is_empty()) {
+            self.sync_written(held)?;
+            self.unsynced.clear();
+        }
+        let first = left.first();
+        let fresh = rotation.rotate(&config, held, first)?;
+        let cannot = |cause| failure("append to", &config.path, cause);
+        let id = FileId::of(&fresh.file.metadata().map_err(cannot)?);
+        let file = Arc::clone(&fresh.file);
+        *held = fresh.file;
+        let mut length = 0;
+        if fresh.has_first {
+            length = first.len() as u64;
+            left.skip_first();
+            rotation.wrote(id, 0, length, 1);
+            let file = Arc::clone(&file);
+            self.trail.push_back(Stretch { file, start: 0, body: 0, end: length });
+        }
+        while self.trail.len() > TRAIL {
+            self.trail.pop_front();
+        }
+        self.open = None;
+        if config.durability != Durability::Never {
+            // What is acknowledged must not vanish with the name of its file.
+            sync_name(&config)?;
+        }
+        self.open = Some(Open { file, id, settled: Some(length) });
+        Ok(())
+    }
+
+    /// Removes what a failed append has written, still under the lock, newest first.
+    fn take_back(&mut self, error: StoreError) -> StoreError {
+        for stretch in std::mem::take(&mut self.trail).into_iter().rev() {
+            if stretch.end == stretch.start {
+                continue;
+            }
+            // The next append has to look whether the end is torn, and isolates it.
+            if let Some(open) = self.open.as_mut() {
+                open.settled = None;
+            }
+            let outcome = self.undo(&stretch);
+            if !matches!(outcome, Ok(true)) {
+                tracing::error!(
+                    path = %self.config.path.display(),
+                    ?outcome,
+                    "a failed append could not be taken back; part of it stays, run a scan"
+                );
+            }
+        }
+        error
+    }
+
+    /// False if the end of the file is not what we have written.
+    fn undo(&self, stretch: &Stretch) -> io::Result<bool> {
+        // A program that takes no locks may have written behind us; its lines are not ours to cut.
+        if stretch.file.metadata()?.len() != stretch.end {
+            return Ok(false);
+        }
+        self.config.faults.check(Op::Truncate)?;
+        stretch.file.set_len(stretch.start)?;
+        Ok(true)
+    }
+
+    /// Keeps the batches that have just been appended until a sync has covered them.
+    pub fn remember(&mut self, batches: impl DoubleEndedIterator<Item = String>) {
+        if let (Some(open), Some(last)) = (&self.open, self.trail.back()) {
+            self.unsynced.push(open.id, (last.body, last.end), batches);
+        }
+        self.trail.clear();
+    }
+
+    /// The file that appends go to now, if one is open and trusted.
+    pub fn trusted_file(&self) -> Option<Arc<File>> {
+        if self.suspect { None } else { self.open.as_ref().map(|open| Arc::clone(&open.file)) }
+    }
+
+    /// Whether an `fdatasync` has failed and nothing has been verified since.
+    pub fn is_suspect(&self) -> bool {
+        self.suspect
+    }
+
+    /// An `fdatasync` outside of an append has failed.
+    pub fn distrust(&mut self) {
+        self.suspect = true;
+    }
+
+    /// After a failed `fdatasync`: opens the file afresh, writes again what was acknowledged but not
+    /// known to be on disk (the kernel calls such pages clean, so syncing alone would do nothing),
+    /// and syncs. As long as this fails, so does every append.
+    pub fn verify(&mut self) -> Result<(), StoreError> {
+        let config = Arc::clone(&self.config);
+        self.open = None;
+        let deadline = Instant::now() + config.lock_wait;
+        let file = self.opened()?;
+        let _held = sys::lock(&file, true, deadline, &config.path)?;
+        self.unsynced.write_again(&config)?;
+        config.faults.sync(&file).map_err(|cause| {
+            failure("go on before an earlier failure to sync is overcome:", &config.path, cause)
+        })?;
+        sync_name(&config)?;
+        self.unsynced.clear();
+        self.suspect = false;
+        Ok(())
+    }
+
+    fn still_named(&self) -> Result<bool, StoreError> {
+        Ok(sys::named(&self.config.path)? == self.open.as_ref().map(|open| open.id))
+    }
+
+    /// Lets go of a file that the path no longer names.
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        if self.unsynced.is_empty() {
+            return;
+        }
+        // A rewrite of ours has copied these batches and synced the copy. Had somebody moved the
+        // file away instead, this keeps the promise that was made for them.
+        if let Err(cause) = self.config.faults.sync(&open.file) {
+            tracing::error!(
+                path = %self.config.path.display(), %cause,
+                "the file was replaced, and what was last appended to the old one may not be on disk"
+            );
+        }
+        self.unsynced.clear();
+    }
+
+    fn opened(&mut self) -> Result<Arc<File>, StoreError> {
+        if let Some(open) = &self.open {
+            return Ok(Arc::clone(&open.file));
+        }
+        let config = &self.config;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true);
+        let mut result = config.shape.open(config, &mut options);
+        if matches!(&result, Err(cause) if cause.kind() == io::ErrorKind::NotFound) {
+            config.shape.create(config)?;
+            result = config.shape.open(config, &mut options);
+        }
+        let file = result.map_err(|cause| failure("open", &config.path, cause))?;
+        let metadata = file.metadata().map_err(|cause| failure("open", &config.path, cause))?;
+        if config.durability != Durability::Never {
+            // Not only for a file that we have just created: its creator, or a rewrite that has put
+            // it in place, may have died before it made the name durable, and what we acknowledge
+            // must not vanish with the name.
+            sync_name(config)?;
+        }
+        if let Some(rotation) = config.shape.rotation() {
+            rotation.opened(config);
+        }
+        let file = Arc::new(file);
+        let id = FileId::of(&metadata);
+        self.open = Some(Open { file: Arc::clone(&file), id, settled: None });
+        Ok(file)
+    }
+}
+
+/// Makes the names in the directory of the file durable.
+fn sync_name(config: &Config) -> Result<(), StoreError> {
+    let home = config.shape.home(config);
+    let synced = home.and_then(|home| sys::sync_dir(&sys::parent(&home), &config.faults));
+    synced.map_err(|cause| failure("make durable the name of", &config.path, cause))
+}
+
+/// Writes everything, and says how much of it was written whatever happens.
+fn write_all(
+    config: &Config,
+    file: &File,
+    mut slices: &mut [IoSlice<'_>],
+) -> (u64, io::Result<()>) {
+    let mut written: u64 = 0;
+    // `advance_slices` also drops empty slices at the front.
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match config.faults.write(file, slices) {
+            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+            Ok(count) => {
+                written = written.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+                IoSlice::advance_slices(&mut slices, count);
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            Err(cause) => return (written, Err(cause)),
+        }
+    }
+    (written, Ok(()))
+}

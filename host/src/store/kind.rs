@@ -1,0 +1,27 @@
+//! The classes of records, by name.
+
+use std::fmt;
+
+use super::Kind;
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Event, Self::Audit, Self::DeadLetter, Self::Metric];
+
+    /// The name, as the `kind` field of a record has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Audit => "audit",
+            Self::DeadLetter => "dead_letter",
+            Self::Metric => "metric",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,153 @@
+//! All files of one moment.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::names::{beyond, path_of, sealed};
+use super::set::Set;
+use crate::store::disk::Config;
+use crate::store::disk::config::name_of;
+use crate::store::disk::shape::not_there;
+use crate::store::disk::snapshot::{DiskSnapshot, Member, beside, leftover, settling};
+use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
+use crate::store::disk::temporary::Use;
+use crate::store::{Role, StoreError};
+
+/// How often to look again while others rotate, whatever the deadline.
+const ATTEMPTS: u32 = 10_000;
+
+/// Opens the files until none of them has moved meanwhile.
+pub(super) fn take(set: &Set, config: Arc<Config>) -> Result<DiskSnapshot, StoreError> {
+    let began = Instant::now();
+    let deadline = began + config.lock_wait;
+    for _ in 0..ATTEMPTS {
+        match attempt(set, &config, began, deadline)? {
+            Look::Whole(members) => return besides(set, config, members),
+            Look::Again(_) if Instant::now() >= deadline => break,
+            Look::Again(pause) => thread::sleep(pause),
+        }
+    }
+    Err(changed_meanwhile(&config.path))
+}
+
+enum Look {
+    Whole(Vec<Member>),
+    Again(Duration),
+}
+
+const SOON: Look = Look::Again(Duration::from_micros(200));
+
+fn attempt(
+    set: &Set,
+    config: &Config,
+    began: Instant,
+    deadline: Instant,
+) -> Result<Look, StoreError> {
+    let home = &config.path;
+    let cannot = |cause| failure("read", home, cause);
+    let Some((file, id)) = open(config, 0)? else { return without_active(set, config, began) };
+    // Nobody of ours rotates without this lock.
+    let held = sys::lock(&file, false, deadline, home)?;
+    if sys::named(home)? != Some(id) {
+        return Ok(SOON);
+    }
+    let (length, torn) = sys::end(&file).map_err(cannot)?;
+    if let Some(pause) = settling(began).filter(|_| torn) {
+        return Ok(Look::Again(pause));
+    }
+    let Some(mut members) = sealed_members(set, config)? else { return Ok(SOON) };
+    // A program that rotates without the lock is found out by what the names lead to now.
+    let moved = members.iter().any(|member| member.file.as_ref().is_some_and(|(_, of)| *of == id))
+        || sys::named(home)? != Some(id);
+    drop(held);
+    if moved {
+        return Ok(SOON);
+    }
+    members.push(Member {
+        name: config.file_name(),
+        role: Role::Active,
+        number: 0,
+        length,
+        file: Some((Arc::new(file), id)),
+    });
+    Ok(Look::Whole(members))
+}
+
+/// A rotation is just now at its last step, or was killed there; or there is no journal.
+fn without_active(set: &Set, config: &Config, began: Instant) -> Result<Look, StoreError> {
+    let home = &config.path;
+    let cannot = |cause| failure("read", home, cause);
+    if sealed(home, set.max_files).map_err(cannot)?.is_empty() {
+        let strays = beyond(home, set.max_files).map_err(cannot)?;
+        // It may have been made between our looks.
+        if strays.is_empty() && sys::named(home)?.is_none() {
+            return Err(not_there(config));
+        }
+    }
+    if let Some(pause) = settling(began) {
+        return Ok(Look::Again(pause));
+    }
+    let Some(mut members) = sealed_members(set, config)? else { return Ok(SOON) };
+    if sys::named(home)?.is_some() {
+        return Ok(SOON);
+    }
+    members.push(Member {
+        name: config.file_name(),
+        role: Role::Active,
+        number: 0,
+        length: 0,
+        file: None,
+    });
+    Ok(Look::Whole(members))
+}
+
+/// The sealed files, oldest first; `None` if they move.
+fn sealed_members(set: &Set, config: &Config) -> Result<Option<Vec<Member>>, StoreError> {
+    let home = &config.path;
+    let look = || sealed(home, set.max_files).map_err(|cause| failure("read", home, cause));
+    let found = look()?;
+    let mut members = Vec::with_capacity(found.len() + 1);
+    for seen in found.iter().rev() {
+        match open(config, seen.number)? {
+            Some((file, id)) if id == seen.id => {
+                let (length, _) = sys::end(&file).map_err(|cause| failure("read", home, cause))?;
+                members.push(Member {
+                    name: name_of(&path_of(home, seen.number)),
+                    role: Role::Sealed,
+                    number: seen.number,
+                    length,
+                    file: Some((Arc::new(file), id)),
+                });
+            }
+            _ => return Ok(None),
+        }
+    }
+    let again = look()?;
+    let same = found.iter().map(|file| (file.number, file.id));
+    Ok(same.eq(again.iter().map(|file| (file.number, file.id))).then_some(members))
+}
+
+fn open(config: &Config, number: u32) -> Result<Option<(File, FileId)>, StoreError> {
+    let path = path_of(&config.path, number);
+    match sys::open_here(&path, OpenOptions::new().read(true)) {
+        Ok((file, metadata)) => Ok(Some((file, FileId::of(&metadata)))),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(failure("read", &path, cause)),
+    }
+}
+
+fn besides(
+    set: &Set,
+    config: Arc<Config>,
+    members: Vec<Member>,
+) -> Result<DiskSnapshot, StoreError> {
+    let home = &config.path;
+    let strays = beyond(home, set.max_files).map_err(|cause| failure("read", home, cause))?;
+    let mut found: Vec<_> =
+        strays.into_iter().map(|(name, bytes)| beside(name, Role::Stray, bytes)).collect();
+    found.extend([Use::Rewrite, Use::Next].into_iter().filter_map(|of| leftover(home, of)));
+    Ok(DiskSnapshot::new(config, members, found))
+}

@@ -1,0 +1,313 @@
+//! Cases as they are in the files; `tests/golden/README.md` describes the format.
+
+use std::path::Path;
+
+use papyra::journal::{
+    Appended, CompactOptions, Compaction, Draft, Failure, Inspection, Page, RecoverOptions,
+    Recovery, RecoveryMode, Retention, ScanOptions, ScanReport, Selection, StartupMode,
+    StartupReport,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+/// The shortest run of one byte that is written as such.
+const RUN: usize = 400;
+
+/// One file.
+pub struct Case {
+    about: String,
+    /// Seconds since the epoch, throughout.
+    pub clock: f64,
+    written: Value,
+    pub journal: Vec<u8>,
+    pub steps: Vec<Step>,
+}
+
+pub struct Step {
+    written: Map<String, Value>,
+    pub call: Call,
+    pub expected: Value,
+}
+
+pub enum Call {
+    Scan(ScanOptions),
+    Recover(RecoverOptions),
+    Compact(Retention, CompactOptions),
+    /// All pages of it.
+    Query(Selection, Retention),
+    Inspect(u64, Retention),
+    Append(Vec<Draft>),
+    AppendLines(String),
+    StartupCheck(StartupMode, RecoveryMode),
+}
+
+pub enum Report {
+    Scan(ScanReport),
+    Recovery(Recovery),
+    Compaction(Compaction),
+    Pages(Vec<Page>),
+    Inspection(Inspection),
+    Appended(Appended),
+    Startup(StartupReport),
+}
+
+pub type Reply = Result<Report, Failure>;
+
+const OUTCOME: [&str; 4] = ["gives", "fails", "leaves", "sets_aside"];
+
+impl Case {
+    pub fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut case: Value = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let Value::Array(steps) = case["steps"].take() else { panic!("{}", path.display()) };
+        Self {
+            about: case["about"].as_str().unwrap().to_owned(),
+            clock: case["clock"].as_f64().unwrap(),
+            journal: decode(&case["journal"]),
+            written: case["journal"].take(),
+            steps: steps.iter().map(Step::read).collect(),
+        }
+    }
+
+    pub fn bless(&mut self, path: &Path, outcomes: Vec<Value>) {
+        let steps = self.steps.iter().zip(outcomes).map(|(step, outcome)| {
+            let mut written = step.written.clone();
+            written.extend(outcome.as_object().unwrap().clone());
+            Value::Object(written)
+        });
+        let case = json!({
+            "about": self.about,
+            "clock": self.clock,
+            "journal": self.written,
+            "steps": steps.collect::<Vec<_>>(),
+        });
+        std::fs::write(path, format!("{case:#}\n")).unwrap();
+    }
+}
+
+impl Step {
+    fn read(step: &Value) -> Self {
+        let mut written = step.as_object().unwrap().clone();
+        let mut expected = Map::new();
+        for name in OUTCOME {
+            if let Some(value) = written.remove(name) {
+                expected.insert(name.to_owned(), value);
+            }
+        }
+        let call = call(step["call"].as_str().unwrap(), &step["with"]);
+        Self { written, call, expected: Value::Object(expected) }
+    }
+}
+
+fn call(name: &str, with: &Value) -> Call {
+    let flag = |name: &str| with[name].as_bool().unwrap_or(false);
+    let max_findings = with["max_findings"].as_u64().unwrap_or(1000) as u32;
+    let mode = || parse(&with["mode"], &[]);
+    match name {
+        "scan" => Call::Scan(ScanOptions { max_findings, sample: with["sample"].as_u64() }),
+        "recover" => {
+            let dry_run = flag("dry_run");
+            Call::Recover(RecoverOptions { mode: mode(), dry_run, max_findings })
+        }
+        "compact" => {
+            let options = CompactOptions {
+                dry_run: flag("dry_run"),
+                force: flag("force"),
+                keep_evidence: flag("keep_evidence"),
+                as_of: with["as_of"].as_f64(),
+            };
+            Call::Compact(retention(with), options)
+        }
+        "query" => {
+            let defaults =
+                [("kinds", json!([])), ("matching", json!([])), ("order", json!("oldest-first"))];
+            Call::Query(parse(&with["selection"], &defaults), retention(with))
+        }
+        "inspect" => Call::Inspect(with["limit"].as_u64().unwrap(), retention(with)),
+        "append" => {
+            let drafts = with["drafts"].as_array().unwrap();
+            Call::Append(drafts.iter().map(|draft| parse(draft, &[])).collect())
+        }
+        "append-lines" => Call::AppendLines(String::from_utf8(decode(&with["lines"])).unwrap()),
+        "startup-check" => {
+            Call::StartupCheck(parse(&with["mode"], &[]), parse(&with["recovery"], &[]))
+        }
+        other => panic!("there is no call {other}"),
+    }
+}
+
+fn retention(with: &Value) -> Retention {
+    parse(&with["retention"], &[("journal", json!({})), ("per_kind", json!([]))])
+}
+
+fn parse<T: DeserializeOwned>(written: &Value, defaults: &[(&str, Value)]) -> T {
+    let mut value = written.clone();
+    if !defaults.is_empty() {
+        let mut whole: Map<_, _> =
+            defaults.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        whole.extend(value.as_object().cloned().unwrap_or_default());
+        value = Value::Object(whole);
+    }
+    names(&mut value, &|word| {
+        word.split('-').map(|part| part[..1].to_uppercase() + &part[1..]).collect()
+    });
+    serde_json::from_value(value).unwrap_or_else(|error| panic!("{error}: {written}"))
+}
+
+/// Translates the names of enum cases, wherever they are.
+fn names(value: &mut Value, translate: &impl Fn(&str) -> String) {
+    match value {
+        Value::String(word) => *word = translate(word),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let cases = matches!(
+                    name.as_str(),
+                    "mode" | "kind" | "kinds" | "order" | "outcome" | "code"
+                );
+                if cases
+                    || field.is_object()
+                    || field.as_array().is_some_and(|all| all.iter().all(Value::is_object))
+                {
+                    names(field, translate);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| names(item, translate)),
+        _ => {}
+    }
+}
+
+/// What a step has given and left, as it stands in a file.
+pub fn outcome(reply: Reply, before: &[u8], after: &[u8], set_aside: &[u8]) -> Value {
+    let mut outcome = Map::new();
+    match reply {
+        Ok(report) => outcome.insert("gives".to_owned(), gives(report)),
+        Err(failure) => {
+            let mut fails = json!({ "code": failure.code });
+            names(&mut fails, &kebab);
+            if let Some(line) = failure.line {
+                fails["line"] = json!(line);
+            }
+            outcome.insert("fails".to_owned(), fails)
+        }
+    };
+    if before != after {
+        outcome.insert("leaves".to_owned(), encode(after));
+    }
+    if !set_aside.is_empty() {
+        outcome.insert("sets_aside".to_owned(), encode(set_aside));
+    }
+    Value::Object(outcome)
+}
+
+fn gives(report: Report) -> Value {
+    let mut value = match report {
+        Report::Scan(report) => json!(report),
+        Report::Recovery(report) => json!(report),
+        Report::Compaction(report) => json!(report),
+        Report::Inspection(report) => json!(report),
+        Report::Appended(report) => json!(report),
+        Report::Startup(report) => json!(report),
+        Report::Pages(pages) => {
+            let pages = pages.into_iter().map(|page| {
+                json!({
+                    "records": encode(page.records.as_bytes()),
+                    "count": page.count,
+                    "damaged": page.damaged,
+                    "end": page.end,
+                })
+            });
+            return json!({ "pages": pages.collect::<Vec<_>>() });
+        }
+    };
+    names(&mut value, &kebab);
+    portable(&mut value);
+    value
+}
+
+fn kebab(word: &str) -> String {
+    let mut name = String::new();
+    for letter in word.chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}
+
+/// Leaves out what depends on where the journal is, and opens up what is NDJSON.
+fn portable(report: &mut Value) {
+    let Value::Object(fields) = report else { return };
+    fields.remove("backend");
+    fields.remove("location");
+    // How many there are depends on the host: some stores put all evidence into one thing.
+    fields.remove("evidence");
+    if let Some(Value::Array(names)) = fields.get("rewritten") {
+        let count = names.len();
+        fields.insert("rewritten".to_owned(), json!(count));
+    }
+    if let Some(Value::String(lines)) = fields.get("findings") {
+        let parsed = lines.lines().map(|line| {
+            let mut finding: Value = serde_json::from_str(line).unwrap();
+            finding.as_object_mut().unwrap().remove("segment");
+            finding
+        });
+        let parsed: Vec<_> = parsed.collect();
+        fields.insert("findings".to_owned(), json!(parsed));
+    }
+    fields.values_mut().for_each(portable);
+}
+
+/// Bytes: text, or a list of texts, `{"hex": …}` and `{"repeat": …, "times": …}`.
+fn decode(written: &Value) -> Vec<u8> {
+    match written {
+        Value::String(text) => text.clone().into_bytes(),
+        Value::Array(pieces) => pieces.iter().flat_map(decode).collect(),
+        Value::Object(piece) => match (piece.get("hex"), piece.get("repeat")) {
+            (Some(Value::String(hex)), _) => (0..hex.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+                .collect(),
+            (_, Some(text)) => decode(text).repeat(piece["times"].as_u64().unwrap() as usize),
+            _ => panic!("{written}"),
+        },
+        _ => panic!("{written} is not bytes"),
+    }
+}
+
+fn encode(bytes: &[u8]) -> Value {
+    let mut pieces = Vec::new();
+    let mut plain = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let run = bytes[at..].iter().take_while(|byte| **byte == bytes[at]).count();
+        if run >= RUN && bytes[at].is_ascii() {
+            text(&mut pieces, &mut plain);
+            pieces.push(json!({ "repeat": char::from(bytes[at]), "times": run }));
+        } else {
+            plain.extend_from_slice(&bytes[at..at + run]);
+        }
+        at += run;
+    }
+    text(&mut pieces, &mut plain);
+    match pieces.as_mut_slice() {
+        [] => json!(""),
+        [Value::String(text)] => json!(text),
+        _ => Value::Array(pieces),
+    }
+}
+
+fn text(pieces: &mut Vec<Value>, plain: &mut Vec<u8>) {
+    for chunk in plain.utf8_chunks() {
+        if !chunk.valid().is_empty() {
+            pieces.push(json!(chunk.valid()));
+        }
+        if !chunk.invalid().is_empty() {
+            let hex: String = chunk.invalid().iter().map(|byte| format!("{byte:02x}")).collect();
+            pieces.push(json!({ "hex": hex }));
+        }
+    }
+    plain.clear();
+}

@@ -1,0 +1,104 @@
+//! The vectors in `tests/golden`: what the engine says, byte for byte, wherever it runs.
+//! `PAPYRA_GOLDEN=bless` writes down what the native engine says; read the difference.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod case;
+mod native;
+mod sandbox;
+
+use std::fs;
+use std::path::PathBuf;
+
+use case::{Call, Case, Reply};
+use papyra::FileStore;
+use papyra::engine::bindings::EnginePre;
+use papyra_tests::portable::{Loaded, State, Still, component};
+use serde_json::Value;
+use wasmtime_wasi::WasiCtxBuilder;
+
+/// Something that runs the engine on a journal.
+trait Subject {
+    async fn call(&mut self, call: &Call) -> Reply;
+    /// The journal as it is now, and all evidence.
+    fn bytes(&self) -> (Vec<u8>, Vec<u8>);
+}
+
+/// What each step gives and leaves, as it stands in a case.
+async fn play(case: &Case, subject: &mut impl Subject) -> Vec<Value> {
+    let (mut before, mut aside) = subject.bytes();
+    assert!(before == case.journal && aside.is_empty());
+    let mut outcomes = Vec::new();
+    for step in &case.steps {
+        let reply = subject.call(&step.call).await;
+        let (after, set_aside) = subject.bytes();
+        outcomes.push(case::outcome(reply, &before, &after, &set_aside[aside.len()..]));
+        (before, aside) = (after, set_aside);
+    }
+    outcomes
+}
+
+fn cases() -> Vec<(PathBuf, Case)> {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/golden"));
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files.into_iter().map(|path| (path.clone(), Case::read(&path))).collect()
+}
+
+fn check(path: &std::path::Path, case: &Case, outcomes: &[Value]) {
+    for (number, (step, found)) in case.steps.iter().zip(outcomes).enumerate() {
+        let step_name = format!("{} step {}", path.display(), number + 1);
+        assert!(
+            step.expected == *found,
+            "{step_name}: expected\n{:#}\nfound\n{found:#}",
+            step.expected
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_native_engine_gives_what_the_vectors_say() {
+    for (path, mut case) in cases() {
+        let outcomes = play(&case, &mut native::Native::new(&case)).await;
+        if std::env::var_os("PAPYRA_GOLDEN").is_some_and(|value| value == "bless") {
+            case.bless(&path, outcomes);
+        } else {
+            check(&path, &case, &outcomes);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_sandboxed_engine_on_a_file_of_the_host_gives_what_the_vectors_say() {
+    let loaded = Loaded::new(&component("papyra-engine.wasm"), true).unwrap();
+    let pre = EnginePre::new(loaded.pre).unwrap();
+    for (path, case) in cases() {
+        let dir = sandbox::folder(&case);
+        let file = dir.path().join("golden.ndjson");
+        let store = FileStore::builder(file).evidence_dir(dir.path().join("evidence")).build();
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.wall_clock(Still(case.clock));
+        let state = State::with(wasi, store);
+        let mut subject = sandbox::Sandbox::new(&loaded.engine, &pre, state, dir).await;
+        check(&path, &case, &play(&case, &mut subject).await);
+    }
+}
+
+#[tokio::test]
+async fn the_component_over_wasi_gives_what_the_vectors_say() {
+    let loaded = Loaded::new(&component("papyra-wasi.wasm"), false).unwrap();
+    let pre = EnginePre::new(loaded.pre).unwrap();
+    for (path, case) in cases() {
+        let dir = sandbox::folder(&case);
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.wall_clock(Still(case.clock));
+        wasi.env("PAPYRA_PATH", "golden.ndjson").env("PAPYRA_EVIDENCE_DIR", "evidence");
+        let state = State::wasi(wasi, dir.path());
+        let mut subject = sandbox::Sandbox::new(&loaded.engine, &pre, state, dir).await;
+        check(&path, &case, &play(&case, &mut subject).await);
+    }
+}

@@ -1,0 +1,157 @@
+//! `papyra serve`: what it answers, that it changes nothing, and that it can be looked at.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use papyra_tests::command::{names, papyra};
+
+const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000, \"text\": \"<script>\"}\n";
+
+/// A running server, ended when dropped.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(path: &Path) -> Self {
+        let mut child = Command::new(papyra())
+            .args(["serve", "--listen", "127.0.0.1:0", "--check-every", "1s", "--path"])
+            .arg(path)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("{line}"));
+        Self { address: address.trim().trim_end_matches('/').to_owned(), child }
+    }
+
+    /// The status and the whole answer.
+    fn ask(&self, request: &str, host: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+        (status.unwrap_or_else(|| panic!("{answer}")), answer)
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        self.ask(&format!("GET {path}"), "localhost")
+    }
+
+    /// Asks until the answer is of this status.
+    fn wait_for(&self, path: &str, status: u16) -> String {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            match self.get(path) {
+                (now, answer) if now == status => return answer,
+                (_, answer) => assert!(Instant::now() < until, "never {status}: {answer}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn probes_and_metrics_follow_what_is_appended() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.ndjson");
+    fs::write(&path, RECORD.repeat(3)).unwrap();
+    let served = Served::start(&path);
+    assert_eq!(served.get("/healthz").0, 200);
+    assert!(served.wait_for("/readyz", 200).contains("app.ndjson: healthy"));
+    let metrics = served.get("/metrics").1;
+    assert!(metrics.contains("kind=\"event\"} 3.0\n"), "{metrics}");
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+
+    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(format!("garbage\n{RECORD}").as_bytes()).unwrap();
+    assert!(served.wait_for("/readyz", 503).contains("anomalies"));
+    let metrics = served.get("/metrics").1;
+    assert!(metrics.contains("anomaly=\"malformed_json\"} 1.0\n"), "{metrics}");
+    assert!(metrics.contains("kind=\"event\"} 4.0\n"), "{metrics}");
+}
+
+#[test]
+fn a_store_that_is_missing_or_lost_is_said_and_the_server_lives() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("later.ndjson");
+    let served = Served::start(&path);
+    assert!(served.wait_for("/readyz", 200).contains("does not exist yet"));
+    assert_eq!(served.get("/").0, 200);
+    fs::create_dir(&path).unwrap();
+    assert!(served.wait_for("/readyz", 503).contains("directory"));
+    assert!(served.get("/metrics").1.contains("papyra_store_up{"));
+}
+
+#[test]
+fn nothing_that_is_asked_for_changes_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.ndjson");
+    let before = format!("{RECORD}torn");
+    fs::write(&path, &before).unwrap();
+    let served = Served::start(&path);
+    served.wait_for("/readyz", 503);
+    for path in ["/", "/metrics", "/healthz", "/readyz", "/nowhere", "/../../etc/passwd"] {
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
+            served.ask(&format!("{method} {path}"), "localhost");
+        }
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    assert_eq!(names(dir.path()), ["app.ndjson"]);
+}
+
+#[test]
+fn a_foreign_name_for_loopback_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.ndjson");
+    fs::write(&path, RECORD).unwrap();
+    let served = Served::start(&path);
+    let (status, answer) = served.ask("GET /", "evil.example");
+    assert_eq!(status, 421, "{answer}");
+    assert!(!answer.contains("script"), "{answer}");
+    assert_eq!(served.ask("GET /", "127.0.0.1:9464").0, 200);
+}
+
+#[test]
+fn the_page_shows_records_as_text_in_a_real_browser() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.ndjson");
+    fs::write(&path, format!("{}garbage <b>\n", RECORD.repeat(20))).unwrap();
+    let served = Served::start(&path);
+    served.wait_for("/readyz", 503);
+    let shot = dir.path().join("page.png");
+    let browse = |what: &str| {
+        let output = Command::new("chromium")
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"])
+            .args(["--no-first-run", "--disable-background-networking", "--disable-sync"])
+            .args(["--disable-component-update", "--window-size=1280,1600", what])
+            .arg(format!("--user-data-dir={}", dir.path().join("profile").display()))
+            .arg(format!("http://{}/", served.address))
+            .output()
+            .expect("chromium is missing: type  .ci/setup chromium");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let page = browse("--dump-dom");
+    assert_eq!(page.matches("&lt;script&gt;").count(), 20, "{page}");
+    assert!(!page.contains("<script"), "{page}");
+    assert!(page.contains("malformed_json") && page.contains("app.ndjson:21"), "{page}");
+    assert!(page.contains("<rect class=\"event\""), "{page}");
+    browse(&format!("--screenshot={}", shot.display()));
+    let picture = fs::read(&shot).unwrap();
+    assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000, "{}", picture.len());
+}
