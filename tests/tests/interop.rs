@@ -7,6 +7,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
+use papyra::store::RotatingStore;
 use papyra::journal::{CompactOptions, Limits, RecoverOptions, RecoveryMode, ScanOptions};
 use papyra::{Engine, Journal, Retention, Selection};
 use papyra_tests::command::{names, persistence, run, run_with};
@@ -32,6 +33,13 @@ fn written(old: bool, backend: &str, path: &Path) -> u64 {
     let target = path.to_string_lossy();
     let count = papyra(old, "write", backend, &target, &json!({ "count": RECORDS }));
     count.as_u64().expect("a number")
+}
+
+/// An event with all the fields that Papyra wants.
+fn event(n: usize) -> String {
+    let time = 1_760_000_000 + n;
+    let fields = "\"system_id\":\"local\",\"event_type\":\"E\",\"actor_address\":\"local:1\"";
+    format!("{{\"kind\":\"event\",\"timestamp\":{time},{fields},\"payload\":{{\"n\":{n}}}}}\n")
 }
 
 fn text(path: &Path) -> String {
@@ -75,6 +83,70 @@ fn every_file_of_a_set_that_papyra_has_rotated_is_read_here() {
     }
 }
 
+/// A set of files as Papyra's own backend has it in these tests.
+fn rotating(path: &Path) -> RotatingStore {
+    RotatingStore::builder(path).max_bytes(2_000).max_files(4).build()
+}
+
+async fn count(journal: &Journal) -> u64 {
+    journal.scan(ScanOptions::default()).await.expect("a report").records
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_that_papyra_has_rotated_is_one_journal_here_and_stays_one_there() {
+    let engine = Engine::new().expect("an engine");
+    for old in [false, true] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("rot.log");
+        let target = path.to_string_lossy();
+        let all = written(old, "rotating", &path);
+        let set = Journal::new(&engine, rotating(&path));
+        assert_eq!(count(&set).await, all);
+
+        let sealed = dir.path().join("rot.log.1");
+        let mut file = OpenOptions::new().append(true).open(sealed).expect("a sealed file");
+        file.write_all(b"\xff\xfe\n[1]\n").expect("a write");
+        let options = RecoverOptions { mode: RecoveryMode::Repair, dry_run: false, max_findings: 10 };
+        let recovery = set.recover(options).await.expect("a recovery");
+        assert_eq!((recovery.before.damaged, recovery.removed_entries), (2, 2));
+        let read = papyra(old, "read", "rotating", &target, &json!({}));
+        assert_eq!(read["anomalies"], json!([]));
+        assert_eq!(read["events"], json!((0..RECORDS).collect::<Vec<_>>()), "all of them, in order");
+
+        let newest = Limits { max_records: Some(12), ..Limits::default() };
+        let retention = Retention { journal: newest, ..Retention::default() };
+        let set = set.with_retention(retention);
+        set.compact(CompactOptions::default()).await.expect("a compaction");
+        let read = papyra(old, "read", "rotating", &target, &json!({}));
+        let events = read["events"].as_array().expect("a list");
+        let left = events.len() as u64
+            + read["audits"].as_u64().unwrap_or(0)
+            + read["dead_letters"].as_u64().unwrap_or(0);
+        assert_eq!((left, events.last()), (12, Some(&json!(RECORDS - 1))));
+        assert_eq!(read["anomalies"], json!([]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_that_was_rotated_here_is_read_and_continued_by_papyra() {
+    let engine = Engine::new().expect("an engine");
+    for old in [false, true] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("rot.log");
+        let set = Journal::new(&engine, rotating(&path));
+        for number in 0..30 {
+            set.append_lines(&event(number)).await.expect("an append");
+        }
+        assert!(names(dir.path()).len() > 2, "{:?}", names(dir.path()));
+        let read = papyra(old, "read", "rotating", &path.to_string_lossy(), &json!({}));
+        assert_eq!(read["events"], json!((0..30).collect::<Vec<_>>()));
+        assert_eq!(read["anomalies"], json!([]));
+        written(old, "rotating", &path);
+        let report = set.scan(ScanOptions::default()).await.expect("a report");
+        assert_eq!((report.damaged, report.structural), (0, 0), "{}", report.findings);
+    }
+}
+
 #[test]
 fn papyra_reads_what_was_recovered_and_compacted_here() {
     for (old, backend) in [(false, "json"), (true, "json"), (false, "rotating")] {
@@ -115,12 +187,7 @@ fn papyra_reads_and_compacts_what_was_written_here() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("events.ndjson");
         let target = path.to_string_lossy();
-        let record = |n: usize| {
-            let time = 1_760_000_000 + n;
-            let fields = "\"system_id\":\"local\",\"event_type\":\"E\",\"actor_address\":\"local:1\"";
-            format!("{{\"kind\":\"event\",\"timestamp\":{time},{fields},\"payload\":{{\"n\":{n}}}}}\n")
-        };
-        let lines: String = (0..20).map(record).collect();
+        let lines: String = (0..20).map(event).collect();
         let ended = run_with(&mut persistence("append", &path), lines.as_bytes());
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         let read = papyra(old, "read", "json", &target, &json!({}));
@@ -163,7 +230,6 @@ async fn streams_that_papyra_has_written_to_redis_are_scanned_and_recovered_here
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the engine reads and compacts only stores whose segments follow each other, so far"]
 async fn streams_that_papyra_has_written_to_redis_are_read_and_compacted_here() {
     let engine = Engine::new().expect("an engine");
     let server = Server::start(Aof::Off, &[]);

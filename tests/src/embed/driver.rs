@@ -1,7 +1,7 @@
 //! Asking a host in another language to do something.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Map, Value, json};
@@ -111,16 +111,45 @@ impl Driver {
         writeln!(self.requests, "{options}").expect("the host listens");
     }
 
+    /// Asks for an operation. What is returned is the report as the host has sent it, or the class of the
+    /// failure, its message, and the line that it is about.
+    ///
+    /// # Errors
+    ///
+    /// If the engine refuses.
+    ///
+    /// # Panics
+    ///
+    /// If the host breaks down, or the engine traps.
+    pub fn ask_as_is(
+        &mut self,
+        op: &str,
+        options: Value,
+    ) -> Result<Value, (String, String, Option<u64>)> {
+        self.send(op, options);
+        let mut reply = self.raw_reply();
+        if let Some(failure) = reply.get("failure") {
+            let text = |name: &str| failure[name].as_str().unwrap_or_default().to_owned();
+            return Err((text("code"), text("message"), failure["line"].as_u64()));
+        }
+        assert!(reply.get("ok").is_some(), "{reply}");
+        Ok(reply["ok"].take())
+    }
+
+    fn raw_reply(&mut self) -> Value {
+        let mut line = String::new();
+        self.replies.read_line(&mut line).expect("the host answers");
+        serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("{:?} said {line:?}: {error}", self.host))
+    }
+
     /// The next reply.
     ///
     /// # Panics
     ///
     /// If the host has gone.
     pub fn reply(&mut self) -> Reply {
-        let mut line = String::new();
-        self.replies.read_line(&mut line).expect("the host answers");
-        let reply: Value = serde_json::from_str(&line)
-            .unwrap_or_else(|error| panic!("{:?} said {line:?}: {error}", self.host));
+        let reply = self.raw_reply();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         if let Some(failure) = reply.get("failure") {
             return Reply::Failed(text(&failure["code"]), text(&failure["message"]));

@@ -100,30 +100,52 @@ pub fn python() -> PathBuf {
 fn install_python() -> PathBuf {
     let (home, _lock) = home();
     let from = sources().join("python");
-    let to = home.join("python");
-    let interpreter = to.join("bin/python");
-    let needs = "these tests need Python 3.10 or newer with venv; type:  apt-get install python3-venv";
-    let requirements = fs::read(from.join("requirements.txt")).expect("a file of this repository");
-    let old = include_str!("../../embed/python/papyra-old.txt");
-    let stamp = stamp(&[requirements, old.as_bytes().to_vec()]);
-    if fs::read_to_string(to.join("stamp")).ok().as_ref() != Some(&stamp) {
-        let _ = fs::remove_dir_all(&to);
-        let check = "import sys; sys.exit(sys.version_info < (3, 10))";
-        output(Command::new("python3").args(["-c", check]), needs);
-        output(Command::new("python3").args(["-m", "venv"]).arg(&to), needs);
-        let pip = |arguments: &[&str]| {
-            let mut command = Command::new(&interpreter);
-            command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-            output(command.args(arguments), "pip could not install what the tests need");
-        };
-        pip(&["-r", &from.join("requirements.txt").to_string_lossy()]);
-        pip(&["--no-deps", "--target", &to.join("old").to_string_lossy(), old.trim()]);
-        fs::write(to.join("stamp"), stamp).expect("a file can be written");
+    let interpreter = made_venv(&home, "python", &from.join("requirements.txt"));
+    let (old, wanted) = (home.join("python/old"), include_str!("../../embed/python/papyra-old.txt"));
+    if fs::read_to_string(old.join("stamp")).ok().as_deref() != Some(wanted) {
+        let _ = fs::remove_dir_all(&old);
+        let into = old.to_string_lossy();
+        pip(&interpreter, &["--no-deps", "--target", &into, wanted.trim()]);
+        fs::write(old.join("stamp"), wanted).expect("a file can be written");
     }
     for (name, bytes) in components() {
         component(&home, name, &bytes);
     }
     interpreter
+}
+
+/// The interpreter of a virtual environment of that name, with what a file of pinned requirements lists.
+/// It is made anew when that file changes.
+///
+/// # Panics
+///
+/// If Python is missing or too old, or pip fails.
+pub fn venv(name: &str, requirements: &Path) -> PathBuf {
+    let (home, _lock) = home();
+    made_venv(&home, name, requirements)
+}
+
+/// The caller has the lock.
+fn made_venv(home: &Path, name: &str, requirements: &Path) -> PathBuf {
+    let to = home.join(name);
+    let interpreter = to.join("bin/python");
+    let needs = "these tests need Python 3.10 or newer with venv; type:  apt-get install python3-venv";
+    let stamp = stamp(&[fs::read(requirements).expect("a file of this repository")]);
+    if fs::read_to_string(to.join("stamp")).ok().as_ref() != Some(&stamp) {
+        let _ = fs::remove_dir_all(&to);
+        let check = "import sys; sys.exit(sys.version_info < (3, 10))";
+        output(Command::new("python3").args(["-c", check]), needs);
+        output(Command::new("python3").args(["-m", "venv"]).arg(&to), needs);
+        pip(&interpreter, &["-r", &requirements.to_string_lossy()]);
+        fs::write(to.join("stamp"), stamp).expect("a file can be written");
+    }
+    interpreter
+}
+
+fn pip(interpreter: &Path, arguments: &[&str]) {
+    let mut command = Command::new(interpreter);
+    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    output(command.args(arguments), "pip could not install what the tests need");
 }
 
 /// `python` with the package in its path; `PAPYRA_ENGINE` names the engine.

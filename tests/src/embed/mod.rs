@@ -6,7 +6,7 @@ mod install;
 pub mod suite;
 
 pub use driver::{Driver, Reply};
-pub use install::{node, node_command, older_papyra, python, python_command};
+pub use install::{node, node_command, older_papyra, python, python_command, venv};
 
 /// A host of the engine, and the store that it gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,7 @@ macro_rules! embed_suite {
                 damage_is_found_and_recovered_as_by_the_command
                 a_torn_line_stays_alone
                 a_batch_that_does_not_fit_leaves_nothing
+                a_checkpoint_spares_the_next_check_and_serves_all_hosts
                 bytes_that_are_no_text_cross_unharmed
             );
         }
@@ -55,6 +56,7 @@ macro_rules! embed_suite {
             a_lock_held_elsewhere_is_an_error
             a_leftover_of_a_killed_rewrite_is_no_obstacle
             a_batch_that_does_not_fit_leaves_nothing
+            a_checkpoint_spares_the_next_check_and_serves_all_hosts
             bad_input_is_a_failure_and_writes_nothing
             a_bug_of_a_store_costs_one_instance
             bytes_that_are_no_text_cross_unharmed

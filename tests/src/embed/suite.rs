@@ -126,9 +126,7 @@ pub fn damage_is_found_and_recovered_as_by_the_command(host: Host) {
         let (ours, theirs) = (dir.path().join("j.ndjson"), dir.path().join("command/j.ndjson"));
         let evidence = [dir.path().join("evidence"), dir.path().join("command/evidence")];
         fs::create_dir_all(dir.path().join("command")).expect("a directory");
-        // Where a component keeps evidence is said by its environment, not by this package.
-        let modes = if host.is_wasi() { &["repair"][..] } else { &["repair", "quarantine"] };
-        for &mode in modes {
+        for mode in ["repair", "quarantine"] {
             for path in [&ours, &theirs] {
                 fs::write(path, &damaged).expect("a journal");
             }
@@ -151,16 +149,17 @@ pub fn damage_is_found_and_recovered_as_by_the_command(host: Host) {
             assert!(kept == fs::read(&theirs).expect("a journal"), "seed {seed}, {mode}");
             let aside = [report["evidence"].take(), expected["evidence"].take()];
             assert_eq!(report, expected, "seed {seed}, {mode}");
-            let [ours, theirs] = aside.map(|list| contents(&list));
+            let [ours, theirs] = aside.map(|list| contents(dir.path(), &list));
             assert!(ours == theirs, "seed {seed}: the evidence differs");
         }
     }
     assert!(!names(dir.path()).iter().any(|name| name.contains("papyra-")), "nothing is left behind");
 }
 
-fn contents(paths: &Value) -> Vec<Vec<u8>> {
+/// What is in the files that a report names. Components name them as they see them, from `dir`.
+fn contents(dir: &Path, paths: &Value) -> Vec<Vec<u8>> {
     let paths = paths.as_array().into_iter().flatten().filter_map(Value::as_str);
-    paths.map(|path| fs::read(path).expect("evidence")).collect()
+    paths.map(|path| fs::read(dir.join(path)).expect("evidence")).collect()
 }
 
 /// Compaction leaves the bytes that the command leaves, and keeps mode and symlink.
@@ -197,6 +196,65 @@ pub fn compaction_keeps_what_the_command_keeps(host: Host) {
 
     driver.open(&path, json!({}));
     assert_eq!(driver.ask("compact", json!({})).failure(), "invalid-argument", "no limit at all");
+}
+
+/// A clean check leaves a checkpoint that every host finds, so that the next check reads what came since.
+pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
+    let dir = temp();
+    let path = dir.path().join("j.ndjson");
+    let checkpoint = dir.path().join(".j.ndjson.papyra-checkpoint");
+    fs::write(&path, lines(0..100)).expect("a journal");
+    let mut driver = opened(host, &path, json!({}));
+    let mut vouched = |full: bool| {
+        let options = json!({"mode": "fail", "recovery": "repair", "full": full});
+        let report = driver.ask("startup_check", options).report();
+        assert_eq!(report["outcome"], "healthy", "{report}");
+        (report["vouched_bytes"].as_u64().expect("a number"), report["note"].clone())
+    };
+    let theirs = || document("startup-check", &path, &["--mode", "fail"])["vouched_bytes"].clone();
+    let size = || fs::metadata(&path).expect("a journal").len();
+    let more = |number| {
+        let mut file = OpenOptions::new().append(true).open(&path).expect("a journal");
+        file.write_all(line(number).as_bytes()).expect("a write");
+    };
+    assert_eq!(vouched(false), (0, json!("")));
+    assert_eq!(names(dir.path()), [".j.ndjson.papyra-checkpoint", "j.ndjson"]);
+    assert_eq!(theirs(), size(), "the command believes it");
+    let known = size();
+    more(100);
+    assert_eq!(vouched(false), (known, json!("")));
+    more(101);
+    theirs();
+    assert_eq!(vouched(false).0, size(), "and its own is believed");
+    assert_eq!(vouched(true).0, 0);
+
+    for nonsense in [&b"\xff["[..], b"{}", &[b' '; 2 << 20]] {
+        fs::write(&checkpoint, nonsense).expect("a file");
+        assert_eq!(vouched(false), (0, json!("")));
+        assert_eq!(vouched(false).0, size(), "it was replaced");
+    }
+    // What a killed check has left, or somebody has put there, is no obstacle, and is not followed.
+    let victim = dir.path().join("victim");
+    fs::write(&victim, "untouched").expect("a file");
+    symlink("victim", dir.path().join(".j.ndjson.papyra-checkpoint-new")).expect("a link");
+    more(102);
+    assert_eq!(vouched(false).1, "");
+    assert_eq!(vouched(false).0, size());
+    assert_eq!(fs::read_to_string(&victim).expect("text"), "untouched");
+    // Without a place for it the check is done all the same.
+    fs::remove_file(&checkpoint).expect("a checkpoint");
+    fs::create_dir(&checkpoint).expect("a directory");
+    let (bytes, note) = vouched(false);
+    assert_eq!(bytes, 0);
+    assert!(note.as_str().is_some_and(|note| note.contains("no checkpoint was kept")), "{note}");
+    fs::remove_dir(&checkpoint).expect("a directory");
+    vouched(false);
+    // A change in what was vouched for is found.
+    let changed = fs::read_to_string(&path).expect("text").replacen('{', "[", 1);
+    fs::write(&path, changed).expect("a journal");
+    let options = json!({"mode": "fail", "recovery": "repair"});
+    let report = driver.ask("startup_check", options).report();
+    assert_eq!((&report["outcome"], &report["vouched_bytes"]), (&json!("refused"), &json!(0)));
 }
 
 /// What a crash has torn does not swallow the next record.

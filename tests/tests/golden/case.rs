@@ -4,8 +4,7 @@ use std::path::Path;
 
 use papyra::journal::{
     Appended, CompactOptions, Compaction, Draft, Failure, Inspection, Page, RecoverOptions,
-    Recovery, RecoveryMode, Retention, ScanOptions, ScanReport, Selection, StartupMode,
-    StartupReport,
+    Recovery, Retention, ScanOptions, ScanReport, Selection, StartupOptions, StartupReport,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -25,6 +24,9 @@ pub struct Case {
 
 pub struct Step {
     written: Map<String, Value>,
+    /// What is asked, and with what, as written; only bytes are text already.
+    pub name: String,
+    pub with: Value,
     pub call: Call,
     pub expected: Value,
 }
@@ -38,7 +40,7 @@ pub enum Call {
     Inspect(u64, Retention),
     Append(Vec<Draft>),
     AppendLines(String),
-    StartupCheck(StartupMode, RecoveryMode),
+    StartupCheck(StartupOptions),
 }
 
 pub enum Report {
@@ -49,6 +51,8 @@ pub enum Report {
     Inspection(Inspection),
     Appended(Appended),
     Startup(StartupReport),
+    /// From a host in another language: what it says, with the names of here.
+    Foreign(Value),
 }
 
 pub type Reply = Result<Report, Failure>;
@@ -95,8 +99,12 @@ impl Step {
                 expected.insert(name.to_owned(), value);
             }
         }
-        let call = call(step["call"].as_str().unwrap(), &step["with"]);
-        Self { written, call, expected: Value::Object(expected) }
+        let (name, mut with) = (step["call"].as_str().unwrap().to_owned(), step["with"].clone());
+        let call = call(&name, &with);
+        if let Call::AppendLines(lines) = &call {
+            with["lines"] = json!(lines);
+        }
+        Self { written, name, with, call, expected: Value::Object(expected) }
     }
 }
 
@@ -131,7 +139,8 @@ fn call(name: &str, with: &Value) -> Call {
         }
         "append-lines" => Call::AppendLines(String::from_utf8(decode(&with["lines"])).unwrap()),
         "startup-check" => {
-            Call::StartupCheck(parse(&with["mode"], &[]), parse(&with["recovery"], &[]))
+            let (mode, recovery) = (parse(&with["mode"], &[]), parse(&with["recovery"], &[]));
+            Call::StartupCheck(StartupOptions { mode, recovery, full: flag("full") })
         }
         other => panic!("there is no call {other}"),
     }
@@ -220,6 +229,14 @@ fn gives(report: Report) -> Value {
             });
             return json!({ "pages": pages.collect::<Vec<_>>() });
         }
+        Report::Foreign(mut report) => {
+            names(&mut report, &|word| word.replace('_', "-"));
+            for page in report.get_mut("pages").and_then(Value::as_array_mut).into_iter().flatten() {
+                page["records"] = encode(page["records"].as_str().unwrap().as_bytes());
+            }
+            portable(&mut report);
+            return report;
+        }
     };
     names(&mut value, &kebab);
     portable(&mut value);
@@ -235,6 +252,28 @@ fn kebab(word: &str) -> String {
         name.extend(letter.to_lowercase());
     }
     name
+}
+
+/// The failure that a host in another language has named.
+pub fn failure(code: &str, message: String, line: Option<u64>) -> Failure {
+    Failure { code: parse(&json!(code), &[]), message, segment: None, line }
+}
+
+/// With numbers that are equal written alike.
+pub fn numbers(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => {
+                json!(float as i64)
+            }
+            _ => value.clone(),
+        },
+        Value::Array(all) => all.iter().map(numbers).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), numbers(value))).collect()
+        }
+        _ => value.clone(),
+    }
 }
 
 /// Leaves out what depends on where the journal is, and opens up what is NDJSON.

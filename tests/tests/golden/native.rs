@@ -8,7 +8,7 @@ use papyra_engine::recover::{Mode, RecoverOptions, Recovery};
 use papyra_engine::retention::{Limits, Retention};
 use papyra_engine::scan::{ScanOptions, ScanReport, anomaly_counts};
 use papyra_engine::select::{FieldMatch, Filter};
-use papyra_engine::startup::{StartupMode, StartupOutcome};
+use papyra_engine::startup::{StartupMode, StartupOptions, StartupOutcome};
 use papyra_engine::tally::Kinds;
 use papyra_engine::{append, compact, inspect, query, recover, scan, startup};
 
@@ -16,7 +16,7 @@ use papyra_engine::{append, compact, inspect, query, recover, scan, startup};
 mod support;
 
 use super::Subject;
-use super::case::{Call, Case, Reply, Report};
+use super::case::{Call, Case, Reply, Report, Step};
 use support::VecHost;
 
 pub struct Native(VecHost);
@@ -74,14 +74,16 @@ impl Native {
                 appended(append::append(host, &drafts)?)
             }
             Call::AppendLines(lines) => appended(append::append_lines(host, lines.clone())?),
-            Call::StartupCheck(mode, recovering) => {
-                let mode = match mode {
+            Call::StartupCheck(options) => {
+                let mode = match options.mode {
                     wit::StartupMode::Ignore => StartupMode::Ignore,
                     wit::StartupMode::ScanOnly => StartupMode::ScanOnly,
                     wit::StartupMode::Fail => StartupMode::Fail,
                     wit::StartupMode::Recover => StartupMode::Recover,
                 };
-                let done = startup::startup_check(host, mode, recovery_mode(*recovering))?;
+                let recovery_mode = recovery_mode(options.recovery);
+                let options = StartupOptions { mode, recovery: recovery_mode, full: options.full };
+                let done = startup::startup_check(host, options)?;
                 Report::Startup(wit::StartupReport {
                     outcome: match done.outcome {
                         StartupOutcome::Ignored => wit::StartupOutcome::Ignored,
@@ -93,6 +95,8 @@ impl Native {
                     },
                     scan: done.scan.map(report),
                     recovery: done.recovery.map(recovery),
+                    vouched_bytes: done.vouched_bytes,
+                    note: done.note,
                 })
             }
             Call::Query(selection, policy) => {
@@ -114,7 +118,8 @@ impl Native {
 }
 
 impl Subject for Native {
-    async fn call(&mut self, call: &Call) -> Reply {
+    async fn call(&mut self, step: &Step) -> Reply {
+        let call = &step.call;
         let appends = matches!(call, Call::Append(_) | Call::AppendLines(_));
         let torn = self.0.data.last().is_some_and(|byte| *byte != b'\n');
         if !appends || !torn {

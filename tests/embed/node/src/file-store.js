@@ -10,6 +10,7 @@
 
 import fs from "node:fs";
 import { basename, dirname, resolve } from "node:path";
+import * as checkpoint from "./checkpoint.js";
 import { StoreError } from "./errors.js";
 import { FileRewrite, temporaryPath } from "./file-rewrite.js";
 import * as files from "./files.js";
@@ -71,6 +72,19 @@ export class FileStore {
   /** @returns {import("./types.js").Snapshot} */
   snapshot() {
     return new FileSnapshot(this);
+  }
+
+  loadCheckpoint() {
+    return checkpoint.load(this.path);
+  }
+
+  /** @param {string} text */
+  saveCheckpoint(text) {
+    try {
+      checkpoint.save(this.path, text);
+    } catch (error) {
+      throw StoreError.fromSystem("keep a checkpoint beside", this.path, error);
+    }
   }
 
   /** @param {string} lines */

@@ -103,12 +103,24 @@ export class Host {
         return done;
       },
       rewriteAbort: () => this.#abort(),
+      loadCheckpoint: () => this.#store.loadCheckpoint?.() ?? "",
+      saveCheckpoint: (/** @type {string} */ text) => {
+        if (!this.#store.saveCheckpoint) throw new StoreError("unsupported", "this store keeps no checkpoint");
+        this.#store.saveCheckpoint(text);
+      },
     };
   }
 }
 
+/** More would end the instance before the engine could say anything about it. */
+const MAX_CHUNK = 17 << 20;
+const MAX_FRAMES = 1 << 17;
+
 /** @param {Chunk} chunk */
 function piece({ start, data, frames = [], last }) {
+  if (data.length > MAX_CHUNK || frames.length > MAX_FRAMES) {
+    throw new StoreError("corrupt", `the store returned ${data.length} bytes at once, more than it may`);
+  }
   return { start, data: { tag: "raw", val: data }, frames, last };
 }
 

@@ -136,14 +136,16 @@ export class Journal {
   }
 
   /**
-   * Check before a system starts.
+   * Check before a system starts. After a clean check the next one reads what was appended since, and
+   * samples the rest, unless it is to be `full`.
    *
    * @param {import("./types.js").StartupMode} [mode]
    * @param {import("./types.js").RecoveryMode} [recovery]
+   * @param {{ full?: boolean }} [options]
    * @returns {import("./types.js").StartupReport}
    */
-  startupCheck(mode = "fail", recovery = "repair") {
-    return this.#call("startupCheck", mode, recovery);
+  startupCheck(mode = "fail", recovery = "repair", { full = false } = {}) {
+    return this.#call("startupCheck", { mode, recovery, full });
   }
 
   /**

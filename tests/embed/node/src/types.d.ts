@@ -137,6 +137,9 @@ export interface StartupReport {
   outcome: "ignored" | "absent" | "healthy" | "tolerated" | "recovered" | "refused";
   scan?: ScanReport;
   recovery?: Recovery;
+  /** Bytes that an earlier clean check has vouched for. */
+  vouchedBytes: number;
+  note: string;
 }
 
 export interface Counters {
@@ -241,6 +244,10 @@ export interface Store {
   describe(): Description;
   append(lines: string, runs: { kind: Kind; lines: number }[]): void;
   snapshot(): Snapshot;
+  /** What `saveCheckpoint` was last given, or nothing. A store without both has each startup check read everything. */
+  loadCheckpoint?(): string;
+  /** Keep a text in place of the one before, atomically. */
+  saveCheckpoint?(text: string): void;
 }
 
 /** An instance of the component, as `jco` makes it. */

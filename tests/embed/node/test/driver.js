@@ -6,11 +6,14 @@
 import { createInterface } from "node:readline";
 import { Engine, EngineError, Failure, FileStore, Journal, MemoryStore } from "papyra-persistence";
 import { preopened } from "papyra-persistence/wasi";
+import { contract } from "./contract.js";
 
 /** @type {Map<string, Engine>} */
 const engines = new Map();
 /** @type {Journal} */
 let journal;
+/** Makes an instance over the store that was opened last. */
+let start;
 
 const operations = {
   open,
@@ -30,16 +33,21 @@ const operations = {
   recover: ({ mode, ...options }) => journal.recover(mode, camel(options)),
   compact: (options) => journal.compact(camel(options)),
   inspect: ({ limit }) => journal.inspect(limit),
-  startup_check: ({ mode, recovery }) => journal.startupCheck(mode, recovery),
+  startup_check: ({ mode, recovery, full }) => journal.startupCheck(mode, recovery, { full }),
+  contract: ({ call, with: options }) => contract(start, call, options),
   metrics: () => journal.metrics(),
 };
 
 async function open({ engine, store, path, retention, clock, ...options }) {
   journal?.close();
   if (!engines.has(engine)) engines.set(engine, await Engine.load(engine));
+  const loaded = engines.get(engine);
   const policy = { journal: camel(retention ?? {}) };
+  const fixed = clock === undefined ? Date.now : () => clock * 1000;
   if (store === "wasi") {
-    journal = Journal.openWasi(engines.get(engine), preopened(path), { retention: policy });
+    const imports = wasi(path, camel(options), clock);
+    start = () => loaded.instantiateWasi(imports());
+    journal = Journal.openWasi(loaded, imports, { retention: policy });
     return {};
   }
   const stores = {
@@ -47,9 +55,19 @@ async function open({ engine, store, path, retention, clock, ...options }) {
     memory: () => new MemoryStore(camel(options)),
     broken: () => broken(new MemoryStore()),
   };
-  const fixed = clock === undefined ? undefined : () => clock * 1000;
-  journal = Journal.open(engines.get(engine), stores[store](), { retention: policy, clock: fixed });
+  const opened = stores[store]();
+  start = () => loaded.instantiate(opened, fixed);
+  journal = Journal.open(loaded, opened, { retention: policy, clock: fixed });
   return {};
+}
+
+/** The imports of the component over WASI, with a clock that may stand still. */
+function wasi(path, { evidenceDir }, clock) {
+  const imports = preopened(path, { evidenceDir });
+  if (clock === undefined) return imports;
+  const now = { seconds: BigInt(Math.floor(clock)), nanoseconds: (clock % 1) * 1e9 };
+  const still = { now: () => now, resolution: () => ({ seconds: 0n, nanoseconds: 1 }) };
+  return () => ({ ...imports(), "wasi:clocks/wall-clock": still });
 }
 
 /** A store with a bug: its second append throws what no store should. */
@@ -94,5 +112,5 @@ for await (const line of createInterface({ input: process.stdin })) {
     else if (error instanceof EngineError) reply = { trap: message };
     else throw error;
   }
-  process.stdout.write(`${JSON.stringify(reply)}\n`);
+  process.stdout.write(`${JSON.stringify(reply, (_, value) => value ?? null)}\n`);
 }

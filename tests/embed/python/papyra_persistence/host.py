@@ -9,11 +9,14 @@ from wasmtime.component import Linker, Record, Variant
 
 from . import payload
 from .errors import StoreError
-from .store import Chunk, Position, Rewrite, Snapshot, Store
+from .store import Checkpoints, Chunk, Position, Rewrite, Snapshot, Store
 from .values import lowered, record
 
 _PACKAGE = "papyra:persistence"
 _VERSION = "0.1.0"
+#: More would end the instance before the engine could say anything about it.
+_MAX_CHUNK = 17 << 20
+_MAX_FRAMES = 1 << 17
 #: What a store without consumer groups says to everything.
 _DELIVERY = (
     "ensure-group",
@@ -51,6 +54,8 @@ class Host:
             "rewrite-remove": self._rewrite_remove,
             "rewrite-commit": self._rewrite_commit,
             "rewrite-abort": self._rewrite_abort,
+            "load-checkpoint": self._load_checkpoint,
+            "save-checkpoint": self._save_checkpoint,
         }
         clock = {"now": self._now, "resolution": lambda: record(seconds=0, nanoseconds=1)}
         unsupported = dict.fromkeys(_DELIVERY, _no_groups)
@@ -92,14 +97,14 @@ class Host:
         return self._snapshot
 
     def _read(self, segment: str, at: Record, max_bytes: int) -> Record:
-        chunk = self._opened().read(segment, _position(at), max_bytes)
+        chunk = _checked(self._opened().read(segment, _position(at), max_bytes))
         if not self._lines:
             return _framed(chunk)
         data, whole = payload.forward(chunk)
         return _chunk(chunk.start, data, chunk.last and whole)
 
     def _read_back(self, segment: str, before: Record, max_bytes: int) -> Record:
-        chunk = self._opened().read_back(segment, _position(before), max_bytes)
+        chunk = _checked(self._opened().read_back(segment, _position(before), max_bytes))
         if not self._lines:
             return _framed(chunk)
         data, skipped = payload.backward(chunk)
@@ -131,6 +136,14 @@ class Host:
         if rewrite is not None:
             rewrite.abort()
 
+    def _load_checkpoint(self) -> str:
+        return self._store.load_checkpoint() if isinstance(self._store, Checkpoints) else ""
+
+    def _save_checkpoint(self, text: str) -> None:
+        if not isinstance(self._store, Checkpoints):
+            raise StoreError("unsupported", "this store keeps no checkpoint")
+        self._store.save_checkpoint(text)
+
 
 def _define(root: Any, name: str, functions: dict[str, Callable[..., Any]]) -> None:
     with root.add_instance(name) as instance:
@@ -154,6 +167,14 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _no_groups(*_arguments: Any) -> Variant:
     return Variant("unsupported", "this store has no consumer groups")
+
+
+def _checked(chunk: Chunk) -> Chunk:
+    if len(chunk.data) > _MAX_CHUNK or len(chunk.frames) > _MAX_FRAMES:
+        raise StoreError(
+            "corrupt", f"the store returned {len(chunk.data)} bytes at once, more than it may"
+        )
+    return chunk
 
 
 def _position(value: Record) -> Position:

@@ -133,9 +133,14 @@ class Journal:
         """A cheap overview of the newest so many records."""
         return self._call(Inspection, "inspect", record(limit=limit), lowered(self._retention))
 
-    def startup_check(self, mode: str = "fail", recovery: str = "repair") -> StartupReport:
-        """Check before a system starts: ``ignore``, ``scan-only``, ``fail`` or ``recover``."""
-        return self._call(StartupReport, "startup-check", mode, recovery)
+    def startup_check(
+        self, mode: str = "fail", recovery: str = "repair", *, full: bool = False
+    ) -> StartupReport:
+        """Check before a system starts: ``ignore``, ``scan-only``, ``fail`` or ``recover``. After a
+        clean check the next one reads what was appended since, and samples the rest, unless it is to
+        be ``full``."""
+        options = record(mode=mode, recovery=recovery, full=full)
+        return self._call(StartupReport, "startup-check", options)
 
     def metrics(self) -> Counters:
         """What this journal has counted since its instance was made."""

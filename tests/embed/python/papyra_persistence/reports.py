@@ -160,6 +160,9 @@ class StartupReport:
     outcome: str
     scan: ScanReport | None
     recovery: Recovery | None
+    #: Bytes that an earlier clean check has vouched for.
+    vouched_bytes: int
+    note: str
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ clamp positions.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class Position(NamedTuple):
@@ -119,3 +119,14 @@ class Store(Protocol):
 
     def snapshot(self) -> Snapshot:
         """The store as it is now."""
+
+
+@runtime_checkable
+class Checkpoints(Protocol):
+    """What a store can also do. Without it each startup check reads everything."""
+
+    def load_checkpoint(self) -> str:
+        """What :meth:`save_checkpoint` was last given, or nothing."""
+
+    def save_checkpoint(self, text: str) -> None:
+        """Keep a text in place of the one before, atomically."""

@@ -25,15 +25,21 @@ class WasiJournal(Journal):
         engine: Engine,
         path: str | os.PathLike[str],
         retention: Retention | None = None,
+        *,
+        evidence_dir: str | os.PathLike[str] | None = None,
     ):
-        """``engine`` must have been made from ``papyra-wasi.wasm``."""
+        """``engine`` must have been made from ``papyra-wasi.wasm``. ``evidence_dir``: where a rewrite
+        puts what it is asked to keep, in the directory of the journal or below it."""
         target = Path(path).absolute()
-        self._start = lambda: _instantiate(engine, target)
+        env = [("PAPYRA_PATH", target.name)]
+        if evidence_dir is not None:
+            env.append(("PAPYRA_EVIDENCE_DIR", os.path.relpath(evidence_dir, target.parent)))
+        self._start = lambda: _instantiate(engine, target, env)
         self._begin(retention)
 
 
-def _instantiate(engine: Engine, path: Path) -> Session:
+def _instantiate(engine: Engine, path: Path, env: list[tuple[str, str]]) -> Session:
     wasi = wasmtime.WasiConfig()
     wasi.preopen_dir(str(path.parent), ".")
-    wasi.env = [("PAPYRA_PATH", path.name)]
+    wasi.env = env
     return engine.instantiate_wasi(wasi)

@@ -7,8 +7,10 @@ import dataclasses
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
+from contract import contract
 from papyra_persistence import (
     Draft,
     Engine,
@@ -21,6 +23,7 @@ from papyra_persistence import (
     Retention,
     WasiJournal,
 )
+from papyra_persistence.engine import Session
 
 
 class Broken(MemoryStore):
@@ -39,6 +42,8 @@ class Driver:
     def __init__(self) -> None:
         self.engines: dict[str, Engine] = {}
         self.journal: Journal
+        #: Makes an instance over the store that was opened last.
+        self.start: Callable[[], Session]
 
     def open(
         self,
@@ -54,7 +59,8 @@ class Driver:
         loaded = self.engines[engine]
         policy = Retention(Limits(**(retention or {})))
         if store == "wasi":
-            self.journal = WasiJournal(loaded, path, policy)
+            evidence_dir = options.get("evidence_dir")
+            self.journal = WasiJournal(loaded, path, policy, evidence_dir=evidence_dir)
             return
         stores = {
             "file": lambda: FileStore(path, **options),
@@ -62,7 +68,12 @@ class Driver:
             "broken": Broken,
         }
         fixed = None if clock is None else lambda: clock
-        self.journal = Journal(loaded, stores[store](), policy, clock=fixed)
+        opened = stores[store]()
+        self.start = lambda: loaded.instantiate(opened, fixed)
+        self.journal = Journal(loaded, opened, policy, clock=fixed)
+
+    def contract(self, call: str, **given: Any) -> Any:
+        return contract(self.start, call, given["with"])
 
     def append(self, drafts: list[dict[str, Any]]) -> Any:
         return self.journal.append(Draft(**draft) for draft in drafts)
