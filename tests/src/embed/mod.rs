@@ -59,6 +59,7 @@ macro_rules! embed_suite {
             a_checkpoint_spares_the_next_check_and_serves_all_hosts
             bad_input_is_a_failure_and_writes_nothing
             a_bug_of_a_store_costs_one_instance
+            a_store_that_returns_too_much_is_corrupt
             bytes_that_are_no_text_cross_unharmed
         );
     };

@@ -408,6 +408,17 @@ pub fn a_bug_of_a_store_costs_one_instance(host: Host) {
     assert_eq!(all["records"], line(0) + &line(2));
 }
 
+/// A chunk that no instance could hold is refused before it gets there.
+pub fn a_store_that_returns_too_much_is_corrupt(host: Host) {
+    let mut driver = Driver::start(host);
+    driver.open_store(json!({"store": "flooding"}));
+    for _ in 0..2 {
+        assert_eq!(driver.ask("scan", json!({"max_findings": 1})).failure(), "corrupt");
+        let reply = driver.ask("query", json!({"newest_first": true}));
+        assert_eq!(reply.failure(), "corrupt", "{reply:?}");
+    }
+}
+
 /// A journal that is mostly not UTF-8 is read all the same, and as the command reads it.
 pub fn bytes_that_are_no_text_cross_unharmed(host: Host) {
     let dir = temp();

@@ -54,6 +54,7 @@ async function open({ engine, store, path, retention, clock, ...options }) {
     file: () => new FileStore(path, camel(options)),
     memory: () => new MemoryStore(camel(options)),
     broken: () => broken(new MemoryStore()),
+    flooding,
   };
   const opened = stores[store]();
   start = () => loaded.instantiate(opened, fixed);
@@ -80,6 +81,22 @@ function broken(store) {
       if (++calls === 2) throw new TypeError("a bug of the store");
       store.append(lines);
     },
+  };
+}
+
+/** A store that returns more than it was asked for, and more than an instance can hold. */
+function flooding() {
+  const [start, end] = [0n, 100n].map((minor) => ({ major: 0n, minor }));
+  const active = { name: "flood", role: "active", number: 0, start, end, bytes: 100n };
+  const data = new Uint8Array(80 << 20).fill(120);
+  return {
+    describe: () => ({ ...new MemoryStore().describe(), volatile: false }),
+    snapshot: () => ({
+      segments: [active],
+      read: (_, at) => ({ start: at, data, last: false }),
+      readBack: () => ({ start, data, last: true }),
+      close() {},
+    }),
   };
 }
 

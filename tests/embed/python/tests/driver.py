@@ -12,6 +12,8 @@ from typing import Any
 
 from contract import contract
 from papyra_persistence import (
+    Chunk,
+    Description,
     Draft,
     Engine,
     EngineError,
@@ -20,6 +22,7 @@ from papyra_persistence import (
     Journal,
     Limits,
     MemoryStore,
+    Position,
     Retention,
     WasiJournal,
 )
@@ -36,6 +39,20 @@ class Broken(MemoryStore):
         if self.calls == 2:
             raise TypeError("a bug of the store")
         super().append(lines, runs)
+
+
+class Flooding(MemoryStore):
+    """A store that returns more than it was asked for, and more than an instance can hold."""
+
+    def describe(self) -> Description:
+        return Description("flooding", "nowhere")
+
+    def snapshot(self) -> Any:
+        snapshot = super().snapshot()
+        snapshot.segments = [dataclasses.replace(snapshot.segments[0], end=Position(0, 100))]
+        snapshot.read = lambda _, at, most: Chunk(at, b"x" * (80 << 20), last=False)
+        snapshot.read_back = lambda _, at, most: Chunk(Position(0, 0), b"x" * (80 << 20), last=True)
+        return snapshot
 
 
 class Driver:
@@ -66,6 +83,7 @@ class Driver:
             "file": lambda: FileStore(path, **options),
             "memory": lambda: MemoryStore(**options),
             "broken": Broken,
+            "flooding": Flooding,
         }
         fixed = None if clock is None else lambda: clock
         opened = stores[store]()
