@@ -134,12 +134,12 @@ async fn a_set_that_was_rotated_here_is_read_and_continued_by_papyra() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("rot.log");
         let set = Journal::new(&engine, rotating(&path));
-        for number in 0..30 {
+        for number in 0..45 {
             set.append_lines(&event(number)).await.expect("an append");
         }
         assert!(names(dir.path()).len() > 2, "{:?}", names(dir.path()));
         let read = papyra(old, "read", "rotating", &path.to_string_lossy(), &json!({}));
-        assert_eq!(read["events"], json!((0..30).collect::<Vec<_>>()));
+        assert_eq!(read["events"], json!((0..45).collect::<Vec<_>>()));
         assert_eq!(read["anomalies"], json!([]));
         written(old, "rotating", &path);
         let report = set.scan(ScanOptions::default()).await.expect("a report");

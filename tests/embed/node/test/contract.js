@@ -40,7 +40,7 @@ function parameters(call, { retention, ...given }) {
 function pages(session, { selection, retention }) {
   const asked = { kinds: [], matching: [], order: "oldest-first", ...selection };
   const all = [];
-  for (let cursor, end = false; !end; ) {
+  for (let { cursor } = asked, end = false; !end; ) {
     const page = session.call("query", [{ ...asked, cursor }, policy(retention)]);
     ({ cursor, end } = page);
     const { records, count, damaged } = page;
