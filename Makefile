@@ -4,11 +4,11 @@ CARGO ?= cargo
 OUT ?= target/engine
 DIST ?= dist
 
-.PHONY: help setup engine dist build demo test lint bench long fuzz clean
+.PHONY: help setup engine dist build demo test lint bench bench-embed long fuzz clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
-		while read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
+		while read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 setup: ## install all that the build, the tests and the checks need
 	@.ci/setup wac jq chromium redis-server systemd-analyze clippy rustfmt
@@ -44,6 +44,11 @@ bench: ## measure everything that is promised, against its peers; needs 8 GB of 
 	@.ci/setup jq redis-server
 	$(CARGO) build --release --workspace
 	target/release/papyra-bench
+
+bench-embed: ## measure the engine in Node and Python, and against Papyra's own backend; 5 minutes
+	@.ci/setup wac
+	$(CARGO) build --release --workspace
+	target/release/papyra-bench-embed
 
 long: export PAPYRA_KILL_CYCLES ?= 1000
 long: export PAPYRA_DAMAGE_FILES ?= 20000

@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod damage;
+pub mod embed;
 pub mod generate;
 pub mod hostile;
 pub mod moody;

@@ -24,6 +24,9 @@ pub struct Case {
 
 pub struct Step {
     written: Map<String, Value>,
+    /// What is asked, and with what, as written; only bytes are text already.
+    pub name: String,
+    pub with: Value,
     pub call: Call,
     pub expected: Value,
 }
@@ -48,6 +51,8 @@ pub enum Report {
     Inspection(Inspection),
     Appended(Appended),
     Startup(StartupReport),
+    /// From a host in another language: what it says, with the names of here.
+    Foreign(Value),
 }
 
 impl Report {
@@ -57,6 +62,10 @@ impl Report {
             Self::Recovery(done) => &done.fact,
             Self::Compaction(done) => &done.fact,
             Self::Startup(done) => done.recovery.as_ref().map_or("", |done| &done.fact),
+            Self::Foreign(report) => {
+                let nested = || report["recovery"]["fact"].as_str();
+                report["fact"].as_str().or_else(nested).unwrap_or_default()
+            }
             _ => "",
         }
     }
@@ -109,8 +118,12 @@ impl Step {
                 expected.insert(name.to_owned(), value);
             }
         }
-        let call = call(step["call"].as_str().unwrap(), &step["with"]);
-        Self { written, call, expected: Value::Object(expected) }
+        let (name, mut with) = (step["call"].as_str().unwrap().to_owned(), step["with"].clone());
+        let call = call(&name, &with);
+        if let Call::AppendLines(lines) = &call {
+            with["lines"] = json!(lines);
+        }
+        Self { written, name, with, call, expected: Value::Object(expected) }
     }
 }
 
@@ -240,6 +253,14 @@ fn gives(report: Report) -> Value {
             });
             return json!({ "pages": pages.collect::<Vec<_>>() });
         }
+        Report::Foreign(mut report) => {
+            names(&mut report, &|word| word.replace('_', "-"));
+            for page in report.get_mut("pages").and_then(Value::as_array_mut).into_iter().flatten() {
+                page["records"] = encode(page["records"].as_str().unwrap().as_bytes());
+            }
+            portable(&mut report);
+            return report;
+        }
     };
     names(&mut value, &kebab);
     portable(&mut value);
@@ -257,6 +278,28 @@ fn kebab(word: &str) -> String {
     name
 }
 
+/// The failure that a host in another language has named.
+pub fn failure(code: &str, message: String, line: Option<u64>) -> Failure {
+    Failure { code: parse(&json!(code), &[]), message, segment: None, line }
+}
+
+/// With numbers that are equal written alike.
+pub fn numbers(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => {
+                json!(float as i64)
+            }
+            _ => value.clone(),
+        },
+        Value::Array(all) => all.iter().map(numbers).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), numbers(value))).collect()
+        }
+        _ => value.clone(),
+    }
+}
+
 /// Leaves out what depends on where the journal is, and opens up what is NDJSON.
 fn portable(report: &mut Value) {
     let Value::Object(fields) = report else { return };
@@ -264,8 +307,6 @@ fn portable(report: &mut Value) {
     fields.remove("location");
     // How many there are depends on the host: some stores put all evidence into one thing.
     fields.remove("evidence");
-    // Not every host has a place for checkpoints.
-    fields.remove("vouched_bytes");
     if let Some(Value::String(line)) = fields.get("fact") {
         let mut fact = serde_json::from_str(line).unwrap_or(Value::Null);
         if let Value::Object(fact) = &mut fact {

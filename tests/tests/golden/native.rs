@@ -8,7 +8,7 @@ use papyra_engine::recover::{Mode, RecoverOptions, Recovery};
 use papyra_engine::retention::{Limits, Retention};
 use papyra_engine::scan::{ScanOptions, ScanReport, anomaly_counts};
 use papyra_engine::select::{FieldMatch, Filter};
-use papyra_engine::startup::{StartupMode, StartupOutcome};
+use papyra_engine::startup::{StartupMode, StartupOptions, StartupOutcome};
 use papyra_engine::tally::Kinds;
 use papyra_engine::{append, compact, fact, inspect, query, scan, startup};
 
@@ -16,7 +16,7 @@ use papyra_engine::{append, compact, fact, inspect, query, scan, startup};
 mod support;
 
 use super::Subject;
-use super::case::{Call, Case, Reply, Report};
+use super::case::{Call, Case, Reply, Report, Step};
 use support::VecHost;
 
 pub struct Native(VecHost);
@@ -84,7 +84,7 @@ impl Native {
                 };
                 let done = startup::startup_check(
                     host,
-                    startup::StartupOptions {
+                    StartupOptions {
                         mode,
                         recovery: recovery_mode(recovering),
                         full,
@@ -125,7 +125,8 @@ impl Native {
 }
 
 impl Subject for Native {
-    async fn call(&mut self, call: &Call) -> Reply {
+    async fn call(&mut self, step: &Step) -> Reply {
+        let call = &step.call;
         let appends = matches!(call, Call::Append(_) | Call::AppendLines(_));
         let torn = self.0.data.last().is_some_and(|byte| *byte != b'\n');
         if !appends || !torn {
