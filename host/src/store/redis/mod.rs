@@ -2,7 +2,8 @@
 //!
 //! The keys are `{prefix}:{system_id}:events`, `audits`, `dead_letters` and `metrics`. The field
 //! `data` of an entry holds the record and `kind` its class; entries that have `data` alone, which
-//! is what Papyra writes, are read as well. Streams are never deleted.
+//! is what Papyra writes, are read as well. Streams are never deleted. `{prefix}:{system_id}:checkpoint`
+//! is a text that startup checks leave for the next one.
 //!
 //! # What is promised
 //!
@@ -20,6 +21,7 @@
 //!   forced. Recovery acknowledges what it removes, in all groups.
 
 mod append;
+mod checkpoint;
 mod config;
 mod delivery;
 mod failure;
@@ -126,5 +128,13 @@ impl Store for RedisStore {
 
     fn scan_sample(&self) -> Option<u64> {
         self.config.scan_sample_size
+    }
+
+    async fn load_checkpoint(&self) -> Result<String, StoreError> {
+        self.read_checkpoint().await
+    }
+
+    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
+        self.write_checkpoint(&text).await
     }
 }

@@ -153,6 +153,15 @@ end
 return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 ";
 
+/// `KEYS`: checkpoint. `ARGV`: text. Replaces a text and nothing of another type.
+const CHECKPOINT: &str = "
+local held = redis.call('TYPE', KEYS[1]).ok
+if held ~= 'none' and held ~= 'string' then
+  return redis.error_reply('WRONGTYPE the key of the checkpoint holds a ' .. held)
+end
+return redis.call('SET', KEYS[1], ARGV[1])
+";
+
 /// A call of a script; its arguments are added to it.
 fn eval(libraries: &[&str], script: &str, keys: &[&str]) -> Cmd {
     let mut command = redis::cmd("EVAL");
@@ -179,6 +188,10 @@ pub fn trim(stream: &str) -> Cmd {
 pub fn remove(stream: &str, quarantine: Option<&str>) -> Cmd {
     let keys: Vec<&str> = [stream].into_iter().chain(quarantine).collect();
     eval(&[NEEDED, COPY], REMOVE, &keys)
+}
+
+pub fn save_checkpoint(key: &str) -> Cmd {
+    eval(&[], CHECKPOINT, &[key])
 }
 
 pub fn keep(quarantine: &str) -> Cmd {
