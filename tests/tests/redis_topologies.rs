@@ -44,7 +44,7 @@ async fn on_a_cluster_kinds_lie_on_several_nodes_and_are_one_journal() {
         runs.push(Run { kind, lines: 50 });
     }
     store.append(batch.clone(), &runs).await.unwrap();
-    let node = |key| cluster.owner(key).port;
+    let node = |key: &str| cluster.owner(key).port;
     let nodes = ["events", "audits", "metrics"].map(|end| node(&format!("papyra:local:{end}")));
     assert!(nodes.iter().any(|port| *port != nodes[0]), "the keys lie on one node: {nodes:?}");
 

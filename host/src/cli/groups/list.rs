@@ -9,7 +9,7 @@ use super::super::args::TargetArgs;
 use super::super::findings::document;
 use super::super::problem::Problem;
 use super::super::target::Wishes;
-use super::super::text::{self, grouped};
+use super::super::text::grouped;
 use super::super::values::KindWord;
 use super::{group_fields, lag, table};
 
