@@ -50,6 +50,8 @@
 //! | [`engine`] | loading the engine: cache, limits, another component |
 //! | [`journal`] | the operations, their options and reports, [`JournalError`] |
 //! | [`consumer`] | consuming records in groups, on stores that have them |
+//! | [`route`] | each kind of record to a store of its own |
+//! | [`config`] | `papyra.toml`, the environment and their settings (feature `config`) |
 //! | [`store`] | the trait [`Store`] and its parts, URLs, and the stores of this crate |
 //! | `serve` (feature `serve`) | metrics, probes and a page over HTTP |
 //! | [`store::file`] | one NDJSON file: what it promises and what it does not |
@@ -66,8 +68,9 @@
 //!
 //! # Features
 //!
-//! `cli` (on by default) builds the `papyra` command. The library is the same without it, and needs
-//! fewer crates: `default-features = false`.
+//! `cli` (on by default) builds the `papyra` command, and `config`, which it needs, the module of that
+//! name. The rest of the library is the same without them, and needs fewer crates:
+//! `default-features = false`.
 //!
 //! # Building
 //!
@@ -77,10 +80,13 @@
 
 #![deny(missing_docs)]
 
+#[cfg(feature = "config")]
+pub mod config;
 pub mod conformance;
 pub mod consumer;
 pub mod engine;
 pub mod journal;
+pub mod route;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod store;

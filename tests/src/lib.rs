@@ -7,6 +7,7 @@ pub mod hostile;
 pub mod native;
 pub mod numbered;
 pub mod patchy;
+pub mod place;
 pub mod portable;
 pub mod process;
 pub mod random;

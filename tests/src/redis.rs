@@ -187,7 +187,8 @@ impl Server {
         if let Some(password) = &self.password {
             command.args(["-a", password]);
         }
-        let output = command.args(args).output().unwrap_or_else(|error| panic!("{MISSING} ({error})"));
+        let output =
+            command.args(args).output().unwrap_or_else(|error| panic!("{MISSING} ({error})"));
         let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
         assert!(output.status.success(), "redis-cli {args:?}: {text}");
         text
@@ -258,6 +259,7 @@ pub async fn append(store: &dyn Store, kind: Kind, lines: &[String]) -> Result<(
 
 /// Numbered records of one kind.
 pub fn records(kind: &str, numbers: std::ops::Range<u32>) -> Vec<String> {
-    let record = |n| format!(r#"{{"kind": "{kind}", "timestamp": {}, "n": {n}}}"#, 1_763_700_000 + n);
+    let record =
+        |n| format!(r#"{{"kind": "{kind}", "timestamp": {}, "n": {n}}}"#, 1_763_700_000 + n);
     numbers.map(record).collect()
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use papyra::journal::{CompactOptions, KindLimits};
 use papyra::store::delivery::{Source, Wait};
 use papyra::store::{
-    Delivery, FileStore, Kind, Position, Purpose, Range, RedisConfig, RedisStore, RewriteOptions, Rewritten,
-    Segment, Store,
+    Delivery, FileStore, Kind, Position, Purpose, Range, RedisConfig, RedisStore, RewriteOptions,
+    Rewritten, Segment, Store,
 };
 use papyra::{Engine, Journal, Limits, Retention, Selection};
 use papyra_tests::random::Random;
@@ -42,7 +42,8 @@ async fn remove(
 ) -> Rewritten {
     let snapshot = store.snapshot().await.unwrap();
     let mut rewrite = snapshot.rewrite(EVENTS, options).await.unwrap();
-    let ranges: Vec<Range> = ranges.iter().map(|(start, end)| Range { start: *start, end: *end }).collect();
+    let ranges: Vec<Range> =
+        ranges.iter().map(|(start, end)| Range { start: *start, end: *end }).collect();
     rewrite.remove(&ranges).await.unwrap();
     rewrite.commit(false).await.unwrap()
 }
@@ -53,8 +54,10 @@ async fn three_groups(server: &Server, store: &RedisStore) -> Vec<Position> {
     append(store, Kind::Event, &records("event", 0..20)).await.unwrap();
     for (group, given, acknowledged) in [("done", 20, 20), ("stalled", 10, 6), ("slow", 12, 12)] {
         store.ensure_group(Kind::Event, group, "0").await.unwrap();
-        let given = store.fetch(Kind::Event, group, "c", Source::Fresh, given, Wait::None).await.unwrap();
-        let ids: Vec<String> = given.frames.iter().take(acknowledged).map(|f| f.id.clone()).collect();
+        let given =
+            store.fetch(Kind::Event, group, "c", Source::Fresh, given, Wait::None).await.unwrap();
+        let ids: Vec<String> =
+            given.frames.iter().take(acknowledged).map(|f| f.id.clone()).collect();
         store.ack(Kind::Event, group, &ids).await.unwrap();
     }
     positions(server)
@@ -79,7 +82,11 @@ async fn nothing_goes_that_a_group_has_yet_to_see_unless_forced() {
             let ids: Vec<String> = (6..10).map(id).collect();
             store.ack(Kind::Event, "stalled", &ids).await.unwrap();
             remove(&store, options, &ranges).await;
-            assert_eq!(lines(&store).await, records("event", 10..20), "{what}: 10 is not given yet");
+            assert_eq!(
+                lines(&store).await,
+                records("event", 10..20),
+                "{what}: 10 is not given yet"
+            );
 
             let done = remove(&store, FORCE, &ranges).await;
             assert_eq!(done.removed_entries, Some(5), "{what}");
@@ -222,12 +229,19 @@ async fn the_same_records_are_kept_as_in_a_file() {
         limits(Limits { max_records: Some(333), ..none }),
         limits(Limits { max_total_bytes: Some(12_345), ..none }),
         limits(Limits { max_age_seconds: Some(400.5), ..none }),
-        limits(Limits { max_records: Some(700), max_total_bytes: Some(40_000), max_age_seconds: Some(600.0) }),
+        limits(Limits {
+            max_records: Some(700),
+            max_total_bytes: Some(40_000),
+            max_age_seconds: Some(600.0),
+        }),
         Retention {
             journal: Limits { max_records: Some(600), ..none },
             per_kind: vec![
                 KindLimits { kind: Kind::Audit, limits: Limits { max_records: Some(10), ..none } },
-                KindLimits { kind: Kind::Metric, limits: Limits { max_total_bytes: Some(2_000), ..none } },
+                KindLimits {
+                    kind: Kind::Metric,
+                    limits: Limits { max_total_bytes: Some(2_000), ..none },
+                },
             ],
         },
     ];

@@ -62,7 +62,10 @@ async fn groups_work(store: &RedisStore) {
     assert_eq!((texts(&after), counts(&after)), (records("event", 1..2), vec![3]));
 
     let summary = store.summarize_pending(kind, "g").await.unwrap();
-    assert_eq!((summary.count, summary.min, summary.max), (5, Some(ids(&first)[0].clone()), ids(&second).pop()));
+    assert_eq!(
+        (summary.count, summary.min, summary.max),
+        (5, Some(ids(&first)[0].clone()), ids(&second).pop())
+    );
     let consumers: Vec<_> = summary.consumers.iter().map(|c| (&*c.consumer, c.count)).collect();
     assert_eq!(consumers, [("a", 2), ("b", 3)]);
     let listed = store.list_pending(kind, "g", &filter()).await.unwrap();
@@ -85,7 +88,10 @@ async fn groups_work(store: &RedisStore) {
     assert_eq!((texts(&claimed), counts(&claimed)), (records("event", 2..4), vec![2, 2]));
     assert_eq!(claimed.deleted, ["1-1"]);
     let walked = store.auto_claim(kind, "g", "c", 0, "0-0", 2).await.unwrap();
-    assert_eq!((texts(&walked.entries), counts(&walked.entries)), (records("event", 2..4), vec![3, 3]));
+    assert_eq!(
+        (texts(&walked.entries), counts(&walked.entries)),
+        (records("event", 2..4), vec![3, 3])
+    );
     assert_eq!(walked.next, ids(&second)[2]);
     let rest = store.auto_claim(kind, "g", "c", 0, &walked.next, 2).await.unwrap();
     assert_eq!((texts(&rest.entries), &*rest.next), (records("event", 4..5), "0-0"));
@@ -94,7 +100,10 @@ async fn groups_work(store: &RedisStore) {
     assert_eq!(store.summarize_pending(kind, "g").await.unwrap().count, 2);
 
     let groups = store.list_groups(kind).await.unwrap();
-    assert_eq!((groups.len(), &*groups[0].name, groups[0].pending, groups[0].lag), (1, "g", 2, Some(1)));
+    assert_eq!(
+        (groups.len(), &*groups[0].name, groups[0].pending, groups[0].lag),
+        (1, "g", 2, Some(1))
+    );
     assert_eq!(groups[0].last_delivered, ids(&second)[2]);
     store.set_id(kind, "g", "0").await.unwrap();
     let all = store.fetch(kind, "g", "d", ALL, 10, Wait::None).await.unwrap();
@@ -139,7 +148,12 @@ async fn what_is_not_there_is_not_found() {
         ];
         for (index, error) in errors.into_iter().enumerate() {
             let error = error.unwrap_err();
-            assert_eq!(error.kind(), StoreErrorKind::NotFound, "{round} {index}: {}", error.one_line());
+            assert_eq!(
+                error.kind(),
+                StoreErrorKind::NotFound,
+                "{round} {index}: {}",
+                error.one_line()
+            );
         }
         append(&store, kind, &records("event", 0..1)).await.unwrap();
     }
@@ -232,7 +246,10 @@ async fn pending_entries_that_were_removed_are_named() {
     let all = ids(&store.fetch(Kind::Event, "g", "a", ALL, 3, Wait::None).await.unwrap());
     server.cli(&["xdel", EVENTS, &all[1]]);
     let own = store.fetch(Kind::Event, "g", "a", own(), 10, Wait::None).await.unwrap();
-    assert_eq!((ids(&own), &own.deleted), (vec![all[0].clone(), all[2].clone()], &vec![all[1].clone()]));
+    assert_eq!(
+        (ids(&own), &own.deleted),
+        (vec![all[0].clone(), all[2].clone()], &vec![all[1].clone()])
+    );
     let claimed = store.auto_claim(Kind::Event, "g", "b", 0, "0-0", 10).await.unwrap();
     assert_eq!(claimed.entries.deleted, [all[1].clone()]);
     assert_eq!(claimed.entries.frames.len(), 2);

@@ -140,7 +140,9 @@ async fn a_wrong_password_is_denied_and_never_shown() {
         assert!(code == Some(77) && !said.contains("s3cret"), "{code:?} {said}");
     }
     let mut command = std::process::Command::new(papyra());
-    command.args(["persistence", "scan", "--store", &plain]).env("PAPYRA_REDIS_PASSWORD", "correct");
+    command
+        .args(["persistence", "scan", "--store", &plain])
+        .env("PAPYRA_REDIS_PASSWORD", "correct");
     assert_eq!(command::run(&mut command).code, Some(0));
 }
 
@@ -182,7 +184,9 @@ async fn what_vanishes_is_not_found_and_can_be_made_again() {
     server.cli(&["flushall"]);
     // Told at once, or nothing came in time; never stuck.
     let waited = tokio::time::timeout(Duration::from_secs(8), waiting).await.unwrap().unwrap();
-    assert!(waited.is_ok_and(|d| d.frames.is_empty()) || fetch().await == Err(StoreErrorKind::NotFound));
+    assert!(
+        waited.is_ok_and(|d| d.frames.is_empty()) || fetch().await == Err(StoreErrorKind::NotFound)
+    );
     assert_eq!(look(&store).await, Err(StoreErrorKind::NotFound));
     let segment = &snapshot.segments()[0];
     let chunk = snapshot.read(&segment.name, segment.start, 100).await.unwrap();
@@ -215,7 +219,8 @@ fn the_command_says_what_is_wrong_by_its_exit_code() {
     let kept = "papyra:orders:quarantine:papyra_orders_events";
     assert_eq!(server.cli(&["xlen", kept]), "1");
     // A directory and a policy of syncing are for files.
-    let (code, said) = exit(&["recover", "--mode", "quarantine", "--quarantine-dir", "q"], &orders, "");
+    let (code, said) =
+        exit(&["recover", "--mode", "quarantine", "--quarantine-dir", "q"], &orders, "");
     assert!(code == Some(64) && said.contains("quarantine_prefix"), "{code:?} {said}");
     let (code, said) = exit(&["append", "--sync", "never"], &orders, &sound);
     assert!(code == Some(64) && said.contains("appendfsync"), "{code:?} {said}");

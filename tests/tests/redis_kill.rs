@@ -77,11 +77,15 @@ impl Load {
 
 /// How often each record is there. Batches are whole.
 async fn count(server: &Server) -> HashMap<u64, u64> {
-    let text: String = lines(&server.store()).await.iter().map(|line| format!("{line}\n")).collect();
+    let text: String =
+        lines(&server.store()).await.iter().map(|line| format!("{line}\n")).collect();
     let counts = numbered::count(text.as_bytes());
     assert!(counts.values().all(|times| *times == 1), "something is there twice");
     for first in counts.keys().map(|number| number / BATCH * BATCH) {
-        assert!((first..first + BATCH).all(|n| counts.contains_key(&n)), "the batch {first} is torn");
+        assert!(
+            (first..first + BATCH).all(|n| counts.contains_key(&n)),
+            "the batch {first} is torn"
+        );
     }
     counts
 }
@@ -110,7 +114,8 @@ async fn killing(aof: Aof, cycles: usize) {
         Aof::Always => Duration::ZERO,
         _ => Duration::from_secs(2),
     };
-    let promised = |when: &Instant| !kills.iter().any(|kill| *when <= *kill && *when + held > *kill);
+    let promised =
+        |when: &Instant| !kills.iter().any(|kill| *when <= *kill && *when + held > *kill);
     for (when, first) in acknowledged {
         let there = counts.contains_key(&first);
         assert!(there || !promised(&when), "the acknowledged batch {first} is lost");

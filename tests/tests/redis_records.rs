@@ -59,9 +59,11 @@ async fn damage_is_found_with_its_id_and_set_aside_with_id_and_all_fields() {
     let journal = Journal::new(&Engine::new().unwrap(), store.clone());
     let report = journal.scan(SCAN).await.unwrap();
     assert_eq!((report.records, report.damaged, report.suspect), (6, 2, 1));
-    for (name, id) in [("missing_data", &bare), ("malformed_json", &torn), ("kind_mismatch", &wrong)]
+    for (name, id) in
+        [("missing_data", &bare), ("malformed_json", &torn), ("kind_mismatch", &wrong)]
     {
-        let found = report.findings.lines().any(|line| line.contains(name) && line.contains(id.as_str()));
+        let found =
+            report.findings.lines().any(|line| line.contains(name) && line.contains(id.as_str()));
         assert!(found, "{name} {id}: {}", report.findings);
     }
 
@@ -117,8 +119,10 @@ async fn a_batch_of_several_kinds_is_written_whole_or_not_at_all() {
     let server = Server::start(Aof::Off, &[]);
     server.cli(&["set", "papyra:local:audits", "not a stream"]);
     let store = server.store();
-    let batch: String =
-        [records("event", 0..2), records("audit", 2..3), records("event", 3..5)].concat().join("\n") + "\n";
+    let batch: String = [records("event", 0..2), records("audit", 2..3), records("event", 3..5)]
+        .concat()
+        .join("\n")
+        + "\n";
     let run = |kind, lines| Run { kind, lines };
     let runs = [run(Kind::Event, 2), run(Kind::Audit, 1), run(Kind::Event, 2)];
     let error = store.append(batch.clone(), &runs).await.unwrap_err();
@@ -192,7 +196,8 @@ async fn scans_look_at_everything_unless_a_sample_is_asked_for() {
 async fn entries_of_very_different_lengths_come_in_bounded_pieces() {
     let server = Server::start(Aof::Off, &[]);
     let store = server.store();
-    let long = |n: usize| format!(r#"{{"kind": "event", "timestamp": 1, "x": "{}"}}"#, "y".repeat(n));
+    let long =
+        |n: usize| format!(r#"{{"kind": "event", "timestamp": 1, "x": "{}"}}"#, "y".repeat(n));
     let mut all = records("event", 0..3_000);
     all.extend([10, 3_000_000, 200, 5_000_000, 1].map(long));
     all.extend(records("event", 3_000..4_000));

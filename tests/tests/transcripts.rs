@@ -26,6 +26,8 @@ fn the_command_prints_what_the_readme_says() {
 fn cases() -> trycmd::TestCases {
     let cases = trycmd::TestCases::new();
     cases.register_bin("papyra", command()).env("COLUMNS", "80");
+    // The configuration of whoever runs the tests is not part of the transcripts.
+    cases.env("XDG_CONFIG_HOME", "/nonexistent");
     cases
 }
 

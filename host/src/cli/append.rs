@@ -3,18 +3,21 @@
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 
 use clap::Args;
+use papyra::config::Config;
 use papyra::journal::Appended;
-use serde_json::json;
+use papyra::route::{RoutedAppend, RoutedError, RoutedJournal};
+use papyra::{Durability, Journal};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::Context;
-use super::args::TargetArgs;
+use super::args::{TargetArgs, apply_sync};
 use super::exit::{self, Exit};
 use super::findings;
-use super::problem::Problem;
-use super::target::Wishes;
+use super::output::Paint;
+use super::problem::{Problem, chain};
 use super::text::{bytes, count, grouped, printable};
-use super::values::{self, Sync};
+use super::values;
 
 /// The most bytes of a batch, unless one line alone is longer.
 const BATCH_BYTES: usize = 8 << 20;
@@ -44,21 +47,25 @@ pub(super) struct AppendArgs {
     target: TargetArgs,
     /// When a batch counts as written: always (on the disk), interval:MS, or never [default: always]
     #[arg(long, value_name = "POLICY", value_parser = values::sync)]
-    sync: Option<Sync>,
+    sync: Option<Durability>,
     /// Write batches of N lines as soon as they are complete, instead of 8 MiB
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     batch: Option<u64>,
 }
 
+impl AppendArgs {
+    pub fn apply(&self, config: &mut Config) {
+        self.target.apply(config);
+        apply_sync(self.sync, config);
+    }
+}
+
 pub(super) async fn run(args: AppendArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
-    let wishes = Wishes { sync: args.sync, ..Wishes::default() };
-    let store = args.target.open(wishes)?;
-    let journal = context.journal(store)?;
+    let mut writer = Writer::open(context)?;
     if io::stdin().is_terminal() {
         context.output.note("reading records from the terminal, one per line; Ctrl-D ends");
     }
     let mut batches = read_batches(args.batch.unwrap_or(u64::MAX))?;
-    let mut total = Appended { records: 0, bytes: 0 };
     let mut written = 0;
     loop {
         context.output.if_interrupted = state(written);
@@ -71,28 +78,125 @@ pub(super) async fn run(args: AppendArgs, context: &mut Context<'_>) -> Result<E
             grouped(batch.first),
             grouped(last)
         );
-        let appended = journal
-            .append_lines(&batch.text)
-            .await
-            .map_err(|error| explain(error.into(), &batch, written))?;
-        total.records += appended.records;
-        total.bytes += appended.bytes;
+        writer.append(&batch, written).await?;
         written = last;
     }
-    let store = journal.describe();
     context.output.report(
-        |paint| {
-            let records = count(total.records, "record", "records");
-            let location = paint.bold(&printable(&store.location));
-            format!("{location}: appended {records}, {}\n", bytes(total.bytes))
-        },
-        || {
-            let place = json!({ "backend": store.backend, "location": store.location });
-            let numbers = json!({ "records": total.records, "bytes": total.bytes });
-            findings::document("papyra.append/1", [place, numbers])
-        },
+        |paint| writer.people(paint),
+        || findings::document("papyra.append/1", [writer.fields()]),
     )?;
     Ok(Exit::Done)
+}
+
+/// Where batches go, and what has gone there.
+enum Writer {
+    One { journal: Journal, total: Appended },
+    Route { journal: RoutedJournal, total: RoutedAppend },
+}
+
+impl Writer {
+    fn open(context: &Context<'_>) -> Result<Self, Problem> {
+        let (route, targets) = context.route()?;
+        match targets.as_slice() {
+            [only] if route.discarded().is_empty() => {
+                let journal = context.journal(only.store.clone())?;
+                Ok(Self::One { journal, total: Appended { records: 0, bytes: 0 } })
+            }
+            _ => {
+                let journal = RoutedJournal::new(&context.engine()?, route);
+                Ok(Self::Route { journal, total: RoutedAppend::default() })
+            }
+        }
+    }
+
+    /// Writes a batch after `written` lines before it.
+    async fn append(&mut self, batch: &Batch, written: u64) -> Result<(), Problem> {
+        match self {
+            Self::One { journal, total } => {
+                let appended = journal.append_lines(&batch.text).await;
+                let appended = appended.map_err(|error| explain(error.into(), batch, written))?;
+                total.records += appended.records;
+                total.bytes += appended.bytes;
+            }
+            Self::Route { journal, total } => match journal.append_lines(&batch.text).await {
+                Ok(done) => total.add(done),
+                Err(RoutedError::Refused(error)) => {
+                    return Err(explain(error.into(), batch, written));
+                }
+                Err(error) => return Err(partial(error, batch, written)),
+            },
+        }
+        Ok(())
+    }
+
+    fn people(&self, paint: Paint) -> String {
+        let line = |location: &str, records: u64, size: u64| {
+            let records = count(records, "record", "records");
+            format!("{}: appended {records}, {}\n", paint.bold(&printable(location)), bytes(size))
+        };
+        match self {
+            Self::One { journal, total } => {
+                line(&journal.describe().location, total.records, total.bytes)
+            }
+            Self::Route { total, .. } => {
+                let stores = total.stores.iter();
+                let mut text: String =
+                    stores.map(|store| line(&store.location, store.records, store.bytes)).collect();
+                for of in &total.discarded {
+                    let records = count(of.records, "record", "records");
+                    let kind = of.kind.name();
+                    text.push_str(&format!("{kind}: dropped {records}, as the route says\n"));
+                }
+                if text.is_empty() {
+                    text.push_str("nothing to append\n");
+                }
+                text
+            }
+        }
+    }
+
+    fn fields(&self) -> Value {
+        match self {
+            Self::One { journal, total } => {
+                let store = journal.describe();
+                json!({
+                    "backend": store.backend,
+                    "location": store.location,
+                    "records": total.records,
+                    "bytes": total.bytes,
+                })
+            }
+            Self::Route { total, .. } => json!({
+                "records": total.records,
+                "bytes": total.bytes,
+                "dropped": total.dropped,
+                "stores": total.stores.iter().map(|store| json!({
+                    "location": store.location,
+                    "records": store.records,
+                    "bytes": store.bytes,
+                })).collect::<Vec<_>>(),
+                "discarded": findings::kind_counts(&total.discarded),
+            }),
+        }
+    }
+}
+
+/// Some stores have their part of a batch, and others have not.
+fn partial(error: RoutedError, batch: &Batch, written: u64) -> Problem {
+    let message = chain(&error);
+    let mut exit = Exit::Done;
+    let mut code = "failed";
+    if let RoutedError::Partial(partial) = error {
+        for failure in partial.failed {
+            let problem = Problem::from(failure.error);
+            if exit.worse(problem.exit) != exit {
+                (exit, code) = (problem.exit, problem.code);
+            }
+        }
+    }
+    let (first, last) = (grouped(batch.first), grouped(batch.first + batch.lines - 1));
+    let message = format!("of lines {first} to {last}, {message}; {}", state(written));
+    Problem::new(exit, code, message)
 }
 
 /// What is in the journal after `written` lines.

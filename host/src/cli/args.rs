@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
-use papyra::journal::{KindLimits, Limits, Retention};
+use papyra::Durability;
+use papyra::config::{Config, Place, Value, table};
+use papyra::journal::KindLimits;
 
 use super::exit::{self, Exit};
 use super::problem::Problem;
 use super::{
-    Context, append, compact, consume, extras, groups, inspect, read, recover, scan, startup_check,
-    values,
+    Context, append, compact, config, consume, extras, groups, inspect, log, read, recover, scan,
+    startup_check, values,
 };
 
 /// Check, repair, shrink, read and write journals of newline-delimited JSON.
@@ -25,6 +27,11 @@ pub(super) struct Cli {
     /// Write no report, no notes and no progress; errors and the exit code remain
     #[arg(long, short, global = true, help_heading = "Output")]
     pub quiet: bool,
+    #[command(flatten)]
+    pub log: log::LogArgs,
+    /// The configuration file, in place of PAPYRA_CONFIG or the first papyra.toml that is found
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Configuration")]
+    pub config: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -36,6 +43,9 @@ pub(super) enum Command {
     Persistence(PersistenceCommand),
     #[cfg(feature = "serve")]
     Serve(super::serve::ServeArgs),
+    /// Show, check and explain the configuration
+    #[command(subcommand, after_help = config::overview())]
+    Config(config::ConfigCommand),
     Completions(extras::CompletionsArgs),
     Man(extras::ManArgs),
 }
@@ -68,11 +78,26 @@ impl PersistenceCommand {
         }
     }
 
-    /// How many threads the command can use.
-    pub fn jobs(&self) -> usize {
+    /// Puts the command's options over the configuration; from then on only that is asked.
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
         match self {
-            Self::Scan(args) => args.jobs.count(),
-            Self::Compact(args) => args.jobs.count(),
+            Self::Scan(args) => args.apply(config),
+            Self::Recover(args) => args.apply(config),
+            Self::Compact(args) => return args.apply(config),
+            Self::Inspect(args) => return args.apply(config),
+            Self::StartupCheck(args) => args.apply(config),
+            Self::Read(args) => return args.apply(config),
+            Self::Append(args) => args.apply(config),
+            Self::Consume(args) => args.apply(config),
+            Self::Groups(args) => args.apply(config),
+        }
+        Ok(())
+    }
+
+    /// How many threads the command can use.
+    pub fn jobs(&self, config: &Config) -> usize {
+        match self {
+            Self::Scan(_) | Self::Compact(_) => jobs(config),
             _ => 1,
         }
     }
@@ -92,9 +117,9 @@ impl PersistenceCommand {
     }
 }
 
-/// Where the journal lies.
+/// Where the journal lies. Without either, where the configuration says.
 #[derive(Debug, Args)]
-#[group(id = "target", required = true, multiple = false)]
+#[group(id = "target", multiple = false)]
 pub(super) struct TargetArgs {
     /// The journal's file
     #[arg(long, value_name = "FILE", help_heading = "Store")]
@@ -103,6 +128,16 @@ pub(super) struct TargetArgs {
     #[arg(long, value_name = "URL", help_heading = "Store",
           value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,
+}
+
+impl TargetArgs {
+    pub fn apply(&self, config: &mut Config) {
+        if let Some(path) = &self.path {
+            config.set("store", Value::Store(Place::Path(path.clone())), "--path");
+        } else if let Some(url) = &self.store {
+            config.set("store", Value::Store(Place::Url(url.clone())), "--store");
+        }
+    }
 }
 
 /// How many instances of the engine work at once.
@@ -114,9 +149,30 @@ pub(super) struct JobsArgs {
 }
 
 impl JobsArgs {
-    pub fn count(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        self.jobs.map_or_else(cores, usize::from)
+    pub fn apply(&self, config: &mut Config) {
+        if let Some(jobs) = self.jobs {
+            config.set("jobs", Value::Count(jobs.into()), "--jobs");
+        }
+    }
+}
+
+/// How many instances share the work.
+pub(super) fn jobs(config: &Config) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    config.jobs().unwrap_or_else(cores)
+}
+
+/// Puts `--sync` over the configuration.
+pub(super) fn apply_sync(sync: Option<Durability>, config: &mut Config) {
+    if let Some(durability) = sync {
+        config.set("sync", Value::Sync(durability), "--sync");
+    }
+}
+
+/// Puts `--quarantine-dir` over the configuration.
+pub(super) fn apply_quarantine_dir(directory: Option<&PathBuf>, config: &mut Config) {
+    if let Some(directory) = directory {
+        config.set("quarantine_dir", Value::Directory(directory.clone()), "--quarantine-dir");
     }
 }
 
@@ -139,10 +195,29 @@ pub(super) struct RetentionArgs {
     #[arg(long, value_name = "LIMITS", help_heading = "Retention",
           value_parser = values::kind_limits)]
     kind_limit: Vec<KindLimits>,
+    /// Apply no limits but those given here, whatever the configuration says
+    #[arg(long, help_heading = "Retention")]
+    no_retention: bool,
 }
 
 impl RetentionArgs {
-    pub fn policy(&self) -> Result<Retention, Problem> {
+    /// Each limit that is given takes the place of the configured one.
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        if self.no_retention {
+            config.clear_retention();
+        }
+        let mut set = |key: &str, value: Option<Value>, flag: &str| {
+            if let Some(value) = value {
+                config.set(key, value, flag);
+            }
+        };
+        set("retention.max_records", self.max_records.map(Value::Count), "--max-records");
+        set("retention.max_age", self.max_age.map(Value::Time), "--max-age");
+        set(
+            "retention.max_total_bytes",
+            self.max_total_bytes.map(Value::Size),
+            "--max-total-bytes",
+        );
         for (index, limit) in self.kind_limit.iter().enumerate() {
             if self.kind_limit.iter().skip(index + 1).any(|other| other.kind == limit.kind) {
                 let kind = limit.kind.name();
@@ -150,20 +225,13 @@ impl RetentionArgs {
                     "--kind-limit names {kind} twice; put its limits in one, separated by commas"
                 )));
             }
+            let key = |name: &str| format!("retention.{}.{name}", table::plural(limit.kind));
+            let limits = &limit.limits;
+            set(&key("max_records"), limits.max_records.map(Value::Count), "--kind-limit");
+            set(&key("max_age"), limits.max_age_seconds.map(Value::Time), "--kind-limit");
+            set(&key("max_total_bytes"), limits.max_total_bytes.map(Value::Size), "--kind-limit");
         }
-        let journal = Limits {
-            max_records: self.max_records,
-            max_age_seconds: self.max_age,
-            max_total_bytes: self.max_total_bytes,
-        };
-        Ok(Retention { journal, per_kind: self.kind_limit.clone() })
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.max_records.is_none()
-            && self.max_age.is_none()
-            && self.max_total_bytes.is_none()
-            && self.kind_limit.is_empty()
+        Ok(())
     }
 }
 
@@ -185,10 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn exactly_one_place_must_be_named() {
+    fn at_most_one_place_can_be_named() {
         assert!(parse("scan --path a").is_ok());
         assert!(parse("scan --store file:a").is_ok());
-        assert!(parse("scan").is_err());
+        // The configuration can name one.
+        assert!(parse("scan").is_ok());
         assert!(parse("scan --path a --store file:a").is_err());
         // `--path $UNSET` and `--path "$UNSET"` in a script.
         assert!(parse("scan --path").is_err());

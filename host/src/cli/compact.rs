@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use papyra::config::Config;
 use papyra::journal::{CompactOptions, Compaction, Retention};
 use serde_json::{Value, json};
 
 use super::Context;
-use super::args::{JobsArgs, RetentionArgs, TargetArgs};
+use super::args::{self, JobsArgs, RetentionArgs, TargetArgs, apply_quarantine_dir};
+use super::each::{self, Report};
 use super::exit::{self, Exit};
 use super::output::Paint;
 use super::problem::Problem;
-use super::target::Wishes;
 use super::text::{self, count, field, grouped, kinds, printable, size};
 use super::{findings, recover, values};
 
@@ -26,7 +27,7 @@ use super::{findings, recover, values};
      papyra persistence compact --path app.ndjson --max-records 100000 --max-total-bytes 1GiB\n\n{}",
     exit::help(&[
         (Exit::Done, "compacted, or nothing to remove"),
-        (Exit::Usage, "wrong usage; no retention limit given"),
+        (Exit::Usage, "wrong usage; no retention limit given or configured"),
     ])
 ))]
 pub(super) struct CompactArgs {
@@ -47,12 +48,21 @@ pub(super) struct CompactArgs {
     #[arg(long, value_name = "TIME", value_parser = values::moment, allow_hyphen_values = true)]
     as_of: Option<f64>,
     #[command(flatten)]
-    pub jobs: JobsArgs,
+    jobs: JobsArgs,
+}
+
+impl CompactArgs {
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        self.target.apply(config);
+        self.jobs.apply(config);
+        apply_quarantine_dir(self.quarantine_dir.as_ref(), config);
+        self.retention.apply(config)
+    }
 }
 
 pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
-    let policy = args.retention.policy()?;
-    if args.retention.is_empty() {
+    let policy = context.config.retention();
+    if policy == Retention::default() {
         return Err(Problem::usage(
             "compact needs a limit, and does not guess one: give --max-records, --max-age, \
              --max-total-bytes or --kind-limit",
@@ -63,27 +73,26 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
     }
     "the journal is either as it was or fully compacted"
         .clone_into(&mut context.output.if_interrupted);
-    let wishes = Wishes { evidence: args.quarantine_dir.as_deref(), ..Wishes::default() };
-    let store = args.target.open(wishes)?;
-    let meter = context.meter("compact");
-    let journal = context
-        .journal(store)?
-        .with_retention(policy.clone())
-        .with_jobs(args.jobs.count())
-        .with_progress(meter.callback());
     let options = CompactOptions {
         dry_run: args.dry_run,
         force: args.force,
+        // What the configuration names is for recovery: keeping all that is compacted away would
+        // free nothing.
         keep_evidence: args.quarantine_dir.is_some(),
         as_of: args.as_of,
     };
-    let compaction = journal.compact(options).await?;
-    drop(meter);
-    context.output.report(
-        |paint| people(&compaction, &policy, paint),
-        || findings::document("papyra.compact/1", [fields(&compaction, &policy)]),
-    )?;
-    Ok(Exit::Done)
+    each::run(context, "papyra.compact/1", async |context, target| {
+        let meter = context.meter("compact");
+        let journal = context.journal(target.store.clone())?;
+        let journal = journal.with_jobs(args::jobs(context.config));
+        let compaction = journal.with_progress(meter.callback()).compact(options).await?;
+        Ok(Report {
+            text: people(&compaction, &policy, context.output.paint()),
+            fields: fields(&compaction, &policy),
+            exit: Exit::Done,
+        })
+    })
+    .await
 }
 
 fn people(compaction: &Compaction, policy: &Retention, paint: Paint) -> String {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use papyra::JournalError;
+use papyra::config::Config;
 use papyra::consumer::{Batch, Consumer, Start, Wait};
-use papyra::journal::FailureCode;
+use papyra::journal::{FailureCode, standard};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -15,8 +16,6 @@ use super::exit::{self, Exit};
 use super::groups::values::{WaitWord, start, wait};
 use super::output::Output;
 use super::problem::{self, Problem};
-use super::read::standard;
-use super::target::Wishes;
 use super::text::count;
 use super::values::KindWord;
 
@@ -76,13 +75,18 @@ pub(super) struct ConsumeArgs {
     follow: bool,
 }
 
+impl ConsumeArgs {
+    pub fn apply(&self, config: &mut Config) {
+        self.target.apply(config);
+    }
+}
+
 pub(super) async fn run(args: ConsumeArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
     "what was not acknowledged is still pending".clone_into(&mut context.output.if_interrupted);
     if args.follow {
         // That is how following ends; it needs no comment.
         context.output.if_interrupted.clear();
     }
-    let store = args.target.open(Wishes::default())?;
     let turn = match args.wait {
         _ if args.follow => Wait::For(TURN),
         WaitWord::None => Wait::None,
@@ -90,7 +94,7 @@ pub(super) async fn run(args: ConsumeArgs, context: &mut Context<'_>) -> Result<
         WaitWord::Forever => Wait::For(TURN),
     };
     let consumer = context
-        .journal(store)?
+        .journal_of(args.kind.into())?
         .consumer(args.kind.into(), &args.group, &args.consumer)
         .start(&args.start)
         .count(args.count)

@@ -45,6 +45,28 @@ impl Exit {
         self as u8
     }
 
+    /// The more serious of two ends, for a command that has worked on several stores: first what
+    /// ends everything, then what trying again does not help, then what can pass, then findings.
+    pub fn worse(self, other: Self) -> Self {
+        const ORDER: [Exit; 13] = [
+            Exit::Terminated,
+            Exit::Interrupted,
+            Exit::Configuration,
+            Exit::Failed,
+            Exit::Denied,
+            Exit::NotFound,
+            Exit::Usage,
+            Exit::Full,
+            Exit::Unavailable,
+            Exit::Locked,
+            Exit::Remaining,
+            Exit::Anomalies,
+            Exit::Done,
+        ];
+        let place = |exit: Self| ORDER.iter().position(|other| *other == exit);
+        if place(self) <= place(other) { self } else { other }
+    }
+
     /// The code for a class of failure that the engine or a store has reported.
     pub fn of(code: FailureCode) -> Self {
         match code {
@@ -115,6 +137,16 @@ mod tests {
         for (failure, code) in table {
             assert_eq!(Exit::of(failure).code(), code, "{failure:?}");
         }
+    }
+
+    #[test]
+    fn every_end_has_its_place_among_the_others() {
+        for (exit, _) in MEANINGS {
+            assert_eq!(exit.worse(Exit::Done), exit);
+            assert_eq!(Exit::Terminated.worse(exit), Exit::Terminated);
+        }
+        assert_eq!(Exit::Anomalies.worse(Exit::Locked), Exit::Locked);
+        assert_eq!(Exit::Unavailable.worse(Exit::NotFound), Exit::NotFound);
     }
 
     #[test]

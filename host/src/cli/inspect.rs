@@ -1,15 +1,16 @@
 //! `inspect`: what is in this journal, at a price that does not depend on its size.
 
 use clap::Args;
+use papyra::config::Config;
 use papyra::journal::{Counters, InspectOptions, Inspection, Retention};
 use serde_json::{Value, json};
 
 use super::Context;
 use super::args::{RetentionArgs, TargetArgs};
+use super::each::{self, Report};
 use super::exit::{self, Exit};
 use super::output::Paint;
 use super::problem::Problem;
-use super::target::Wishes;
 use super::text::{self, bytes, field, grouped, kinds, printable};
 use super::{findings, values};
 
@@ -36,23 +37,28 @@ pub(super) struct InspectArgs {
     retention: RetentionArgs,
 }
 
+impl InspectArgs {
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        self.target.apply(config);
+        self.retention.apply(config)
+    }
+}
+
 pub(super) async fn run(args: InspectArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
     "nothing was changed".clone_into(&mut context.output.if_interrupted);
-    let policy = args.retention.policy()?;
-    let store = args.target.open(Wishes::default())?;
-    let journal = context.journal(store)?.with_retention(policy.clone());
-    let inspection = journal.inspect(InspectOptions { limit: args.limit }).await?;
-    let metrics = args.show_metrics.then(|| journal.metrics());
-    context.output.report(
-        |paint| people(&inspection, &policy, metrics.as_ref(), paint),
-        || {
-            let metrics = metrics
-                .as_ref()
-                .map_or(Value::Null, |metrics| json!({ "metrics": counters(metrics) }));
-            findings::document("papyra.inspect/1", [fields(&inspection, &policy), metrics])
-        },
-    )?;
-    Ok(Exit::Done)
+    each::run(context, "papyra.inspect/1", async |context, target| {
+        let journal = context.journal(target.store.clone())?;
+        let inspection = journal.inspect(InspectOptions { limit: args.limit }).await?;
+        let policy = journal.retention();
+        let metrics = args.show_metrics.then(|| journal.metrics());
+        let mut fields = fields(&inspection, policy);
+        if let Some(metrics) = &metrics {
+            fields["metrics"] = counters(metrics);
+        }
+        let text = people(&inspection, policy, metrics.as_ref(), context.output.paint());
+        Ok(Report { text, fields, exit: Exit::Done })
+    })
+    .await
 }
 
 fn people(

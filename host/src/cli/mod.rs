@@ -4,12 +4,16 @@
 mod append;
 mod args;
 mod compact;
+mod config;
 mod consume;
+mod each;
 mod exit;
 mod extras;
 mod findings;
 mod groups;
 mod inspect;
+mod log;
+mod merged;
 mod output;
 mod problem;
 mod progress;
@@ -24,13 +28,18 @@ mod target;
 mod text;
 mod values;
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use papyra::config::Config;
+use papyra::route::Route;
+use papyra::store::Kind;
 use papyra::{Engine, Journal};
 
 use self::args::{Cli, Command};
@@ -64,14 +73,38 @@ pub(crate) fn main() -> ExitCode {
 struct Context<'a> {
     output: &'a mut Output,
     interruption: &'a Interruption,
+    /// Options over environment over file over defaults.
+    config: &'a Config,
+    /// Loaded when it is first needed: what is wrong with the options is said before.
+    engine: OnceCell<Engine>,
 }
 
 impl Context<'_> {
-    /// The journal in `store`, with the engine loaded.
+    /// Where each kind goes, and the stores to work on.
+    fn route(&self) -> Result<(Route, Vec<target::Target>), Problem> {
+        target::route(self.config)
+    }
+
+    /// The journal in `store`, with the configured limits.
     fn journal(&self, store: target::Opened) -> Result<Journal, Problem> {
-        let engine = Engine::new()
-            .map_err(|error| Problem::new(Exit::Failed, "engine", problem::chain(&error)))?;
-        Ok(Journal::with_store(&engine, store))
+        let journal = Journal::with_store(&self.engine()?, store);
+        Ok(journal.with_retention(self.config.retention()))
+    }
+
+    /// The journal that has the records of this kind.
+    fn journal_of(&self, kind: Kind) -> Result<Journal, Problem> {
+        let (route, _) = self.route()?;
+        self.journal(route.store(kind).ok_or_else(each::nowhere)?.clone())
+    }
+
+    fn engine(&self) -> Result<Engine, Problem> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine.clone());
+        }
+        let engine = self.config.engine().build();
+        let engine =
+            engine.map_err(|error| Problem::new(Exit::Failed, "engine", problem::chain(&error)))?;
+        Ok(self.engine.get_or_init(|| engine).clone())
     }
 
     /// Shows how far `operation` has come until the returned value is dropped.
@@ -82,15 +115,29 @@ impl Context<'_> {
 
 fn start(cli: Cli) -> Exit {
     let mut output = Output::new(cli.json, cli.quiet);
-    let ended = match cli.command {
+    let Cli { command, log, config: file, quiet, .. } = cli;
+    let configured = |apply: &dyn Fn(&mut Config) -> Result<(), Problem>| {
+        let config = configured(file.as_deref(), |config| {
+            log.apply(quiet, config);
+            apply(config)
+        })?;
+        log::start(&config)?;
+        Ok(config)
+    };
+    let ended = match command {
         Command::Persistence(command) => {
-            let (name, jobs) = (command.name(), command.jobs());
-            operate(name, jobs, &mut output, async |context| command.run(context).await)
+            configured(&|config| command.apply(config)).and_then(|config| {
+                let (name, jobs) = (command.name(), command.jobs(&config));
+                let run = async |context: &mut Context<'_>| command.run(context).await;
+                operate(name, jobs, &config, &mut output, run)
+            })
         }
         #[cfg(feature = "serve")]
-        Command::Serve(args) => {
-            operate("serve", 2, &mut output, async |context| serve::run(args, context).await)
-        }
+        Command::Serve(args) => configured(&|config| args.apply(config)).and_then(|config| {
+            let run = async |context: &mut Context<'_>| serve::run(context).await;
+            operate("serve", 2, &config, &mut output, run)
+        }),
+        Command::Config(command) => config::run(command, file, &log, &mut output),
         Command::Completions(args) => extras::completions(&args, &mut output),
         Command::Man(args) => extras::man(&args, &mut output),
     };
@@ -100,10 +147,25 @@ fn start(cli: Cli) -> Exit {
     })
 }
 
+/// The configuration with the options of the command over it.
+fn configured(
+    file: Option<&Path>,
+    apply: impl FnOnce(&mut Config) -> Result<(), Problem>,
+) -> Result<Config, Problem> {
+    let mut loader = Config::loader();
+    if let Some(file) = file {
+        loader = loader.file(file);
+    }
+    let mut config = loader.load()?;
+    apply(&mut config)?;
+    Ok(config)
+}
+
 /// Runs what works on a store, until it is done or somebody wants it to stop.
 fn operate(
     name: &str,
     threads: usize,
+    config: &Config,
     output: &mut Output,
     run: impl AsyncFnOnce(&mut Context<'_>) -> Result<Exit, Problem>,
 ) -> Result<Exit, Problem> {
@@ -114,7 +176,8 @@ fn operate(
         .build()
         .map_err(|error| Problem::io("cannot start threads", &error))?;
     let ended = runtime.block_on(async {
-        let mut context = Context { output, interruption: &interruption };
+        let engine = OnceCell::new();
+        let mut context = Context { output, interruption: &interruption, config, engine };
         tokio::select! {
             ended = run(&mut context) => Some(ended),
             () = interruption.arrived() => None,

@@ -55,6 +55,10 @@ impl Output {
         self.quiet
     }
 
+    pub fn paint(&self) -> Paint {
+        self.paint
+    }
+
     /// Nobody reads any more: there is no point in going on.
     pub fn is_closed(&self) -> bool {
         self.closed
@@ -132,6 +136,11 @@ impl Output {
         if !self.quiet {
             complain(line);
         }
+    }
+
+    /// One line for people on standard error, however quiet they want it.
+    pub fn complain(&self, line: &str) {
+        complain(line);
     }
 
     /// Says why the command ends early: a line for people, and with `--json` a document as well.

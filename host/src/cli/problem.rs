@@ -1,5 +1,6 @@
 //! What ends a command early: an exit code, a name for programs and one line for people.
 
+use papyra::config::{ConfigError, Origin};
 use papyra::journal::{FailureCode, JournalError};
 use serde_json::{Value, json};
 
@@ -54,6 +55,22 @@ impl Problem {
             document.extend(fields);
         }
         document
+    }
+}
+
+impl From<ConfigError> for Problem {
+    fn from(error: ConfigError) -> Self {
+        let faults = error.faults();
+        if let [fault, ..] = faults
+            && faults.iter().all(|fault| matches!(fault.origin, Origin::Flag(_)))
+        {
+            return Self::usage(fault.message.clone());
+        }
+        let mut problem = Self::new(Exit::Configuration, "configuration", chain(&error));
+        if let Some(Origin::File { line, .. }) = faults.first().map(|fault| &fault.origin) {
+            problem.line = Some(*line as u64);
+        }
+        problem
     }
 }
 

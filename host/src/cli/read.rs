@@ -4,20 +4,21 @@ use std::time::Duration;
 
 use clap::Args;
 use papyra::JournalError;
-use papyra::journal::{FailureCode, FieldMatch, Order, Page, Pages, Selection};
-use serde_json::json;
+use papyra::config::Config;
+use papyra::journal::{FailureCode, FieldMatch, Order, Page, Pages, Selection, standard};
+use serde_json::{Value, json};
 
 use super::Context;
 use super::args::{RetentionArgs, TargetArgs};
 use super::exit::{self, Exit};
 use super::output::Output;
 use super::problem::Problem;
-use super::target::Wishes;
 use super::text::count;
 use super::values::{self, KindWord};
+use super::{each, merged};
 
 /// How often `--follow` looks for new records.
-const POLL: Duration = Duration::from_millis(200);
+pub(super) const POLL: Duration = Duration::from_millis(200);
 
 /// Write records as they are stored, one per line
 ///
@@ -63,15 +64,19 @@ pub(super) struct ReadArgs {
     retention: RetentionArgs,
 }
 
+impl ReadArgs {
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        self.target.apply(config);
+        self.retention.apply(config)
+    }
+}
+
 pub(super) async fn run(args: ReadArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
     "nothing was changed".clone_into(&mut context.output.if_interrupted);
     if args.follow {
         // That is how following ends; it needs no comment.
         context.output.if_interrupted.clear();
     }
-    let policy = args.retention.policy()?;
-    let store = args.target.open(Wishes::default())?;
-    let journal = context.journal(store)?.with_retention(policy);
     let selection = Selection {
         kinds: args.kind.iter().map(|&kind| kind.into()).collect(),
         since: args.since,
@@ -81,8 +86,15 @@ pub(super) async fn run(args: ReadArgs, context: &mut Context<'_>) -> Result<Exi
         order: if args.reverse { Order::NewestFirst } else { Order::OldestFirst },
         cursor: None,
     };
+    let (route, targets) = context.route()?;
+    let target = match targets.as_slice() {
+        [] => return Err(each::nowhere()),
+        [only] => only,
+        several => return merged::run(selection, args.follow, route, several, context).await,
+    };
+    let journal = context.journal(target.store.clone())?;
     let output = &mut *context.output;
-    let mut sink = Sink { json: output.json(), records: 0, damaged: 0 };
+    let mut sink = Sink::new(output.json());
     let mut pages = journal.query(selection);
     let mut cursor = None;
     while let Some(page) = pages.next().await? {
@@ -99,7 +111,7 @@ pub(super) async fn run(args: ReadArgs, context: &mut Context<'_>) -> Result<Exi
     }
     if sink.damaged > 0 {
         let damaged = count(sink.damaged, "damaged entry was", "damaged entries were");
-        let flags = args.target.flags();
+        let flags = &target.flags;
         output
             .note(&format!("{damaged} passed over; `papyra persistence scan {flags}` lists them"));
     }
@@ -137,7 +149,7 @@ async fn follow(pages: &mut Pages, sink: &mut Sink, output: &mut Output) -> Resu
 }
 
 /// What can be over by itself: a journal that is being replaced, a backend that restarts.
-fn passes(error: &JournalError) -> bool {
+pub(super) fn passes(error: &JournalError) -> bool {
     matches!(
         error.code(),
         Some(FailureCode::NotFound | FailureCode::Unavailable | FailureCode::Locked)
@@ -145,26 +157,39 @@ fn passes(error: &JournalError) -> bool {
 }
 
 /// Where pages go.
-struct Sink {
+pub(super) struct Sink {
     json: bool,
     records: u64,
     damaged: u64,
 }
 
 impl Sink {
+    pub fn new(json: bool) -> Self {
+        Self { json, records: 0, damaged: 0 }
+    }
+
     fn page(&mut self, page: &Page, output: &mut Output) -> Result<(), Problem> {
+        self.damaged += page.damaged;
+        self.records(&page.records, page.count, output)
+    }
+
+    pub fn records(
+        &mut self,
+        records: &str,
+        count: u32,
+        output: &mut Output,
+    ) -> Result<(), Problem> {
         if self.json {
-            for record in page.records.lines() {
+            for record in records.lines() {
                 let head = if self.records == 0 { HEAD } else { "," };
                 output.begin(head)?;
                 output.data(standard(record).as_bytes())?;
                 self.records += 1;
             }
         } else {
-            self.records += u64::from(page.count);
-            output.data(page.records.as_bytes())?;
+            self.records += u64::from(count);
+            output.data(records.as_bytes())?;
         }
-        self.damaged += page.damaged;
         Ok(())
     }
 
@@ -172,70 +197,20 @@ impl Sink {
         if !self.json {
             return output.flush();
         }
+        self.close(json!({ "damaged": self.damaged, "cursor": cursor }), output)
+    }
+
+    /// Ends the document with these fields.
+    pub fn close(&self, fields: Value, output: &mut Output) -> Result<(), Problem> {
         if self.records == 0 {
             output.begin(HEAD)?;
         }
-        output.finish(&json!({ "count": self.records, "damaged": self.damaged, "cursor": cursor }))
+        let mut end = json!({ "count": self.records });
+        if let (Some(end), Value::Object(fields)) = (end.as_object_mut(), fields) {
+            end.extend(fields);
+        }
+        output.finish(&end)
     }
 }
 
 const HEAD: &str = r#"{"schema":"papyra.read/1","records":["#;
-
-/// A record as standard JSON: what Papyra writes for numbers that JSON does not have becomes null.
-pub(super) fn standard(record: &str) -> std::borrow::Cow<'_, str> {
-    if !record.contains("NaN") && !record.contains("Infinity") {
-        return record.into();
-    }
-    let mut text = String::with_capacity(record.len());
-    let mut rest = record;
-    while let Some(next) = rest.chars().next() {
-        let length = match next {
-            '"' => string_length(rest),
-            _ => {
-                let words = ["NaN", "-Infinity", "Infinity"];
-                if let Some(word) = words.iter().find(|word| rest.starts_with(**word)) {
-                    text.push_str("null");
-                    rest = rest.get(word.len()..).unwrap_or_default();
-                    continue;
-                }
-                next.len_utf8()
-            }
-        };
-        let (piece, left) = rest.split_at(length);
-        text.push_str(piece);
-        rest = left;
-    }
-    text.into()
-}
-
-/// The length of the string that `text` begins with, quotes included.
-fn string_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (index, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return index + 1,
-            _ => {}
-        }
-    }
-    text.len()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_that_json_lacks_become_null_and_strings_stay() {
-        for (record, expected) in [
-            (r#"{"a":1}"#, r#"{"a":1}"#),
-            (r#"{"a":NaN,"b":[-Infinity,Infinity]}"#, r#"{"a":null,"b":[null,null]}"#),
-            (r#"{"NaN":"a \"NaN\\","é":NaN}"#, r#"{"NaN":"a \"NaN\\","é":null}"#),
-            (r#"{"a":"Infinity"}"#, r#"{"a":"Infinity"}"#),
-        ] {
-            assert_eq!(standard(record), expected);
-            assert!(serde_json::from_str::<serde_json::Value>(&standard(record)).is_ok());
-        }
-    }
-}

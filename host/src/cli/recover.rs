@@ -4,16 +4,18 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use papyra::config::Config;
 use papyra::journal::{RecoverOptions, Recovery, RecoveryMode};
+use papyra::store::Registry;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::args::{FindingsArgs, TargetArgs};
+use super::args::{FindingsArgs, TargetArgs, apply_quarantine_dir};
+use super::each::{self, Report};
 use super::exit::{self, Exit};
 use super::findings;
 use super::output::Paint;
 use super::problem::Problem;
-use super::target::Wishes;
 use super::text::{bytes, count, field, grouped, printable};
 
 /// Repair what is damaged; every sound record survives
@@ -68,53 +70,57 @@ impl From<ModeWord> for RecoveryMode {
     }
 }
 
-impl ModeWord {
-    /// Checks that there is a place for evidence exactly if there can be some.
-    pub fn check(
-        self,
-        option: &str,
-        directory: Option<&PathBuf>,
-        target: &TargetArgs,
-    ) -> Result<(), Problem> {
-        match (self, directory) {
-            (Self::Quarantine, None) if target.names_evidence() => Ok(()),
-            (_, Some(directory)) if directory.as_os_str().is_empty() => {
-                Err(Problem::usage("--quarantine-dir needs the name of a directory"))
-            }
-            (Self::Quarantine, None) => Err(Problem::usage(format!(
-                "{option} quarantine needs --quarantine-dir DIR, where damaged entries are kept"
-            ))),
-            (Self::Repair | Self::Rebuild, Some(_)) => Err(Problem::usage(format!(
-                "--quarantine-dir is only for {option} quarantine; {option} repair keeps no evidence"
-            ))),
-            _ => Ok(()),
+/// Checks that there is a place for evidence if there can be some, and that none is named in vain.
+pub(super) fn check_evidence(
+    mode: RecoveryMode,
+    option: &str,
+    directory: Option<&PathBuf>,
+    config: &Config,
+) -> Result<(), Problem> {
+    match (mode, directory) {
+        (_, Some(directory)) if directory.as_os_str().is_empty() => {
+            Err(Problem::usage("--quarantine-dir needs the name of a directory"))
         }
+        (RecoveryMode::Quarantine, None) if config.lacks_quarantine_dir(&Registry::standard()) => {
+            Err(Problem::usage(format!(
+                "{option} quarantine needs --quarantine-dir DIR, where damaged entries are kept"
+            )))
+        }
+        (RecoveryMode::Repair, Some(_)) => Err(Problem::usage(format!(
+            "--quarantine-dir is only for {option} quarantine; {option} repair keeps no evidence"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+impl RecoverArgs {
+    pub fn apply(&self, config: &mut Config) {
+        self.target.apply(config);
+        apply_quarantine_dir(self.quarantine_dir.as_ref(), config);
     }
 }
 
 pub(super) async fn run(args: RecoverArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
-    args.mode.check("--mode", args.quarantine_dir.as_ref(), &args.target)?;
+    let mode = RecoveryMode::from(args.mode);
+    check_evidence(mode, "--mode", args.quarantine_dir.as_ref(), context.config)?;
     if args.mode == ModeWord::Rebuild {
         context.output.note("`rebuild` is called `repair` here");
     }
     "the journal is either as it was or fully recovered"
         .clone_into(&mut context.output.if_interrupted);
-    let wishes = Wishes { evidence: args.quarantine_dir.as_deref(), ..Wishes::default() };
-    let store = args.target.open(wishes)?;
-    let meter = context.meter("recover");
-    let journal = context.journal(store)?.with_progress(meter.callback());
-    let options = RecoverOptions {
-        mode: args.mode.into(),
-        dry_run: args.dry_run,
-        max_findings: args.findings.findings,
-    };
-    let recovery = journal.recover(options).await?;
-    drop(meter);
-    context.output.report(
-        |paint| people(&recovery, &args.target.flags(), paint),
-        || findings::document("papyra.recover/1", [fields(&recovery)]),
-    )?;
-    Ok(if recovery.remaining > 0 { Exit::Remaining } else { Exit::Done })
+    let options =
+        RecoverOptions { mode, dry_run: args.dry_run, max_findings: args.findings.findings };
+    each::run(context, "papyra.recover/1", async |context, target| {
+        let meter = context.meter("recover");
+        let journal = context.journal(target.store.clone())?;
+        let recovery = journal.with_progress(meter.callback()).recover(options).await?;
+        Ok(Report {
+            text: people(&recovery, &target.flags, context.output.paint()),
+            fields: fields(&recovery),
+            exit: if recovery.remaining > 0 { Exit::Remaining } else { Exit::Done },
+        })
+    })
+    .await
 }
 
 /// What recovery did, for people.
@@ -262,14 +268,19 @@ pub(super) mod tests {
     #[test]
     fn quarantine_needs_a_directory_and_repair_refuses_one() {
         let (directory, nowhere) = (PathBuf::from("q"), PathBuf::new());
-        let target = TargetArgs { path: Some("a".into()), store: None };
-        let check = |mode: ModeWord, directory| mode.check("--mode", directory, &target);
-        assert!(check(ModeWord::Quarantine, Some(&directory)).is_ok());
-        let error = check(ModeWord::Quarantine, None).unwrap_err();
+        let config = |url: &str| Config::parse(&format!("store = {url:?}")).unwrap();
+        let check =
+            |mode, directory, url: &str| check_evidence(mode, "--mode", directory, &config(url));
+        let (repair, quarantine) = (RecoveryMode::Repair, RecoveryMode::Quarantine);
+        assert!(check(quarantine, Some(&directory), "a").is_ok());
+        let error = check(quarantine, None, "a").unwrap_err();
         assert!(error.exit == Exit::Usage && error.message.contains("--quarantine-dir DIR"));
-        assert_eq!(check(ModeWord::Repair, Some(&directory)).unwrap_err().exit, Exit::Usage);
-        assert!(check(ModeWord::Quarantine, Some(&nowhere)).is_err());
-        let url = TargetArgs { path: None, store: Some("file:a?evidence=q".into()) };
-        assert!(ModeWord::Quarantine.check("--mode", None, &url).is_ok());
+        assert_eq!(check(repair, Some(&directory), "a").unwrap_err().exit, Exit::Usage);
+        assert!(check(quarantine, Some(&nowhere), "a").is_err());
+        assert!(check(quarantine, None, "file:a?evidence=q").is_ok());
+        let configured = Config::parse("store = \"a\"\nquarantine_dir = \"q\"").unwrap();
+        assert!(check_evidence(quarantine, "--mode", None, &configured).is_ok());
+        // What is configured for other modes is no mistake here.
+        assert!(check_evidence(repair, "--mode", None, &configured).is_ok());
     }
 }

@@ -1,15 +1,16 @@
 //! `scan`: is this journal healthy?
 
 use clap::Args;
+use papyra::config::Config;
 use papyra::journal::ScanOptions;
 use papyra_report::scan::people;
 
 use super::Context;
-use super::args::{FindingsArgs, JobsArgs, TargetArgs};
+use super::args::{self, FindingsArgs, JobsArgs, TargetArgs};
+use super::each::{self, Report};
 use super::exit::{self, Exit};
 use super::findings;
 use super::problem::Problem;
-use super::target::Wishes;
 
 /// Look at every entry and report what is wrong
 ///
@@ -29,7 +30,7 @@ pub(super) struct ScanArgs {
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
-    pub jobs: JobsArgs,
+    jobs: JobsArgs,
     #[command(flatten)]
     findings: FindingsArgs,
     /// Look only at the newest N entries of each segment
@@ -37,20 +38,28 @@ pub(super) struct ScanArgs {
     sample: Option<u64>,
 }
 
+impl ScanArgs {
+    pub fn apply(&self, config: &mut Config) {
+        self.target.apply(config);
+        self.jobs.apply(config);
+    }
+}
+
 pub(super) async fn run(args: ScanArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
     "nothing was changed".clone_into(&mut context.output.if_interrupted);
-    let store = args.target.open(Wishes::default())?;
-    let meter = context.meter("scan");
-    let journal =
-        context.journal(store)?.with_jobs(args.jobs.count()).with_progress(meter.callback());
     let options = ScanOptions { max_findings: args.findings.findings, sample: args.sample };
-    let report = journal.scan(options).await?;
-    drop(meter);
-    context.output.report(
-        |paint| people(&findings::view(&report), &args.target.flags(), paint),
-        || findings::document("papyra.scan/1", [findings::fields(&report)]),
-    )?;
-    Ok(if findings::is_healthy(&report) { Exit::Done } else { Exit::Anomalies })
+    each::run(context, "papyra.scan/1", async |context, target| {
+        let meter = context.meter("scan");
+        let journal = context.journal(target.store.clone())?;
+        let journal = journal.with_jobs(args::jobs(context.config));
+        let report = journal.with_progress(meter.callback()).scan(options).await?;
+        Ok(Report {
+            text: people(&findings::view(&report), &target.flags, context.output.paint()),
+            fields: findings::fields(&report),
+            exit: if findings::is_healthy(&report) { Exit::Done } else { Exit::Anomalies },
+        })
+    })
+    .await
 }
 
 #[cfg(test)]

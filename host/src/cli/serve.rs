@@ -1,19 +1,17 @@
 //! `serve`: watch a journal over HTTP.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use clap::Args;
-use papyra::Engine;
+use papyra::config::{Config, Value};
 use papyra::serve::Server;
 use tokio::net::TcpListener;
 
-use super::Context;
 use super::args::{RetentionArgs, TargetArgs};
+use super::each;
 use super::exit::{self, Exit};
-use super::problem::{self, Problem};
-use super::target::Wishes;
-use super::values;
+use super::problem::Problem;
+use super::{Context, values};
 
 /// Show a journal's state over HTTP: metrics, probes and a page
 ///
@@ -30,29 +28,45 @@ pub(super) struct ServeArgs {
     target: TargetArgs,
     #[command(flatten)]
     retention: RetentionArgs,
-    /// Address and port; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
-    listen: SocketAddr,
-    /// How often to look at what was appended; more rarely if looking takes long
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = values::timeout)]
-    check_every: Duration,
+    /// Address and port; port 0 takes a free one [default: 127.0.0.1:9464]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// How often to look at what was appended; more rarely if looking takes long [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = values::check_every)]
+    check_every: Option<f64>,
 }
 
-pub(super) async fn run(args: ServeArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
+impl ServeArgs {
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        self.target.apply(config);
+        if let Some(address) = self.listen {
+            config.set("serve.address", Value::Address(address), "--listen");
+        }
+        if let Some(seconds) = self.check_every {
+            config.set("serve.check_every", Value::Time(seconds), "--check-every");
+        }
+        self.retention.apply(config)
+    }
+}
+
+pub(super) async fn run(context: &mut Context<'_>) -> Result<Exit, Problem> {
     "nothing was changed".clone_into(&mut context.output.if_interrupted);
-    let store = args.target.open(Wishes::default())?;
-    let engine = Engine::new()
-        .map_err(|error| Problem::new(Exit::Failed, "engine", problem::chain(&error)))?;
-    let cannot = |error| Problem::io(&format!("cannot listen on {}", args.listen), &error);
-    let listener = TcpListener::bind(args.listen).await.map_err(cannot)?;
+    let (_, targets) = context.route()?;
+    if targets.is_empty() {
+        return Err(each::nowhere());
+    }
+    let stores = targets.into_iter().map(|target| target.store).collect();
+    let wanted = context.config.serve_address();
+    let cannot = |error| Problem::io(&format!("cannot listen on {wanted}"), &error);
+    let listener = TcpListener::bind(wanted).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     if !address.ip().is_loopback() {
         context.output.note("whoever reaches this address sees the records; there is no password");
     }
     context.output.note(&format!("listening on http://{address}/"));
-    Server::new(&engine, vec![store])
-        .retention(&args.retention.policy()?)
-        .check_every(args.check_every)
+    Server::new(&context.engine()?, stores)
+        .retention(&context.config.retention())
+        .check_every(context.config.serve_check_every())
         .run(listener, std::future::pending())
         .await
         .map_err(|error| Problem::io("the server stopped", &error))?;

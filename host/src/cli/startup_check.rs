@@ -1,20 +1,20 @@
 //! `startup-check`: may a system start on this journal?
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use papyra::journal::{StartupMode, StartupOptions, StartupOutcome, StartupReport};
+use papyra::config::{Config, StartupSettings, Value as Setting};
+use papyra::journal::{RecoveryMode, StartupMode, StartupOptions, StartupOutcome, StartupReport};
 use serde_json::{Value, json};
 
 use super::Context;
-use super::args::TargetArgs;
+use super::args::{TargetArgs, apply_quarantine_dir};
+use super::each::{self, Report};
 use super::exit::{self, Exit};
 use super::findings;
 use super::output::Paint;
 use super::problem::Problem;
 use super::recover::{self, ModeWord};
-use super::target::Wishes;
 use super::text::{field, printable};
 use super::values;
 
@@ -38,24 +38,25 @@ pub(super) struct StartupCheckArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// What to do about anomalies; FAIL_ON_ANOMALY and other spellings of Papyra are accepted
-    #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value_t)]
-    mode: StartupWord,
-    /// How --mode recover recovers
-    #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value_t)]
-    recovery_mode: ModeWord,
+    /// [default: fail]
+    #[arg(long, value_name = "MODE", value_enum, ignore_case = true)]
+    mode: Option<StartupWord>,
+    /// How --mode recover recovers [default: repair]
+    #[arg(long, value_name = "MODE", value_enum, ignore_case = true)]
+    recovery_mode: Option<ModeWord>,
     /// Read everything, also what an earlier clean check has vouched for
     #[arg(long)]
     full: bool,
-    /// Give up after this time, such as 30s or 5m, with exit code 69
-    #[arg(long, value_name = "TIME", value_parser = values::timeout)]
-    timeout: Option<Duration>,
+    /// How long the check of a store may take, such as 30s; then exit code 69 [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = values::startup_timeout, allow_hyphen_values = true)]
+    timeout: Option<f64>,
     /// Where --recovery-mode quarantine sets things aside; made if it is missing
     #[arg(long, value_name = "DIR")]
     quarantine_dir: Option<PathBuf>,
 }
 
 /// A startup mode, in Papyra's spellings too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum StartupWord {
     /// Do not even read the journal
     Ignore,
@@ -63,21 +64,34 @@ enum StartupWord {
     #[value(aliases = ["scan_only", "scan"])]
     ScanOnly,
     /// Refuse to start if there is any anomaly
-    #[default]
     #[value(aliases = ["fail_on_anomaly", "fail-on-anomaly"])]
     Fail,
     /// Recover, look again, and refuse only if damage is left
     Recover,
 }
 
-impl From<StartupWord> for StartupMode {
-    fn from(word: StartupWord) -> Self {
-        match word {
-            StartupWord::Ignore => Self::Ignore,
-            StartupWord::ScanOnly => Self::ScanOnly,
-            StartupWord::Fail => Self::Fail,
-            StartupWord::Recover => Self::Recover,
-        }
+impl StartupCheckArgs {
+    pub fn apply(&self, config: &mut Config) {
+        self.target.apply(config);
+        apply_quarantine_dir(self.quarantine_dir.as_ref(), config);
+        let mut set = |key: &str, value: Option<Setting>, flag: &str| {
+            if let Some(value) = value {
+                config.set(key, value, flag);
+            }
+        };
+        let mode = self.mode.map(|mode| match mode {
+            StartupWord::Ignore => "ignore",
+            StartupWord::ScanOnly => "scan-only",
+            StartupWord::Fail => "fail",
+            StartupWord::Recover => "recover",
+        });
+        let recovery = self.recovery_mode.map(|mode| match RecoveryMode::from(mode) {
+            RecoveryMode::Repair => "repair",
+            RecoveryMode::Quarantine => "quarantine",
+        });
+        set("startup.mode", mode.map(Setting::Word), "--mode");
+        set("startup.recovery_mode", recovery.map(Setting::Word), "--recovery-mode");
+        set("startup.timeout", self.timeout.map(Setting::Time), "--timeout");
     }
 }
 
@@ -85,33 +99,42 @@ pub(super) async fn run(
     args: StartupCheckArgs,
     context: &mut Context<'_>,
 ) -> Result<Exit, Problem> {
-    args.recovery_mode.check("--recovery-mode", args.quarantine_dir.as_ref(), &args.target)?;
-    let state = match args.mode {
-        StartupWord::Recover => "the journal is either as it was or fully recovered",
+    let StartupSettings { mode, recovery, timeout, .. } = context.config.startup();
+    let directory = args.quarantine_dir.as_ref();
+    if mode == StartupMode::Recover || directory.is_some() || args.recovery_mode.is_some() {
+        recover::check_evidence(recovery, "--recovery-mode", directory, context.config)?;
+    }
+    let state = match mode {
+        StartupMode::Recover => "the journal is either as it was or fully recovered",
         _ => "nothing was changed",
     };
     state.clone_into(&mut context.output.if_interrupted);
-    let wishes = Wishes { evidence: args.quarantine_dir.as_deref(), ..Wishes::default() };
-    let store = args.target.open(wishes)?;
-    let meter = context.meter("startup-check");
-    let journal = context.journal(store)?.with_progress(meter.callback());
-    let location = journal.describe().location;
-    let options = StartupOptions {
-        mode: args.mode.into(),
-        recovery: args.recovery_mode.into(),
-        full: args.full,
-    };
-    let report = journal.startup_check(options, args.timeout).await?;
-    drop(meter);
-    context.output.report(
-        |paint| people(&report, &location, &args.target.flags(), paint),
-        || findings::document("papyra.startup-check/1", [fields(&report, &location)]),
-    )?;
-    Ok(match (report.outcome, args.mode) {
-        (StartupOutcome::Refused, StartupWord::Recover) => Exit::Remaining,
-        (StartupOutcome::Refused, _) => Exit::Anomalies,
-        _ => Exit::Done,
+    let options = StartupOptions { mode, recovery, full: args.full };
+    if context.route()?.1.is_empty() {
+        // To keep nothing is a choice, and nothing stands in the way of a start.
+        let fields = json!({ "stores": [], "may_start": true, "exit": Exit::Done.code() });
+        context.output.report(
+            |_| "no store, as the route says; the system may start\n".to_owned(),
+            || findings::document("papyra.startup-check/1", [fields]),
+        )?;
+        return Ok(Exit::Done);
+    }
+    each::run(context, "papyra.startup-check/1", async |context, target| {
+        let meter = context.meter("startup-check");
+        let journal = context.journal(target.store.clone())?.with_progress(meter.callback());
+        let location = journal.describe().location;
+        let report = journal.startup_check(options, timeout).await?;
+        Ok(Report {
+            text: people(&report, &location, &target.flags, context.output.paint()),
+            fields: fields(&report, &location),
+            exit: match (report.outcome, mode) {
+                (StartupOutcome::Refused, StartupMode::Recover) => Exit::Remaining,
+                (StartupOutcome::Refused, _) => Exit::Anomalies,
+                _ => Exit::Done,
+            },
+        })
     })
+    .await
 }
 
 fn people(report: &StartupReport, location: &str, flags: &str, paint: Paint) -> String {

@@ -4,11 +4,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytesize::ByteSize;
 use clap::ValueEnum;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{Span, SpanTotal, Timestamp, Unit};
+use jiff::{Span, Timestamp};
+use papyra::config::Value;
+use papyra::config::table::SETTINGS;
+pub(super) use papyra::config::values::{duration, records, seconds, size, sync};
 use papyra::journal::{FieldMatch, KindLimits, Limits};
 use papyra::store::Kind;
 
@@ -40,59 +42,25 @@ impl From<KindWord> for Kind {
     }
 }
 
-/// A length of time in seconds: `90s`, `12h`, `30d`, or a plain number of seconds.
-pub(super) fn duration(word: &str) -> Result<f64, String> {
-    const FORMAT: &str = "write a number with a unit, such as 90s, 12h or 30d (a day has 24 hours), or plain seconds";
-    if let Ok(seconds) = word.parse::<f64>() {
-        return match seconds {
-            s if !s.is_finite() => Err(format!("that is not a length of time; {FORMAT}")),
-            s if s < 0.0 => Err(format!("a length of time cannot be negative; {FORMAT}")),
-            s => Ok(s.abs()),
-        };
-    }
-    let span: Span = word.parse().map_err(|_| format!("that is not a length of time; {FORMAT}"))?;
-    if span.is_negative() {
-        return Err(format!("a length of time cannot be negative; {FORMAT}"));
-    }
-    seconds(span)
+/// How long a startup check may take.
+pub(super) fn startup_timeout(word: &str) -> Result<f64, String> {
+    time("startup.timeout", word)
 }
 
-/// How long something may take; not so short that nothing can ever be done.
-pub(super) fn timeout(word: &str) -> Result<Duration, String> {
-    let limit = Duration::try_from_secs_f64(duration(word)?)
-        .map_err(|_| "that is longer than this machine can count".to_owned())?;
-    match limit.is_zero() {
-        true => Err("that leaves no time at all; write such as 30s or 5m".to_owned()),
-        false => Ok(limit),
-    }
+/// How often `serve` looks.
+#[cfg(feature = "serve")]
+pub(super) fn check_every(word: &str) -> Result<f64, String> {
+    time("serve.check_every", word)
 }
 
-fn seconds(span: Span) -> Result<f64, String> {
-    if span.get_years() != 0 || span.get_months() != 0 {
-        return Err("months and years have no fixed length; write days, such as 30d or 365d".into());
+/// A length of time that this setting allows as well.
+fn time(key: &str, word: &str) -> Result<f64, String> {
+    let setting = SETTINGS.iter().find(|setting| setting.key == key);
+    match setting.map(|setting| setting.form.parse(word)) {
+        Some(Ok(Value::Time(seconds))) => Ok(seconds),
+        Some(Err(message)) => Err(message),
+        _ => Err("there is no such setting".to_owned()),
     }
-    let unit = SpanTotal::from(Unit::Second).days_are_24_hours();
-    span.total(unit).map_err(|_| "that is longer than any calendar".into())
-}
-
-/// A number of bytes: `10M` is 10,000,000, `10MiB` is 10,485,760.
-pub(super) fn size(word: &str) -> Result<u64, String> {
-    const FORMAT: &str = "write a number of bytes, or a size such as 10M (decimal, 10,000,000) or 10MiB (binary, \
-         10,485,760)";
-    if word.starts_with('-') {
-        return Err(format!("a size cannot be negative; {FORMAT}"));
-    }
-    match word.parse::<ByteSize>() {
-        // What does not fit is clamped there, which would be another limit than the one asked for.
-        Ok(ByteSize(u64::MAX)) => Err(format!("that is more than can be stored; {FORMAT}")),
-        Ok(ByteSize(bytes)) => Ok(bytes),
-        Err(_) => Err(format!("that is not a size; {FORMAT}")),
-    }
-}
-
-/// A number of records.
-pub(super) fn records(word: &str) -> Result<u64, String> {
-    word.parse().map_err(|_| "write a whole number, 0 or more".to_owned())
 }
 
 /// A moment in seconds since the epoch: such a number, RFC 3339, or how long ago.
@@ -158,83 +126,9 @@ pub(super) fn kind_limits(word: &str) -> Result<KindLimits, String> {
     Ok(KindLimits { kind: kind.into(), limits })
 }
 
-/// When an append counts as done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sync {
-    Always,
-    Interval(Duration),
-    Never,
-}
-
-/// `always`, `interval:MS` or `never`.
-pub(super) fn sync(word: &str) -> Result<Sync, String> {
-    let lower = word.to_ascii_lowercase();
-    match lower.as_str() {
-        "always" => return Ok(Sync::Always),
-        "never" => return Ok(Sync::Never),
-        _ => {}
-    }
-    match lower.strip_prefix("interval:").map(str::parse::<u64>) {
-        Some(Ok(milliseconds)) if milliseconds > 0 => {
-            Ok(Sync::Interval(Duration::from_millis(milliseconds)))
-        }
-        _ => {
-            Err("write always, never, or interval:MS with milliseconds, such as interval:200"
-                .into())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_units_and_days_have_24_hours() {
-        for (word, seconds) in [
-            ("30d", 2_592_000.0),
-            ("12h", 43_200.0),
-            ("90s", 90.0),
-            ("1h30m", 5400.0),
-            ("2 weeks", 1_209_600.0),
-            ("PT1H", 3600.0),
-            ("86400", 86_400.0),
-            ("0.5", 0.5),
-            ("0", 0.0),
-        ] {
-            assert_eq!(duration(word), Ok(seconds), "{word}");
-        }
-        // `-0` must not travel on as a negative number.
-        assert!(duration("-0").is_ok_and(f64::is_sign_positive));
-    }
-
-    #[test]
-    fn nonsense_is_no_duration_and_the_message_teaches() {
-        for word in ["", "soon", "NaN", "inf", "-5", "-3d", "3d ago", "1e999", "--json", "d"] {
-            let error = duration(word).unwrap_err();
-            assert!(error.contains("30d"), "{word}: {error}");
-        }
-        assert!(duration("1mo").unwrap_err().contains("no fixed length"));
-        assert!(duration("1y").unwrap_err().contains("365d"));
-    }
-
-    #[test]
-    fn sizes_are_decimal_or_binary_as_written() {
-        for (word, bytes) in [
-            ("10M", 10_000_000),
-            ("10MB", 10_000_000),
-            ("10MiB", 10_485_760),
-            ("1.5 GiB", 1_610_612_736),
-            ("4096", 4096),
-            ("0", 0),
-        ] {
-            assert_eq!(size(word), Ok(bytes), "{word}");
-        }
-        for word in ["", "-1", "NaN", "big", "10 potatoes", "99999999999999999999", "1e30", "20EiB"]
-        {
-            assert!(size(word).unwrap_err().contains("10MiB"), "{word}");
-        }
-    }
 
     #[test]
     fn moments_are_numbers_times_or_ages() {
@@ -286,14 +180,5 @@ mod tests {
         assert_eq!((parsed.field.as_str(), parsed.value.as_str()), ("a.b", "c=d"));
         assert_eq!(field_match("a=").unwrap().value, "");
         assert!(field_match("=x").is_err() && field_match("x").is_err());
-    }
-
-    #[test]
-    fn sync_policies() {
-        assert_eq!(sync("ALWAYS"), Ok(Sync::Always));
-        assert_eq!(sync("interval:200"), Ok(Sync::Interval(Duration::from_millis(200))));
-        for word in ["", "sometimes", "interval", "interval:0", "interval:-1"] {
-            assert!(sync(word).unwrap_err().contains("interval:200"), "{word}");
-        }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::model::{Entry, append, ensure, events, flaw, largest, lines, same, snapshot_lines};
 use super::{Fixture, Stop};
 use crate::store::{
-    Framing, Purpose, Range, Rewrite, RewriteOptions, Segment, Snapshot, Store, StoreError, StoreErrorKind,
+    Framing, Purpose, Range, Rewrite, RewriteOptions, Segment, Snapshot, Store, StoreError,
+    StoreErrorKind,
 };
 
 const PLAIN: RewriteOptions =

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use crate::engine::bindings::papyra::persistence::types::{Failure, FailureCode};
+use crate::store::StoreError;
 
 /// Why an operation on a journal did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,17 @@ pub enum JournalError {
 impl JournalError {
     pub(crate) fn trap(operation: &'static str, source: wasmtime::Error) -> Self {
         Self::Trap { operation, source }
+    }
+
+    /// A failure of the store itself, met without the engine.
+    pub(crate) fn store(operation: &'static str, error: &StoreError) -> Self {
+        let failure = Failure {
+            code: error.kind().into(),
+            message: error.one_line(),
+            segment: None,
+            line: None,
+        };
+        Self::Failure { operation, failure }
     }
 
     /// The class of an expected failure, a missed deadline included; `None` for traps and cancellation.

@@ -4,12 +4,14 @@ mod error;
 mod maintain;
 mod parts;
 mod read;
+mod standard;
 mod write;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::error::JournalError;
 pub use self::read::Pages;
+pub use self::standard::standard;
 pub use crate::engine::bindings::exports::papyra::persistence::journal::{
     AnomalyCount, Appended, CompactOptions, Compaction, Counters, Draft, FieldMatch,
     InspectOptions, Inspection, KindCount, Order, Page, RecoverOptions, Recovery, RecoveryMode,

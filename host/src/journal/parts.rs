@@ -42,15 +42,7 @@ impl Journal {
         let limit = self.engine.limits().storage_timeout;
         let taken = tokio::time::timeout(limit, self.store.snapshot()).await;
         let taken = taken.unwrap_or_else(|_| Err(StoreError::timed_out(limit)));
-        let snapshot = taken.map_err(|error| JournalError::Failure {
-            operation,
-            failure: Failure {
-                code: error.kind().into(),
-                message: error.one_line(),
-                segment: None,
-                line: None,
-            },
-        })?;
+        let snapshot = taken.map_err(|error| JournalError::store(operation, &error))?;
         work.expect(&*snapshot);
         work.snapshot = Some(snapshot);
         Ok(work)

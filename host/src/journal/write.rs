@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::{Appended, Counters, Draft, Journal, JournalError};
 use crate::engine::Session;
+use crate::store::{Run, StoreError};
 
 /// The most instances that append at once. Each holds a few MiB while it is kept.
 const WRITERS: usize = 4;
@@ -55,6 +56,28 @@ impl Journal {
             session.call("append", async |j, store| j.call_append_lines(store, lines).await).await
         })
         .await
+    }
+
+    /// Hands lines to the store that an instance of the engine has judged already.
+    pub(crate) async fn append_judged(
+        &self,
+        lines: String,
+        runs: &[Run],
+    ) -> Result<Appended, JournalError> {
+        let records = runs.iter().map(|run| u64::from(run.lines)).sum();
+        let bytes = lines.len() as u64;
+        let limit = self.engine.limits().storage_timeout;
+        let taken = tokio::time::timeout(limit, self.store.append(lines, runs)).await;
+        let taken = taken.unwrap_or_else(|_| Err(StoreError::timed_out(limit)));
+        let mut delta = Counters::default();
+        match &taken {
+            Ok(()) => (delta.records_written, delta.bytes_written) = (records, bytes),
+            Err(_) => delta.write_errors = 1,
+        }
+        self.count(&delta);
+        taken
+            .map(|()| Appended { records, bytes })
+            .map_err(|error| JournalError::store("append", &error))
     }
 
     async fn write(

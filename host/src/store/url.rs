@@ -260,6 +260,11 @@ fn plain_path(path: &str) -> StoreUrl {
     }
 }
 
+/// What stands before the first colon, if that names a backend and not a part of a plain path.
+pub(crate) fn url_scheme(url: &str) -> Option<&str> {
+    url.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_scheme(scheme))
+}
+
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))

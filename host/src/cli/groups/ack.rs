@@ -13,7 +13,7 @@ use super::{GroupArgs, values};
 #[derive(Debug, Args)]
 pub(super) struct AckArgs {
     #[command(flatten)]
-    group: GroupArgs,
+    pub group: GroupArgs,
     /// The entries
     #[arg(value_name = "ID", required = true, value_parser = values::id)]
     ids: Vec<String>,

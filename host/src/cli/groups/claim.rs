@@ -8,7 +8,6 @@ use clap::builder::NonEmptyStringValueParser;
 use super::super::Context;
 use super::super::consume::Sink;
 use super::super::problem::Problem;
-use super::super::target::Wishes;
 use super::{GroupArgs, values};
 
 /// Take entries over from consumers that no longer work on them, and write their records
@@ -18,7 +17,7 @@ use super::{GroupArgs, values};
 #[derive(Debug, Args)]
 pub(super) struct ClaimArgs {
     #[command(flatten)]
-    group: GroupArgs,
+    pub group: GroupArgs,
     /// The consumer that takes them over
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     consumer: String,
@@ -40,7 +39,7 @@ pub(super) struct ClaimArgs {
 pub(super) async fn run(args: ClaimArgs, context: &mut Context<'_>) -> Result<(), Problem> {
     "what was claimed is pending with the new consumer"
         .clone_into(&mut context.output.if_interrupted);
-    let journal = context.journal(args.group.target.open(Wishes::default())?)?;
+    let journal = context.journal_of(args.group.kind.into())?;
     let mut consumer = journal
         .consumer(args.group.kind.into(), &args.group.group, &args.consumer)
         .count(args.count)

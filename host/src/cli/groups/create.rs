@@ -13,7 +13,7 @@ use super::{GroupArgs, values};
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
     #[command(flatten)]
-    group: GroupArgs,
+    pub group: GroupArgs,
     /// Where it begins: 0 (everything), $ (from now on), or the last id to skip
     #[arg(long, value_name = "ID", default_value = "0", value_parser = values::start)]
     start: Start,

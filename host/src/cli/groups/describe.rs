@@ -9,7 +9,6 @@ use super::super::exit::Exit;
 use super::super::findings::document;
 use super::super::output::Paint;
 use super::super::problem::Problem;
-use super::super::target::Wishes;
 use super::super::text::{field, grouped, printable};
 use super::{GroupArgs, group_fields, lag};
 
@@ -17,12 +16,12 @@ use super::{GroupArgs, group_fields, lag};
 #[derive(Debug, Args)]
 pub(super) struct DescribeArgs {
     #[command(flatten)]
-    group: GroupArgs,
+    pub group: GroupArgs,
 }
 
 pub(super) async fn run(args: DescribeArgs, context: &mut Context<'_>) -> Result<(), Problem> {
     let kind = args.group.kind.into();
-    let journal = context.journal(args.group.target.open(Wishes::default())?)?;
+    let journal = context.journal_of(kind)?;
     let groups = journal.groups(kind).await?;
     let info = groups.into_iter().find(|info| info.name == args.group.group).ok_or_else(|| {
         let message = format!("there is no group {}", args.group.title());

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::super::Context;
 use super::super::args::TargetArgs;
+use super::super::each;
 use super::super::findings::document;
 use super::super::problem::Problem;
-use super::super::target::Wishes;
 use super::super::text::grouped;
 use super::super::values::KindWord;
 use super::{group_fields, lag, table};
@@ -17,21 +17,21 @@ use super::{group_fields, lag, table};
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetArgs,
     /// Only groups that consume this kind; repeatable
     #[arg(long, value_name = "KIND", value_enum, ignore_case = true)]
     kind: Vec<KindWord>,
 }
 
 pub(super) async fn run(args: ListArgs, context: &mut Context<'_>) -> Result<(), Problem> {
-    let journal = context.journal(args.target.open(Wishes::default())?)?;
     let kinds: Vec<Kind> = match args.kind.as_slice() {
-        [] => vec![Kind::Event, Kind::Audit, Kind::DeadLetter, Kind::Metric],
+        [] => with_groups(context)?,
         kinds => kinds.iter().map(|kind| (*kind).into()).collect(),
     };
     let mut groups = Vec::new();
     for kind in kinds {
-        groups.extend(journal.groups(kind).await?.into_iter().map(|group| (kind, group)));
+        let of_kind = context.journal_of(kind)?.groups(kind).await?;
+        groups.extend(of_kind.into_iter().map(|group| (kind, group)));
     }
     context.output.report(
         |_| {
@@ -60,4 +60,15 @@ pub(super) async fn run(args: ListArgs, context: &mut Context<'_>) -> Result<(),
             document("papyra.groups/1", [json!({ "groups": groups })])
         },
     )
+}
+
+/// The kinds whose store has groups; all, if none has any: then asking it tells why.
+fn with_groups(context: &Context<'_>) -> Result<Vec<Kind>, Problem> {
+    let (route, targets) = context.route()?;
+    if targets.is_empty() {
+        return Err(each::nowhere());
+    }
+    let has = |kind: &Kind| route.store(*kind).is_some_and(|store| store.delivery().is_some());
+    let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(has).collect();
+    Ok(if kinds.is_empty() { Kind::ALL.to_vec() } else { kinds })
 }

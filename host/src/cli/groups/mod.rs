@@ -12,6 +12,7 @@ pub(super) mod values;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
+use papyra::config::Config;
 use papyra::consumer::{Group, GroupInfo};
 use papyra::store::Kind;
 use serde_json::{Value, json};
@@ -20,7 +21,6 @@ use super::Context;
 use super::args::TargetArgs;
 use super::exit::{self, Exit};
 use super::problem::Problem;
-use super::target::Wishes;
 use super::text;
 use super::values::KindWord;
 
@@ -41,6 +41,21 @@ enum GroupsCommand {
     Claim(claim::ClaimArgs),
     Ack(ack::AckArgs),
     SetId(set_id::SetIdArgs),
+}
+
+impl GroupsArgs {
+    pub fn apply(&self, config: &mut Config) {
+        let target = match &self.command {
+            GroupsCommand::List(args) => &args.target,
+            GroupsCommand::Describe(args) => &args.group.target,
+            GroupsCommand::Create(args) => &args.group.target,
+            GroupsCommand::Pending(args) => &args.group.target,
+            GroupsCommand::Claim(args) => &args.group.target,
+            GroupsCommand::Ack(args) => &args.group.target,
+            GroupsCommand::SetId(args) => &args.group.target,
+        };
+        target.apply(config);
+    }
 }
 
 pub(super) async fn run(args: GroupsArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
@@ -71,7 +86,7 @@ struct GroupArgs {
 
 impl GroupArgs {
     fn open(&self, context: &Context<'_>) -> Result<Group, Problem> {
-        let journal = context.journal(self.target.open(Wishes::default())?)?;
+        let journal = context.journal_of(self.kind.into())?;
         Ok(journal.group(self.kind.into(), &self.group))
     }
 

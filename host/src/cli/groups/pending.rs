@@ -16,7 +16,7 @@ use super::{GroupArgs, table, values};
 #[derive(Debug, Args)]
 pub(super) struct PendingArgs {
     #[command(flatten)]
-    group: GroupArgs,
+    pub group: GroupArgs,
     /// Only from this id on
     #[arg(long, value_name = "ID", value_parser = values::id)]
     from: Option<String>,

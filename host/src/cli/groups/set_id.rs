@@ -13,7 +13,7 @@ use super::{GroupArgs, values};
 #[derive(Debug, Args)]
 pub(super) struct SetIdArgs {
     #[command(flatten)]
-    group: GroupArgs,
+    pub group: GroupArgs,
     /// Go on after: 0 (everything again), $ (only what comes from now on), or an id
     #[arg(long, value_name = "ID", value_parser = values::start)]
     to: Start,

@@ -93,8 +93,7 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let config = Arc::clone(&self.config);
         let rotation = config.shape.rotation();
-        let mut left =
-            Left::new(batches, rotation.map_or(u64::MAX, <dyn Rotation>::max_bytes));
+        let mut left = Left::new(batches, rotation.map_or(u64::MAX, <dyn Rotation>::max_bytes));
         loop {
             let (length, torn) = self.end(held)?;
             let pieces = left.take(length.saturating_add(u64::from(torn)));

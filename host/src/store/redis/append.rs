@@ -150,9 +150,12 @@ mod tests {
         let run = |lines| Run { kind: Kind::Event, lines };
         assert_eq!(split("a\nb\n", &[run(1), run(0), run(1)]).unwrap().len(), 2);
         assert!(split("", &[]).unwrap().is_empty());
-        for (lines, runs) in
-            [("a\nb\n", vec![run(1)]), ("a\n", vec![run(2)]), ("a", vec![run(1)]), ("", vec![run(1)])]
-        {
+        for (lines, runs) in [
+            ("a\nb\n", vec![run(1)]),
+            ("a\n", vec![run(2)]),
+            ("a", vec![run(1)]),
+            ("", vec![run(1)]),
+        ] {
             assert!(split(lines, &runs).is_err(), "{lines:?}");
         }
     }

@@ -335,7 +335,10 @@ mod tests {
             assert!(config.contains(shown) && !config.contains("secret"), "{config}");
         }
         let address = Address::parse("redis://me:p%40ss@h/").unwrap();
-        assert_eq!((address.user.as_deref(), address.password.as_deref()), (Some("me"), Some("p@ss")));
+        assert_eq!(
+            (address.user.as_deref(), address.password.as_deref()),
+            (Some("me"), Some("p@ss"))
+        );
     }
 
     #[test]

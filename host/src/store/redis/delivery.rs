@@ -35,9 +35,7 @@ impl RedisStore {
         });
         match failed {
             None => Ok(replies),
-            Some(error) => {
-                Err(store_error(doing, self.link.location(), RedisError::from(error)))
-            }
+            Some(error) => Err(store_error(doing, self.link.location(), RedisError::from(error))),
         }
     }
 
@@ -94,8 +92,7 @@ impl RedisStore {
         let mut replies = self.all(FETCH, &commands).await?.into_iter();
         let handed = replies.next().and_then(Handed::read);
         let counts = replies.next().and_then(Counts::read);
-        let (handed, counts) =
-            handed.zip(counts).ok_or_else(|| reply::unexpected("XREADGROUP"))?;
+        let (handed, counts) = handed.zip(counts).ok_or_else(|| reply::unexpected("XREADGROUP"))?;
         Ok(handed.delivered(&counts))
     }
 
@@ -359,4 +356,3 @@ fn group_info(value: Value) -> Option<GroupInfo> {
         lag: number("lag"),
     })
 }
-

@@ -107,7 +107,11 @@ impl RedisRewrite {
     }
 
     /// Removes entries one by one, a bounded number of them at a time.
-    async fn remove_each(&self, mut from: usize, quarantine: Option<&str>) -> Result<u64, StoreError> {
+    async fn remove_each(
+        &self,
+        mut from: usize,
+        quarantine: Option<&str>,
+    ) -> Result<u64, StoreError> {
         let mut gone = 0;
         while from < self.ranges.len() {
             let some: Vec<&Range> = self.ranges.iter().skip(from).take(RANGES).collect();
@@ -175,7 +179,8 @@ impl RedisStore {
     ) -> Result<Position, StoreError> {
         let bad = || reply::unexpected("XRANGE");
         let mut parts = reply::array(entry).ok_or_else(bad)?.into_iter();
-        let at = parts.next().and_then(reply::bytes).and_then(|id| id::parse(&id)).ok_or_else(bad)?;
+        let at =
+            parts.next().and_then(reply::bytes).and_then(|id| id::parse(&id)).ok_or_else(bad)?;
         let mut call = scripts::keep(quarantine);
         call.arg(stream).arg(id::format(at)).arg(reason);
         for part in parts.next().and_then(reply::array).ok_or_else(bad)? {

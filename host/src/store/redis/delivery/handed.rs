@@ -6,8 +6,8 @@ use redis::Value;
 
 use super::super::super::Payload;
 use super::super::super::delivery::{Delivered, DeliveryFrame, PendingEntry};
-use super::super::reply::{self, Entry};
 use super::super::id;
+use super::super::reply::{self, Entry};
 
 /// How often entries have been delivered.
 pub struct Counts {

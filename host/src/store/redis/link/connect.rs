@@ -12,9 +12,7 @@ use redis::{
 };
 
 use super::super::super::UrlError;
-use super::super::config::{
-    Address, RedisConfig, SENTINEL_PASSWORD_VARIABLE, Topology, variable,
-};
+use super::super::config::{Address, RedisConfig, SENTINEL_PASSWORD_VARIABLE, Topology, variable};
 use super::Connection;
 
 /// Knows how to get to the servers.

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::super::{Chunk, Frame, Payload, Position, Segment, StoreError};
+use super::super::id;
 use super::super::link::{Repeat, SharedLink};
 use super::super::reply::{self, Entry};
-use super::super::id;
 
 /// Entries are taken to be at least so long, also where they are shorter, so that a stretch of tiny
 /// ones does not make the next page a huge one.

@@ -1,0 +1,215 @@
+use super::*;
+use crate::store::Kind;
+use crate::store::Registry;
+
+fn environment(variables: &[(&str, &str)]) -> Loader {
+    let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+    Config::loader().search(false).environment(variables)
+}
+
+fn wrong(text: &str) -> String {
+    Config::parse(text).map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn flags_are_over_the_environment_over_the_file_over_defaults() {
+    let dir = std::env::temp_dir().join(format!("papyra-config-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("p.toml");
+    std::fs::write(&path, "jobs = 2\nsync = \"never\"\nlog.format = \"json\"\n").unwrap();
+    let loader = environment(&[("PAPYRA_JOBS", "3"), ("PAPYRA_SYNC", "interval:5")]);
+    let mut config = loader.file(&path).load().unwrap();
+    assert!(config.set("jobs", Value::Count(4), "--jobs"));
+    std::fs::remove_dir_all(&dir).unwrap();
+    let origin = |key: &str| config.entry(key).unwrap().origin.to_string();
+    assert_eq!((config.jobs(), origin("jobs")), (Some(4), "--jobs".to_owned()));
+    assert_eq!(origin("sync"), "PAPYRA_SYNC");
+    assert_eq!(origin("log.format"), format!("{}:3", path.display()));
+    assert_eq!(origin("startup.mode"), "default");
+    assert_eq!(config.log_level(), "warn");
+}
+
+#[test]
+fn a_name_that_does_not_exist_names_the_nearest_one() {
+    for (text, line, nearest) in [
+        ("jobbs = 1", 1, "jobs"),
+        ("\n[retention]\nmax_agee = 1", 3, "retention.max_age"),
+        ("[retention.event]\nmax_records = 1", 2, "retention.events.max_records"),
+        ("[route]\ndeadletters = \"none\"", 2, "route.dead_letters"),
+        ("[logs]\nformat = \"json\"", 2, "log.format"),
+        ("[retentoin]", 1, "store"),
+    ] {
+        let error = wrong(text);
+        assert!(error.starts_with(&format!("papyra.toml:{line}: there is no setting")), "{error}");
+        let near = error.contains(&format!("`{nearest}`")) || nearest == "store";
+        assert!(near, "{error}");
+    }
+}
+
+#[test]
+fn of_the_environment_only_slips_are_refused() {
+    let refused = |name: &str| environment(&[(name, "1")]).load().is_err();
+    assert!(refused("PAPYRA_JOB") && refused("PAPYRA_RETENTION_MAX_RECORD"));
+    for name in ["PAPYRA_SERVICE_HOST", "PAPYRA_PORT", "PAPYRA_KILL_CYCLES", "papyra_jobs"] {
+        assert!(!refused(name), "{name}");
+    }
+    let error = environment(&[("PAPYRA_JOBS", "many")]).load().unwrap_err().to_string();
+    assert_eq!(error, "PAPYRA_JOBS: jobs = \"many\": write a whole number, 0 or more");
+    assert_eq!(environment(&[("PAPYRA_JOBS", "")]).load().unwrap().jobs(), None);
+}
+
+#[test]
+fn everything_that_is_wrong_is_listed() {
+    let error = Config::parse("jobs = 0\nsync = true\nx = 1\n").unwrap_err();
+    let faults: Vec<_> = error.faults().iter().map(ToString::to_string).collect();
+    assert_eq!(faults.len(), 3);
+    assert_eq!(faults[0], "papyra.toml:1: jobs = \"0\": it must be 1 to 256");
+    assert_eq!(faults[1], "papyra.toml:2: sync: write a string; always, interval:MS or never");
+    assert!(error.to_string().contains("and 2 more"));
+}
+
+#[test]
+fn every_setting_reaches_the_type_that_uses_it() {
+    let config = Config::parse(
+        r#"
+        jobs = 3
+        sync = "interval:7"
+        quarantine_dir = "q"
+        [retention]
+        max_records = 1
+        max_age = "1d"
+        max_total_bytes = "1k"
+        [retention.metrics]
+        max_records = 2
+        max_age = 3.5
+        max_total_bytes = 4
+        [startup]
+        mode = "RECOVER"
+        recovery_mode = "Quarantine"
+        timeout = "30s"
+        [log]
+        format = "JSON"
+        level = "info"
+        [recorder]
+        queue_records = 5
+        queue_bytes = "20MiB"
+        overflow = "drop_oldest"
+        [serve]
+        address = "[::1]:1"
+        "#,
+    )
+    .unwrap();
+    let retention = config.retention();
+    assert_eq!(retention.journal.max_records, Some(1));
+    assert_eq!(retention.journal.max_age_seconds, Some(86_400.0));
+    assert_eq!(retention.journal.max_total_bytes, Some(1000));
+    assert_eq!(retention.per_kind.len(), 1);
+    assert_eq!(retention.per_kind[0].kind, Kind::Metric);
+    assert_eq!(retention.per_kind[0].limits.max_records, Some(2));
+    assert_eq!(retention.per_kind[0].limits.max_age_seconds, Some(3.5));
+    assert_eq!(retention.per_kind[0].limits.max_total_bytes, Some(4));
+    assert_eq!(config.jobs(), Some(3));
+    let interval = std::time::Duration::from_millis(7);
+    assert_eq!(config.durability().0, crate::Durability::Interval(interval));
+    assert_eq!(config.quarantine_dir().unwrap().0, Path::new("q"));
+    let startup = config.startup();
+    assert_eq!(startup.mode, crate::journal::StartupMode::Recover);
+    assert_eq!(startup.recovery, crate::journal::RecoveryMode::Quarantine);
+    assert_eq!(startup.timeout, Some(std::time::Duration::from_secs(30)));
+    assert!(config.log_json());
+    assert_eq!(config.log_level(), "info");
+    let recorder = config.recorder();
+    assert_eq!((recorder.queue_records, recorder.queue_bytes), (5, 20 << 20));
+    assert_eq!(recorder.overflow, Overflow::DropOldest);
+    assert_eq!(config.serve_address().to_string(), "[::1]:1");
+    let mut config = config;
+    config.clear_retention();
+    assert_eq!(config.retention(), Default::default());
+}
+
+#[test]
+fn a_store_of_a_stronger_source_takes_the_place_of_a_weaker_route() {
+    let file = "[route]\nevents = \"memory:\"\ndefault = \"none\"\n";
+    let mut config = Config::parse(file).unwrap();
+    let events = |config: &Config| {
+        let route = config.route(&Registry::standard()).unwrap().unwrap();
+        (route.stores().len(), route.store(Kind::Event).unwrap().describe().backend)
+    };
+    assert_eq!(events(&config), (1, "memory".to_owned()));
+    config.set("store", Value::Store(Place::Path("a".into())), "--path");
+    assert_eq!(events(&config), (1, "file".to_owned()));
+    // And a stronger route only says otherwise for its kinds.
+    let mut config = Config::parse("store = \"a\"").unwrap();
+    config.set("route.events", Value::Store(Place::Url("memory:".into())), "--x");
+    assert_eq!(events(&config), (2, "memory".to_owned()));
+}
+
+#[test]
+fn a_store_and_a_route_in_one_place_contradict_each_other() {
+    let error = wrong("[route]\nevents = \"a\"\n[x]\n");
+    assert!(error.contains("there is no setting `x`"), "{error}");
+    let error = wrong("store = \"a\"\nroute.events = \"b\"\n");
+    assert!(error.contains("papyra.toml:1") && error.contains("route.default"), "{error}");
+    let error = wrong("route.events = \"b\"\n");
+    assert!(
+        error.contains("no store for audits") && error.contains("3 more")
+            || error.contains("2 more"),
+        "{error}"
+    );
+}
+
+#[test]
+fn one_file_has_one_store() {
+    let route = |text: &str| Config::parse(text).unwrap().route(&Registry::standard());
+    let shared = route("route.events = \"file:a\"\nroute.default = \"file:a\"\n").unwrap().unwrap();
+    assert_eq!(shared.stores().len(), 1);
+    let error = route("route.events = \"./a\"\nroute.default = \"file:a?sync=never\"\n");
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("names the same file"), "{error}");
+}
+
+#[test]
+fn settings_are_parameters_of_the_stores_that_have_them() {
+    let open = |text: &str, flag: bool| {
+        let mut config = Config::parse(text).unwrap();
+        if flag {
+            config.set("sync", Value::Sync(crate::Durability::Never), "--sync");
+        }
+        config.route(&Registry::standard()).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(open("store = \"memory:\"\nsync = \"never\"", false), Ok(()));
+    assert_eq!(open("store = \"file:a?sync=always\"\nsync = \"never\"", false), Ok(()));
+    assert_eq!(open("store = \"a?b%zz\"\nsync = \"never\"", false), Ok(()));
+    let error = open("store = \"memory:\"", true).unwrap_err();
+    assert!(error.contains("--sync does not go with a memory store"), "{error}");
+    assert!(open("store = \"file:a?sync=always\"", true).unwrap_err().contains("twice"));
+    let error = open("store = \"floppy:a\"", false).unwrap_err();
+    assert!(error.starts_with("papyra.toml:1: store = \"floppy:a\": `floppy:`"), "{error}");
+}
+
+#[test]
+fn whether_a_place_for_evidence_is_lacking_depends_on_the_store() {
+    let lacks =
+        |text: &str| Config::parse(text).unwrap().lacks_quarantine_dir(&Registry::standard());
+    assert!(lacks("store = \"a\"") && !lacks("store = \"file:a?no_evidence=q\""));
+    assert!(!lacks("store = \"file:a?evidence=q\"") && !lacks("store = \"memory:\""));
+    assert!(!lacks("store = \"a\"\nquarantine_dir = \"q\""));
+    assert!(lacks("route.events = \"memory:\"\nroute.default = \"file:a?sync=never\""));
+}
+
+#[test]
+fn no_message_holds_a_password() {
+    for text in [
+        "store = \"redis://:hunter2@h\"\nroute.events = \"none\"",
+        "jobs = \"redis://:hunter2@h\"",
+        "engine.cache_dir = 5\nlog.level = \"redis://u:hunter2@h\"",
+    ] {
+        let error = Config::parse(text).map(|_| ()).unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
+    }
+    let config = Config::parse("store = \"redis://:hunter2@h\"").unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert_eq!(config.entry("store").unwrap().value.as_ref().unwrap().to_string(), "redis://***@h");
+    let error = config.route(&Registry::empty()).unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
+}
