@@ -9,6 +9,7 @@ use papyra::store::{
     Rewritten, Segment, Store,
 };
 use papyra::{Engine, Journal, Limits, Retention, Selection};
+use papyra_tests::command;
 use papyra_tests::random::Random;
 use papyra_tests::redis::{Aof, Server, append, lines, records};
 
@@ -192,7 +193,8 @@ async fn with_every_limit_a_stalled_group_loses_nothing_until_forced() {
             let at = three_groups(&server, &store).await;
             let journal = Journal::new(&engine, store.clone()).with_retention(policy);
 
-            let planned = journal.compact(CompactOptions { dry_run: true, ..COMPACT }).await.unwrap();
+            let planned =
+                journal.compact(CompactOptions { dry_run: true, ..COMPACT }).await.unwrap();
             assert_eq!((planned.records_after, planned.pinned_kept), (14, 14 - kept), "{what}");
             assert_eq!(lines(&store).await, records("event", 0..20), "{what}: a dry run");
 
@@ -212,10 +214,36 @@ async fn with_every_limit_a_stalled_group_loses_nothing_until_forced() {
 
             let done = journal.compact(CompactOptions { force: true, ..COMPACT }).await.unwrap();
             let left = lines(&store).await.len() as u64;
-            assert!((kept..=kept + u64::from(more)).contains(&left), "{what}: {done:?}");
+            assert_eq!(left, kept, "{what}: with groups force is exact: {done:?}");
             assert_eq!((done.pinned_removed, done.records_after), (14 - left, left), "{what}");
+            let losses: Vec<_> =
+                store.losses().into_iter().map(|loss| (loss.group, loss.entries)).collect();
+            let expected = [("slow".to_owned(), 8 - left), ("stalled".to_owned(), 14 - left)];
+            assert_eq!(losses, expected, "{what}: nothing that the third needed");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_says_what_each_group_has_lost() {
+    let server = Server::start(Aof::Off, &[]);
+    let store = server.store();
+    three_groups(&server, &store).await;
+    let compact = |more: &[&str]| {
+        let mut command = std::process::Command::new(command::papyra());
+        command.args(["persistence", "compact", "--max-records", "5", "--store", &server.url()]);
+        command::run(command.args(more))
+    };
+    let gentle = compact(&["--json"]).document();
+    assert_eq!(
+        (&gentle["pinned_kept"], &gentle["groups_lost"]),
+        (&9.into(), &serde_json::json!([]))
+    );
+    let forced = compact(&["--force"]);
+    assert_eq!(forced.code, Some(0));
+    assert!(forced.stdout.contains("slow (event) has lost 3 entries"), "{}", forced.stdout);
+    assert!(forced.stdout.contains("stalled (event) has lost 9 entries"), "{}", forced.stdout);
+    assert!(!forced.stdout.contains("done (event)"), "{}", forced.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,7 +57,8 @@ async fn poison_goes_to_the_dead_letters_after_exactly_so_many_deliveries_and_al
         let server = Server::start(Aof::Off, &[]);
         let mut all = records("event", 0..12);
         for n in [3, 4, 9] {
-            all[n] = format!(r#"{{"kind": "event", "timestamp": 1763700000, "n": {n}, "x": "poison"}}"#);
+            all[n] =
+                format!(r#"{{"kind": "event", "timestamp": 1763700000, "n": {n}, "x": "poison"}}"#);
         }
         append(&server.store(), Kind::Event, &all).await.unwrap();
         let (mut begun, mut done) = (BTreeMap::new(), BTreeMap::new());
@@ -159,23 +160,32 @@ type Trouble = Box<dyn FnMut(&mut Server, usize)>;
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_the_server_goes_through_each_acknowledged_record_is_delivered() {
     let troubles: [(&str, Trouble); 3] = [
-        ("connections are closed", Box::new(|server, _| {
-            server.cli(&["client", "kill", "type", "normal", "skipme", "yes"]);
-        })),
-        ("it hangs for two seconds", Box::new(|server, round| {
-            if round == 3 {
-                server.pause();
-                std::thread::sleep(Duration::from_secs(2));
-                server.resume();
-            }
-        })),
-        ("it is killed", Box::new(|server, round| {
-            if round % 3 == 0 {
-                server.kill();
-                std::thread::sleep(Duration::from_millis(50));
-                server.restart();
-            }
-        })),
+        (
+            "connections are closed",
+            Box::new(|server, _| {
+                server.cli(&["client", "kill", "type", "normal", "skipme", "yes"]);
+            }),
+        ),
+        (
+            "it hangs for two seconds",
+            Box::new(|server, round| {
+                if round == 3 {
+                    server.pause();
+                    std::thread::sleep(Duration::from_secs(2));
+                    server.resume();
+                }
+            }),
+        ),
+        (
+            "it is killed",
+            Box::new(|server, round| {
+                if round % 3 == 0 {
+                    server.kill();
+                    std::thread::sleep(Duration::from_millis(50));
+                    server.restart();
+                }
+            }),
+        ),
     ];
     for (what, mut trouble) in troubles {
         let mut server = Server::start(Aof::Always, &[]);

@@ -235,7 +235,12 @@ fn without_a_limit_nothing_becomes_a_dead_letter() {
 
 /// Starts anew after each death with what is pending, as a supervised process does; returns how often
 /// each entry was begun. Entries are acknowledged one by one.
-fn lives(host: &mut Groups, subscription: &Subscription, deadly: &[&str], claims: bool) -> Vec<(String, u32)> {
+fn lives(
+    host: &mut Groups,
+    subscription: &Subscription,
+    deadly: &[&str],
+    claims: bool,
+) -> Vec<(String, u32)> {
     let mut begun = std::collections::BTreeMap::new();
     let mut batch = fresh(host, subscription);
     for life in 0..100 {
@@ -298,7 +303,10 @@ fn entries_that_are_claimed_by_name_have_their_last_chance_alone() {
     let batch = consumer::claim(&mut host, &other, 0, &wanted, &mut Pace::default()).unwrap();
     assert_eq!((ids(&batch), batch.next.as_str()), (vec!["1-0".to_owned()], "2-0"));
     let batch = consumer::claim(&mut host, &other, 0, &wanted, &mut Pace::default()).unwrap();
-    assert_eq!((ids(&batch), batch.dead_lettered), (vec!["2-0".to_owned()], vec!["1-0".to_owned()]));
+    assert_eq!(
+        (ids(&batch), batch.dead_lettered),
+        (vec!["2-0".to_owned()], vec!["1-0".to_owned()])
+    );
 }
 
 #[test]

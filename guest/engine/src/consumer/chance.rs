@@ -53,11 +53,12 @@ impl Subscription {
             min_idle_ms: idle.unwrap_or(0),
             consumer: idle.is_none().then(|| self.consumer.clone()),
         };
-        let pending = match host.list_pending(self.kind, &self.group, &filter).map_err(Failure::from) {
-            // It is made when entries are asked for.
-            Err(Failure { code: Code::NotFound, .. }) => return Ok(count),
-            pending => pending?,
-        };
+        let pending =
+            match host.list_pending(self.kind, &self.group, &filter).map_err(Failure::from) {
+                // It is made when entries are asked for.
+                Err(Failure { code: Code::NotFound, .. }) => return Ok(count),
+                pending => pending?,
+            };
         if pending.is_empty() {
             return Ok(count);
         }
@@ -67,7 +68,12 @@ impl Subscription {
     }
 
     /// What is known of how often these have been delivered.
-    pub(super) fn histories<H: Delivery>(&self, host: &mut H, idle: u64, ids: &[String]) -> Outcome<Histories> {
+    pub(super) fn histories<H: Delivery>(
+        &self,
+        host: &mut H,
+        idle: u64,
+        ids: &[String],
+    ) -> Outcome<Histories> {
         let max = u64::from(self.max_deliveries);
         let numbers = || ids.iter().filter_map(|id| parse_id(id));
         let (Some(first), Some(last), true) = (numbers().min(), numbers().max(), max > 0) else {
@@ -82,7 +88,8 @@ impl Subscription {
         };
         let pending = host.list_pending(self.kind, &self.group, &filter)?;
         let complete = pending.len() < MAX_COUNT as usize;
-        let known = pending.iter().filter_map(|entry| Some((parse_id(&entry.id)?, entry.deliveries)));
+        let known =
+            pending.iter().filter_map(|entry| Some((parse_id(&entry.id)?, entry.deliveries)));
         Ok(Histories { max, known: known.collect(), complete })
     }
 }
@@ -102,9 +109,9 @@ impl Histories {
             return ids.len();
         }
         let unknown = if self.complete { u64::MAX } else { self.max - 1 };
-        let before = ids.iter().map(|id| {
-            parse_id(id).and_then(|id| self.known.get(&id)).copied().unwrap_or(unknown)
-        });
+        let before = ids
+            .iter()
+            .map(|id| parse_id(id).and_then(|id| self.known.get(&id)).copied().unwrap_or(unknown));
         together(self.max, work.has_records(), before)
     }
 }

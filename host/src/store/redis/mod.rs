@@ -18,7 +18,7 @@
 //! * A rewrite removes in steps, each atomic; after a crash some of them have been done, and doing it
 //!   again does the rest. Two processes that rewrite at the same time do not harm each other.
 //! * Compaction never removes what a consumer group has not been given or not acknowledged, unless
-//!   forced. Recovery acknowledges what it removes, in all groups.
+//!   forced; then it goes entry by entry and counts what each group loses. Recovery acknowledges what it removes, in all groups.
 
 mod append;
 mod checkpoint;
@@ -28,6 +28,7 @@ mod failure;
 mod id;
 mod keys;
 mod link;
+mod losses;
 mod reply;
 mod rewrite;
 mod scripts;
@@ -53,6 +54,7 @@ pub struct RedisStore {
     config: Arc<RedisConfig>,
     /// Held by the one rewrite that may be open.
     rewriting: Arc<tokio::sync::Mutex<()>>,
+    losses: Arc<losses::Losses>,
 }
 
 impl fmt::Debug for RedisStore {
@@ -74,6 +76,7 @@ impl RedisStore {
             keys: Arc::new(Keys::new(&config.prefix, &config.system_id, quarantine)),
             config: Arc::new(config),
             rewriting: Arc::default(),
+            losses: Arc::default(),
         })
     }
 
