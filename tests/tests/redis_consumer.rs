@@ -264,7 +264,8 @@ async fn a_group_that_was_destroyed_goes_on_after_what_its_consumer_has_acknowle
     consumer.ack(again.ids()).await.unwrap();
 
     // Destroyed while it waits: it is woken, makes the group again, and goes on waiting.
-    while let batch = next(&mut consumer).await.unwrap() {
+    loop {
+        let batch = next(&mut consumer).await.unwrap();
         consumer.ack(batch.ids()).await.unwrap();
         if numbers(&batch).last() == Some(&9) {
             break;

@@ -123,7 +123,7 @@ async fn work_on(consumer: &mut Consumer, batch: &Batch) -> Result<()> {
     let mut out = std::io::stdout().lock();
     for entry in &batch.entries {
         let number =
-            entry.record.split_once("\"n\": ").and_then(|(_, rest)| rest.split(',').next());
+            entry.record.split_once("\"n\": ").and_then(|(_, rest)| rest.split([',', '}']).next());
         let number = number.context("a number")?;
         writeln!(out, "begun {number} {}.", entry.deliveries)?;
         out.flush()?;
