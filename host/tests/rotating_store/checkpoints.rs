@@ -7,7 +7,7 @@ use papyra::{Engine, Journal};
 use crate::append;
 use crate::support::TempDir;
 
-const LINE: u64 = 53;
+const LINE: u64 = 55;
 
 fn record(n: u32) -> String {
     let line = format!("{{\"kind\": \"event\", \"timestamp\": 1700000000, \"n\": {n:05}}}\n");
