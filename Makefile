@@ -52,8 +52,9 @@ bench-embed: ## measure the engine in Node and Python, and against Papyra's own 
 
 long: export PAPYRA_KILL_CYCLES ?= 1000
 long: export PAPYRA_DAMAGE_FILES ?= 20000
+long: export PAPYRA_SEQUENCES ?= 10000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
-long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files
+long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files, 10,000 sequences
 	@.ci/setup wac chromium redis-server systemd-analyze
 	$(CARGO) test --release --workspace
 

@@ -15,6 +15,11 @@ pub fn damage_files() -> usize {
     variable("PAPYRA_DAMAGE_FILES", 2_000)
 }
 
+/// How many random sequences of operations each store goes through: `PAPYRA_SEQUENCES`, 200.
+pub fn sequences() -> u64 {
+    variable("PAPYRA_SEQUENCES", 200)
+}
+
 /// For how long each fuzz test feeds random input: `PAPYRA_FUZZ_SECONDS`, 3.
 pub fn fuzz_time() -> Duration {
     Duration::from_secs(variable("PAPYRA_FUZZ_SECONDS", 3))

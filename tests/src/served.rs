@@ -1,5 +1,6 @@
 //! `papyra serve` as a process.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -22,9 +23,18 @@ impl Served {
     ///
     /// If it does not say where it listens.
     pub fn start(path: &Path) -> Self {
+        Self::with([OsStr::new("--path"), path.as_os_str()])
+    }
+
+    /// The same with these options, which name the store.
+    ///
+    /// # Panics
+    ///
+    /// If it does not say where it listens.
+    pub fn with(store: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         let mut child = Command::new(papyra())
-            .args(["serve", "--listen", "127.0.0.1:0", "--check-every", "1s", "--path"])
-            .arg(path)
+            .args(["serve", "--listen", "127.0.0.1:0", "--check-every", "1s"])
+            .args(store)
             .stderr(Stdio::piped())
             .spawn()
             .expect("it answers");

@@ -9,6 +9,7 @@ use papyra::store::{
     Rewritten, Segment, Store,
 };
 use papyra::{Engine, Journal, Limits, Retention, Selection};
+use papyra_tests::command;
 use papyra_tests::random::Random;
 use papyra_tests::redis::{Aof, Server, append, lines, records};
 
@@ -50,9 +51,8 @@ async fn remove(
 
 /// A journal of 20 events and three groups: one has done everything, one is stalled with 6 to 9
 /// pending, and one has been given nothing since 12.
-async fn three_groups(server: &Server) -> (RedisStore, Vec<Position>) {
-    let store = exactly(server);
-    append(&store, Kind::Event, &records("event", 0..20)).await.unwrap();
+async fn three_groups(server: &Server, store: &RedisStore) -> Vec<Position> {
+    append(store, Kind::Event, &records("event", 0..20)).await.unwrap();
     for (group, given, acknowledged) in [("done", 20, 20), ("stalled", 10, 6), ("slow", 12, 12)] {
         store.ensure_group(Kind::Event, group, "0").await.unwrap();
         let given =
@@ -61,8 +61,7 @@ async fn three_groups(server: &Server) -> (RedisStore, Vec<Position>) {
             given.frames.iter().take(acknowledged).map(|f| f.id.clone()).collect();
         store.ack(Kind::Event, group, &ids).await.unwrap();
     }
-    let at = positions(server);
-    (store, at)
+    positions(server)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +69,8 @@ async fn nothing_goes_that_a_group_has_yet_to_see_unless_forced() {
     for (what, ends) in [("in one stretch", vec![15]), ("one by one", (1..=15).collect())] {
         for options in [SPARE, KEEP] {
             let server = Server::start(Aof::Off, &[]);
-            let (store, at) = three_groups(&server).await;
+            let store = exactly(&server);
+            let at = three_groups(&server, &store).await;
             assert_eq!(events(&store).await.pinned, Some(at[6]));
             let starts = [0].into_iter().chain(ends.iter().copied());
             let ranges: Vec<_> = starts.zip(&ends).map(|(a, b)| (at[a], at[*b])).collect();
@@ -163,16 +163,17 @@ fn policy(limits: Limits) -> Retention {
     Retention { journal: limits, per_kind: Vec::new() }
 }
 
-fn every_limit() -> Vec<(&'static str, Retention)> {
+/// Limits, and how many of 20 events they keep.
+fn every_limit() -> Vec<(&'static str, u64, Retention)> {
     let none = Limits::default();
-    let per_kind =
-        vec![KindLimits { kind: Kind::Event, limits: Limits { max_records: Some(2), ..none } }];
+    let two = Limits { max_records: Some(2), ..none };
+    let per_kind = vec![KindLimits { kind: Kind::Event, limits: two }];
     vec![
-        ("records", policy(Limits { max_records: Some(2), ..none })),
-        ("no records", policy(Limits { max_records: Some(0), ..none })),
-        ("bytes", policy(Limits { max_total_bytes: Some(120), ..none })),
-        ("age", policy(Limits { max_age_seconds: Some(1.0), ..none })),
-        ("kind", Retention { journal: none, per_kind }),
+        ("records", 2, policy(two)),
+        ("no records", 0, policy(Limits { max_records: Some(0), ..none })),
+        ("bytes", 2, policy(Limits { max_total_bytes: Some(120), ..none })),
+        ("age", 0, policy(Limits { max_age_seconds: Some(1.0), ..none })),
+        ("kind", 2, Retention { journal: none, per_kind }),
     ]
 }
 
@@ -187,19 +188,67 @@ const COMPACT: CompactOptions = CompactOptions {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_every_limit_a_stalled_group_loses_nothing_until_forced() {
     let engine = Engine::new().unwrap();
-    for (what, policy) in every_limit() {
-        let server = Server::start(Aof::Off, &[]);
-        let (store, _) = three_groups(&server).await;
-        let journal = Journal::new(&engine, store.clone()).with_retention(policy);
-        let done = journal.compact(COMPACT).await.unwrap();
-        assert_eq!(lines(&store).await, records("event", 6..20), "{what}");
-        assert_eq!((done.records_before, done.records_after), (20, 14), "{what}");
-        assert!(done.pinned_kept > 0, "{what}: {done:?}");
+    // Trimming by whole nodes of four leaves up to three entries more.
+    for (approximately, more) in [(false, 0), (true, 3)] {
+        for (what, kept, policy) in every_limit() {
+            let server = Server::start(Aof::Off, &["--stream-node-max-entries", "4"]);
+            let mut config = RedisConfig::new(server.url());
+            config.approx_trim = approximately;
+            let store = RedisStore::new(config).unwrap();
+            let at = three_groups(&server, &store).await;
+            let journal = Journal::new(&engine, store.clone()).with_retention(policy);
 
-        let done = journal.compact(CompactOptions { force: true, ..COMPACT }).await.unwrap();
-        assert!(lines(&store).await.len() <= 2, "{what}: {done:?}");
-        assert!(done.pinned_removed > 0, "{what}: {done:?}");
+            let planned =
+                journal.compact(CompactOptions { dry_run: true, ..COMPACT }).await.unwrap();
+            assert_eq!((planned.records_after, planned.pinned_kept), (14, 14 - kept), "{what}");
+            assert_eq!(lines(&store).await, records("event", 0..20), "{what}: a dry run");
+
+            let done = journal.compact(COMPACT).await.unwrap();
+            let left = lines(&store).await.len() as u32;
+            assert_eq!(lines(&store).await, records("event", 20 - left..20), "{what}");
+            assert!((14..=14 + more).contains(&left), "{what}: {left}");
+            assert_eq!((done.records_before, done.records_after), (20, left.into()), "{what}");
+            // 6 to 9 are pending, 10 and on were not given to one of the groups.
+            assert_eq!((done.pinned_kept, done.pinned_removed), (14 - kept, 0), "{what}: {done:?}");
+            let pending = server.cli(&["xpending", EVENTS, "stalled", "-", "+", "99"]);
+            assert_eq!(pending.lines().step_by(4).count(), 4, "{what}: {pending}");
+            for at in &at[6..10] {
+                let id = format!("{}-{}", at.major, at.minor);
+                assert_ne!(server.cli(&["xrange", EVENTS, &id, &id]), "", "{what}: {id} is there");
+            }
+
+            let done = journal.compact(CompactOptions { force: true, ..COMPACT }).await.unwrap();
+            let left = lines(&store).await.len() as u64;
+            assert_eq!(left, kept, "{what}: with groups force is exact: {done:?}");
+            assert_eq!((done.pinned_removed, done.records_after), (14 - left, left), "{what}");
+            let losses: Vec<_> =
+                store.losses().into_iter().map(|loss| (loss.group, loss.entries)).collect();
+            let expected = [("slow".to_owned(), 8 - left), ("stalled".to_owned(), 14 - left)];
+            assert_eq!(losses, expected, "{what}: nothing that the third needed");
+        }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_says_what_each_group_has_lost() {
+    let server = Server::start(Aof::Off, &[]);
+    let store = server.store();
+    three_groups(&server, &store).await;
+    let compact = |more: &[&str]| {
+        let mut command = std::process::Command::new(command::papyra());
+        command.args(["persistence", "compact", "--max-records", "5", "--store", &server.url()]);
+        command::run(command.args(more))
+    };
+    let gentle = compact(&["--json"]).document();
+    assert_eq!(
+        (&gentle["pinned_kept"], &gentle["groups_lost"]),
+        (&9.into(), &serde_json::json!([]))
+    );
+    let forced = compact(&["--force"]);
+    assert_eq!(forced.code, Some(0));
+    assert!(forced.stdout.contains("slow (event) has lost 3 entries"), "{}", forced.stdout);
+    assert!(forced.stdout.contains("stalled (event) has lost 9 entries"), "{}", forced.stdout);
+    assert!(!forced.stdout.contains("done (event)"), "{}", forced.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]

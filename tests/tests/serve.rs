@@ -5,9 +5,11 @@ use std::io::Write;
 use std::process::Command;
 
 use papyra_tests::command::names;
+use papyra_tests::redis::{Aof, Server};
 use papyra_tests::served::Served;
 
-const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000, \"text\": \"<script>\"}\n";
+const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000, \"text\": \"<script>\"}
+";
 
 #[test]
 fn probes_and_metrics_follow_what_is_appended() {
@@ -98,4 +100,43 @@ fn the_page_shows_records_as_text_in_a_real_browser() {
     browse(&format!("--screenshot={}", shot.display()));
     let picture = fs::read(&shot).unwrap();
     assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000, "{}", picture.len());
+}
+
+#[test]
+fn groups_are_shown_with_what_is_pending_and_how_far_they_are_behind() {
+    let server = Server::start(Aof::Off, &[]);
+    let events = "papyra:local:events";
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(server.cli(&["xadd", events, "*", "data", RECORD.trim_end()]));
+    }
+    server.cli(&["xgroup", "create", events, "bill<ing", "0"]);
+    server.cli(&["xreadgroup", "group", "bill<ing", "b1", "count", "3", "streams", events, ">"]);
+    server.cli(&["xack", events, "bill<ing", &ids[0]]);
+    // What lies between its place and the end cannot be told once something there was removed.
+    server.cli(&["xgroup", "create", events, "unsure", &ids[2]]);
+    server.cli(&["xdel", events, &ids[3]]);
+
+    let served = Served::with(&["--store", &server.url()]);
+    let answer = served.wait_for("/readyz", 200);
+    assert!(answer.contains("healthy"), "{answer}");
+    let metrics = served.get("/metrics").1;
+    let value = |name: &str, group: &str| {
+        let found = metrics.lines().find(|line| {
+            line.contains(name)
+                && line.contains(&format!("group=\"{group}\""))
+                && line.contains("event")
+        });
+        found.and_then(|line| line.rsplit(' ').next()).map(str::to_owned)
+    };
+    assert_eq!(value("group_pending_entries", "bill<ing").as_deref(), Some("2.0"), "{metrics}");
+    assert_eq!(value("group_pending_entries", "unsure").as_deref(), Some("0.0"));
+    assert_eq!(value("group_lag_entries", "unsure"), None, "unknown is absent and not 0");
+    let page = served.get("/").1;
+    assert!(page.contains("bill&lt;ing") && !page.contains("bill<ing"), "{page}");
+    let row = page.split("<tr>").find(|row| row.contains("unsure")).unwrap();
+    assert!(row.contains("unknown"), "{row}");
+    let keys = server.cli(&["keys", "*"]);
+    assert_eq!(keys, events, "nothing was written");
+    assert_eq!(server.cli(&["xpending", events, "bill<ing"]).lines().next(), Some("2"));
 }

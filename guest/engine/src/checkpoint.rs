@@ -4,12 +4,13 @@
 //! windows of what lies before that end. It is believed only while segments begin where they began
 //! and the windows hash the same; otherwise everything is read again. Windows cover all of a segment
 //! up to [`WHOLE`], and of larger ones both ends and a sample in between: a change elsewhere that
-//! keeps all positions is not noticed by a startup check, but by a scan.
+//! keeps all positions is not noticed by a startup check, but by a scan. Of framed entries, which
+//! cannot change but only go, the newest are hashed, and all are counted where the store counts them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Outcome;
-use crate::host::{Framing, Host, Position, Range, Segment};
+use crate::host::{Framing, Host, Layout, Position, Range, Segment};
 use crate::scan::{ScanReport, Sight};
 use crate::tally::Tally;
 use crate::walk::{self, NEXT, View};
@@ -76,7 +77,7 @@ impl Checkpoint {
     fn matching<H: Host>(&self, host: &mut H, view: &View) -> Outcome<Option<&[Mark]>> {
         for dropped in 0..self.marks.len() {
             let marks = self.marks.get(dropped..).unwrap_or_default();
-            if fits(marks, &view.members) && hashes_agree(host, view, marks)? {
+            if fits(marks, view) && hashes_agree(host, view, marks)? {
                 return Ok(Some(marks));
             }
         }
@@ -84,14 +85,21 @@ impl Checkpoint {
     }
 }
 
-/// Only the last of the marked segments may have grown.
-fn fits(marks: &[Mark], members: &[Segment]) -> bool {
-    marks.len() <= members.len()
-        && marks.iter().zip(members).enumerate().all(|(index, (mark, segment))| {
+/// Of segments that follow each other only the last of the marked ones may have grown.
+fn fits(marks: &[Mark], view: &View) -> bool {
+    let parallel = view.description.layout == Layout::Parallel;
+    marks.len() <= view.members.len()
+        && marks.iter().zip(&view.members).enumerate().all(|(index, (mark, segment))| {
             let grown = mark.end < segment.end;
-            let ends = mark.end == segment.end || (grown && index + 1 == marks.len());
+            let ends = mark.end == segment.end || (grown && (parallel || index + 1 == marks.len()));
             mark.start == segment.start && mark.start <= mark.end && ends
         })
+}
+
+/// Whether the store counts other numbers of entries than were seen or vouched for: some are gone.
+fn miscounted(view: &View, tallies: &[Tally]) -> bool {
+    let pairs = view.members.iter().zip(tallies);
+    pairs.into_iter().any(|(segment, tally)| segment.entries.is_some_and(|n| n != tally.entries))
 }
 
 fn hashes_agree<H: Host>(host: &mut H, view: &View, marks: &[Mark]) -> Outcome<bool> {
@@ -107,33 +115,18 @@ fn hashes_agree<H: Host>(host: &mut H, view: &View, marks: &[Mark]) -> Outcome<b
 /// Looks at every entry for which `known` does not vouch.
 pub fn look<H: Host>(host: &mut H, known: Option<&Checkpoint>, max: u32) -> Outcome<Look> {
     let view = View::open(host)?;
-    let mut total = Sight::default();
     if view.description.volatile {
-        return Ok(Look { report: total.report(&view, false), vouched: 0, next: None });
+        return Ok(Look { report: Sight::default().report(&view, false), vouched: 0, next: None });
     }
     let known = match known {
         Some(checkpoint) => checkpoint.matching(host, &view)?.unwrap_or_default(),
         None => &[],
     };
-    let now = host.now();
-    let framing = view.description.framing;
-    let mut vouched = 0_u64;
-    let mut tallies = Vec::new();
-    for (index, segment) in view.members.iter().enumerate() {
-        let (mut sight, start) = match known.get(index) {
-            Some(mark) => (Sight::resumed(&mark.tally), mark.end),
-            None => (Sight::default(), segment.start),
-        };
-        vouched = vouched.saturating_add(sight.tally.bytes);
-        let range = Range { start, end: segment.end };
-        let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
-            sight.see(&segment.name, framing, entry, now, max);
-            NEXT
-        })?;
-        sight.leave(&segment.name);
-        tallies.push(sight.tally.clone());
-        total.merge(sight, max);
+    let mut pass = Pass::run(host, &view, known, max)?;
+    if !known.is_empty() && miscounted(&view, &pass.tallies) {
+        pass = Pass::run(host, &view, &[], max)?;
     }
+    let Pass { mut total, vouched, tallies, known } = pass;
     total.see_structure(&view, max);
     let report = total.report(&view, false);
     let next = match report.is_healthy() && view.members.len() <= MAX_SEGMENTS {
@@ -142,6 +135,39 @@ pub fn look<H: Host>(host: &mut H, known: Option<&Checkpoint>, max: u32) -> Outc
         false => None,
     };
     Ok(Look { report, vouched, next })
+}
+
+/// What was seen of all segments, in addition to what was known.
+struct Pass<'a> {
+    total: Sight,
+    vouched: u64,
+    /// Of each segment, with what was known.
+    tallies: Vec<Tally>,
+    known: &'a [Mark],
+}
+
+impl<'a> Pass<'a> {
+    fn run<H: Host>(host: &mut H, view: &View, known: &'a [Mark], max: u32) -> Outcome<Self> {
+        let now = host.now();
+        let framing = view.description.framing;
+        let mut pass = Self { total: Sight::default(), vouched: 0, tallies: Vec::new(), known };
+        for (index, segment) in view.members.iter().enumerate() {
+            let (mut sight, start) = match known.get(index) {
+                Some(mark) => (Sight::resumed(&mark.tally), mark.end),
+                None => (Sight::default(), segment.start),
+            };
+            pass.vouched = pass.vouched.saturating_add(sight.tally.bytes);
+            let range = Range { start, end: segment.end };
+            let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
+                sight.see(&segment.name, framing, entry, now, max);
+                NEXT
+            })?;
+            sight.leave(&segment.name);
+            pass.tallies.push(sight.tally.clone());
+            pass.total.merge(sight, max);
+        }
+        Ok(pass)
+    }
 }
 
 fn marked<H: Host>(host: &mut H, view: &View, tallies: Vec<Tally>) -> Outcome<Checkpoint> {

@@ -233,6 +233,82 @@ fn without_a_limit_nothing_becomes_a_dead_letter() {
     }
 }
 
+/// Starts anew after each death with what is pending, as a supervised process does; returns how often
+/// each entry was begun. Entries are acknowledged one by one.
+fn lives(
+    host: &mut Groups,
+    subscription: &Subscription,
+    deadly: &[&str],
+    claims: bool,
+) -> Vec<(String, u32)> {
+    let mut begun = std::collections::BTreeMap::new();
+    let mut batch = fresh(host, subscription);
+    for life in 0..100 {
+        let mut dead = false;
+        for id in ids(&batch) {
+            *begun.entry(id.clone()).or_default() += 1;
+            dead = deadly.contains(&id.as_str());
+            if dead {
+                break;
+            }
+            consumer::ack(host, subscription.kind, &subscription.group, &[id]).unwrap();
+        }
+        if batch.last.is_none() && !dead {
+            return begun.into_iter().collect();
+        }
+        batch = match claims {
+            true => {
+                let next = Subscription { consumer: format!("w{life}"), ..subscription.clone() };
+                consumer::claim_idle(host, &next, 0, "0", &mut Pace::default()).unwrap()
+            }
+            false => own(host, subscription),
+        };
+    }
+    panic!("it never ends: {begun:?}");
+}
+
+#[test]
+fn a_record_that_kills_its_consumers_takes_no_neighbour_along() {
+    for max in 1..=4 {
+        for claims in [false, true] {
+            let mut host = events(9);
+            let subscription = Subscription { max_deliveries: max, ..subscription() };
+            let deadly = ["2-0", "3-0", "7-0"];
+            let mut begun = lives(&mut host, &subscription, &deadly, claims);
+            if max == 1 {
+                // One at a time, so there is more to come.
+                while begun.len() < 9 {
+                    let more = lives(&mut host, &subscription, &deadly, claims);
+                    assert!(!more.is_empty(), "nothing comes after {begun:?}");
+                    begun.extend(more);
+                }
+            }
+            for (id, times) in &begun {
+                let expected = if deadly.contains(&id.as_str()) { max } else { 1 };
+                assert_eq!(*times, expected, "{id} of at most {max}, claims: {claims}");
+            }
+            assert_eq!((begun.len(), pending(&host)), (9, vec![]));
+            assert_eq!(host.store.streams[2].len(), deadly.len());
+        }
+    }
+}
+
+#[test]
+fn entries_that_are_claimed_by_name_have_their_last_chance_alone() {
+    let mut host = events(4);
+    let subscription = Subscription { max_deliveries: 2, ..subscription() };
+    fresh(&mut host, &subscription);
+    let wanted: Vec<String> = (1..=4).map(|n| format!("{n}-0")).collect();
+    let other = Subscription { consumer: "w2".into(), ..subscription };
+    let batch = consumer::claim(&mut host, &other, 0, &wanted, &mut Pace::default()).unwrap();
+    assert_eq!((ids(&batch), batch.next.as_str()), (vec!["1-0".to_owned()], "2-0"));
+    let batch = consumer::claim(&mut host, &other, 0, &wanted, &mut Pace::default()).unwrap();
+    assert_eq!(
+        (ids(&batch), batch.dead_lettered),
+        (vec!["2-0".to_owned()], vec!["1-0".to_owned()])
+    );
+}
+
 #[test]
 fn a_dead_letter_that_nobody_can_process_is_set_aside_and_not_wrapped_again() {
     let mut host = events(0);

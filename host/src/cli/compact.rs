@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use papyra::config::Config;
 use papyra::journal::{CompactOptions, Compaction, Retention};
+use papyra::store::delivery::{Delivery, GroupLoss};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -90,9 +91,21 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
         let journal = context.journal(target.store.clone())?;
         let journal = journal.with_jobs(args::jobs(context.config));
         let compaction = journal.with_progress(meter.callback()).compact(options).await?;
+        let losses = target.store.delivery().map(Delivery::losses).unwrap_or_default();
+        let mut text = people(&compaction, &policy, context.output.paint());
+        for loss in &losses {
+            let group = format!("{} ({})", printable(&loss.group), loss.kind.name());
+            let entries = count(loss.entries, "entry", "entries");
+            field(&mut text, "", &format!("{group} has lost {entries}"));
+        }
+        let mut fields = fields(&compaction, &policy);
+        let of = |loss: &GroupLoss| {
+            json!({ "kind": loss.kind.name(), "group": loss.group, "entries": loss.entries })
+        };
+        fields["groups_lost"] = losses.iter().map(of).collect();
         Ok(Report {
-            text: people(&compaction, &policy, context.output.paint()),
-            fields: fields(&compaction, &policy),
+            text,
+            fields,
             exit: Exit::Done,
         })
     })

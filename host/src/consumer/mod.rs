@@ -151,6 +151,8 @@ impl ConsumerBuilder {
     }
 
     /// A record that is delivered more often than this goes to the dead letters. Default 0: never.
+    /// So that one that kills its consumer does not take others along, a record that is delivered for
+    /// the last time comes alone (with 1 that is every record).
     #[must_use]
     pub fn max_deliveries(mut self, max: u32) -> Self {
         self.subscription.max_deliveries = max;

@@ -9,6 +9,25 @@ pub use crate::engine::bindings::papyra::persistence::delivery::{
     PendingSummary, Source, Wait,
 };
 
+/// What a group has lost because somebody forced a compaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GroupLoss {
+    /// The kind of records that it consumes.
+    pub kind: Kind,
+    /// Its name.
+    pub group: String,
+    /// Entries that were removed before it had been given them, or before it had acknowledged them.
+    pub entries: u64,
+}
+
+impl GroupLoss {
+    /// So many entries of one group.
+    pub fn new(kind: Kind, group: impl Into<String>, entries: u64) -> Self {
+        Self { kind, group: group.into(), entries }
+    }
+}
+
 /// The consumer groups of a store, in the words of `wit/delivery.wit`.
 ///
 /// Entries are named by the backend's own ids, two numbers as in `1763700000123-0`; ids ascend with
@@ -26,6 +45,11 @@ pub use crate::engine::bindings::papyra::persistence::delivery::{
 /// otherwise, and the other classes as usual.
 #[async_trait]
 pub trait Delivery: Send + Sync {
+    /// What forced rewrites by this store and its clones have taken from groups so far.
+    fn losses(&self) -> Vec<GroupLoss> {
+        Vec::new()
+    }
+
     /// Makes the group if it does not exist, and the stream if that does not exist either, so that
     /// the group starts after `start` (`"0"`: everything, `"$"`: only what comes from now on, or an
     /// id). Returns whether it was made; a group that exists is left as it is.

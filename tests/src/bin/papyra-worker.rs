@@ -6,14 +6,20 @@
 //! papyra-worker recover STORE EVIDENCE_DIR ROUNDS
 //! papyra-worker compact STORE MAX_RECORDS ROUNDS
 //! papyra-worker record  STORE COUNT BATCH               flushes after each batch
+//! papyra-worker consume STORE GROUP NAME MAX_DELIVERIES BATCH
 //! ```
+//!
+//! A consumer dies of a record with the word `poison`. It ends when it has been given nothing for a
+//! while.
 //!
 //! STORE is the path of a file, or a URL with parameters already, such as `rotating:a?max_files=3`.
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use papyra::consumer::{Batch, Consumer, Wait};
 use papyra::journal::{
     CompactOptions, FailureCode, JournalError, Limits, RecoverOptions, RecoveryMode, Retention,
 };
@@ -57,7 +63,13 @@ async fn main() -> Result<()> {
             let journal = Journal::with_store(&engine, open(store, "sync", "interval:200ms")?);
             record(&journal, count.parse()?, batch.parse()?).await
         }
-        _ => bail!("usage: papyra-worker append|recover|compact|record STORE …"),
+        ["consume", store, group, name, max_deliveries, batch] => {
+            let journal = Journal::with_store(&engine, Registry::standard().open(store)?);
+            let consumer = journal.consumer(Kind::Event, group, name).count(batch.parse()?);
+            let consumer = consumer.max_deliveries(max_deliveries.parse()?);
+            consume(consumer.wait(Wait::For(Duration::from_millis(100))).build()).await
+        }
+        _ => bail!("usage: papyra-worker append|recover|compact|record|consume STORE …"),
     }
 }
 
@@ -97,6 +109,54 @@ async fn record(journal: &Journal, count: u64, batch: u64) -> Result<()> {
             writeln!(out, "{}", n + 1)?;
             out.flush()?;
         }
+    }
+    Ok(())
+}
+
+/// What the others have left idle for so long is taken over.
+const IDLE: Duration = Duration::from_millis(400);
+
+/// So many times nothing is the end.
+const PATIENCE: u32 = 8;
+
+/// First what an earlier process of this name has left, then what comes, or what others leave.
+async fn consume(mut consumer: Consumer) -> Result<()> {
+    let mut last = None;
+    loop {
+        let batch = consumer.own_pending(last.as_deref()).await.context("own pending")?;
+        if batch.last.is_none() {
+            break;
+        }
+        last.clone_from(&batch.last);
+        work_on(&mut consumer, &batch).await?;
+    }
+    let mut nothing = 0;
+    while nothing < PATIENCE {
+        let fresh = consumer.next().await.context("next")?;
+        let left = consumer.claim_idle(IDLE, None).await.context("claim")?;
+        nothing = if fresh.last.is_none() && left.last.is_none() { nothing + 1 } else { 0 };
+        for batch in [fresh, left] {
+            work_on(&mut consumer, &batch).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Says what it begins and what it has done, each before the next step.
+async fn work_on(consumer: &mut Consumer, batch: &Batch) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for entry in &batch.entries {
+        let number =
+            entry.record.split_once("\"n\": ").and_then(|(_, rest)| rest.split([',', '}']).next());
+        let number = number.context("a number")?;
+        writeln!(out, "begun {number} {}.", entry.deliveries)?;
+        out.flush()?;
+        if entry.record.contains("poison") {
+            std::process::abort();
+        }
+        writeln!(out, "done {number}.")?;
+        out.flush()?;
+        consumer.ack([&entry.id]).await.context("ack")?;
     }
     Ok(())
 }

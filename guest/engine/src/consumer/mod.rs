@@ -1,9 +1,10 @@
 //! Consuming records in groups, so that each is done by somebody and none blocks the others.
 //!
 //! An entry that is no record is set aside and acknowledged. A record that has been delivered too
-//! often goes to the dead letters. A group that does not exist is made. What the backend hands out is
+//! often goes to the dead letters; its last chance it has alone. A group that does not exist is made. What the backend hands out is
 //! always returned: what nobody has been told of would stay pending until somebody looks.
 
+mod chance;
 pub mod check;
 mod dead_letter;
 mod groups;
@@ -76,6 +77,15 @@ pub fn next<H: Delivery>(
         wait => wait,
     };
     while let Some(count) = work.ask(pace) {
+        let count = match &source {
+            Source::Fresh => Some(subscription.fresh_at_once(count)),
+            Source::OwnPending(after) => {
+                let from = (chance::following(after), None);
+                let at_once = subscription.pending_at_once(host, from, count, &work);
+                work.tolerate(at_once)?
+            }
+        };
+        let Some(count @ 1..) = count else { break };
         let fetched = match work.is_untouched() {
             true => fetch_or_make(host, subscription, &source, count, wait, &mut work),
             false => fetch(host, subscription, &source, count, Wait::None),
@@ -146,9 +156,12 @@ pub fn claim<H: Delivery>(
     let Subscription { kind, group, consumer, .. } = subscription;
     let mut work = Work::of_at_most(subscription, ids.len());
     let mut left = ids;
+    let histories = subscription.histories(host, min_idle_ms, ids)?;
     // Nothing is handed out by asking for less, so what does not fit can be left to the next call.
     while let Some(count) = work.ask(pace) {
-        let (now, later) = left.split_at_checked(count as usize).unwrap_or((left, &[]));
+        let fitting = left.get(..count as usize).unwrap_or(left);
+        let at_once = histories.at_once(fitting, &work);
+        let (now, later) = left.split_at_checked(at_once).unwrap_or((left, &[]));
         if now.is_empty() {
             break;
         }
@@ -178,6 +191,12 @@ pub fn claim_idle<H: Delivery>(
     let mut next = start.to_owned();
     for _ in 0..ROUNDS {
         let Some(count) = work.ask(pace) else { break };
+        let from = match next.as_str() {
+            "0" => "-".to_owned(),
+            next => next.to_owned(),
+        };
+        let at_once = subscription.pending_at_once(host, (from, Some(min_idle_ms)), count, &work);
+        let Some(count @ 1..) = work.tolerate(at_once)? else { break };
         let claimed = host.auto_claim(*kind, group, consumer, min_idle_ms, &next, count);
         let claimed = claimed.inspect_err(|_| pace.slow_down());
         let Some(claimed) = work.tolerate(claimed.map_err(Failure::from))? else { break };

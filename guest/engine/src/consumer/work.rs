@@ -53,6 +53,8 @@ pub(super) struct Work<'s> {
     batch: Batch,
     left: u32,
     touched: bool,
+    /// Holds a record that is handed out for the last time: nothing is to follow.
+    alone: bool,
     last: Option<(u64, u64)>,
     validator: Validator,
 }
@@ -76,6 +78,7 @@ impl<'s> Work<'s> {
             batch: Batch::default(),
             left: u32::try_from(count).unwrap_or(u32::MAX).min(check::MAX_COUNT),
             touched: false,
+            alone: false,
             last: None,
             validator: Validator::new(),
         }
@@ -86,6 +89,11 @@ impl<'s> Work<'s> {
         !self.touched
     }
 
+    /// Some record will be handed out.
+    pub fn has_records(&self) -> bool {
+        self.batch.count > 0
+    }
+
     pub fn made(&mut self, start: &str) {
         self.batch.made = Some(start.to_owned());
     }
@@ -93,7 +101,7 @@ impl<'s> Work<'s> {
     /// How many entries to ask for next, if any more.
     pub fn ask(&self, pace: &Pace) -> Option<u32> {
         let room = BATCH.checked_sub(self.batch.records.len()).filter(|room| *room > 0)?;
-        if self.left == 0 || self.batch.trouble.is_some() {
+        if self.left == 0 || self.alone || self.batch.trouble.is_some() {
             return None;
         }
         Some(pace.fits(room).clamp(1, self.left))
@@ -172,6 +180,7 @@ impl<'s> Work<'s> {
             }
         };
         if max == 0 || frame.deliveries <= max {
+            self.alone |= frame.deliveries == max && max > 0;
             self.hand_out(frame, record);
             return Ok(());
         }

@@ -9,8 +9,8 @@ use redis::{Pipeline, RedisError, Value};
 
 use self::handed::{Counts, Handed};
 use super::super::delivery::{
-    AutoClaimed, ConsumerPending, Delivered, Delivery, GroupInfo, PendingEntry, PendingFilter,
-    PendingSummary, Source, Wait,
+    AutoClaimed, ConsumerPending, Delivered, Delivery, GroupInfo, GroupLoss, PendingEntry,
+    PendingFilter, PendingSummary, Source, Wait,
 };
 use super::super::{Kind, StoreError, StoreErrorKind};
 use super::failure::{code, store_error};
@@ -140,6 +140,10 @@ fn checked(text: &str) -> Result<super::super::Position, StoreError> {
 
 #[async_trait]
 impl Delivery for RedisStore {
+    fn losses(&self) -> Vec<GroupLoss> {
+        self.losses.list()
+    }
+
     async fn ensure_group(&self, kind: Kind, group: &str, start: &str) -> Result<bool, StoreError> {
         let mut command = redis::cmd("XGROUP");
         command.arg("CREATE").arg(self.keys.of(kind)).arg(group).arg(start).arg("MKSTREAM");

@@ -53,6 +53,10 @@ fn classify(error: &RedisError) -> (StoreErrorKind, &'static str) {
     if let Some(known) = codes(error).find_map(|code| of_code(&code)) {
         return known;
     }
+    // The one refusal for want of a password that has no code: of a command with many arguments.
+    if error.detail().is_some_and(|detail| detail.contains("unauthenticated")) {
+        return (K::Denied, WRONG_PASSWORD);
+    }
     match error.kind() {
         ErrorKind::AuthenticationFailed => (K::Denied, WRONG_PASSWORD),
         ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => {

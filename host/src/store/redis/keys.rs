@@ -10,6 +10,7 @@ pub const KINDS: [Kind; 4] = [Kind::Event, Kind::Audit, Kind::DeadLetter, Kind::
 pub struct Keys {
     streams: [String; 4],
     quarantine: String,
+    checkpoint: String,
 }
 
 impl Keys {
@@ -19,7 +20,7 @@ impl Keys {
             Some(prefix) => prefix.to_owned(),
             None => format!("{prefix}:{system_id}:quarantine"),
         };
-        Self { streams, quarantine }
+        Self { streams, quarantine, checkpoint: format!("{prefix}:{system_id}:checkpoint") }
     }
 
     /// Kinds and their streams.
@@ -31,6 +32,11 @@ impl Keys {
     pub fn of(&self, kind: Kind) -> &str {
         let found = self.iter().find(|(of, _)| *of == kind);
         found.map_or("", |(_, key)| key)
+    }
+
+    /// Where the checkpoint of startup checks is kept.
+    pub fn checkpoint(&self) -> &str {
+        &self.checkpoint
     }
 
     /// Where entries of a stream are set aside.
@@ -66,6 +72,7 @@ mod tests {
     fn keys_are_those_of_papyra() {
         let keys = Keys::new("papyra", "local", None);
         assert_eq!(keys.of(Kind::DeadLetter), "papyra:local:dead_letters");
+        assert_eq!(keys.checkpoint(), "papyra:local:checkpoint");
         assert_eq!(
             keys.quarantine(keys.of(Kind::Event)),
             "papyra:local:quarantine:papyra_local_events"

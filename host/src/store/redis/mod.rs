@@ -2,7 +2,8 @@
 //!
 //! The keys are `{prefix}:{system_id}:events`, `audits`, `dead_letters` and `metrics`. The field
 //! `data` of an entry holds the record and `kind` its class; entries that have `data` alone, which
-//! is what Papyra writes, are read as well. Streams are never deleted.
+//! is what Papyra writes, are read as well. Streams are never deleted. `{prefix}:{system_id}:checkpoint`
+//! is a text that startup checks leave for the next one.
 //!
 //! # What is promised
 //!
@@ -17,15 +18,17 @@
 //! * A rewrite removes in steps, each atomic; after a crash some of them have been done, and doing it
 //!   again does the rest. Two processes that rewrite at the same time do not harm each other.
 //! * Compaction never removes what a consumer group has not been given or not acknowledged, unless
-//!   forced. Recovery acknowledges what it removes, in all groups.
+//!   forced; then it goes entry by entry and counts what each group loses. Recovery acknowledges what it removes, in all groups.
 
 mod append;
+mod checkpoint;
 mod config;
 mod delivery;
 mod failure;
 mod id;
 mod keys;
 mod link;
+mod losses;
 mod reply;
 mod rewrite;
 mod scripts;
@@ -51,6 +54,7 @@ pub struct RedisStore {
     config: Arc<RedisConfig>,
     /// Held by the one rewrite that may be open.
     rewriting: Arc<tokio::sync::Mutex<()>>,
+    losses: Arc<losses::Losses>,
 }
 
 impl fmt::Debug for RedisStore {
@@ -72,6 +76,7 @@ impl RedisStore {
             keys: Arc::new(Keys::new(&config.prefix, &config.system_id, quarantine)),
             config: Arc::new(config),
             rewriting: Arc::default(),
+            losses: Arc::default(),
         })
     }
 
@@ -126,5 +131,13 @@ impl Store for RedisStore {
 
     fn scan_sample(&self) -> Option<u64> {
         self.config.scan_sample_size
+    }
+
+    async fn load_checkpoint(&self) -> Result<String, StoreError> {
+        self.read_checkpoint().await
+    }
+
+    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
+        self.write_checkpoint(&text).await
     }
 }

@@ -89,16 +89,20 @@ impl RedisRewrite {
         Ok(leading)
     }
 
-    /// Removes what lies before the end of the first `count` ranges, all at once.
-    async fn trim(&self, count: usize) -> Result<u64, StoreError> {
+    /// Removes what lies before the end of the first `count` ranges, all at once. `None`: that would
+    /// not tell what groups lose.
+    async fn trim(&self, count: usize) -> Result<Option<u64>, StoreError> {
         let Some(last) = count.checked_sub(1).and_then(|last| self.ranges.get(last)) else {
-            return Ok(0);
+            return Ok(Some(0));
         };
         let mut call = scripts::trim(&self.segment.name);
         call.arg(id::format(last.end));
         call.arg(if self.approximately() { "~" } else { "=" }).arg(self.word());
         let reply = self.store.link.call(DOING, Repeat::Yes, &call).await?;
-        reply::number(&reply).ok_or_else(|| reply::unexpected("XTRIM"))
+        match reply {
+            Value::Nil => Ok(None),
+            reply => reply::number(&reply).map(Some).ok_or_else(|| reply::unexpected("XTRIM")),
+        }
     }
 
     /// Whether a little more may stay. Never when damage goes: that has to be gone.
@@ -123,7 +127,8 @@ impl RedisRewrite {
             }
             // Doing it again does no harm: what is gone is not found.
             let reply = self.store.link.call(DOING, Repeat::Yes, &call).await?;
-            let [count, done] = two(reply).ok_or_else(|| reply::unexpected("XDEL"))?;
+            let (count, done, losses) = removed(reply).ok_or_else(|| reply::unexpected("XDEL"))?;
+            self.store.losses.add(self.segment.kind, losses);
             if count == 0 && done == 0 {
                 return Err(reply::unexpected("XDEL"));
             }
@@ -163,9 +168,17 @@ impl RedisRewrite {
     }
 }
 
-fn two(reply: Value) -> Option<[u64; 2]> {
+/// How many entries went, how many ranges are done with, and what groups have lost.
+fn removed(reply: Value) -> Option<(u64, u64, Vec<(String, u64)>)> {
     let mut items = reply::array(reply)?.into_iter();
-    Some([reply::number(&items.next()?)?, reply::number(&items.next()?)?])
+    let (count, done) = (reply::number(&items.next()?)?, reply::number(&items.next()?)?);
+    let mut losses = reply::array(items.next()?)?.into_iter();
+    let mut lost = Vec::new();
+    while let (Some(group), Some(entries)) = (losses.next(), losses.next()) {
+        let group = String::from_utf8_lossy(&reply::bytes(group)?).into_owned();
+        lost.push((group, reply::number(&entries)?));
+    }
+    Some((count, done, lost))
 }
 
 impl RedisStore {
@@ -229,8 +242,11 @@ impl Rewrite for RedisRewrite {
             // Trimming does not acknowledge, so it is for compaction alone.
             false if self.options.purpose == Purpose::Compact => {
                 let leading = self.leading().await?;
-                let trimmed = self.trim(leading).await?;
-                (trimmed + self.remove_each(leading, None).await?, Vec::new())
+                let (trimmed, rest) = match self.trim(leading).await? {
+                    Some(trimmed) => (trimmed, leading),
+                    None => (0, 0),
+                };
+                (trimmed + self.remove_each(rest, None).await?, Vec::new())
             }
             false => (self.remove_each(0, None).await?, Vec::new()),
         };

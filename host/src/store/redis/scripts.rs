@@ -89,9 +89,11 @@ return #ARGV / 2
 ";
 
 /// `KEYS`: stream. `ARGV`: the id before which everything goes, `~` or `=`, whether to spare what
-/// groups need. Returns how many went.
+/// groups need. Returns how many went; nothing if it is forced and there are groups, whose losses only
+/// removing one by one can count.
 const TRIM: &str = "
 local stream, before = KEYS[1], ARGV[1]
+if ARGV[3] == 'force' and redis.call('XINFO', 'GROUPS', stream)[1] then return false end
 if ARGV[3] == 'spare' then
   local first = needed(stream)
   if first and less(first, before) then before = first end
@@ -102,35 +104,53 @@ return redis.call('XTRIM', stream, 'MINID', '=', before)
 
 /// `KEYS`: stream, and quarantine if entries are to be set aside. `ARGV`: whether to spare what
 /// groups need, or to acknowledge what goes; how many entries at most; pairs of ids. Returns how many
-/// entries went, and how many of the stretches are done with.
+/// entries went, how many of the stretches are done with, and when forced the groups that have lost
+/// something and how much.
 const REMOVE: &str = "
 local stream, quarantine = KEYS[1], KEYS[2]
 local spare, most = ARGV[1] == 'spare', tonumber(ARGV[2])
 local first = spare and needed(stream)
-local groups = {}
-if ARGV[1] == 'acknowledge' then
-  for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do groups[#groups + 1] = info[2] end
+local groups, lost = {}, {}
+if not spare then
+  for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = {}
+    for i = 1, #info, 2 do group[info[i]] = info[i + 1] end
+    groups[#groups + 1] = group
+  end
 end
 local gone = 0
+local function report(done)
+  local losses = {}
+  for name, count in pairs(lost) do losses[#losses + 1], losses[#losses + 2] = name, count end
+  return {gone, done, losses}
+end
 for i = 3, #ARGV, 2 do
   local from = ARGV[i]
   repeat
     local entries = redis.call('XRANGE', stream, from, ARGV[i + 1], 'COUNT', 16)
     for _, entry in ipairs(entries) do
       local id = entry[1]
-      if first and not less(id, first) then return {gone, (#ARGV - 2) / 2} end
-      if gone == most then return {gone, (i - 3) / 2} end
+      if first and not less(id, first) then return report((#ARGV - 2) / 2) end
+      if gone == most then return report((i - 3) / 2) end
       if quarantine then
         local failed = copy(quarantine, stream, entry)
         if failed then return failed end
       end
       gone = gone + redis.call('XDEL', stream, id)
-      for _, group in ipairs(groups) do redis.call('XACK', stream, group, id) end
+      for _, group in ipairs(groups) do
+        local name = group['name']
+        if ARGV[1] == 'acknowledge' then
+          redis.call('XACK', stream, name, id)
+        elseif less(group['last-delivered-id'], id)
+          or redis.call('XPENDING', stream, name, id, id, 1)[1] then
+          lost[name] = (lost[name] or 0) + 1
+        end
+      end
       from = '(' .. id
     end
   until #entries < 16
 end
-return {gone, (#ARGV - 2) / 2}
+return report((#ARGV - 2) / 2)
 ";
 
 /// `KEYS`: quarantine. `ARGV`: stream, id, reason or nothing, then fields. Copies an entry that lies
@@ -151,6 +171,15 @@ if entry then
   if failed then return failed end
 end
 return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+";
+
+/// `KEYS`: checkpoint. `ARGV`: text. Replaces a text and nothing of another type.
+const CHECKPOINT: &str = "
+local held = redis.call('TYPE', KEYS[1]).ok
+if held ~= 'none' and held ~= 'string' then
+  return redis.error_reply('WRONGTYPE the key of the checkpoint holds a ' .. held)
+end
+return redis.call('SET', KEYS[1], ARGV[1])
 ";
 
 /// A call of a script; its arguments are added to it.
@@ -179,6 +208,10 @@ pub fn trim(stream: &str) -> Cmd {
 pub fn remove(stream: &str, quarantine: Option<&str>) -> Cmd {
     let keys: Vec<&str> = [stream].into_iter().chain(quarantine).collect();
     eval(&[NEEDED, COPY], REMOVE, &keys)
+}
+
+pub fn save_checkpoint(key: &str) -> Cmd {
+    eval(&[], CHECKPOINT, &[key])
 }
 
 pub fn keep(quarantine: &str) -> Cmd {

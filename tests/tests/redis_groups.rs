@@ -1,0 +1,111 @@
+//! The commands for consumer groups on a real Redis: what they say to programs, and their exit codes.
+
+use std::process::Command;
+
+use papyra_tests::command::{self, Ended};
+use papyra_tests::redis::{Aof, Server, free_port};
+use serde_json::{Value, json};
+
+const EVENTS: &str = "papyra:local:events";
+
+/// `papyra persistence WORDS --store URL --json`.
+fn ask(url: &str, words: &[&str]) -> Ended {
+    let mut command = Command::new(command::papyra());
+    command.arg("persistence").args(words).args(["--json", "--store", url]);
+    command::run(&mut command)
+}
+
+fn document(url: &str, words: &[&str]) -> Value {
+    let ended = ask(url, words);
+    assert_eq!(ended.code, Some(0), "{words:?}: {ended:?}");
+    ended.document()
+}
+
+fn fill(server: &Server) {
+    for n in 1..=4 {
+        let record = format!(r#"{{"kind": "event", "timestamp": 1763700000, "n": {n}}}"#);
+        server.cli(&["xadd", EVENTS, &format!("{n}-0"), "data", &record]);
+    }
+}
+
+#[test]
+fn programs_can_see_and_steer_groups() {
+    let server = Server::start(Aof::Off, &[]);
+    fill(&server);
+    let url = server.url();
+    let (group, consumer) = (["--group", "g"], ["--consumer", "c"]);
+    let with = |words: &[&'static str], more: &[&'static str]| {
+        document(&url, &[words, &group[..], more].concat())
+    };
+    assert_eq!(with(&["groups", "create"], &["--start", "1-0"])["made"], true);
+    assert_eq!(with(&["groups", "create"], &[])["made"], false);
+
+    let batch = with(&["consume"], &["--consumer", "c", "--count", "2", "--no-ack"]);
+    let ids: Vec<&Value> = batch["records"].as_array().unwrap().iter().map(|r| &r["id"]).collect();
+    assert_eq!((ids, &batch["count"]), (vec![&json!("2-0"), &json!("3-0")], &json!(2)));
+    let pending = with(&["groups", "pending"], &["--from", "3-0"]);
+    let entries = pending["entries"].as_array().unwrap();
+    assert_eq!((entries.len(), &entries[0]["id"]), (1, &json!("3-0")));
+    assert_eq!((&entries[0]["consumer"], &entries[0]["deliveries"]), (&json!("c"), &json!(1)));
+
+    let listed = document(&url, &["groups", "list"]);
+    let listed = &listed["groups"][0];
+    assert_eq!(
+        (&listed["group"], &listed["pending"], &listed["consumers"]),
+        (&json!("g"), &json!(2), &json!(1))
+    );
+    let one = with(&["groups", "describe"], &[]);
+    assert_eq!((&one["min_pending"], &one["max_pending"]), (&json!("2-0"), &json!("3-0")));
+
+    let again = with(&["consume"], &["--consumer", "c", "--own-pending"]);
+    assert_eq!((&again["count"], &again["records"][0]["deliveries"]), (&json!(2), &json!(2)));
+    assert_eq!(with(&["groups", "pending"], &[])["entries"], json!([]), "written, so acknowledged");
+    with(&["groups", "set-id"], &["--to", "0"]);
+    let all = with(&["consume"], &consumer);
+    assert_eq!(all["count"], 4);
+
+    // Delivered too often, and no record.
+    server.cli(&["xadd", EVENTS, "9-0", "data", "{"]);
+    with(&["groups", "set-id"], &["--to", "3-0"]);
+    with(&["consume"], &["--consumer", "c", "--no-ack", "--max-deliveries", "1"]);
+    let last = with(&["consume"], &["--consumer", "c", "--own-pending", "--max-deliveries", "1"]);
+    assert_eq!((&last["count"], &last["dead_lettered"]), (&json!(0), &json!(["4-0"])));
+    let aside = with(&["consume"], &consumer);
+    assert_eq!((&aside["count"], &aside["set_aside"]), (&json!(0), &json!(["9-0"])));
+    assert_eq!(server.cli(&["xlen", "papyra:local:dead_letters"]), "1");
+    assert_eq!(server.cli(&["xlen", "papyra:local:quarantine:papyra_local_events"]), "1");
+    assert_eq!(server.cli(&["xpending", EVENTS, "g"]).lines().next(), Some("0"));
+}
+
+#[test]
+fn what_goes_wrong_has_its_exit_code() {
+    let server = Server::start(Aof::Off, &[]);
+    let url = server.url();
+    let down = format!("redis://127.0.0.1:{}", free_port());
+    let consume = ["consume", "--group", "g", "--consumer", "c"];
+    let pending = ["groups", "pending", "--group", "g"];
+    let describe = ["groups", "describe", "--group", "g"];
+    let claim = ["groups", "claim", "--group", "g", "--consumer", "c", "--min-idle", "1s"];
+    for words in [&consume[..], &pending, &describe, &claim, &["groups", "list"]] {
+        assert_eq!(ask(&down, words).code, Some(69), "{words:?}");
+    }
+    for stream in [false, true] {
+        if stream {
+            fill(&server);
+        }
+        for words in [&pending[..], &describe, &claim] {
+            assert_eq!(ask(&url, words).code, Some(66), "{words:?}, with a stream: {stream}");
+        }
+    }
+    server.cli(&["config", "set", "maxmemory", "1"]);
+    let ended = ask(&url, &consume);
+    assert!(ended.code == Some(73) && ended.document()["code"] == "full", "{ended:?}");
+    server.cli(&["config", "set", "maxmemory", "0"]);
+    server.cli(&["del", EVENTS]);
+    server.cli(&["set", EVENTS, "x"]);
+    assert_eq!(ask(&url, &consume).code, Some(1));
+    server.cli(&["config", "set", "requirepass", "p"]);
+    for words in [&consume[..], &pending, &["groups", "list"]] {
+        assert_eq!(ask(&url, words).code, Some(77), "{words:?}");
+    }
+}
