@@ -7,8 +7,8 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use papyra::store::RotatingStore;
 use papyra::journal::{CompactOptions, Limits, RecoverOptions, RecoveryMode, ScanOptions};
+use papyra::store::RotatingStore;
 use papyra::{Engine, Journal, Retention, Selection};
 use papyra_tests::command::{names, persistence, run, run_with};
 use papyra_tests::embed::suite::printed;
@@ -106,12 +106,17 @@ async fn a_set_that_papyra_has_rotated_is_one_journal_here_and_stays_one_there()
         let sealed = dir.path().join("rot.log.1");
         let mut file = OpenOptions::new().append(true).open(sealed).expect("a sealed file");
         file.write_all(b"\xff\xfe\n[1]\n").expect("a write");
-        let options = RecoverOptions { mode: RecoveryMode::Repair, dry_run: false, max_findings: 10 };
+        let options =
+            RecoverOptions { mode: RecoveryMode::Repair, dry_run: false, max_findings: 10 };
         let recovery = set.recover(options).await.expect("a recovery");
         assert_eq!((recovery.before.damaged, recovery.removed_entries), (2, 2));
         let read = papyra(old, "read", "rotating", &target, &json!({}));
         assert_eq!(read["anomalies"], json!([]));
-        assert_eq!(read["events"], json!((0..RECORDS).collect::<Vec<_>>()), "all of them, in order");
+        assert_eq!(
+            read["events"],
+            json!((0..RECORDS).collect::<Vec<_>>()),
+            "all of them, in order"
+        );
 
         let newest = Limits { max_records: Some(12), ..Limits::default() };
         let retention = Retention { journal: newest, ..Retention::default() };
@@ -165,7 +170,10 @@ fn papyra_reads_what_was_recovered_and_compacted_here() {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         // Records with `NaN` are suspect, and quarantine sets them aside as well.
         let odd = |line: &&str| line.contains("NaN");
-        assert_eq!(text(&path), healthy.split_inclusive('\n').filter(|l| !odd(l)).collect::<String>());
+        assert_eq!(
+            text(&path),
+            healthy.split_inclusive('\n').filter(|l| !odd(l)).collect::<String>()
+        );
         fs::remove_dir_all(&aside).expect("a directory");
         let after = papyra(old, "read", backend, &path.to_string_lossy(), &json!({}));
         assert_eq!(after["anomalies"], json!([]));
@@ -216,7 +224,8 @@ async fn streams_that_papyra_has_written_to_redis_are_scanned_and_recovered_here
         assert_eq!(report.records, count.as_u64().expect("a number"));
         assert_eq!(report.damaged, 2);
 
-        let options = RecoverOptions { mode: RecoveryMode::Repair, dry_run: false, max_findings: 10 };
+        let options =
+            RecoverOptions { mode: RecoveryMode::Repair, dry_run: false, max_findings: 10 };
         all.recover(options).await.expect("a recovery");
         let read = papyra(old, "read", "redis", &server.url(), &json!({}));
         assert_eq!(read["anomalies"], json!([]), "Papyra finds nothing left");

@@ -82,7 +82,9 @@ fn the_command_in_the_readme_runs_a_program_in_a_foreign_runtime() {
     let dir = readme_home();
     let command = component("papyra-command.wasm");
     fs::copy(command, dir.path().join("papyra-command.wasm")).expect("a copy");
-    let [block] = &suite::readme_blocks("Any WASI runtime", "sh")[..] else { panic!("one command") };
+    let [block] = &suite::readme_blocks("Any WASI runtime", "sh")[..] else {
+        panic!("one command")
+    };
     let ended = run(Command::new("sh").args(["-ec", block]).current_dir(dir.path()));
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stdout.starts_with("app.ndjson: 1 damaged"), "{ended:?}");

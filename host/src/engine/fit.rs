@@ -119,7 +119,9 @@ impl Payload {
 }
 
 fn too_long(bytes: usize) -> StorageError {
-    StorageError::Corrupt(format!("the store returned an entry of {bytes} bytes, cut short by nobody"))
+    StorageError::Corrupt(format!(
+        "the store returned an entry of {bytes} bytes, cut short by nobody"
+    ))
 }
 
 fn contradiction() -> StorageError {

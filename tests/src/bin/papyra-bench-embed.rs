@@ -57,7 +57,9 @@ fn main() -> Result<()> {
         }
         for row in &mut rows {
             let reply = row.driver.ask("scan", json!({"max_findings": 20}));
-            let Reply::Done { seconds, .. } = reply else { anyhow::bail!("{}: {reply:?}", row.name) };
+            let Reply::Done { seconds, .. } = reply else {
+                anyhow::bail!("{}: {reply:?}", row.name)
+            };
             if round > 0 {
                 row.seconds.push(seconds);
             }

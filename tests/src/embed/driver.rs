@@ -98,7 +98,9 @@ impl Driver {
     pub fn open_store(&mut self, mut options: Value) {
         let name = if options["store"] == "wasi" { "papyra-wasi" } else { "papyra-engine" };
         let engine = match self.host {
-            Host::Node | Host::NodeWasi => install::node().join(name).join(name).with_extension("js"),
+            Host::Node | Host::NodeWasi => {
+                install::node().join(name).join(name).with_extension("js")
+            }
             Host::Python | Host::PythonWasi => install::wasm(name),
         };
         merge(&mut options, json!({ "engine": engine }));

@@ -101,7 +101,8 @@ fn install_python() -> PathBuf {
     let (home, _lock) = home();
     let from = sources().join("python");
     let interpreter = made_venv(&home, "python", &from.join("requirements.txt"));
-    let (old, wanted) = (home.join("python/old"), include_str!("../../embed/python/papyra-old.txt"));
+    let (old, wanted) =
+        (home.join("python/old"), include_str!("../../embed/python/papyra-old.txt"));
     if fs::read_to_string(old.join("stamp")).ok().as_deref() != Some(wanted) {
         let _ = fs::remove_dir_all(&old);
         let into = old.to_string_lossy();
@@ -129,7 +130,8 @@ pub fn venv(name: &str, requirements: &Path) -> PathBuf {
 fn made_venv(home: &Path, name: &str, requirements: &Path) -> PathBuf {
     let to = home.join(name);
     let interpreter = to.join("bin/python");
-    let needs = "these tests need Python 3.10 or newer with venv; type:  apt-get install python3-venv";
+    let needs =
+        "these tests need Python 3.10 or newer with venv; type:  apt-get install python3-venv";
     let stamp = stamp(&[fs::read(requirements).expect("a file of this repository")]);
     if fs::read_to_string(to.join("stamp")).ok().as_ref() != Some(&stamp) {
         let _ = fs::remove_dir_all(&to);

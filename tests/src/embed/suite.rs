@@ -153,7 +153,10 @@ pub fn damage_is_found_and_recovered_as_by_the_command(host: Host) {
             assert!(ours == theirs, "seed {seed}: the evidence differs");
         }
     }
-    assert!(!names(dir.path()).iter().any(|name| name.contains("papyra-")), "nothing is left behind");
+    assert!(
+        !names(dir.path()).iter().any(|name| name.contains("papyra-")),
+        "nothing is left behind"
+    );
 }
 
 /// What is in the files that a report names. Components name them as they see them, from `dir`.
@@ -311,7 +314,8 @@ pub fn writers_of_two_languages_share_a_file(host: Host) {
     let writer = std::thread::spawn(move || {
         for number in 0..40 {
             let mut append = persistence("append", &theirs);
-            let ended = command::run_with(append.args(["--sync", "never"]), line(number).as_bytes());
+            let ended =
+                command::run_with(append.args(["--sync", "never"]), line(number).as_bytes());
             assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         }
     });

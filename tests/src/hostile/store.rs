@@ -169,7 +169,8 @@ struct Open(HostileStore);
 #[async_trait]
 impl Rewrite for Open {
     async fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError> {
-        let range = |range: &Range| native::Range { start: ours(range.start), end: ours(range.end) };
+        let range =
+            |range: &Range| native::Range { start: ours(range.start), end: ours(range.end) };
         let ranges: Vec<_> = ranges.iter().map(range).collect();
         self.0.inner().hostile.rewrite_remove(&ranges).map_err(error)
     }

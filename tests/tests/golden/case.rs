@@ -255,7 +255,8 @@ fn gives(report: Report) -> Value {
         }
         Report::Foreign(mut report) => {
             names(&mut report, &|word| word.replace('_', "-"));
-            for page in report.get_mut("pages").and_then(Value::as_array_mut).into_iter().flatten() {
+            for page in report.get_mut("pages").and_then(Value::as_array_mut).into_iter().flatten()
+            {
                 page["records"] = encode(page["records"].as_str().unwrap().as_bytes());
             }
             portable(&mut report);

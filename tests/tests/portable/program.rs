@@ -51,7 +51,8 @@ fn the_program_prints_and_ends_as_the_command_does() {
 #[test]
 fn the_linker_in_the_readme_is_that_of_an_example_that_works() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("app.ndjson"), "{\"kind\": \"event\", \"timestamp\": 1}\nx\n").unwrap();
+    std::fs::write(dir.path().join("app.ndjson"), "{\"kind\": \"event\", \"timestamp\": 1}\nx\n")
+        .unwrap();
     let ended = run(Command::new(example("own_linker")).arg("app.ndjson").current_dir(dir.path()));
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert_eq!(ended.document()["anomaly"], "malformed_json");

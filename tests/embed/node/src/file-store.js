@@ -179,6 +179,8 @@ export class FileStore {
 class FileSnapshot {
   #store;
   #fd = -1;
+  /** What was read last: fresh memory for each chunk costs more than reading it. */
+  #buffer = Buffer.alloc(0);
   #id = "";
   #length = 0;
 
@@ -284,7 +286,8 @@ class FileSnapshot {
     const { path } = this.#store;
     let data;
     try {
-      data = files.readAt(this.#fd, start, end - start);
+      if (this.#buffer.length < end - start) this.#buffer = Buffer.allocUnsafeSlow(end - start);
+      data = files.readAt(this.#fd, start, end - start, this.#buffer);
     } catch (error) {
       throw StoreError.fromSystem("read", path, error);
     }

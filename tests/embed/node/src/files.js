@@ -158,9 +158,9 @@ export function writeAll(fd, data) {
  * @param {number} fd
  * @param {number} start
  * @param {number} length
+ * @param {Buffer} [data] where to, if not into a new buffer
  */
-export function readAt(fd, start, length) {
-  const data = Buffer.allocUnsafeSlow(length);
+export function readAt(fd, start, length, data = Buffer.allocUnsafeSlow(length)) {
   let done = 0;
   while (done < length) {
     const count = fs.readSync(fd, data, done, length - done, start + done);

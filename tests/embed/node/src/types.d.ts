@@ -211,7 +211,7 @@ export interface Segment {
   pinned?: Position;
 }
 
-/** A piece of a segment; fewer bytes than were asked for are allowed. */
+/** A piece of a segment; fewer bytes than were asked for are allowed. `data` is good until the next call. */
 export interface Chunk {
   start: Position;
   data: Uint8Array;
