@@ -4,14 +4,14 @@ CARGO ?= cargo
 OUT ?= target/engine
 DIST ?= dist
 
-.PHONY: help setup engine dist build demo test lint bench long fuzz clean
+.PHONY: help setup engine dist build demo test lint bench bench-embed long fuzz clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
-		while read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
+		while read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 setup: ## install all that the build, the tests and the checks need
-	@.ci/setup wac jq chromium redis-server clippy rustfmt
+	@.ci/setup wac jq chromium redis-server systemd-analyze clippy rustfmt
 	@echo "setup: everything is there"
 
 engine: ## build the sandboxed engine alone, into target/engine
@@ -31,7 +31,7 @@ demo: build ## see a damaged journal found out, repaired, compacted and read bac
 	@tests/demo.sh
 
 test: ## run all tests
-	@.ci/setup wac chromium redis-server
+	@.ci/setup wac chromium redis-server systemd-analyze
 	$(CARGO) test --release --workspace
 
 lint: ## check the format and the lints; warnings are errors
@@ -45,12 +45,17 @@ bench: ## measure everything that is promised, against its peers; needs 8 GB of 
 	$(CARGO) build --release --workspace
 	target/release/papyra-bench
 
+bench-embed: ## measure the engine in Node and Python, and against Papyra's own backend; 5 minutes
+	@.ci/setup wac
+	$(CARGO) build --release --workspace
+	target/release/papyra-bench-embed
+
 long: export PAPYRA_KILL_CYCLES ?= 1000
 long: export PAPYRA_DAMAGE_FILES ?= 20000
 long: export PAPYRA_SEQUENCES ?= 10000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
 long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files, 10,000 sequences
-	@.ci/setup wac chromium redis-server
+	@.ci/setup wac chromium redis-server systemd-analyze
 	$(CARGO) test --release --workspace
 
 fuzz: export PAPYRA_FUZZ_SECONDS ?= 600

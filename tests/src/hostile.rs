@@ -1,5 +1,7 @@
 //! A store that does whatever a store must not do, for the native engine.
 
+pub mod store;
+
 use papyra_engine::host::{
     Chunk, Description, Frame, Framing, Host, Layout, Position, Range, RewriteOptions, Rewritten,
     Role, Run, Segment, StorageError,
@@ -138,12 +140,16 @@ impl Hostile {
     fn bytes(&mut self, most: u32) -> Vec<u8> {
         let most = most as usize;
         let length = match self.random.below(4) {
-            _ if self.lies() => most.min(4096) + self.random.below(100),
             0 => 1,
             1 => self.random.between(1, 8),
             _ => self.random.between(1, 700),
         };
-        let length = if self.lies() { 0 } else { length.min(most.max(usize::from(self.lies()))) };
+        let length = match length.min(most) {
+            _ if self.lies() => 0,
+            // Rarely, since it is slow.
+            _ if self.lies() && self.random.once_in(20) => most + self.random.between(1, 5_000),
+            length => length,
+        };
         let from = self.random.below(self.text.len().max(1));
         let mut bytes: Vec<_> = self.text.iter().skip(from).take(length).copied().collect();
         bytes.resize(length, b'x');

@@ -2,15 +2,19 @@
 
 pub mod command;
 pub mod damage;
+pub mod embed;
 pub mod generate;
 pub mod hostile;
+pub mod moody;
 pub mod native;
 pub mod numbered;
 pub mod patchy;
 pub mod place;
 pub mod portable;
 pub mod process;
+pub mod python;
 pub mod random;
 pub mod redis;
 pub mod scale;
+pub mod served;
 pub mod watch;

@@ -54,7 +54,10 @@ impl Bench {
 }
 
 async fn recover(journal: &Journal, mode: RecoveryMode) -> Recovery {
-    journal.recover(RecoverOptions { mode, dry_run: false, max_findings: 5 }).await.unwrap()
+    journal
+        .recover(RecoverOptions { mode, record_fact: false, ..RecoverOptions::default() })
+        .await
+        .unwrap()
 }
 
 async fn scan(journal: &Journal) -> ScanReport {
@@ -84,7 +87,7 @@ async fn check(bench: &Bench, damaged: &Damaged, mode: RecoveryMode, which: &str
 
     if mode == RecoveryMode::Repair && before.records == 0 && before.entries > 0 {
         // Nothing would be left, so repair refuses; quarantine, which keeps all, does not.
-        let options = RecoverOptions { mode, dry_run: false, max_findings: 5 };
+        let options = RecoverOptions { mode, record_fact: false, ..RecoverOptions::default() };
         let refused = journal.recover(options).await;
         assert!(refused.is_err() || before.entries == 1, "{which}");
         assert!(refused.is_ok() || bench.take() == damaged.bytes, "{which}");

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use papyra::journal::{FailureCode, RecoverOptions, RecoveryMode, ScanOptions};
+use papyra::journal::{FailureCode, RecoverOptions, ScanOptions};
 use papyra::store::{Durability, FileStore};
 use papyra::{Engine, Journal};
 use papyra_tests::command::{self, Ended, names, persistence};
@@ -170,7 +170,7 @@ async fn resumes(path: &Path, durability: Durability, fill: impl Fn(), free: imp
     }
     journal.append_lines(&lines(next..next + 50)).await.unwrap();
     assert!(numbered::numbers(&fs::read(path).unwrap()).into_iter().eq(0..next + 50));
-    let options = RecoverOptions { mode: RecoveryMode::Repair, dry_run: false, max_findings: 1 };
+    let options = RecoverOptions { max_findings: 1, ..RecoverOptions::default() };
     assert!(!journal.recover(options).await.unwrap().changed);
     let report = journal.scan(ScanOptions { max_findings: 1, sample: None }).await.unwrap();
     assert_eq!((report.records, report.damaged), (next + 50, 0));

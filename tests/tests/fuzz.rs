@@ -158,7 +158,12 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
         6 => {
             let all = [StartupMode::ScanOnly, StartupMode::Fail, StartupMode::Recover];
             let full = random.below(2) == 0;
-            let options = StartupOptions { mode: all[random.below(3)], recovery: mode, full };
+            let options = StartupOptions {
+                mode: all[random.below(3)],
+                recovery: mode,
+                full,
+                record_fact: random.once_in(2),
+            };
             startup::startup_check(host, options).map(drop)
         }
         7 => {

@@ -82,8 +82,7 @@ async fn killing_appends_and_recoveries_loses_and_doubles_nothing() {
     assert!(changed > 0 || scale::kill_cycles() < 20, "no recovery was ever caught at work");
     let store = FileStore::builder(&path).evidence_dir(&evidence).build();
     let journal = Journal::new(&engine, store);
-    let options =
-        RecoverOptions { mode: RecoveryMode::Quarantine, dry_run: false, max_findings: 10 };
+    let options = RecoverOptions { mode: RecoveryMode::Quarantine, ..RecoverOptions::default() };
     if path.exists() {
         journal.recover(options).await.unwrap();
         let report = journal.scan(ScanOptions { max_findings: 10, sample: None }).await.unwrap();

@@ -177,8 +177,13 @@ fn every_limit() -> Vec<(&'static str, u64, Retention)> {
     ]
 }
 
-const COMPACT: CompactOptions =
-    CompactOptions { dry_run: false, force: false, keep_evidence: false, as_of: None };
+const COMPACT: CompactOptions = CompactOptions {
+    dry_run: false,
+    force: false,
+    keep_evidence: false,
+    as_of: None,
+    record_fact: false,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_every_limit_a_stalled_group_loses_nothing_until_forced() {

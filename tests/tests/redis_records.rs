@@ -10,7 +10,11 @@ const QUARANTINE: &str = "papyra:local:quarantine:papyra_local_events";
 const SCAN: ScanOptions = ScanOptions { max_findings: 100, sample: None };
 
 fn quarantine() -> RecoverOptions {
-    RecoverOptions { mode: RecoveryMode::Quarantine, dry_run: false, max_findings: 100 }
+    RecoverOptions {
+        mode: RecoveryMode::Quarantine,
+        record_fact: false,
+        ..RecoverOptions::default()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

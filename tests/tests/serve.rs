@@ -1,74 +1,15 @@
 //! `papyra serve`: what it answers, that it changes nothing, and that it can be looked at.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::Write;
+use std::process::Command;
 
-use papyra_tests::command::{names, papyra};
+use papyra_tests::command::names;
 use papyra_tests::redis::{Aof, Server};
+use papyra_tests::served::Served;
 
-const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000, \"text\": \"<script>\"}\n";
-
-/// A running server, ended when dropped.
-struct Served {
-    child: Child,
-    address: String,
-}
-
-impl Served {
-    fn start(path: &Path) -> Self {
-        Self::with(&["--path", path.to_str().unwrap()])
-    }
-
-    fn with(store: &[&str]) -> Self {
-        let mut child = Command::new(papyra())
-            .args(["serve", "--listen", "127.0.0.1:0", "--check-every", "1s"])
-            .args(store)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("{line}"));
-        Self { address: address.trim().trim_end_matches('/').to_owned(), child }
-    }
-
-    /// The status and the whole answer.
-    fn ask(&self, request: &str, host: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-        (status.unwrap_or_else(|| panic!("{answer}")), answer)
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        self.ask(&format!("GET {path}"), "localhost")
-    }
-
-    /// Asks until the answer is of this status.
-    fn wait_for(&self, path: &str, status: u16) -> String {
-        let until = Instant::now() + Duration::from_secs(60);
-        loop {
-            match self.get(path) {
-                (now, answer) if now == status => return answer,
-                (_, answer) => assert!(Instant::now() < until, "never {status}: {answer}"),
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000, \"text\": \"<script>\"}
+";
 
 #[test]
 fn probes_and_metrics_follow_what_is_appended() {

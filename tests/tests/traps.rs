@@ -21,10 +21,19 @@ use papyra_tests::command::names;
 use papyra_tests::generate::Generator;
 
 const SCAN: ScanOptions = ScanOptions { max_findings: 5, sample: None };
-const RECOVER: RecoverOptions =
-    RecoverOptions { mode: RecoveryMode::Repair, dry_run: false, max_findings: 5 };
-const COMPACT: CompactOptions =
-    CompactOptions { dry_run: false, force: false, keep_evidence: false, as_of: None };
+const RECOVER: RecoverOptions = RecoverOptions {
+    mode: RecoveryMode::Repair,
+    dry_run: false,
+    max_findings: 5,
+    record_fact: true,
+};
+const COMPACT: CompactOptions = CompactOptions {
+    dry_run: false,
+    force: false,
+    keep_evidence: false,
+    as_of: None,
+    record_fact: true,
+};
 const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000}\n";
 
 fn half() -> Retention {

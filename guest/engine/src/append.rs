@@ -31,6 +31,13 @@ pub fn append<H: Host>(host: &mut H, drafts: &[Draft]) -> Outcome<Appended> {
     write(host, &lines)
 }
 
+/// The line that a draft becomes.
+pub fn line<H: Host>(host: &mut H, draft: &Draft) -> Outcome<String> {
+    let mut line = String::with_capacity(draft.fields.len() + 64);
+    compose(&mut line, draft, host.now()).map_err(|reason| bad_record(1, &reason))?;
+    Ok(line)
+}
+
 fn compose(lines: &mut String, draft: &Draft, now: f64) -> Result<(), String> {
     use std::fmt::Write;
 

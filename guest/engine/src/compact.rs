@@ -48,6 +48,7 @@ pub struct Compaction {
     pub rewritten: Vec<String>,
     pub evidence: Vec<String>,
     pub as_of: f64,
+    pub fact: String,
     pub note: String,
 }
 
@@ -429,6 +430,7 @@ impl<'v> Compactor<'v> {
             rewritten: Vec::new(),
             evidence: Vec::new(),
             as_of: self.as_of,
+            fact: String::new(),
             note: String::new(),
         }
     }

@@ -12,6 +12,7 @@
 //! | [`retention`], [`survey`], [`compact`] | what is too old or too much, and its removal |
 //! | [`query`], [`cursor`] | which records to return, and where to go on |
 //! | [`append`] | what may be written |
+//! | [`fact`] | the audit record that recovery and compaction leave of what they did |
 //! | [`consumer`] | what consumers of a group are given, and what becomes of poison |
 //! | [`inspect`] | overviews |
 //! | [`startup`], [`checkpoint`] | the verdict at start, and what need not be read again for it |
@@ -30,6 +31,7 @@ mod component;
 pub mod consumer;
 pub mod cursor;
 pub mod delivery;
+pub mod fact;
 pub mod failure;
 pub mod host;
 pub mod inspect;

@@ -34,6 +34,7 @@ pub struct Recovery {
     pub remaining: u64,
     pub bytes_before: u64,
     pub bytes_after: u64,
+    pub fact: String,
     pub note: String,
 }
 
@@ -198,6 +199,7 @@ impl Work {
             remaining: self.kept + before.tally.structural,
             bytes_before: if untouched { bytes } else { self.bytes_before },
             bytes_after: if untouched { bytes } else { self.bytes_after },
+            fact: String::new(),
             note,
             before,
         }

@@ -3,7 +3,8 @@
 //! Retention is one walk back from the newest record. [`Retainer`] is the state of that walk; it
 //! takes records one by one, or a whole block of them when none of its limits can be reached inside.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::failure::{Failure, Outcome};
 use crate::json::{Facts, Kind};
@@ -11,10 +12,13 @@ use crate::survey::Block;
 use crate::tally::Amount;
 use crate::time;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Limits {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_records: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_total_bytes: Option<u64>,
 }
 
@@ -32,12 +36,10 @@ impl Limits {
         *self == Self::default()
     }
 
-    /// Whether one more record would be one too many. Size alone never refuses the first record.
-    fn refuse(&self, taken: Amount, more: Amount) -> bool {
-        let records = taken.records.saturating_add(more.records);
-        let bytes = taken.bytes.saturating_add(more.bytes);
-        self.max_records.is_some_and(|max| records > max)
-            || (records > 1 && self.max_total_bytes.is_some_and(|max| bytes > max))
+    /// Whether that would be too much. Size alone never refuses the first record.
+    fn refuse(&self, all: Amount) -> bool {
+        self.max_records.is_some_and(|max| all.records > max)
+            || (all.records > 1 && self.max_total_bytes.is_some_and(|max| all.bytes > max))
     }
 
     /// Whether the walk back can end before the oldest record.
@@ -46,11 +48,29 @@ impl Limits {
     }
 }
 
+impl Serialize for Retention {
+    /// Only what is limited.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if !self.journal.is_none() {
+            map.serialize_entry("journal", &self.journal)?;
+        }
+        for (kind, limits) in Kind::ALL.iter().zip(&self.per_kind) {
+            if !limits.is_none() {
+                map.serialize_entry(kind.as_str(), limits)?;
+            }
+        }
+        map.end()
+    }
+}
+
 /// A retention policy whose limits make sense.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Retention {
     journal: Limits,
     per_kind: [Limits; 4],
+    /// The newest record, an audit, where it does not count. See [`Retention::pardon`].
+    pardoned: Amount,
 }
 
 impl Retention {
@@ -59,7 +79,8 @@ impl Retention {
     /// `InvalidArgument` for an age limit that is negative or not a number, or a kind listed twice.
     pub fn new(journal: Limits, per_kind: &[(Kind, Limits)]) -> Outcome<Self> {
         journal.check("of the journal")?;
-        let mut policy = Self { journal, per_kind: [Limits::default(); 4] };
+        let mut policy =
+            Self { journal, per_kind: [Limits::default(); 4], pardoned: Amount::default() };
         let mut seen = [false; 4];
         for (kind, limits) in per_kind {
             limits.check(&format!("of {kind} records"))?;
@@ -82,6 +103,25 @@ impl Retention {
     /// Whether visibility depends on how many records follow, and not on age alone.
     pub fn counts(&self) -> bool {
         self.journal.can_end() || self.per_kind.iter().any(Limits::can_end)
+    }
+
+    /// Does not count the newest record, an audit of so many bytes, towards any limit.
+    #[must_use]
+    pub fn pardon(&self, stored: u64) -> Self {
+        Self { pardoned: Amount { records: 1, bytes: stored }, ..self.clone() }
+    }
+
+    /// Whether one record more of this kind would be more than its kind may have.
+    fn refuses_kind(&self, kind: Option<Kind>, mut taken: Amount, more: Amount) -> bool {
+        taken.merge(more);
+        let pardoned = if kind == Some(Kind::Audit) { self.pardoned } else { Amount::default() };
+        self.of(kind).refuse(taken.minus(pardoned))
+    }
+
+    /// Whether that would be more than the journal may have.
+    fn refuses(&self, mut taken: Amount, more: Amount) -> bool {
+        taken.merge(more);
+        self.journal.refuse(taken.minus(self.pardoned))
     }
 
     fn of(&self, kind: Option<Kind>) -> Limits {
@@ -153,14 +193,14 @@ impl Retainer {
         let kind = facts.kind.map(Kind::index);
         let of_kind = kind.and_then(|index| self.taken_of.get(index).copied());
         if self.is_full(facts.kind)
-            || policy.of(facts.kind).refuse(of_kind.unwrap_or_default(), one)
+            || policy.refuses_kind(facts.kind, of_kind.unwrap_or_default(), one)
         {
             if let Some(full) = kind.and_then(|index| self.full_of.get_mut(index)) {
                 *full = true;
             }
             return Admission::KindFull;
         }
-        if policy.journal.refuse(self.taken, one) {
+        if policy.refuses(self.taken, one) {
             self.full = true;
             return Admission::Full;
         }
@@ -183,13 +223,13 @@ impl Retainer {
             let more = block.live.get(kind);
             all.merge(more);
             let taken = self.taken_of.get(kind.index()).copied().unwrap_or_default();
-            let refused = policy.of(Some(kind)).refuse(taken, more);
+            let refused = policy.refuses_kind(Some(kind), taken, more);
             if more.records > 0 && !self.is_full(Some(kind)) && refused {
                 return false;
             }
         }
         // Records of a full kind are invisible, but then the sum above is only too careful.
-        if policy.journal.refuse(self.taken, all) {
+        if policy.refuses(self.taken, all) {
             return false;
         }
         let hidden = self.hidden_in(block);

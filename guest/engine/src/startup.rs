@@ -1,6 +1,7 @@
 //! The verdict on a store before a system starts on it.
 
 use crate::checkpoint::{self, Checkpoint, Look};
+use crate::fact;
 use crate::failure::{Code, Outcome};
 use crate::host::{Host, StorageError};
 use crate::recover::{self, RecoverOptions, Recovery};
@@ -29,6 +30,7 @@ pub struct StartupOptions {
     pub mode: StartupMode,
     pub recovery: recover::Mode,
     pub full: bool,
+    pub record_fact: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -70,16 +72,17 @@ pub fn startup_check<H: Host>(host: &mut H, options: StartupOptions) -> Outcome<
         StartupMode::Fail => {
             Ok(StartupReport { outcome: Refused, scan: Some(look.report), ..report })
         }
-        StartupMode::Recover => recover_and_verify(host, options.recovery, look),
+        StartupMode::Recover => recover_and_verify(host, options, look),
     }
 }
 
 /// Suspect entries and strays alone do not keep a system from starting: recovery leaves them.
 fn recover_and_verify<H: Host>(
     host: &mut H,
-    mode: recover::Mode,
+    options: StartupOptions,
     before: Look,
 ) -> Outcome<StartupReport> {
+    let StartupOptions { recovery: mode, record_fact, .. } = options;
     let nothing_to_do = before.report.tally.damaged == 0 && mode == recover::Mode::Repair;
     if nothing_to_do {
         return Ok(StartupReport {
@@ -89,7 +92,7 @@ fn recover_and_verify<H: Host>(
         });
     }
     let options = RecoverOptions { mode, dry_run: false, max_findings: FINDINGS };
-    let recovery = recover::recover(host, options)?;
+    let recovery = fact::recover(host, options, record_fact)?;
     let after = checkpoint::look(host, None, FINDINGS)?;
     let outcome = match (after.report.tally.damaged, recovery.changed) {
         (0, true) => StartupOutcome::Recovered,

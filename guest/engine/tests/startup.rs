@@ -9,7 +9,7 @@ use support::{NOW, VecHost, record};
 
 fn check(data: &str, mode: StartupMode, recovery: Mode) -> (StartupOutcome, String) {
     let mut host = VecHost::new(data);
-    let options = StartupOptions { mode, recovery, full: false };
+    let options = StartupOptions { mode, recovery, full: false, record_fact: false };
     let report = startup::startup_check(&mut host, options).unwrap();
     (report.outcome, String::from_utf8(host.data).unwrap())
 }
@@ -47,7 +47,7 @@ fn ignore_does_not_read_the_store() {
 }
 
 fn again(host: &mut VecHost, mode: StartupMode, full: bool) -> StartupReport {
-    let options = StartupOptions { mode, recovery: Mode::Repair, full };
+    let options = StartupOptions { mode, recovery: Mode::Repair, full, record_fact: false };
     startup::startup_check(host, options).unwrap()
 }
 

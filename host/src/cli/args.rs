@@ -11,8 +11,8 @@ use papyra::journal::KindLimits;
 use super::exit::{self, Exit};
 use super::problem::Problem;
 use super::{
-    Context, append, compact, config, consume, extras, groups, inspect, log, read, recover, scan,
-    startup_check, values,
+    Context, append, compact, config, consume, extras, groups, inspect, log, metrics, read,
+    recover, scan, startup_check, values,
 };
 
 /// Check, repair, shrink, read and write journals of newline-delimited JSON.
@@ -56,6 +56,7 @@ pub(super) enum PersistenceCommand {
     Recover(recover::RecoverArgs),
     Compact(compact::CompactArgs),
     Inspect(inspect::InspectArgs),
+    Metrics(metrics::MetricsArgs),
     StartupCheck(startup_check::StartupCheckArgs),
     Read(read::ReadArgs),
     Append(append::AppendArgs),
@@ -70,6 +71,7 @@ impl PersistenceCommand {
             Self::Recover(_) => "recover",
             Self::Compact(_) => "compact",
             Self::Inspect(_) => "inspect",
+            Self::Metrics(_) => "metrics",
             Self::StartupCheck(_) => "startup-check",
             Self::Read(_) => "read",
             Self::Append(_) => "append",
@@ -85,6 +87,7 @@ impl PersistenceCommand {
             Self::Recover(args) => args.apply(config),
             Self::Compact(args) => return args.apply(config),
             Self::Inspect(args) => return args.apply(config),
+            Self::Metrics(args) => args.apply(config),
             Self::StartupCheck(args) => args.apply(config),
             Self::Read(args) => return args.apply(config),
             Self::Append(args) => args.apply(config),
@@ -97,7 +100,7 @@ impl PersistenceCommand {
     /// How many threads the command can use.
     pub fn jobs(&self, config: &Config) -> usize {
         match self {
-            Self::Scan(_) | Self::Compact(_) => jobs(config),
+            Self::Scan(_) | Self::Compact(_) | Self::Metrics(_) => jobs(config),
             _ => 1,
         }
     }
@@ -108,6 +111,7 @@ impl PersistenceCommand {
             Self::Recover(args) => recover::run(args, context).await,
             Self::Compact(args) => compact::run(args, context).await,
             Self::Inspect(args) => inspect::run(args, context).await,
+            Self::Metrics(args) => metrics::run(args, context).await,
             Self::StartupCheck(args) => startup_check::run(args, context).await,
             Self::Read(args) => read::run(args, context).await,
             Self::Append(args) => append::run(args, context).await,

@@ -48,6 +48,9 @@ pub(super) struct CompactArgs {
     /// Count ages from this moment instead of now, as a dry run has printed it
     #[arg(long, value_name = "TIME", value_parser = values::moment, allow_hyphen_values = true)]
     as_of: Option<f64>,
+    /// Do not append an audit record of what was done; it would come on top of the limits
+    #[arg(long)]
+    no_fact: bool,
     #[command(flatten)]
     jobs: JobsArgs,
 }
@@ -81,6 +84,7 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
         // free nothing.
         keep_evidence: args.quarantine_dir.is_some(),
         as_of: args.as_of,
+        record_fact: !args.no_fact,
     };
     each::run(context, "papyra.compact/1", async |context, target| {
         let meter = context.meter("compact");
@@ -154,6 +158,7 @@ fn people(compaction: &Compaction, policy: &Retention, paint: Paint) -> String {
         field(&mut text, "pinned", &line);
     }
     recover::evidence(&mut text, &c.evidence);
+    recover::fact(&mut text, &c.fact);
     if !c.note.is_empty() {
         field(&mut text, "note", &printable(&c.note));
     }
@@ -211,6 +216,7 @@ fn fields(compaction: &Compaction, policy: &Retention) -> Value {
         "pinned_kept": c.pinned_kept,
         "rewritten": c.rewritten,
         "evidence": c.evidence,
+        "fact": recover::fact_fields(&c.fact),
         "note": c.note,
     })
 }
@@ -241,6 +247,7 @@ mod tests {
             rewritten: vec!["app.ndjson".into()],
             evidence: Vec::new(),
             as_of: 1_738_000_000.25,
+            fact: String::new(),
             note: String::new(),
         }
     }

@@ -14,6 +14,7 @@ mod groups;
 mod inspect;
 mod log;
 mod merged;
+mod metrics;
 mod output;
 mod problem;
 mod progress;

@@ -51,6 +51,11 @@ impl Output {
         self.json
     }
 
+    /// Writes documents from now on, as with `--json`.
+    pub fn write_documents(&mut self) {
+        self.json = true;
+    }
+
     pub fn quiet(&self) -> bool {
         self.quiet
     }

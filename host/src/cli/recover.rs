@@ -44,6 +44,9 @@ pub(super) struct RecoverArgs {
     /// Report what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Do not append an audit record of what was done
+    #[arg(long)]
+    no_fact: bool,
     #[command(flatten)]
     findings: FindingsArgs,
 }
@@ -108,8 +111,12 @@ pub(super) async fn run(args: RecoverArgs, context: &mut Context<'_>) -> Result<
     }
     "the journal is either as it was or fully recovered"
         .clone_into(&mut context.output.if_interrupted);
-    let options =
-        RecoverOptions { mode, dry_run: args.dry_run, max_findings: args.findings.findings };
+    let options = RecoverOptions {
+        mode,
+        dry_run: args.dry_run,
+        max_findings: args.findings.findings,
+        record_fact: !args.no_fact,
+    };
     each::run(context, "papyra.recover/1", async |context, target| {
         let meter = context.meter("recover");
         let journal = context.journal(target.store.clone())?;
@@ -179,6 +186,7 @@ pub(super) fn body(text: &mut String, recovery: &Recovery, paint: Paint) {
         field(text, "size", &format!("{before} -> {after}"));
     }
     evidence(text, &recovery.evidence);
+    fact(text, &recovery.fact);
     if recovery.remaining > 0 {
         let left = count(recovery.remaining, "anomaly", "anomalies");
         field(text, label("remaining", "to remain"), &paint.doubtful(&left));
@@ -192,6 +200,13 @@ pub(super) fn body(text: &mut String, recovery: &Recovery, paint: Paint) {
 pub(super) fn evidence(text: &mut String, names: &[String]) {
     for (index, name) in names.iter().enumerate() {
         field(text, if index == 0 { "evidence" } else { "" }, &printable(name));
+    }
+}
+
+/// That the journal tells of it.
+pub(super) fn fact(text: &mut String, line: &str) {
+    if !line.is_empty() {
+        field(text, "fact", "1 audit record appended");
     }
 }
 
@@ -212,9 +227,15 @@ pub(super) fn fields(recovery: &Recovery) -> Value {
         "remaining": recovery.remaining,
         "bytes_before": recovery.bytes_before,
         "bytes_after": recovery.bytes_after,
+        "fact": fact_fields(&recovery.fact),
         "note": recovery.note,
         "before": findings::fields(&recovery.before),
     })
+}
+
+/// A fact as the document that it is.
+pub(super) fn fact_fields(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or(Value::Null)
 }
 
 #[cfg(test)]
@@ -237,6 +258,7 @@ pub(super) mod tests {
             remaining: 0,
             bytes_before: 2_048,
             bytes_after: 2_000,
+            fact: String::new(),
             note: String::new(),
         }
     }

@@ -47,6 +47,9 @@ pub(super) struct StartupCheckArgs {
     /// Read everything, also what an earlier clean check has vouched for
     #[arg(long)]
     full: bool,
+    /// Do not append an audit record of what --mode recover did
+    #[arg(long)]
+    no_fact: bool,
     /// How long the check of a store may take, such as 30s; then exit code 69 [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = values::startup_timeout, allow_hyphen_values = true)]
     timeout: Option<f64>,
@@ -109,7 +112,7 @@ pub(super) async fn run(
         _ => "nothing was changed",
     };
     state.clone_into(&mut context.output.if_interrupted);
-    let options = StartupOptions { mode, recovery, full: args.full };
+    let options = StartupOptions { mode, recovery, full: args.full, record_fact: !args.no_fact };
     if context.route()?.1.is_empty() {
         // To keep nothing is a choice, and nothing stands in the way of a start.
         let fields = json!({ "stores": [], "may_start": true, "exit": Exit::Done.code() });

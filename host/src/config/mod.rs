@@ -45,7 +45,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::error::{ConfigError, Fault, Origin};
 pub use self::form::{Form, Place, Value};
-pub use self::read::{Overflow, RecorderSettings, StartupSettings};
+pub use self::read::StartupSettings;
 use self::table::{Setting, keys, variable};
 
 /// The most faults that one error lists.

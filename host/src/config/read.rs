@@ -9,6 +9,7 @@ use super::table::KINDS;
 use super::{Config, Origin, Value};
 use crate::engine::{Engine, EngineBuilder};
 use crate::journal::{KindLimits, Limits, RecoveryMode, Retention, StartupMode};
+use crate::recorder::{Overflow, Recorder, RecorderBuilder};
 use crate::store::Durability;
 
 /// What a startup check is to do.
@@ -21,28 +22,6 @@ pub struct StartupSettings {
     pub recovery: RecoveryMode,
     /// How long it may take.
     pub timeout: Option<Duration>,
-}
-
-/// How much a recorder holds, and what it drops beyond that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RecorderSettings {
-    /// The most records that wait to be written.
-    pub queue_records: usize,
-    /// The most bytes that wait to be written.
-    pub queue_bytes: usize,
-    /// What goes when the queue is full.
-    pub overflow: Overflow,
-}
-
-/// What goes when a queue is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Overflow {
-    /// The record that has just come.
-    DropNewest,
-    /// The one that has waited longest.
-    DropOldest,
 }
 
 impl Config {
@@ -177,20 +156,19 @@ impl Config {
         }
     }
 
-    /// How much a recorder holds.
-    #[must_use]
-    pub fn recorder(&self) -> RecorderSettings {
-        let bounded = |number: Option<u64>, otherwise: usize| {
-            number.and_then(|number| usize::try_from(number).ok()).unwrap_or(otherwise)
-        };
-        RecorderSettings {
-            queue_records: bounded(self.count("recorder.queue_records"), 131_072),
-            queue_bytes: bounded(self.bytes("recorder.queue_bytes"), 64 << 20),
-            overflow: match self.word("recorder.overflow") {
-                "drop-oldest" => Overflow::DropOldest,
-                _ => Overflow::DropNewest,
-            },
+    /// A recorder that holds so much, and drops what it is told to beyond that.
+    pub fn recorder(&self) -> RecorderBuilder {
+        let mut recorder = Recorder::builder();
+        if let Some(records) = self.count("recorder.queue_records") {
+            recorder = recorder.max_records(records);
         }
+        if let Some(bytes) = self.bytes("recorder.queue_bytes") {
+            recorder = recorder.max_bytes(bytes);
+        }
+        recorder.overflow(match self.word("recorder.overflow") {
+            "drop-oldest" => Overflow::DropOldest,
+            _ => Overflow::DropNewest,
+        })
     }
 
     /// Where `papyra serve` listens.

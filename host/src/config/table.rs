@@ -114,7 +114,7 @@ pub const SETTINGS: &[Setting] = &[
         ..new("log.level", Form::Levels, "", "which log events are written", EVERY)
     },
     Setting {
-        default: Some("131072"),
+        default: Some("1000000"),
         ..new("recorder.queue_records", QUEUE, "", "records that wait to be written", RECORDER)
     },
     Setting {

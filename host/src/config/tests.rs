@@ -1,4 +1,5 @@
 use super::*;
+use crate::recorder::{Overflow, Recorder};
 use crate::store::Kind;
 use crate::store::Registry;
 
@@ -118,9 +119,9 @@ fn every_setting_reaches_the_type_that_uses_it() {
     assert_eq!(startup.timeout, Some(std::time::Duration::from_secs(30)));
     assert!(config.log_json());
     assert_eq!(config.log_level(), "info");
-    let recorder = config.recorder();
-    assert_eq!((recorder.queue_records, recorder.queue_bytes), (5, 20 << 20));
-    assert_eq!(recorder.overflow, Overflow::DropOldest);
+    let wanted = Recorder::builder().max_records(5).max_bytes(20 << 20);
+    assert_eq!(config.recorder(), wanted.overflow(Overflow::DropOldest));
+    assert_eq!(Config::defaults().recorder(), Recorder::builder(), "one default");
     assert_eq!(config.serve_address().to_string(), "[::1]:1");
     let mut config = config;
     config.clear_retention();

@@ -9,10 +9,8 @@ use std::time::Duration;
 
 use super::bindings::papyra::persistence::{storage, types};
 use super::context::PapyraCtx;
+use super::fit::{self, MAX_READ};
 use crate::store::{MAX_CHECKPOINT, Snapshot, StoreError, StoreErrorKind};
-
-/// The most bytes that one `read` may ask for.
-const MAX_READ: u32 = 17 << 20;
 
 pub(super) type Reply<T> = wasmtime::Result<Result<T, storage::StorageError>>;
 
@@ -31,11 +29,11 @@ impl storage::Host for PapyraCtx {
                 bounded(self.storage_timeout, async { store.snapshot().await }).await
             }
         };
-        Ok(snapshot.map(|snapshot| {
+        Ok(snapshot.and_then(|snapshot| {
+            let segments = fit::segments(snapshot.segments())?;
             self.work.expect(&*snapshot);
-            let segments = snapshot.segments().to_vec();
             self.snapshot = Some(snapshot);
-            segments
+            Ok(segments)
         }))
     }
 
@@ -51,7 +49,7 @@ impl storage::Host for PapyraCtx {
             Ok(view) => bounded(limit, async { view.read(&segment, at, max_bytes).await }).await,
             Err(error) => Err(error),
         };
-        self.counted(chunk)
+        self.counted(chunk.and_then(|chunk| fit::beginning(chunk, max_bytes)))
     }
 
     async fn read_back(
@@ -68,7 +66,7 @@ impl storage::Host for PapyraCtx {
             }
             Err(error) => Err(error),
         };
-        self.counted(chunk)
+        self.counted(chunk.and_then(|chunk| fit::end(chunk, max_bytes)))
     }
 
     async fn append(&mut self, lines: String, runs: Vec<storage::Run>) -> Reply<()> {
@@ -137,10 +135,7 @@ impl PapyraCtx {
         chunk: Result<storage::Chunk, storage::StorageError>,
     ) -> Reply<storage::Chunk> {
         if let Ok(chunk) = &chunk {
-            self.advance(match &chunk.data {
-                storage::Payload::Raw(bytes) => bytes.len(),
-                storage::Payload::Text(text) => text.len(),
-            })?;
+            self.advance(chunk.data.len())?;
         }
         Ok(chunk)
     }

@@ -8,6 +8,7 @@
 pub mod bindings;
 mod context;
 mod deliver;
+mod fit;
 mod link;
 mod session;
 

@@ -1,11 +1,12 @@
 //! Scan, recovery, compaction and the startup check: each on fresh instances.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::events::{self, Figures};
 use super::parts::Task;
 use super::{
-    CompactOptions, Compaction, Journal, JournalError, RecoverOptions, Recovery, ScanOptions,
-    ScanReport, StartupOptions, StartupReport,
+    CompactOptions, Compaction, Counters, Journal, JournalError, RecoverOptions, Recovery,
+    ScanOptions, ScanReport, StartupOptions, StartupReport,
 };
 use crate::engine::{Session, Work};
 
@@ -18,7 +19,10 @@ impl Journal {
     pub async fn scan(&self, options: ScanOptions) -> Result<ScanReport, JournalError> {
         let sample = options.sample.or_else(|| self.store.scan_sample());
         let options = ScanOptions { sample, ..options };
-        let work = self.pinned_work("scan").await?;
+        let work = self
+            .pinned_work("scan")
+            .await
+            .map_err(|error| self.failed("scan", Duration::ZERO, error))?;
         self.run_on("scan", work.clone(), async |session| {
             let shares = match options.sample {
                 Some(_) => Vec::new(),
@@ -57,7 +61,8 @@ impl Journal {
     /// store is then as it was.
     pub async fn compact(&self, options: CompactOptions) -> Result<Compaction, JournalError> {
         let retention = &self.retention;
-        let work = self.pinned_work("compact").await?;
+        let work = self.pinned_work("compact").await;
+        let work = work.map_err(|error| self.failed("compact", Duration::ZERO, error))?;
         let as_of = options.as_of.unwrap_or_else(now);
         let options = CompactOptions { as_of: Some(as_of), ..options };
         self.run_on("compact", work.clone(), async |session| {
@@ -102,14 +107,14 @@ impl Journal {
         });
         match limit {
             None => check.await,
-            Some(limit) => tokio::time::timeout(limit, check)
-                .await
-                .unwrap_or(Err(JournalError::TimedOut { operation, limit })),
+            Some(limit) => tokio::time::timeout(limit, check).await.unwrap_or_else(|_| {
+                Err(self.failed(operation, limit, JournalError::TimedOut { operation, limit }))
+            }),
         }
     }
 
     /// Runs one operation on a fresh instance and adds up its counters.
-    pub(super) async fn run<T>(
+    pub(super) async fn run<T: Figures>(
         &self,
         operation: &'static str,
         run: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
@@ -117,23 +122,61 @@ impl Journal {
         self.run_on(operation, self.work(), run).await
     }
 
-    async fn run_on<T>(
+    async fn run_on<T: Figures>(
         &self,
         operation: &'static str,
         work: Work,
         run: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
     ) -> Result<T, JournalError> {
-        let mut session = Session::open(&self.engine, work).await?;
-        let result = run(&mut session).await;
-        if let Some(counters) = session.counters().await {
-            self.count(&counters);
+        let began = Instant::now();
+        let result = match Session::open(&self.engine, work).await {
+            Ok(mut session) => {
+                let result = run(&mut session).await;
+                match session.counters().await {
+                    Some(counters) => self.count(&counters),
+                    // A trap takes the instance's counters with it.
+                    None => self.count(&trapped(operation)),
+                }
+                result
+            }
+            Err(error) => {
+                self.count(&trapped(operation));
+                Err(error)
+            }
+        };
+        if result.is_ok() {
+            self.measuring().succeeded(operation);
         }
-        match &result {
-            Ok(_) => tracing::debug!(operation, "done"),
-            Err(error) => tracing::debug!(operation, %error, "failed"),
-        }
+        events::tell(operation, &self.store.describe().location, began.elapsed(), &result);
         result
     }
+}
+
+impl Journal {
+    /// Counts and logs an operation that failed without an instance that could count it: before there
+    /// was one, or after it was dropped.
+    fn failed(
+        &self,
+        operation: &'static str,
+        elapsed: Duration,
+        error: JournalError,
+    ) -> JournalError {
+        self.count(&trapped(operation));
+        events::tell_failure(operation, &self.store.describe().location, elapsed, &error);
+        error
+    }
+}
+
+/// What an operation counts that came to no end.
+fn trapped(operation: &'static str) -> Counters {
+    let mut counters = Counters::default();
+    match operation {
+        "scan" | "startup-check" => (counters.scans, counters.scan_errors) = (1, 1),
+        "recover" => (counters.recoveries, counters.recovery_errors) = (1, 1),
+        "compact" => (counters.compactions, counters.compaction_errors) = (1, 1),
+        _ => counters.read_errors = 1,
+    }
+    counters
 }
 
 fn now() -> f64 {

@@ -1,13 +1,14 @@
 //! What an embedder holds: a store, the engine, and the operations on them.
 
 mod error;
+mod events;
 mod maintain;
 mod parts;
 mod read;
 mod standard;
 mod write;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::error::JournalError;
 pub use self::read::Pages;
@@ -23,6 +24,7 @@ pub use crate::engine::bindings::papyra::persistence::types::{
 pub use crate::engine::{Progress, ProgressFn};
 
 use crate::engine::{Engine, Session, Work};
+use crate::metrics::Measured;
 use crate::store::{Description, Store};
 
 /// A journal: one store, worked on by sandboxed instances of one engine.
@@ -42,7 +44,7 @@ pub struct Journal {
 #[derive(Default)]
 struct Shared {
     writers: write::Writers,
-    counters: Mutex<Counters>,
+    measured: Mutex<Measured>,
 }
 
 impl Journal {
@@ -102,12 +104,26 @@ impl Journal {
 
     /// What this journal and its clones have counted in this process.
     pub fn metrics(&self) -> Counters {
-        *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner)
+        self.measuring().counters
     }
 
-    /// Sets all counters to zero.
+    /// The same with what is measured besides: latencies, sizes of batches, last successes.
+    pub fn measured(&self) -> Measured {
+        self.measuring().clone()
+    }
+
+    /// Sets everything that is counted and measured to zero, errors included.
     pub fn reset_metrics(&self) {
-        *self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner) = Counters::default();
+        *self.measuring() = Measured::default();
+    }
+
+    /// Whether both are clones of one journal.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    fn measuring(&self) -> MutexGuard<'_, Measured> {
+        self.shared.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A fresh instance that works on this journal.
@@ -120,8 +136,14 @@ impl Journal {
     }
 
     pub(crate) fn count(&self, more: &Counters) {
-        let mut sum = self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        add(&mut sum, more);
+        add(&mut self.measuring().counters, more);
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let location = self.describe().location;
+        f.debug_struct("Journal").field("location", &location).finish_non_exhaustive()
     }
 }
 
@@ -215,15 +237,26 @@ impl Default for ScanOptions {
 }
 
 impl Default for StartupOptions {
-    /// Refuse any anomaly, and read only what came since the last clean check.
+    /// Refuse any anomaly, and read only what came since the last clean check. A recovery would
+    /// leave a fact.
     fn default() -> Self {
-        Self { mode: StartupMode::Fail, recovery: RecoveryMode::Repair, full: false }
+        let (mode, recovery) = (StartupMode::Fail, RecoveryMode::Repair);
+        Self { mode, recovery, full: false, record_fact: true }
+    }
+}
+
+impl Default for RecoverOptions {
+    /// Repair, for real, with a fact, and with the first 100 findings listed.
+    fn default() -> Self {
+        let mode = RecoveryMode::Repair;
+        Self { mode, dry_run: false, max_findings: 100, record_fact: true }
     }
 }
 
 impl Default for CompactOptions {
-    /// Now, for real, without evidence, and not beyond what consumer groups still need.
+    /// Now, for real, with a fact, without evidence, and not beyond what consumer groups still need.
     fn default() -> Self {
-        Self { dry_run: false, force: false, keep_evidence: false, as_of: None }
+        let (dry_run, force, keep_evidence) = (false, false, false);
+        Self { dry_run, force, keep_evidence, as_of: None, record_fact: true }
     }
 }

@@ -1,5 +1,8 @@
 //! Reading records, page by page.
 
+use std::time::Instant;
+
+use super::{Counters, events};
 use super::{InspectOptions, Inspection, Journal, JournalError, Page, Selection};
 use crate::engine::Session;
 
@@ -60,6 +63,7 @@ impl Pages {
     }
 
     async fn fetch(&mut self) -> Result<Page, JournalError> {
+        let began = Instant::now();
         let mut session = match self.session.take() {
             Some(session) => session,
             None => Session::open(&self.journal.engine, self.journal.work()).await?,
@@ -68,11 +72,16 @@ impl Pages {
         let result = session
             .call("read", async |j, store| j.call_query(store, selection, retention).await)
             .await;
-        if let Some(counters) = session.counters().await {
-            self.journal.count(&counters);
-            session.reset_counters().await;
+        match session.counters().await {
+            Some(counters) => {
+                self.journal.count(&counters);
+                session.reset_counters().await;
+            }
+            None => self.journal.count(&Counters { read_errors: 1, ..Counters::default() }),
         }
+        events::tell("read", &self.journal.store.describe().location, began.elapsed(), &result);
         let page = result?;
+        self.journal.measuring().succeeded("read");
         self.session = Some(session);
         self.selection.cursor = Some(page.cursor.clone());
         Ok(page)

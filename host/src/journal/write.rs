@@ -5,9 +5,11 @@
 //! makes what they hand over durable together.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::events;
 use super::{Appended, Counters, Draft, Journal, JournalError};
 use crate::engine::Session;
 use crate::store::{Run, StoreError};
@@ -67,23 +69,21 @@ impl Journal {
         let records = runs.iter().map(|run| u64::from(run.lines)).sum();
         let bytes = lines.len() as u64;
         let limit = self.engine.limits().storage_timeout;
+        let began = Instant::now();
         let taken = tokio::time::timeout(limit, self.store.append(lines, runs)).await;
-        let taken = taken.unwrap_or_else(|_| Err(StoreError::timed_out(limit)));
-        let mut delta = Counters::default();
-        match &taken {
-            Ok(()) => (delta.records_written, delta.bytes_written) = (records, bytes),
-            Err(_) => delta.write_errors = 1,
-        }
-        self.count(&delta);
-        taken
+        let result = taken
+            .unwrap_or_else(|_| Err(StoreError::timed_out(limit)))
             .map(|()| Appended { records, bytes })
-            .map_err(|error| JournalError::store("append", &error))
+            .map_err(|error| JournalError::store("append", &error));
+        self.settle_append(&result, began.elapsed());
+        result
     }
 
     async fn write(
         &self,
         run: impl AsyncFnOnce(&mut Session) -> Result<Appended, JournalError>,
     ) -> Result<Appended, JournalError> {
+        let began = Instant::now();
         let writers = &self.shared.writers;
         // The semaphore is never closed.
         let _permit = writers.free.acquire().await.ok();
@@ -92,29 +92,30 @@ impl Journal {
         let idle = writers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut session = match idle {
             Some(session) => session,
-            None => Session::open(&self.engine, self.work()).await?,
+            None => Session::open(&self.engine, self.work()).await.inspect_err(|_| {
+                self.count(&Counters { write_errors: 1, ..Counters::default() });
+            })?,
         };
         let result = run(&mut session).await;
-        self.count_append(&mut session, &result).await;
+        self.settle_append(&result, began.elapsed());
         if !matches!(result, Err(JournalError::Trap { .. })) {
             writers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
         }
         result
     }
 
-    async fn count_append(&self, session: &mut Session, result: &Result<Appended, JournalError>) {
+    /// Counts and logs. Counted here and not by asking the instance, which a trap can take with it.
+    fn settle_append(&self, result: &Result<Appended, JournalError>, took: Duration) {
         let mut delta = Counters::default();
         match result {
             Ok(appended) => {
                 delta.records_written = appended.records;
                 delta.bytes_written = appended.bytes;
+                self.measuring().appended(appended.records, took);
             }
-            Err(JournalError::Trap { .. }) => delta.write_errors = 1,
-            Err(_) => {
-                delta = session.counters().await.unwrap_or_default();
-                session.reset_counters().await;
-            }
+            Err(_) => delta.write_errors = 1,
         }
         self.count(&delta);
+        events::tell("append", &self.store.describe().location, took, result);
     }
 }

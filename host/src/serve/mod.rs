@@ -30,7 +30,6 @@
 //! ```
 
 mod guard;
-mod metrics;
 mod page;
 mod recent;
 mod watch;
@@ -50,6 +49,7 @@ use tokio::sync::Semaphore;
 use self::watch::Watched;
 use crate::engine::Engine;
 use crate::journal::{Retention, StartupMode};
+use crate::metrics::store_text;
 #[cfg(doc)]
 use crate::store::ReadOnlyStore;
 use crate::store::Store;
@@ -179,8 +179,8 @@ async fn show_page(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn show_metrics(State(shared): State<Arc<Shared>>) -> Response {
-    let looks: Vec<_> = shared.watched.iter().map(|watched| watched.look()).collect();
-    match metrics::render(&looks) {
+    let looks: Vec<_> = shared.watched.iter().map(|watched| watched.look().figures()).collect();
+    match store_text(&looks) {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }

@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::journal::{
     Journal, RecoveryMode, Retention, ScanReport, StartupMode, StartupOptions, StartupOutcome,
 };
+use crate::metrics::StoreLook;
 use crate::store::delivery::GroupInfo;
 use crate::store::{Kind, ReadOnlyStore, Store};
 
@@ -48,6 +49,18 @@ impl Look {
     /// Whether a system may start.
     pub fn is_ready(&self) -> bool {
         self.outcome.as_ref().is_ok_and(|outcome| *outcome != StartupOutcome::Refused)
+    }
+
+    /// As metrics.
+    pub fn figures(&self) -> StoreLook {
+        StoreLook {
+            location: self.location.clone(),
+            up: self.outcome.is_ok(),
+            ready: Some(self.is_ready()),
+            checked: self.checked,
+            scan: self.scan.clone(),
+            groups: self.groups.clone(),
+        }
     }
 
     /// One line for people.
@@ -119,7 +132,7 @@ impl Watched {
     async fn check(&self) -> Duration {
         let began = Instant::now();
         let recovery = RecoveryMode::Repair; // never comes to it: the mode is not `Recover`
-        let options = StartupOptions { mode: self.mode, recovery, full: false };
+        let options = StartupOptions { mode: self.mode, recovery, ..StartupOptions::default() };
         let report = self.journal.startup_check(options, Some(CHECK_LIMIT)).await;
         let took = began.elapsed();
         let mut look = (*self.look()).clone();

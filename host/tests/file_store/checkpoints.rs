@@ -12,6 +12,7 @@ const CHECK: StartupOptions = StartupOptions {
     mode: StartupMode::Fail,
     recovery: papyra::journal::RecoveryMode::Repair,
     full: false,
+    record_fact: true,
 };
 
 #[tokio::test]

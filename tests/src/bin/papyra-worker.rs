@@ -5,6 +5,7 @@
 //! papyra-worker append  STORE FIRST COUNT BATCH SYNC    SYNC: always, never, or milliseconds
 //! papyra-worker recover STORE EVIDENCE_DIR ROUNDS
 //! papyra-worker compact STORE MAX_RECORDS ROUNDS
+//! papyra-worker record  STORE COUNT BATCH               flushes after each batch
 //! papyra-worker consume STORE GROUP NAME MAX_DELIVERIES BATCH
 //! ```
 //!
@@ -23,7 +24,7 @@ use papyra::journal::{
     CompactOptions, FailureCode, JournalError, Limits, RecoverOptions, RecoveryMode, Retention,
 };
 use papyra::store::{Registry, Store};
-use papyra::{Engine, Journal, Kind};
+use papyra::{Engine, Journal, Kind, Recorder};
 use papyra_tests::numbered;
 
 #[tokio::main]
@@ -42,8 +43,12 @@ async fn main() -> Result<()> {
         }
         ["recover", store, evidence, rounds] => {
             let journal = Journal::with_store(&engine, open(store, "evidence", evidence)?);
-            let options =
-                RecoverOptions { mode: RecoveryMode::Quarantine, dry_run: false, max_findings: 10 };
+            let options = RecoverOptions {
+                mode: RecoveryMode::Quarantine,
+                max_findings: 10,
+                record_fact: false,
+                ..RecoverOptions::default()
+            };
             repeat(rounds, async || journal.recover(options).await.map(|done| done.changed)).await
         }
         ["compact", store, max_records, rounds] => {
@@ -51,9 +56,12 @@ async fn main() -> Result<()> {
             let policy = Retention { journal: limits, ..Retention::default() };
             let store = open(store, "create", "false")?;
             let journal = Journal::with_store(&engine, store).with_retention(policy);
-            let options =
-                CompactOptions { dry_run: false, force: false, keep_evidence: false, as_of: None };
+            let options = CompactOptions { record_fact: false, ..CompactOptions::default() };
             repeat(rounds, async || journal.compact(options).await.map(|done| done.changed)).await
+        }
+        ["record", store, count, batch] => {
+            let journal = Journal::with_store(&engine, open(store, "sync", "interval:200ms")?);
+            record(&journal, count.parse()?, batch.parse()?).await
         }
         ["consume", store, group, name, max_deliveries, batch] => {
             let journal = Journal::with_store(&engine, Registry::standard().open(store)?);
@@ -61,7 +69,7 @@ async fn main() -> Result<()> {
             let consumer = consumer.max_deliveries(max_deliveries.parse()?);
             consume(consumer.wait(Wait::For(Duration::from_millis(100))).build()).await
         }
-        _ => bail!("usage: papyra-worker append|recover|compact|consume STORE …"),
+        _ => bail!("usage: papyra-worker append|recover|compact|record|consume STORE …"),
     }
 }
 
@@ -85,6 +93,22 @@ async fn append(journal: &Journal, first: u64, count: u64, batch: u64) -> Result
         writeln!(out, "{end}")?;
         out.flush()?;
         next = end;
+    }
+    Ok(())
+}
+
+/// Records numbers from 0, and says after each flush up to which number all are acknowledged.
+async fn record(journal: &Journal, count: u64, batch: u64) -> Result<()> {
+    let recorder = Recorder::new(journal)?;
+    let mut out = std::io::stdout().lock();
+    for n in 0..count {
+        recorder.record(Kind::Event, &serde_json::json!({ "n": n }));
+        if (n + 1) % batch == 0 {
+            let tally = recorder.flush().await;
+            anyhow::ensure!(tally.dropped() == 0 && tally.written == n + 1, "{tally:?}");
+            writeln!(out, "{}", n + 1)?;
+            out.flush()?;
+        }
     }
     Ok(())
 }

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use papyra::journal::{
     Appended, CompactOptions, Compaction, Draft, Failure, Inspection, Page, RecoverOptions,
-    Recovery, RecoveryMode, Retention, ScanOptions, ScanReport, Selection, StartupMode,
-    StartupReport,
+    Recovery, Retention, ScanOptions, ScanReport, Selection, StartupOptions, StartupReport,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -25,6 +24,9 @@ pub struct Case {
 
 pub struct Step {
     written: Map<String, Value>,
+    /// What is asked, and with what, as written; only bytes are text already.
+    pub name: String,
+    pub with: Value,
     pub call: Call,
     pub expected: Value,
 }
@@ -38,7 +40,7 @@ pub enum Call {
     Inspect(u64, Retention),
     Append(Vec<Draft>),
     AppendLines(String),
-    StartupCheck(StartupMode, RecoveryMode),
+    StartupCheck(StartupOptions),
 }
 
 pub enum Report {
@@ -49,9 +51,30 @@ pub enum Report {
     Inspection(Inspection),
     Appended(Appended),
     Startup(StartupReport),
+    /// From a host in another language: what it says, with the names of here.
+    Foreign(Value),
+}
+
+impl Report {
+    /// The line that the call has appended about itself.
+    fn fact(&self) -> &str {
+        match self {
+            Self::Recovery(done) => &done.fact,
+            Self::Compaction(done) => &done.fact,
+            Self::Startup(done) => done.recovery.as_ref().map_or("", |done| &done.fact),
+            Self::Foreign(report) => {
+                let nested = || report["recovery"]["fact"].as_str();
+                report["fact"].as_str().or_else(nested).unwrap_or_default()
+            }
+            _ => "",
+        }
+    }
 }
 
 pub type Reply = Result<Report, Failure>;
+
+/// What a fact says of names and places that the host has given.
+const NAMES: [&str; 4] = ["rewritten", "rewritten_total", "evidence", "evidence_total"];
 
 const OUTCOME: [&str; 4] = ["gives", "fails", "leaves", "sets_aside"];
 
@@ -95,8 +118,12 @@ impl Step {
                 expected.insert(name.to_owned(), value);
             }
         }
-        let call = call(step["call"].as_str().unwrap(), &step["with"]);
-        Self { written, call, expected: Value::Object(expected) }
+        let (name, mut with) = (step["call"].as_str().unwrap().to_owned(), step["with"].clone());
+        let call = call(&name, &with);
+        if let Call::AppendLines(lines) = &call {
+            with["lines"] = json!(lines);
+        }
+        Self { written, name, with, call, expected: Value::Object(expected) }
     }
 }
 
@@ -108,7 +135,8 @@ fn call(name: &str, with: &Value) -> Call {
         "scan" => Call::Scan(ScanOptions { max_findings, sample: with["sample"].as_u64() }),
         "recover" => {
             let dry_run = flag("dry_run");
-            Call::Recover(RecoverOptions { mode: mode(), dry_run, max_findings })
+            let record_fact = flag("record_fact");
+            Call::Recover(RecoverOptions { mode: mode(), dry_run, max_findings, record_fact })
         }
         "compact" => {
             let options = CompactOptions {
@@ -116,6 +144,7 @@ fn call(name: &str, with: &Value) -> Call {
                 force: flag("force"),
                 keep_evidence: flag("keep_evidence"),
                 as_of: with["as_of"].as_f64(),
+                record_fact: flag("record_fact"),
             };
             Call::Compact(retention(with), options)
         }
@@ -131,7 +160,9 @@ fn call(name: &str, with: &Value) -> Call {
         }
         "append-lines" => Call::AppendLines(String::from_utf8(decode(&with["lines"])).unwrap()),
         "startup-check" => {
-            Call::StartupCheck(parse(&with["mode"], &[]), parse(&with["recovery"], &[]))
+            let (mode, recovery) = (parse(&with["mode"], &[]), parse(&with["recovery"], &[]));
+            let (full, record_fact) = (flag("full"), flag("record_fact"));
+            Call::StartupCheck(StartupOptions { mode, recovery, full, record_fact })
         }
         other => panic!("there is no call {other}"),
     }
@@ -181,6 +212,8 @@ fn names(value: &mut Value, translate: &impl Fn(&str) -> String) {
 /// What a step has given and left, as it stands in a file.
 pub fn outcome(reply: Reply, before: &[u8], after: &[u8], set_aside: &[u8]) -> Value {
     let mut outcome = Map::new();
+    let fact = reply.as_ref().map_or("", Report::fact).as_bytes();
+    let after = after.strip_suffix(fact).unwrap_or_else(|| panic!("the fact is not the last line"));
     match reply {
         Ok(report) => outcome.insert("gives".to_owned(), gives(report)),
         Err(failure) => {
@@ -220,6 +253,14 @@ fn gives(report: Report) -> Value {
             });
             return json!({ "pages": pages.collect::<Vec<_>>() });
         }
+        Report::Foreign(mut report) => {
+            names(&mut report, &|word| word.replace('_', "-"));
+            for page in report.get_mut("pages").and_then(Value::as_array_mut).into_iter().flatten() {
+                page["records"] = encode(page["records"].as_str().unwrap().as_bytes());
+            }
+            portable(&mut report);
+            return report;
+        }
     };
     names(&mut value, &kebab);
     portable(&mut value);
@@ -237,6 +278,28 @@ fn kebab(word: &str) -> String {
     name
 }
 
+/// The failure that a host in another language has named.
+pub fn failure(code: &str, message: String, line: Option<u64>) -> Failure {
+    Failure { code: parse(&json!(code), &[]), message, segment: None, line }
+}
+
+/// With numbers that are equal written alike.
+pub fn numbers(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => {
+                json!(float as i64)
+            }
+            _ => value.clone(),
+        },
+        Value::Array(all) => all.iter().map(numbers).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), numbers(value))).collect()
+        }
+        _ => value.clone(),
+    }
+}
+
 /// Leaves out what depends on where the journal is, and opens up what is NDJSON.
 fn portable(report: &mut Value) {
     let Value::Object(fields) = report else { return };
@@ -244,6 +307,13 @@ fn portable(report: &mut Value) {
     fields.remove("location");
     // How many there are depends on the host: some stores put all evidence into one thing.
     fields.remove("evidence");
+    if let Some(Value::String(line)) = fields.get("fact") {
+        let mut fact = serde_json::from_str(line).unwrap_or(Value::Null);
+        if let Value::Object(fact) = &mut fact {
+            fact.retain(|name, _| !NAMES.contains(&name.as_str()));
+        }
+        fields.insert("fact".to_owned(), fact);
+    }
     if let Some(Value::Array(names)) = fields.get("rewritten") {
         let count = names.len();
         fields.insert("rewritten".to_owned(), json!(count));

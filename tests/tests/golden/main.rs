@@ -3,22 +3,24 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod case;
+mod foreign;
 mod native;
 mod sandbox;
 
 use std::fs;
 use std::path::PathBuf;
 
-use case::{Call, Case, Reply};
+use case::{Case, Reply, Step, numbers};
 use papyra::FileStore;
 use papyra::engine::bindings::EnginePre;
+use papyra_tests::embed::Host;
 use papyra_tests::portable::{Loaded, State, Still, component};
 use serde_json::Value;
 use wasmtime_wasi::WasiCtxBuilder;
 
 /// Something that runs the engine on a journal.
 trait Subject {
-    async fn call(&mut self, call: &Call) -> Reply;
+    async fn call(&mut self, step: &Step) -> Reply;
     /// The journal as it is now, and all evidence.
     fn bytes(&self) -> (Vec<u8>, Vec<u8>);
 }
@@ -29,7 +31,7 @@ async fn play(case: &Case, subject: &mut impl Subject) -> Vec<Value> {
     assert!(before == case.journal && aside.is_empty());
     let mut outcomes = Vec::new();
     for step in &case.steps {
-        let reply = subject.call(&step.call).await;
+        let reply = subject.call(step).await;
         let (after, set_aside) = subject.bytes();
         outcomes.push(case::outcome(reply, &before, &after, &set_aside[aside.len()..]));
         (before, aside) = (after, set_aside);
@@ -53,7 +55,7 @@ fn check(path: &std::path::Path, case: &Case, outcomes: &[Value]) {
     for (number, (step, found)) in case.steps.iter().zip(outcomes).enumerate() {
         let step_name = format!("{} step {}", path.display(), number + 1);
         assert!(
-            step.expected == *found,
+            numbers(&step.expected) == numbers(found),
             "{step_name}: expected\n{:#}\nfound\n{found:#}",
             step.expected
         );
@@ -101,4 +103,28 @@ async fn the_component_over_wasi_gives_what_the_vectors_say() {
         let mut subject = sandbox::Sandbox::new(&loaded.engine, &pre, state, dir).await;
         check(&path, &case, &play(&case, &mut subject).await);
     }
+}
+
+async fn check_host(host: Host) {
+    let mut driver = None;
+    for (path, case) in cases() {
+        let mut subject = foreign::Foreign::new(host, driver.take(), &case);
+        check(&path, &case, &play(&case, &mut subject).await);
+        driver = Some(subject.into_driver());
+    }
+}
+
+#[tokio::test]
+async fn the_engine_in_node_gives_what_the_vectors_say() {
+    check_host(Host::Node).await;
+}
+
+#[tokio::test]
+async fn the_engine_in_python_gives_what_the_vectors_say() {
+    check_host(Host::Python).await;
+}
+
+#[tokio::test]
+async fn the_component_over_wasi_in_node_gives_what_the_vectors_say() {
+    check_host(Host::NodeWasi).await;
 }

@@ -8,15 +8,15 @@ use papyra_engine::recover::{Mode, RecoverOptions, Recovery};
 use papyra_engine::retention::{Limits, Retention};
 use papyra_engine::scan::{ScanOptions, ScanReport, anomaly_counts};
 use papyra_engine::select::{FieldMatch, Filter};
-use papyra_engine::startup::{StartupMode, StartupOutcome};
+use papyra_engine::startup::{StartupMode, StartupOptions, StartupOutcome};
 use papyra_engine::tally::Kinds;
-use papyra_engine::{append, compact, inspect, query, recover, scan, startup};
+use papyra_engine::{append, compact, fact, inspect, query, scan, startup};
 
 #[path = "../../../guest/engine/tests/support/mod.rs"]
 mod support;
 
 use super::Subject;
-use super::case::{Call, Case, Reply, Report};
+use super::case::{Call, Case, Reply, Report, Step};
 use support::VecHost;
 
 pub struct Native(VecHost);
@@ -33,18 +33,17 @@ impl Native {
         Ok(match call {
             Call::Scan(options) => Report::Scan(report(scan::scan(host, scan_options(*options))?)),
             Call::Recover(options) => {
-                let wit::RecoverOptions { mode, dry_run, max_findings } = *options;
+                let wit::RecoverOptions { mode, dry_run, max_findings, record_fact } = *options;
                 let options = RecoverOptions { mode: recovery_mode(mode), dry_run, max_findings };
-                Report::Recovery(recovery(recover::recover(host, options)?))
+                Report::Recovery(recovery(fact::recover(host, options, record_fact)?))
             }
             Call::Compact(policy, options) => {
-                let wit::CompactOptions { dry_run, force, keep_evidence, as_of } = *options;
+                let wit::CompactOptions { dry_run, force, keep_evidence, as_of, record_fact } =
+                    *options;
                 let options = compact::CompactOptions { dry_run, force, keep_evidence, as_of };
-                Report::Compaction(compaction(compact::compact(
-                    host,
-                    &retention(policy)?,
-                    options,
-                )?))
+                let policy = retention(policy)?;
+                let done = fact::compact(host, None, &policy, options, record_fact)?;
+                Report::Compaction(compaction(done))
             }
             Call::Inspect(limit, policy) => {
                 let i = inspect::inspect(host, *limit, &retention(policy)?)?;
@@ -74,14 +73,24 @@ impl Native {
                 appended(append::append(host, &drafts)?)
             }
             Call::AppendLines(lines) => appended(append::append_lines(host, lines.clone())?),
-            Call::StartupCheck(mode, recovering) => {
+            Call::StartupCheck(options) => {
+                let wit::StartupOptions { mode, recovery: recovering, full, record_fact } =
+                    *options;
                 let mode = match mode {
                     wit::StartupMode::Ignore => StartupMode::Ignore,
                     wit::StartupMode::ScanOnly => StartupMode::ScanOnly,
                     wit::StartupMode::Fail => StartupMode::Fail,
                     wit::StartupMode::Recover => StartupMode::Recover,
                 };
-                let done = startup::startup_check(host, mode, recovery_mode(*recovering))?;
+                let done = startup::startup_check(
+                    host,
+                    StartupOptions {
+                        mode,
+                        recovery: recovery_mode(recovering),
+                        full,
+                        record_fact,
+                    },
+                )?;
                 Report::Startup(wit::StartupReport {
                     outcome: match done.outcome {
                         StartupOutcome::Ignored => wit::StartupOutcome::Ignored,
@@ -93,6 +102,8 @@ impl Native {
                     },
                     scan: done.scan.map(report),
                     recovery: done.recovery.map(recovery),
+                    vouched_bytes: done.vouched_bytes,
+                    note: done.note,
                 })
             }
             Call::Query(selection, policy) => {
@@ -114,7 +125,8 @@ impl Native {
 }
 
 impl Subject for Native {
-    async fn call(&mut self, call: &Call) -> Reply {
+    async fn call(&mut self, step: &Step) -> Reply {
+        let call = &step.call;
         let appends = matches!(call, Call::Append(_) | Call::AppendLines(_));
         let torn = self.0.data.last().is_some_and(|byte| *byte != b'\n');
         if !appends || !torn {
@@ -248,6 +260,7 @@ fn recovery(done: Recovery) -> wit::Recovery {
         remaining: done.remaining,
         bytes_before: done.bytes_before,
         bytes_after: done.bytes_after,
+        fact: done.fact,
         note: done.note,
     }
 }
@@ -271,6 +284,7 @@ fn compaction(done: compact::Compaction) -> wit::Compaction {
         rewritten: done.rewritten,
         evidence: done.evidence,
         as_of: done.as_of,
+        fact: done.fact,
         note: done.note,
     }
 }

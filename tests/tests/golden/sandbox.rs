@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use wasmtime::{Engine, Store};
 
 use super::Subject;
-use super::case::{Call, Case, Reply, Report};
+use super::case::{Call, Case, Reply, Report, Step};
 
 pub fn folder(case: &Case) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -38,10 +38,10 @@ impl Sandbox {
 }
 
 impl Subject for Sandbox {
-    async fn call(&mut self, call: &Call) -> Reply {
+    async fn call(&mut self, step: &Step) -> Reply {
         let journal = self.instance.papyra_persistence_journal();
         let store = &mut self.store;
-        match call {
+        match &step.call {
             Call::Scan(options) => {
                 journal.call_scan(store, *options).await.unwrap().map(Report::Scan)
             }
@@ -63,8 +63,8 @@ impl Subject for Sandbox {
             Call::AppendLines(lines) => {
                 journal.call_append_lines(store, lines).await.unwrap().map(Report::Appended)
             }
-            Call::StartupCheck(mode, recovery) => {
-                let done = journal.call_startup_check(store, *mode, *recovery).await.unwrap();
+            Call::StartupCheck(options) => {
+                let done = journal.call_startup_check(store, *options).await.unwrap();
                 done.map(Report::Startup)
             }
             Call::Query(selection, retention) => {
@@ -86,13 +86,18 @@ impl Subject for Sandbox {
     }
 
     fn bytes(&self) -> (Vec<u8>, Vec<u8>) {
-        let evidence = self.dir.path().join("evidence");
-        let mut aside = Vec::new();
-        if evidence.is_dir() {
-            for name in names(&evidence) {
-                aside.extend(fs::read(evidence.join(name)).unwrap());
-            }
-        }
-        (fs::read(self.dir.path().join("golden.ndjson")).unwrap(), aside)
+        contents(&self.dir)
     }
+}
+
+/// The journal in a [`folder`], and all evidence.
+pub fn contents(dir: &TempDir) -> (Vec<u8>, Vec<u8>) {
+    let evidence = dir.path().join("evidence");
+    let mut aside = Vec::new();
+    if evidence.is_dir() {
+        for name in names(&evidence) {
+            aside.extend(fs::read(evidence.join(name)).unwrap());
+        }
+    }
+    (fs::read(dir.path().join("golden.ndjson")).unwrap(), aside)
 }

@@ -1,5 +1,5 @@
 //! What others run: the store over WASI, the program, and a plugin.
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod dist;
 mod plugin;

@@ -1,6 +1,8 @@
 use papyra::FileStore;
-use papyra_tests::portable::{Loaded, State, component, tool};
+use papyra_tests::embed::suite::{printed, readme_blocks};
+use papyra_tests::portable::{Loaded, State, component, root, tool};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use wasmtime::Store;
 use wasmtime_wasi::WasiCtxBuilder;
 
@@ -52,4 +54,22 @@ async fn a_plugin_composed_with_the_wasi_component_needs_nothing_of_ours() {
     let answers = note(&loaded, State::wasi(wasi, dir.path()), &[RECORD, RECORD]).await;
     assert_eq!(answers, [Ok(1), Ok(2)]);
     assert_eq!(std::fs::read_to_string(dir.path().join("app.ndjson")).unwrap(), RECORD.repeat(2));
+}
+
+#[test]
+fn the_commands_in_the_readme_compose_a_plugin() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["papyra-plugin.wasm", "papyra-wasi.wasm"] {
+        std::fs::copy(component(name), dir.path().join(name)).unwrap();
+    }
+    let [block] = &readme_blocks("A plugin", "sh")[..] else { panic!("one block") };
+    let tools = std::fs::canonicalize(root().join("target/tools/bin")).unwrap_or_default();
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", block]).env("PATH", path).current_dir(dir.path());
+    let wit = printed(&mut shell);
+    assert!(wit.contains("export note: func"), "{wit}");
+    let world = wit.split("\n}").next().unwrap();
+    assert!(!world.contains("import papyra:persistence/storage"), "{world}");
+    assert!(!world.contains("import papyra:persistence/journal"), "{world}");
 }

@@ -2,12 +2,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use papyra_tests::command::{Ended, papyra, run};
+use papyra_tests::embed::suite::readme_blocks;
 use papyra_tests::generate::Generator;
 use papyra_tests::portable::component;
 
-/// The host of twenty lines, from `host/examples`.
-fn wasi_run() -> PathBuf {
-    papyra().with_file_name("examples").join("wasi_run")
+/// A program from `host/examples`.
+fn example(name: &str) -> PathBuf {
+    papyra().with_file_name("examples").join(name)
 }
 
 fn ours(dir: &Path, path: &str) -> Ended {
@@ -16,7 +17,7 @@ fn ours(dir: &Path, path: &str) -> Ended {
 
 fn theirs(dir: &Path, arguments: &[&str]) -> Ended {
     let program = std::fs::canonicalize(component("papyra-command.wasm")).unwrap();
-    run(Command::new(wasi_run()).arg(program).args(arguments).current_dir(dir))
+    run(Command::new(example("wasi_run")).arg(program).args(arguments).current_dir(dir))
 }
 
 #[test]
@@ -44,5 +45,21 @@ fn the_program_prints_and_ends_as_the_command_does() {
     assert_eq!(theirs(dir.path(), &["scan", "../elsewhere"]).code, Some(77), "outside");
     for wrong in [&["scan"][..], &[], &["compact", "sound.ndjson"], &["scan", "--help"]] {
         assert_eq!(theirs(dir.path(), wrong).code, Some(64), "{wrong:?}");
+    }
+}
+
+#[test]
+fn the_linker_in_the_readme_is_that_of_an_example_that_works() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("app.ndjson"), "{\"kind\": \"event\", \"timestamp\": 1}\nx\n").unwrap();
+    let ended = run(Command::new(example("own_linker")).arg("app.ndjson").current_dir(dir.path()));
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_eq!(ended.document()["anomaly"], "malformed_json");
+
+    let source = include_str!("../../../host/examples/own_linker.rs");
+    let mut rest = source.lines().map(str::trim);
+    let [block] = &readme_blocks("A wasmtime `Linker` of your own", "rust")[..] else { panic!() };
+    for line in block.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        assert!(rest.any(|here| here == line), "the example lacks `{line}`, or has it elsewhere");
     }
 }

@@ -183,7 +183,7 @@ impl From<wit::RecoveryMode> for Mode {
 
 impl From<wit::RecoverOptions> for RecoverOptions {
     fn from(options: wit::RecoverOptions) -> Self {
-        let wit::RecoverOptions { mode, dry_run, max_findings } = options;
+        let wit::RecoverOptions { mode, dry_run, max_findings, record_fact: _ } = options;
         Self { mode: mode.into(), dry_run, max_findings }
     }
 }
@@ -206,6 +206,7 @@ impl From<Recovery> for wit::Recovery {
             remaining: recovery.remaining,
             bytes_before: recovery.bytes_before,
             bytes_after: recovery.bytes_after,
+            fact: recovery.fact,
             note: recovery.note,
         }
     }
@@ -213,7 +214,7 @@ impl From<Recovery> for wit::Recovery {
 
 impl From<wit::CompactOptions> for CompactOptions {
     fn from(options: wit::CompactOptions) -> Self {
-        let wit::CompactOptions { dry_run, force, keep_evidence, as_of } = options;
+        let wit::CompactOptions { dry_run, force, keep_evidence, as_of, record_fact: _ } = options;
         Self { dry_run, force, keep_evidence, as_of }
     }
 }
@@ -238,6 +239,7 @@ impl From<Compaction> for wit::Compaction {
             rewritten: compaction.rewritten,
             evidence: compaction.evidence,
             as_of: compaction.as_of,
+            fact: compaction.fact,
             note: compaction.note,
         }
     }
@@ -263,8 +265,8 @@ impl From<Inspection> for wit::Inspection {
 
 impl From<wit::StartupOptions> for StartupOptions {
     fn from(options: wit::StartupOptions) -> Self {
-        let wit::StartupOptions { mode, recovery, full } = options;
-        Self { mode: mode.into(), recovery: recovery.into(), full }
+        let wit::StartupOptions { mode, recovery, full, record_fact } = options;
+        Self { mode: mode.into(), recovery: recovery.into(), full, record_fact }
     }
 }
 

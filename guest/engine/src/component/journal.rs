@@ -10,7 +10,7 @@ use crate::append::{self, Draft};
 use crate::failure::Outcome;
 use crate::metrics::Counters;
 use crate::scan::{self, ScanReport, write_result};
-use crate::{compact, inspect, query, recover, startup, survey};
+use crate::{compact, fact, inspect, query, recover, startup, survey};
 
 thread_local! {
     static COUNTERS: Cell<Counters> = Cell::default();
@@ -51,6 +51,7 @@ fn count_compaction(counters: &mut Counters, compaction: Option<&compact::Compac
         Some(done) => {
             counters.compactions += 1;
             counters.bytes_reclaimed += done.bytes_before.saturating_sub(done.bytes_after);
+            count_fact(counters, &done.fact);
         }
         None => {
             counters.compactions += 1;
@@ -59,10 +60,22 @@ fn count_compaction(counters: &mut Counters, compaction: Option<&compact::Compac
     }
 }
 
+/// A fact is a record like any other.
+fn count_fact(counters: &mut Counters, fact: &str) {
+    if !fact.is_empty() {
+        counters.records_written += 1;
+        counters.bytes_written += fact.len() as u64;
+    }
+}
+
+/// A recovery looks at every entry, but counts as a recovery only, not as a scan as well.
 fn count_recovery(counters: &mut Counters, recovery: Option<&recover::Recovery>) {
     match recovery {
         Some(done) if done.dry_run => {}
-        Some(_) => counters.recoveries += 1,
+        Some(done) => {
+            counters.recoveries += 1;
+            count_fact(counters, &done.fact);
+        }
         None => {
             counters.recoveries += 1;
             counters.recovery_errors += 1;
@@ -113,7 +126,8 @@ impl Guest for Component {
     }
 
     fn recover(options: wit::RecoverOptions) -> Result<wit::Recovery, types::Failure> {
-        finish(recover::recover(&mut Imports, options.into()), count_recovery)
+        let record = options.record_fact;
+        finish(fact::recover(&mut Imports, options.into(), record), count_recovery)
     }
 
     fn compact(
@@ -121,7 +135,9 @@ impl Guest for Component {
         options: wit::CompactOptions,
     ) -> Result<wit::Compaction, types::Failure> {
         let policy = retention.try_into()?;
-        finish(compact::compact(&mut Imports, &policy, options.into()), count_compaction)
+        let record = options.record_fact;
+        let done = fact::compact(&mut Imports, None, &policy, options.into(), record);
+        finish(done, count_compaction)
     }
 
     fn survey_part(
@@ -140,7 +156,8 @@ impl Guest for Component {
         options: wit::CompactOptions,
     ) -> Result<wit::Compaction, types::Failure> {
         let policy = retention.try_into()?;
-        let done = compact::compact_surveyed(&mut Imports, &surveys, &policy, options.into());
+        let record = options.record_fact;
+        let done = fact::compact(&mut Imports, Some(&surveys), &policy, options.into(), record);
         finish(done, count_compaction)
     }
 

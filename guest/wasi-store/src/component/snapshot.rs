@@ -80,6 +80,7 @@ impl Snapshot {
         let read = self.file.read(stop - start, start);
         let (mut data, _) = read.map_err(|code| self.place.disk.error("read", code))?;
         data.truncate(usize::try_from(stop - start).unwrap_or(usize::MAX));
+        data = text_first(data);
         if data.is_empty() {
             return Err(Cut::Short(start).error(&self.place.disk));
         }
@@ -99,7 +100,9 @@ impl Snapshot {
         }
         let start = before.minor.saturating_sub(clamped(most));
         let data = read_whole(&self.file, start, before.minor);
-        Ok(chunk(start, data.map_err(|cut| cut.error(&self.place.disk))?, start == 0))
+        let data = whole_characters(data.map_err(|cut| cut.error(&self.place.disk))?);
+        let start = before.minor.saturating_sub(data.len() as u64);
+        Ok(chunk(start, data, start == 0))
     }
 
     /// The segment may be rewritten.
@@ -129,5 +132,34 @@ fn clamped(most: u32) -> u64 {
 }
 
 fn chunk(start: u64, data: Vec<u8>, last: bool) -> Chunk {
-    Chunk { start: at(start), data: Payload::Raw(data), frames: Vec::new(), last }
+    Chunk { start: at(start), data: payload(data), frames: Vec::new(), last }
+}
+
+/// Text wherever it is: between two components, jco copies a string at once and a list byte by byte
+/// where the runtime cannot give a module two memories, as in Node 20 (measured: 5 MB/s).
+fn payload(data: Vec<u8>) -> Payload {
+    match String::from_utf8(data) {
+        Ok(text) => Payload::Text(text),
+        Err(raw) => Payload::Raw(raw.into_bytes()),
+    }
+}
+
+/// What is text at the beginning, if anything, since a read may give less than it was asked for. It
+/// often ends inside a character.
+fn text_first(mut data: Vec<u8>) -> Vec<u8> {
+    if let Err(error) = str::from_utf8(&data)
+        && error.valid_up_to() > 0
+    {
+        data.truncate(error.valid_up_to());
+    }
+    data
+}
+
+/// Without the rest of a character at the beginning.
+fn whole_characters(mut data: Vec<u8>) -> Vec<u8> {
+    let rest = data.iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count();
+    if rest < data.len() {
+        data.drain(..rest);
+    }
+    data
 }

@@ -102,11 +102,11 @@ impl GroupArgs {
 }
 
 /// What the backend does not know is unknown, never 0.
-fn lag(lag: Option<u64>) -> String {
+pub(super) fn lag(lag: Option<u64>) -> String {
     lag.map_or_else(|| "unknown".to_owned(), text::grouped)
 }
 
-fn group_fields(kind: Kind, group: &GroupInfo) -> Value {
+pub(super) fn group_fields(kind: Kind, group: &GroupInfo) -> Value {
     json!({
         "kind": kind.name(),
         "group": group.name,

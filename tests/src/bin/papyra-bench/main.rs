@@ -7,6 +7,7 @@ mod library;
 mod memory;
 mod ours;
 mod peers;
+mod recorder;
 mod redis;
 mod rows;
 
@@ -107,6 +108,10 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
             }
         }
         files::remove(&files.scratch("compact-large"))?;
+    }
+
+    if "recorder".contains(&arguments.only) {
+        lines.extend(recorder::rows(&files, arguments.rounds.max(1))?);
     }
 
     println!("{}", machine());

@@ -112,6 +112,11 @@ pub(crate) fn judge(all: &[Contestant], what: &str, name: &str, promise: &Promis
     Some(line)
 }
 
+/// A line about a figure that was judged elsewhere.
+pub(crate) fn figure(what: String, bar: String, met: bool, ours: String) -> Line {
+    Line { what, ratio: String::new(), bar, met: Some(met), ours, peer: String::new() }
+}
+
 /// A line about memory.
 pub(crate) fn memory(what: String, peak: u64, most: u64) -> Line {
     let mib = |bytes: u64| format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20));

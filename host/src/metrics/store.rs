@@ -1,22 +1,45 @@
-//! What was last seen, as Prometheus text.
+//! What a look at a store has found, as Prometheus text: for those who watch stores that other
+//! processes write to.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::watch::Look;
+use crate::journal::ScanReport;
+use crate::store::Kind;
+use crate::store::delivery::GroupInfo;
 
 type Labels = Vec<(&'static str, String)>;
 type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
 
-/// The figures of all stores; of one that could not be looked at, the last that are known.
-pub(super) fn render(looks: &[Arc<Look>]) -> Result<String, fmt::Error> {
+/// What is known of one store.
+#[derive(Clone, Debug, Default)]
+pub struct StoreLook {
+    /// Where the store is, without secrets; the label `store`.
+    pub location: String,
+    /// Whether the last look could read it.
+    pub up: bool,
+    /// Whether a system may start on it, if that was asked.
+    pub ready: Option<bool>,
+    /// When the last look ended, and how long it took.
+    pub checked: Option<(SystemTime, Duration)>,
+    /// What it counted; of a store that could not be looked at, the last that is known.
+    pub scan: Option<ScanReport>,
+    /// Consumer groups, by kind.
+    pub groups: Vec<(Kind, GroupInfo)>,
+}
+
+/// The figures of these stores as text. Names begin with `papyra_store_` and `papyra_group_`.
+///
+/// # Errors
+///
+/// None that can happen: a `String` takes everything.
+pub fn store_text(looks: &[StoreLook]) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("papyra");
     let gauges = Families::register(&mut registry);
     looks.iter().for_each(|look| gauges.fill(look));
@@ -63,14 +86,16 @@ impl Families {
         all
     }
 
-    fn fill(&self, look: &Look) {
+    fn fill(&self, look: &StoreLook) {
         let set = |gauges: &Gauges, more: &[(&'static str, &str)], value: f64| {
             let mut labels = vec![("store", look.location.clone())];
             labels.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
             gauges.get_or_create(&labels).set(value);
         };
-        set(&self.up, &[], f64::from(u8::from(look.outcome.is_ok())));
-        set(&self.ready, &[], f64::from(u8::from(look.is_ready())));
+        set(&self.up, &[], f64::from(u8::from(look.up)));
+        if let Some(ready) = look.ready {
+            set(&self.ready, &[], f64::from(u8::from(ready)));
+        }
         if let Some((at, took)) = look.checked {
             set(&self.checked, &[], seconds(at));
             set(&self.took, &[], took.as_secs_f64());

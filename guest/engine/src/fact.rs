@@ -1,0 +1,206 @@
+//! What recovery and compaction leave behind in the journal: an audit record of what they did.
+//!
+//! The fact is appended after the switch, so that it never speaks of what did not happen; a fact that
+//! cannot be written is a note in the report, since the work itself is done.
+//!
+//! A fact comes on top of the limits of a compaction. Were it counted by the next one, that would
+//! remove a record for its sake and write a fact of its own, and so on for ever. Hence a compaction
+//! does not count the fact of an earlier one while that is the newest record, and one that removes
+//! nothing but such a fact, for its age, writes none.
+
+use serde::{Deserialize, Serialize};
+
+use crate::append::{self, Draft};
+use crate::compact::{self, CompactOptions, Compaction};
+use crate::failure::{Code, Failure, Outcome};
+use crate::host::Host;
+use crate::json::{Facts, Kind};
+use crate::recover::{self, Mode, RecoverOptions, Recovery};
+use crate::retention::Retention;
+use crate::scan::anomaly_counts;
+use crate::walk::{STOP, View};
+
+/// Who has done it. Other audits may have an `action` as well.
+const BY: &str = "papyra";
+/// A fact names at most so many segments and pieces of evidence.
+const MAX_NAMES: usize = 100;
+/// Longer entries are no facts. Names can be as long as file names are.
+const MAX_FACT: usize = 1 << 20;
+
+/// Recovers, and leaves a fact if asked to and something was done.
+pub fn recover<H: Host>(host: &mut H, options: RecoverOptions, record: bool) -> Outcome<Recovery> {
+    let mut done = recover::recover(host, options)?;
+    if record && done.changed && !done.dry_run {
+        let written = write(host, &RecoveryFact::of(&done));
+        (done.fact, done.note) = written.unwrap_or_else(not_written);
+    }
+    Ok(done)
+}
+
+/// Compacts, with surveys if there are any, and leaves a fact if asked to and something was done.
+pub fn compact<H: Host>(
+    host: &mut H,
+    surveys: Option<&[String]>,
+    policy: &Retention,
+    options: CompactOptions,
+    record: bool,
+) -> Outcome<Compaction> {
+    let last = if record && !policy.is_empty() { newest_fact(host) } else { None };
+    let as_of = options.as_of.unwrap_or_else(|| host.now());
+    let old = last.as_ref().is_some_and(|(facts, _)| policy.expires(facts, as_of));
+    let lenient = last.filter(|_| !old).map(|(_, stored)| policy.pardon(stored));
+    let options = CompactOptions { as_of: Some(as_of), ..options };
+    let lenient = lenient.as_ref().unwrap_or(policy);
+    let mut done = match surveys {
+        Some(surveys) => compact::compact_surveyed(host, surveys, lenient, options)?,
+        None => compact::compact(host, lenient, options)?,
+    };
+    let nothing_else = old && done.records_before.saturating_sub(done.records_after) == 1;
+    if record && done.changed && !done.dry_run && !nothing_else {
+        let written = write(host, &CompactionFact::of(&done, policy));
+        (done.fact, done.note) = written.unwrap_or_else(not_written);
+    }
+    Ok(done)
+}
+
+/// The newest record with its size, if it is the fact of a compaction. What keeps a store from being
+/// read is for the compaction itself to report.
+fn newest_fact<H: Host>(host: &mut H) -> Option<(Facts, u64)> {
+    let view = View::open(host).ok()?;
+    view.require_order().ok()?;
+    let mut found = None;
+    let _ = view
+        .backward(host, &mut |_: &mut H, _, entry| {
+            let fact = entry.facts.as_ref().filter(|_| is_of_compaction(entry.bytes));
+            found = fact.map(|facts| (*facts, entry.stored));
+            STOP
+        })
+        .ok()?;
+    found
+}
+
+fn is_of_compaction(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Head<'a> {
+        kind: &'a str,
+        action: &'a str,
+        by: &'a str,
+    }
+    line.len() <= MAX_FACT
+        && serde_json::from_slice::<Head<'_>>(line)
+            .is_ok_and(|head| (head.kind, head.action, head.by) == ("audit", "compact", BY))
+}
+
+/// Appends the fact; returns its line, and an empty note.
+fn write<H: Host>(host: &mut H, fact: &impl Serialize) -> Outcome<(String, String)> {
+    let fields = serde_json::to_string(fact)
+        .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+    let draft = Draft { kind: Kind::Audit, timestamp: None, fields };
+    let line = append::line(host, &draft)?;
+    append::append_lines(host, line.clone())?;
+    Ok((line, String::new()))
+}
+
+fn not_written(failure: Failure) -> (String, String) {
+    let Failure { message, .. } = failure;
+    (String::new(), format!("done, but the audit record of it could not be written: {message}"))
+}
+
+#[derive(Serialize)]
+struct RecoveryFact<'a> {
+    action: &'static str,
+    by: &'static str,
+    mode: &'static str,
+    removed_entries: u64,
+    removed_bytes: u64,
+    terminated: u32,
+    remaining: u64,
+    bytes_before: u64,
+    bytes_after: u64,
+    anomalies: serde_json::Map<String, serde_json::Value>,
+    #[serde(flatten)]
+    names: Names<'a>,
+}
+
+impl<'a> RecoveryFact<'a> {
+    fn of(done: &'a Recovery) -> Self {
+        let anomalies = anomaly_counts(&done.before.tally);
+        Self {
+            action: "recover",
+            by: BY,
+            mode: match done.mode {
+                Mode::Repair => "repair",
+                Mode::Quarantine => "quarantine",
+            },
+            removed_entries: done.removed_entries,
+            removed_bytes: done.removed_bytes,
+            terminated: done.terminated,
+            remaining: done.remaining,
+            bytes_before: done.bytes_before,
+            bytes_after: done.bytes_after,
+            anomalies: anomalies.map(|(name, count)| (name.to_owned(), count.into())).collect(),
+            names: Names::of(&done.rewritten, &done.evidence),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CompactionFact<'a> {
+    action: &'static str,
+    by: &'static str,
+    limits: &'a Retention,
+    as_of: f64,
+    records_before: u64,
+    records_after: u64,
+    bytes_before: u64,
+    bytes_after: u64,
+    damaged_removed: u64,
+    damaged_kept: u64,
+    ageless_kept: u64,
+    pinned_removed: u64,
+    pinned_kept: u64,
+    #[serde(flatten)]
+    names: Names<'a>,
+}
+
+impl<'a> CompactionFact<'a> {
+    fn of(done: &'a Compaction, limits: &'a Retention) -> Self {
+        Self {
+            action: "compact",
+            by: BY,
+            limits,
+            as_of: done.as_of,
+            records_before: done.records_before,
+            records_after: done.records_after,
+            bytes_before: done.bytes_before,
+            bytes_after: done.bytes_after,
+            damaged_removed: done.damaged_removed,
+            damaged_kept: done.damaged_kept,
+            ageless_kept: done.ageless_kept,
+            pinned_removed: done.pinned_removed,
+            pinned_kept: done.pinned_kept,
+            names: Names::of(&done.rewritten, &done.evidence),
+        }
+    }
+}
+
+/// What was rewritten and what holds the evidence: the first of each, and how many there are.
+#[derive(Serialize)]
+struct Names<'a> {
+    rewritten: &'a [String],
+    rewritten_total: usize,
+    evidence: &'a [String],
+    evidence_total: usize,
+}
+
+impl<'a> Names<'a> {
+    fn of(rewritten: &'a [String], evidence: &'a [String]) -> Self {
+        let first = |names: &'a [String]| names.get(..MAX_NAMES).unwrap_or(names);
+        Self {
+            rewritten: first(rewritten),
+            rewritten_total: rewritten.len(),
+            evidence: first(evidence),
+            evidence_total: evidence.len(),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Recorder;
+use crate::journal::Journal;
+use crate::route::RoutedJournal;
+use crate::store::Kind;
+
+/// What to drop when the queue is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The record that comes: what happened first is kept.
+    #[default]
+    DropNewest,
+    /// The oldest record that the writer has not taken yet: what happened last is kept.
+    DropOldest,
+}
+
+/// Why a recorder could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecorderError {
+    /// The system gives this process no further thread.
+    #[error("cannot start the thread that writes; raise the limit on threads of this process")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Settings of a [`Recorder`]; see [`Recorder::builder`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct RecorderBuilder {
+    config: Config,
+}
+
+impl RecorderBuilder {
+    /// At most so many records wait for a store. Default 1,000,000.
+    pub fn max_records(mut self, records: u64) -> Self {
+        self.config.max_records = records;
+        self
+    }
+
+    /// At most so many bytes of records wait for a store. Default 64 MiB. The queue takes that much
+    /// memory, and up to 2 MiB more for buffers.
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.config.max_bytes = bytes;
+        self
+    }
+
+    /// What to drop when one of the two is reached. Default: the record that comes.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.config.overflow = overflow;
+        self
+    }
+
+    /// How long the writer lets records gather before it writes them. Default 2 ms. With zero each
+    /// record that finds the writer asleep has to wake it, which costs its caller some microseconds.
+    pub fn gather_for(mut self, time: Duration) -> Self {
+        self.config.gather_for = time;
+        self
+    }
+
+    /// How long a batch is tried again when the store is unavailable, full or locked, before it is
+    /// dropped and counted. Default 60 s; zero never tries again.
+    pub fn retry_for(mut self, time: Duration) -> Self {
+        self.config.retry_for = time;
+        self
+    }
+
+    /// The first and the longest pause between two attempts; each is twice the one before. Default
+    /// 50 ms and 5 s.
+    pub fn retry_pauses(mut self, first: Duration, longest: Duration) -> Self {
+        self.config.first_pause = first.max(Duration::from_millis(1));
+        self.config.longest_pause = longest.max(self.config.first_pause);
+        self
+    }
+
+    /// How long the writer may go on after the last handle is dropped without
+    /// [`close`](Recorder::close). Default 30 s.
+    pub fn drain_for(mut self, time: Duration) -> Self {
+        self.config.drain_for = time;
+        self
+    }
+
+    /// Starts a recorder that writes everything to one journal.
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Thread`] if there is no thread for the writer.
+    pub fn start(self, journal: &Journal) -> Result<Recorder, RecorderError> {
+        self.start_routed(|_| Some(journal.clone()))
+    }
+
+    /// Starts a recorder that writes each kind to its store of a route; kinds that go nowhere are dropped
+    /// and counted. See [`start_routed`](Self::start_routed).
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Thread`] if there is no thread for a writer.
+    pub fn start_on_route(self, journal: &RoutedJournal) -> Result<Recorder, RecorderError> {
+        self.start_routed(|kind| journal.journal(kind).cloned())
+    }
+
+    /// Starts a recorder that writes each kind to the journal that `route` names, which is asked once
+    /// per kind. Kinds without one are dropped and counted.
+    ///
+    /// Each journal has a queue with all the bounds above, and a writer of its own: one that fails does
+    /// not hold up the others. Order is kept per journal. Clones of one journal count as one.
+    ///
+    /// # Errors
+    ///
+    /// [`RecorderError::Thread`] if there is no thread for a writer.
+    pub fn start_routed(
+        self,
+        route: impl Fn(Kind) -> Option<Journal>,
+    ) -> Result<Recorder, RecorderError> {
+        Recorder::start(&Arc::new(self.config), route)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Config {
+    pub max_records: u64,
+    pub max_bytes: u64,
+    pub overflow: Overflow,
+    pub gather_for: Duration,
+    pub retry_for: Duration,
+    pub first_pause: Duration,
+    pub longest_pause: Duration,
+    pub drain_for: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_records: 1_000_000,
+            max_bytes: 64 << 20,
+            overflow: Overflow::default(),
+            gather_for: Duration::from_millis(2),
+            retry_for: Duration::from_secs(60),
+            first_pause: Duration::from_millis(50),
+            longest_pause: Duration::from_secs(5),
+            drain_for: Duration::from_secs(30),
+        }
+    }
+}

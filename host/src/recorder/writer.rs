@@ -1,0 +1,278 @@
+//! The one writer of a queue: a thread with a runtime of its own, so that it works wherever the
+//! recorder was made, and goes on when the caller's runtime is busy or gone.
+
+use std::ops::Range;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, sleep_until, timeout};
+
+use super::config::Config;
+use super::queue::{Chunk, Next, Queue};
+use super::tally::DropReason;
+use crate::journal::{FailureCode, Journal, JournalError};
+
+/// After so long without a record the writer sleeps until one wakes it. Before, it looks by itself:
+/// waking it costs the caller a system call.
+const DROWSY: Duration = Duration::from_millis(100);
+/// So many traps or panics may one batch cause before the rest of it is dropped. Enough to find one
+/// bad record among a million by halving.
+const MAX_TRAPS: u32 = 24;
+
+pub(super) struct Writer {
+    pub queue: Arc<Queue>,
+    pub journal: Journal,
+    pub config: Arc<Config>,
+}
+
+/// How an attempt failed.
+enum Trouble {
+    /// The engine refuses a line, counted from 1 if it says which.
+    Refused(Option<u64>),
+    /// It can pass.
+    Passing(String),
+    /// The engine trapped, or the store panicked.
+    Crashed(String),
+    /// It cannot pass.
+    Lasting(String),
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub fn start(self) -> std::io::Result<()> {
+        let (ready, is_ready) = mpsc::channel();
+        std::thread::Builder::new().name("papyra-recorder".into()).spawn(move || {
+            // Made here: a runtime must not be dropped in a task, as it would be if there were no thread.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            drop(ready.send(Ok(())));
+            runtime.block_on(async {
+                tokio::select! {
+                    () = self.run() => {}
+                    () = self.time_is_up() => {}
+                }
+            });
+            // Nothing is left but what was given up, and the stores' own affairs.
+            self.queue.abandon();
+            drop(self);
+            runtime.shutdown_background();
+        })?;
+        is_ready.recv().unwrap_or_else(|_| Err(std::io::Error::other("the thread has ended")))
+    }
+
+    async fn time_is_up(&self) {
+        loop {
+            match self.queue.give_up_at() {
+                // A later call of `close` can only shorten the time.
+                Some(at) => {
+                    tokio::select! {
+                        () = sleep_until(at.into()) => return,
+                        () = self.queue.closing.notified() => {}
+                    }
+                }
+                None => self.queue.closing.notified().await,
+            }
+        }
+    }
+
+    async fn run(&self) {
+        let gather = self.config.gather_for;
+        let mut last_work = Instant::now();
+        let mut gathered = false;
+        loop {
+            match self.queue.take(gathered || gather.is_zero()) {
+                Next::Ended => return,
+                Next::Write(chunk) => {
+                    gathered = false;
+                    self.write(chunk).await;
+                    last_work = Instant::now();
+                }
+                Next::Idle { empty } => {
+                    let awake = last_work.elapsed() < DROWSY && !gather.is_zero();
+                    if awake || !empty || !self.queue.fall_asleep() {
+                        let _ = timeout(gather, self.queue.wake.notified()).await;
+                    } else {
+                        self.queue.wake.notified().await;
+                        last_work = Instant::now();
+                    }
+                    // What is there now has had its time to gather, or is wanted at once.
+                    gathered = !empty;
+                }
+            }
+        }
+    }
+
+    /// Writes a batch in order. Each of its records is settled when this returns.
+    async fn write(&self, chunk: Chunk) {
+        let began = Instant::now();
+        let Chunk { bytes, start, records, .. } = chunk;
+        let lines = Arc::new(bytes);
+        let mut batch = Batch::new(&lines, start, records);
+        self.queue.count_batch();
+        let mut pause = self.config.first_pause;
+        let mut failing_since = None;
+        let mut traps = 0;
+        let mut trapped_at = None;
+        while !batch.is_done() {
+            let piece = batch.piece();
+            match self.attempt(&lines, piece.range.clone()).await {
+                Ok(()) => {
+                    self.settle(&mut batch, piece.lines, None);
+                    if std::mem::take(&mut batch.bad_follows) {
+                        self.settle(&mut batch, 1, Some(DropReason::Invalid));
+                    }
+                    batch.most = batch.most.saturating_mul(2);
+                    failing_since = None;
+                    pause = self.config.first_pause;
+                }
+                Err(Trouble::Refused(line)) => self.refused(&mut batch, piece.lines, line),
+                Err(Trouble::Passing(error)) => {
+                    let since = *failing_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= self.config.retry_for {
+                        self.give_up(&mut batch, &error);
+                        continue;
+                    }
+                    tracing::debug!(%error, ?pause, "the store does not take records; trying again");
+                    self.queue.count_retry();
+                    sleep(pause.min(self.config.retry_for.saturating_sub(since.elapsed()))).await;
+                    pause = (pause * 2).min(self.config.longest_pause);
+                }
+                Err(Trouble::Crashed(error)) => {
+                    batch.bad_follows = false;
+                    traps += 1;
+                    let again = trapped_at.replace(batch.at) == Some(batch.at);
+                    if traps > MAX_TRAPS {
+                        self.give_up(&mut batch, &error);
+                    } else if piece.lines == 1 && again {
+                        self.settle(&mut batch, 1, Some(DropReason::Failed));
+                    } else {
+                        batch.most = (piece.lines / 2).max(1);
+                    }
+                }
+                Err(Trouble::Lasting(error)) => self.give_up(&mut batch, &error),
+            }
+        }
+        tracing::debug!(records, bytes = lines.len() - start, elapsed = ?began.elapsed(), "batch settled");
+        self.queue.finish(Arc::try_unwrap(lines).ok());
+    }
+
+    /// The engine has refused a line. What it says is guest-controlled.
+    fn refused(&self, batch: &mut Batch<'_>, lines: u64, line: Option<u64>) {
+        batch.bad_follows = false;
+        match line {
+            _ if lines == 1 => self.settle(batch, 1, Some(DropReason::Invalid)),
+            Some(1) => {
+                self.settle(batch, 1, Some(DropReason::Invalid));
+                // Where one is bad there are more: the less is copied in vain the better.
+                batch.most = (lines / 2).max(1);
+            }
+            Some(line) if line <= lines => {
+                batch.most = line - 1;
+                batch.bad_follows = true;
+            }
+            _ => batch.most = lines / 2,
+        }
+    }
+
+    /// Drops what is left of a batch.
+    fn give_up(&self, batch: &mut Batch<'_>, error: &str) {
+        tracing::warn!(
+            records = batch.left,
+            error,
+            "records are dropped, the store does not take them"
+        );
+        self.settle(batch, batch.left, Some(DropReason::Failed));
+    }
+
+    fn settle(&self, batch: &mut Batch<'_>, lines: u64, dropped: Option<DropReason>) {
+        let (lines, bytes) = batch.advance(lines);
+        self.queue.settle(lines, bytes, dropped);
+    }
+
+    /// Appends some of the lines, as a task, so that a store that panics takes nothing down.
+    async fn attempt(&self, lines: &Arc<Vec<u8>>, range: Range<usize>) -> Result<(), Trouble> {
+        let (journal, lines) = (self.journal.clone(), Arc::clone(lines));
+        let task = tokio::spawn(async move {
+            let text = String::from_utf8_lossy(lines.get(range).unwrap_or_default());
+            journal.append_lines(&text).await
+        });
+        match task.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Trouble::from(error)),
+            Err(error) => Err(Trouble::Crashed(format!("the store panicked: {error}"))),
+        }
+    }
+}
+
+impl From<JournalError> for Trouble {
+    fn from(error: JournalError) -> Self {
+        let text = error.to_string();
+        match error {
+            JournalError::Failure { failure, .. } => match failure.code {
+                FailureCode::InvalidRecord => Self::Refused(failure.line),
+                FailureCode::Unavailable | FailureCode::Full | FailureCode::Locked => {
+                    Self::Passing(text)
+                }
+                _ => Self::Lasting(text),
+            },
+            JournalError::Trap { .. } => Self::Crashed(text),
+            JournalError::TimedOut { .. } => Self::Passing(text),
+            JournalError::Cancelled { .. } => Self::Lasting(text),
+        }
+    }
+}
+
+/// How far the writing of a batch has come.
+struct Batch<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Lines that are not settled.
+    left: u64,
+    /// The next attempt has at most so many lines.
+    most: u64,
+    /// The line after the next attempt is known to be refused.
+    bad_follows: bool,
+}
+
+struct Piece {
+    range: Range<usize>,
+    lines: u64,
+}
+
+impl<'a> Batch<'a> {
+    fn new(bytes: &'a [u8], at: usize, records: u64) -> Self {
+        Self { bytes, at, left: records, most: u64::MAX, bad_follows: false }
+    }
+
+    fn is_done(&self) -> bool {
+        self.left == 0
+    }
+
+    fn piece(&self) -> Piece {
+        let lines = self.most.clamp(1, self.left);
+        Piece { range: self.at..self.end_of(lines), lines }
+    }
+
+    /// Where so many lines from here end.
+    fn end_of(&self, lines: u64) -> usize {
+        if lines >= self.left {
+            return self.bytes.len();
+        }
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let nth = usize::try_from(lines.saturating_sub(1)).unwrap_or(usize::MAX);
+        memchr::memchr_iter(b'\n', rest).nth(nth).map_or(self.bytes.len(), |end| self.at + end + 1)
+    }
+
+    /// Passes over lines; returns how many, and their bytes.
+    fn advance(&mut self, lines: u64) -> (u64, u64) {
+        let lines = lines.min(self.left);
+        let end = self.end_of(lines);
+        let bytes = (end - self.at) as u64;
+        self.at = end;
+        self.left -= lines;
+        (lines, bytes)
+    }
+}

@@ -1,0 +1,30 @@
+// A journal is written, damaged, repaired, compacted and read.   node tour.js ENGINE.js
+import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Engine, FileStore, Journal } from "papyra-persistence";
+
+const directory = mkdtempSync(join(tmpdir(), "papyra-"));
+try {
+  const path = join(directory, "events.ndjson");
+  const engine = await Engine.load(process.argv[2]);
+  const store = new FileStore(path, { evidenceDir: join(directory, "evidence") });
+  const journal = Journal.open(engine, store, { retention: { journal: { maxRecords: 2 } } });
+
+  for (const name of ["first", "second", "third"]) {
+    journal.append([{ kind: "event", fields: JSON.stringify({ event_type: name }) }]);
+  }
+  appendFileSync(path, '{"kind": "event", "timest'); // as a crash leaves it
+
+  const { records, damaged, anomalies } = journal.scan();
+  console.log(`${records} records, ${damaged} damaged: ${anomalies.map((one) => one.anomaly)}`);
+  const { removedEntries, removedBytes } = journal.recover("quarantine");
+  console.log(`${removedEntries} entry, ${removedBytes} bytes set aside`);
+  const { recordsBefore, recordsAfter } = journal.compact();
+  console.log(`${recordsBefore} records -> ${recordsAfter}`);
+  for (const page of journal.query()) {
+    for (const line of page.records.trimEnd().split("\n")) console.log(JSON.parse(line).event_type);
+  }
+} finally {
+  rmSync(directory, { recursive: true });
+}

@@ -1,0 +1,121 @@
+/** Loading the component, and running instances of it. */
+
+import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Failure } from "./errors.js";
+import { Host } from "./host.js";
+import { fromContract } from "./values.js";
+
+/**
+ * The engine has trapped. That is a fault of it, or of a store that threw something unexpected; the
+ * instance is gone, the store is consistent, and the next call gets a new instance.
+ */
+export class EngineError extends Error {
+  /**
+   * @param {string} operation
+   * @param {unknown} cause
+   */
+  constructor(operation, cause) {
+    super(`the engine failed in ${operation}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    this.name = "EngineError";
+  }
+}
+
+/** The compiled component. One per process is enough. */
+export class Engine {
+  #transpiled;
+  #directory;
+  /** @type {Map<string, WebAssembly.Module>} */
+  #modules = new Map();
+
+  /**
+   * @param {import("./types.js").Transpiled} transpiled
+   * @param {string} directory
+   */
+  constructor(transpiled, directory) {
+    this.#transpiled = transpiled;
+    this.#directory = directory;
+  }
+
+  /**
+   * Loads what `jco transpile papyra-engine.wasm --instantiation sync -o DIRECTORY` has written.
+   *
+   * @param {string} path of the `.js` file in that directory
+   */
+  static async load(path) {
+    const file = resolve(path);
+    return new Engine(await import(pathToFileURL(file).href), dirname(file));
+  }
+
+  /**
+   * An instance over one store.
+   *
+   * @param {import("./types.js").Store} store
+   * @param {() => number} clock milliseconds since the epoch
+   */
+  instantiate(store, clock) {
+    const host = new Host(store);
+    return this.#session(host.imports(clock), () => host.close());
+  }
+
+  /**
+   * An instance of `papyra-wasi.wasm`, which needs nothing but WASI.
+   *
+   * @param {Record<string, Record<string, unknown>>} imports such as `WASIShim` gives them
+   */
+  instantiateWasi(imports) {
+    return this.#session(imports, () => {});
+  }
+
+  /**
+   * @param {Record<string, Record<string, unknown>>} imports
+   * @param {() => void} close
+   */
+  #session(imports, close) {
+    const compiled = (/** @type {string} */ name) => this.#compiled(name);
+    return new Session(this.#transpiled.instantiate(compiled, imports), close);
+  }
+
+  /** @param {string} name */
+  #compiled(name) {
+    const known = this.#modules.get(name);
+    if (known) return known;
+    const module = new WebAssembly.Module(readFileSync(join(this.#directory, name)));
+    this.#modules.set(name, module);
+    return module;
+  }
+}
+
+/** One instance. It is not to be used again after `EngineError`. */
+export class Session {
+  #journal;
+
+  /**
+   * @param {import("./types.js").Instance} instance
+   * @param {() => void} close
+   */
+  constructor(instance, close) {
+    this.#journal = instance.journal;
+    /** Close what the instance has open in its store. */
+    this.close = close;
+  }
+
+  /**
+   * Call a function of the interface `journal`.
+   *
+   * @param {string} name
+   * @param {unknown[]} parameters
+   */
+  call(name, parameters) {
+    const operation = this.#journal[name];
+    if (!operation) throw new EngineError(name, "the component does not export it; use the matching version");
+    try {
+      return fromContract(operation(...parameters));
+    } catch (error) {
+      const payload = /** @type {any} */ (error)?.payload;
+      if (payload?.code !== undefined) throw new Failure(payload);
+      throw new EngineError(name, error);
+    }
+  }
+}

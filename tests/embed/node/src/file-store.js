@@ -1,0 +1,351 @@
+/**
+ * One NDJSON file, with the guarantees of the Rust file store as far as Node lets it.
+ *
+ * - A batch is appended whole or not at all, durable when `append` returns, and never mixed with that of
+ *   another process. A write that fails half-way is cut off again.
+ * - A torn line stays alone: the next append puts a line end before itself.
+ * - A snapshot is one moment; a rewrite is atomic, and what others append meanwhile is carried over.
+ * - After a failed `fdatasync` nothing is acknowledged before the file was opened afresh and synced.
+ */
+
+import fs from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import * as checkpoint from "./checkpoint.js";
+import { StoreError } from "./errors.js";
+import { FileRewrite, temporaryPath } from "./file-rewrite.js";
+import * as files from "./files.js";
+
+/** @typedef {import("./types.js").Segment} Segment */
+/** @typedef {import("./types.js").Store} Store */
+
+const { O_RDONLY, O_RDWR, O_APPEND, O_CREAT } = fs.constants;
+const MAX_READ = 8 << 20;
+/** How long a line without its end may still be in the making, by a program that takes no locks. */
+const SETTLING_MS = 30;
+
+/**
+ * A journal in one file, for any number of processes at once.
+ *
+ * @implements {Store}
+ */
+export class FileStore {
+  #location;
+  #sync;
+  #createParents;
+  #suspect = false;
+
+  /**
+   * Touches nothing; the first append creates the file.
+   *
+   * @param {string} path
+   * @param {object} [options]
+   * @param {boolean} [options.sync] `false`: an append survives the death of the process, but no power cut
+   * @param {string} [options.evidenceDir] where a rewrite puts what it removes, if it is asked to keep that
+   * @param {boolean} [options.createParents] whether the first append creates missing directories
+   * @param {number} [options.lockWait] seconds to wait for another process, then fail with `locked`
+   * @param {boolean} [options.locking] `false` saves 2 ms a call, where no other process ever writes
+   */
+  constructor(
+    path,
+    { sync = true, evidenceDir, createParents = false, lockWait = 10, locking = true } = {},
+  ) {
+    this.#location = path;
+    this.#sync = sync;
+    this.#createParents = createParents;
+    this.path = resolve(path);
+    this.evidenceDir = evidenceDir && resolve(evidenceDir);
+    this.lockWait = lockWait;
+    this.locking = locking;
+  }
+
+  /** @returns {import("./types.js").Description} */
+  describe() {
+    return {
+      backend: "file",
+      location: this.#location,
+      framing: "lines",
+      layout: "sequence",
+      volatile: false,
+    };
+  }
+
+  /** @returns {import("./types.js").Snapshot} */
+  snapshot() {
+    return new FileSnapshot(this);
+  }
+
+  loadCheckpoint() {
+    return checkpoint.load(this.path);
+  }
+
+  /** @param {string} text */
+  saveCheckpoint(text) {
+    try {
+      checkpoint.save(this.path, text);
+    } catch (error) {
+      throw StoreError.fromSystem("keep a checkpoint beside", this.path, error);
+    }
+  }
+
+  /** @param {string} lines */
+  append(lines) {
+    if (lines === "") return;
+    if (!lines.endsWith("\n")) {
+      // Anything else would tear the next batch.
+      throw new StoreError("failed", "the batch does not end with a line end; nothing was written");
+    }
+    try {
+      this.#withFile((fd) => {
+        if (this.#suspect) this.#verify(fd);
+        this.#appendLocked(fd, Buffer.from(lines));
+      });
+    } catch (error) {
+      throw StoreError.fromSystem("append to", this.path, error);
+    }
+  }
+
+  /**
+   * Lock the open file, unless that was not wanted.
+   *
+   * @param {number} fd
+   * @param {"shared" | "exclusive"} mode
+   */
+  lock(fd, mode) {
+    if (this.locking && !files.lock(fd, mode, this.lockWait)) throw files.heldElsewhere(this.path);
+  }
+
+  /**
+   * The file, locked. It is opened for each append, since closing it is what gives the lock back.
+   *
+   * @param {(fd: number) => void} work
+   */
+  #withFile(work) {
+    const deadline = Date.now() + this.lockWait * 1000;
+    if (this.#createParents) files.makeDirs(dirname(this.path));
+    for (;;) {
+      const existed = files.named(this.path) !== undefined;
+      const fd = files.openRegular(this.path, O_RDWR | O_APPEND | O_CREAT);
+      try {
+        this.lock(fd, "exclusive");
+        // A rewrite may have put a new file in its place while we waited.
+        if (files.named(this.path) === files.identify(fd)) {
+          if (!existed && this.#sync) files.syncDir(dirname(fs.realpathSync(this.path)));
+          return work(fd);
+        }
+      } finally {
+        fs.closeSync(fd);
+      }
+      if (Date.now() >= deadline) throw files.changedMeanwhile(this.path);
+    }
+  }
+
+  /**
+   * @param {number} fd
+   * @param {Buffer} data
+   */
+  #appendLocked(fd, data) {
+    const start = fs.fstatSync(fd).size;
+    const batch = files.isTorn(fd, start) ? Buffer.concat([Buffer.from("\n"), data]) : data;
+    try {
+      files.writeAll(fd, batch);
+      if (this.#sync) {
+        this.#suspect = true;
+        fs.fdatasyncSync(fd);
+        this.#suspect = false;
+      }
+    } catch (error) {
+      // Still under the lock. A program that takes none may have written behind us; its lines are not
+      // ours to cut.
+      const { size } = fs.fstatSync(fd);
+      if (start < size && size <= start + batch.length) fs.ftruncateSync(fd, start);
+      throw error;
+    }
+  }
+
+  /**
+   * After a failed `fdatasync` the kernel calls the pages clean, so only a file that is opened afresh can
+   * be trusted.
+   *
+   * @param {number} fd
+   */
+  #verify(fd) {
+    fs.fsyncSync(fd);
+    files.syncDir(dirname(fs.realpathSync(this.path)));
+    this.#suspect = false;
+  }
+}
+
+/** The open file and the length it had. */
+class FileSnapshot {
+  #store;
+  #fd = -1;
+  #id = "";
+  #length = 0;
+
+  /** @param {FileStore} store */
+  constructor(store) {
+    this.#store = store;
+    try {
+      this.#take();
+    } catch (error) {
+      this.close();
+      if (/** @type {any} */ (error)?.code === "ENOENT") {
+        throw new StoreError("not-found", `there is no journal at ${store.path}`);
+      }
+      throw StoreError.fromSystem("read", store.path, error);
+    }
+    /** @type {Segment[]} */
+    this.segments = [segment(basename(store.path), "active", this.#length, this.#length)];
+    this.segments.push(...leftover(store));
+  }
+
+  #take() {
+    const { path } = this.#store;
+    const deadline = Date.now() + this.#store.lockWait * 1000;
+    for (;;) {
+      // Settled with a descriptor of its own: closing it gives the lock back.
+      const probe = files.openRegular(path, O_RDONLY);
+      try {
+        this.#fd = files.openRegular(path, O_RDONLY);
+        this.#id = files.identify(this.#fd);
+        this.#store.lock(probe, "shared");
+        this.#length = settled(probe);
+        const same = files.identify(probe) === this.#id && files.named(path) === this.#id;
+        if (same) return;
+      } finally {
+        fs.closeSync(probe);
+      }
+      this.close();
+      if (Date.now() >= deadline) throw files.changedMeanwhile(path);
+    }
+  }
+
+  /** @type {import("./types.js").Snapshot["read"]} */
+  read(segment, at, maxBytes) {
+    const start = this.#clamped(segment, at);
+    const end = Math.min(start + clamped(maxBytes), this.#end(segment));
+    return this.#chunk(start, end, end === this.#end(segment));
+  }
+
+  /** @type {import("./types.js").Snapshot["readBack"]} */
+  readBack(segment, before, maxBytes) {
+    const end = this.#clamped(segment, before);
+    const start = Math.max(end - clamped(maxBytes), 0);
+    return this.#chunk(start, end, start === 0);
+  }
+
+  /** @type {import("./types.js").Snapshot["rewrite"]} */
+  rewrite(segment, { keepEvidence }) {
+    this.#end(segment);
+    if (segment !== basename(this.#store.path)) {
+      throw new StoreError(
+        "unsupported",
+        `${segment} does not belong to the journal and is never changed`,
+      );
+    }
+    const evidenceDir = keepEvidence ? this.#store.evidenceDir : undefined;
+    if (keepEvidence && !evidenceDir) {
+      throw new StoreError(
+        "unsupported",
+        "no place for evidence has been set up; give the store an evidence directory",
+      );
+    }
+    return new FileRewrite(this.#store, this.#id, this.#length, evidenceDir);
+  }
+
+  close() {
+    if (this.#fd >= 0) fs.closeSync(this.#fd);
+    this.#fd = -1;
+  }
+
+  /** @param {string} name */
+  #end(name) {
+    // What does not belong to the journal is listed with nothing in it.
+    const found = this.segments.find((one) => one.name === name);
+    if (!found) throw new StoreError("not-found", `${this.#store.path} has no segment of that name`);
+    return Number(found.end.minor);
+  }
+
+  /**
+   * @param {string} name
+   * @param {import("./types.js").Position} at
+   */
+  #clamped(name, at) {
+    const end = this.#end(name);
+    return at.major === 0n && at.minor < BigInt(end) ? Number(at.minor) : end;
+  }
+
+  /**
+   * @param {number} start
+   * @param {number} end
+   * @param {boolean} last
+   */
+  #chunk(start, end, last) {
+    const { path } = this.#store;
+    let data;
+    try {
+      data = files.readAt(this.#fd, start, end - start);
+    } catch (error) {
+      throw StoreError.fromSystem("read", path, error);
+    }
+    if (data.length < end - start) {
+      const at = start + data.length;
+      throw new StoreError("corrupt", `${path} was cut short at byte ${at} while it was read`);
+    }
+    return { start: { major: 0n, minor: BigInt(start) }, data, last };
+  }
+}
+
+/**
+ * A length that does not lie inside a write. The caller holds the lock that our own writers take.
+ *
+ * @param {number} fd
+ */
+function settled(fd) {
+  for (let waited = 0; ; waited += SETTLING_MS / 6) {
+    const { size } = fs.fstatSync(fd);
+    if (!files.isTorn(fd, size) || waited >= SETTLING_MS) return size;
+    files.pause(SETTLING_MS / 6);
+  }
+}
+
+/**
+ * The temporary of a rewrite that was killed: it is there, and nobody holds its lock.
+ *
+ * @param {FileStore} store
+ * @returns {Segment[]}
+ */
+function leftover(store) {
+  const path = temporaryPath(fs.realpathSync(store.path));
+  if (files.named(path) === undefined) return [];
+  let fd = -1;
+  try {
+    fd = files.openOwn(path, O_RDONLY);
+    const free = !store.locking || files.lock(fd, "shared", 0);
+    if (!free || files.named(path) !== files.identify(fd)) return [];
+    return [segment(basename(path), "leftover", 0, fs.fstatSync(fd).size)];
+  } catch {
+    return [];
+  } finally {
+    if (fd >= 0) fs.closeSync(fd);
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {"active" | "leftover"} role
+ * @param {number} end
+ * @param {number} bytes
+ * @returns {Segment}
+ */
+function segment(name, role, end, bytes) {
+  const at = (/** @type {number} */ minor) => ({ major: 0n, minor: BigInt(minor) });
+  return { name, role, number: 0, start: at(0), end: at(end), bytes: BigInt(bytes) };
+}
+
+/**
+ * At least one byte, since an empty chunk means that nothing more is there.
+ *
+ * @param {number} maxBytes
+ */
+const clamped = (maxBytes) => Math.min(Math.max(maxBytes, 1), MAX_READ);

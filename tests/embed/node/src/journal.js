@@ -1,0 +1,206 @@
+/** What a program holds. */
+
+import { Session } from "./engine.js";
+import { Failure } from "./errors.js";
+import { toContract, whole } from "./values.js";
+
+/** @typedef {import("./types.js").Retention} Retention */
+
+/**
+ * A journal in a store. Calls are synchronous: a long scan keeps the event loop, so give it a worker
+ * thread in a server. The journal has one instance of the engine; a second one over the same store works
+ * beside it.
+ *
+ * Every method throws `Failure` if the engine or the store refuses, `EngineError` if the engine traps;
+ * the next call then gets a new instance, with its counters at zero.
+ */
+export class Journal {
+  #start;
+  #retention;
+  /** @type {Session | undefined} */
+  #session;
+
+  /**
+   * @param {() => Session} start makes an instance
+   * @param {Retention} [retention] hides records from `query` and `inspect`; `compact` removes them
+   */
+  constructor(start, retention = {}) {
+    this.#start = start;
+    this.#retention = policy(retention);
+  }
+
+  /**
+   * A journal in a store of JavaScript.
+   *
+   * @param {import("./engine.js").Engine} engine made from `papyra-engine.wasm`
+   * @param {import("./types.js").Store} store
+   * @param {{ retention?: Retention, clock?: () => number }} [options] `clock`: instead of `Date.now`
+   */
+  static open(engine, store, { retention, clock = Date.now } = {}) {
+    return new Journal(() => engine.instantiate(store, clock), retention);
+  }
+
+  /**
+   * A journal that a component reaches through WASI, without storage code in JavaScript.
+   *
+   * @param {import("./engine.js").Engine} engine made from `papyra-wasi.wasm`
+   * @param {() => Record<string, Record<string, unknown>>} imports makes them, for each instance anew
+   * @param {{ retention?: Retention }} [options]
+   */
+  static openWasi(engine, imports, { retention } = {}) {
+    return new Journal(() => engine.instantiateWasi(imports()), retention);
+  }
+
+  /**
+   * Write records, all or none, in this order. They are durable when this returns.
+   *
+   * @param {import("./types.js").Draft[]} drafts
+   * @returns {import("./types.js").Appended}
+   */
+  append(drafts) {
+    return this.#call("append", drafts.map((draft) => ({ fields: "{}", ...toContract(draft) })));
+  }
+
+  /**
+   * Write ready lines verbatim, all or none. Each must be a sound record.
+   *
+   * @param {string} lines
+   * @returns {import("./types.js").Appended}
+   */
+  appendLines(lines) {
+    return this.#call("appendLines", lines);
+  }
+
+  /**
+   * Pages of records that match and that retention does not hide, oldest first unless asked.
+   *
+   * @param {import("./types.js").Selection} [selection]
+   * @returns {Generator<import("./types.js").Page, void>}
+   */
+  *query({ kinds = [], since, until, matching = [], limit, newestFirst = false, cursor } = {}) {
+    const fixed = {
+      kinds: kinds.map((kind) => kind.replace("_", "-")),
+      since,
+      until,
+      matching,
+      limit: whole("limit", limit),
+      order: newestFirst ? "newest-first" : "oldest-first",
+    };
+    for (let end = false; !end; ) {
+      /** @type {import("./types.js").Page} */
+      const page = this.#call("query", { ...fixed, cursor }, this.#retention);
+      ({ cursor, end } = page);
+      if (page.count > 0) yield page;
+    }
+  }
+
+  /**
+   * Look at every entry. Changes nothing.
+   *
+   * @param {{ maxFindings?: number, sample?: number }} [options]
+   * @returns {import("./types.js").ScanReport}
+   */
+  scan({ maxFindings = 100, sample } = {}) {
+    return this.#call("scan", { maxFindings, sample: whole("sample", sample) });
+  }
+
+  /**
+   * Repair what is damaged: `repair` drops it, `quarantine` sets it aside. An audit record says what was
+   * done, unless `recordFact` is false.
+   *
+   * @param {import("./types.js").RecoveryMode} [mode]
+   * @param {{ dryRun?: boolean, maxFindings?: number, recordFact?: boolean }} [options]
+   * @returns {import("./types.js").Recovery}
+   */
+  recover(mode = "repair", { dryRun = false, maxFindings = 100, recordFact = true } = {}) {
+    return this.#call("recover", { mode, dryRun, maxFindings, recordFact });
+  }
+
+  /**
+   * Remove what retention hides. Refused if there is no limit at all. An audit record says what was done,
+   * unless `recordFact` is false.
+   *
+   * @param {import("./types.js").CompactOptions} [options]
+   * @returns {import("./types.js").Compaction}
+   */
+  compact({ dryRun = false, force = false, keepEvidence = false, asOf, recordFact = true } = {}) {
+    const options = { dryRun, force, keepEvidence, asOf, recordFact };
+    return this.#call("compact", this.#retention, options);
+  }
+
+  /**
+   * A cheap overview of the newest so many records.
+   *
+   * @param {number} [limit]
+   * @returns {import("./types.js").Inspection}
+   */
+  inspect(limit = 1000) {
+    return this.#call("inspect", { limit: whole("limit", limit) }, this.#retention);
+  }
+
+  /**
+   * Check before a system starts. After a clean check the next one reads what was appended since, and
+   * samples the rest, unless it is to be `full`.
+   *
+   * @param {import("./types.js").StartupMode} [mode]
+   * @param {import("./types.js").RecoveryMode} [recovery]
+   * @param {{ full?: boolean, recordFact?: boolean }} [options]
+   * @returns {import("./types.js").StartupReport}
+   */
+  startupCheck(mode = "fail", recovery = "repair", { full = false, recordFact = true } = {}) {
+    return this.#call("startupCheck", { mode, recovery, full, recordFact });
+  }
+
+  /**
+   * What this journal has counted since its instance was made.
+   *
+   * @returns {import("./types.js").Counters}
+   */
+  metrics() {
+    return this.#call("metrics");
+  }
+
+  /** Set all counters to zero. */
+  resetMetrics() {
+    this.#call("resetMetrics");
+  }
+
+  /** Drop the instance and what it has open. The journal can be used again. */
+  close() {
+    const session = this.#session;
+    this.#session = undefined;
+    session?.close();
+  }
+
+  /**
+   * @param {string} name
+   * @param {unknown[]} parameters
+   */
+  #call(name, ...parameters) {
+    this.#session ??= this.#start();
+    try {
+      return this.#session.call(name, parameters);
+    } catch (error) {
+      // After a trap an instance cannot be trusted.
+      if (!(error instanceof Failure)) this.close();
+      throw error;
+    }
+  }
+}
+
+/** @param {Retention} retention */
+function policy({ journal = {}, perKind = [] }) {
+  return {
+    journal: limits(journal),
+    perKind: perKind.map((one) => toContract({ kind: one.kind, limits: limits(one.limits) })),
+  };
+}
+
+/** @param {import("./types.js").Limits} limits */
+function limits({ maxRecords, maxAgeSeconds, maxTotalBytes }) {
+  return {
+    maxRecords: whole("maxRecords", maxRecords),
+    maxAgeSeconds,
+    maxTotalBytes: whole("maxTotalBytes", maxTotalBytes),
+  };
+}

@@ -1,0 +1,9 @@
+/**
+ * For `jco run --jco-import`: the program may use the current directory, and nothing else.
+ */
+
+import process from "node:process";
+import { _setPreopens } from "@bytecodealliance/preview2-shim/filesystem";
+
+// The shim's types are those of browsers.
+_setPreopens(/** @type {any} */ ({ ".": process.cwd() }));

@@ -1,0 +1,276 @@
+/**
+ * What goes in and comes out, as in `wit/`, which says what every field means. Counts and sizes are
+ * numbers here: they are exact up to 2^53.
+ */
+
+export type Kind = "event" | "audit" | "dead_letter" | "metric";
+
+export interface Limits {
+  maxRecords?: number;
+  maxAgeSeconds?: number;
+  maxTotalBytes?: number;
+}
+
+/** A retention policy: for the journal, and on top of that for some kinds. */
+export interface Retention {
+  journal?: Limits;
+  perKind?: { kind: Kind; limits: Limits }[];
+}
+
+/** A record to be written. `fields` is a JSON object without `kind` and `timestamp`. */
+export interface Draft {
+  kind: Kind;
+  /** Seconds since the epoch; the time of writing if absent. */
+  timestamp?: number;
+  fields?: string;
+}
+
+/** Which records to return. With a `limit` these are the newest that match. */
+export interface Selection {
+  kinds?: Kind[];
+  since?: number;
+  until?: number;
+  matching?: { field: string; value: string }[];
+  limit?: number;
+  newestFirst?: boolean;
+  cursor?: string;
+}
+
+export interface Appended {
+  records: number;
+  bytes: number;
+}
+
+export interface Page {
+  /** Records as stored, one per line. */
+  records: string;
+  count: number;
+  damaged: number;
+  cursor: string;
+  end: boolean;
+}
+
+export interface KindCount {
+  kind: Kind;
+  records: number;
+  bytes: number;
+}
+
+export interface ScanReport {
+  backend: string;
+  location: string;
+  segments: number;
+  bytes: number;
+  entries: number;
+  records: number;
+  kinds: KindCount[];
+  damaged: number;
+  suspect: number;
+  structural: number;
+  anomalies: { anomaly: string; count: number }[];
+  /** One JSON object per line. */
+  findings: string;
+  findingsListed: number;
+  findingsTotal: number;
+  oldest?: number;
+  newest?: number;
+  implausibleTimestamps: number;
+  sampled: boolean;
+}
+
+export type RecoveryMode = "repair" | "quarantine";
+
+export interface Recovery {
+  mode: RecoveryMode;
+  dryRun: boolean;
+  before: ScanReport;
+  changed: boolean;
+  removedEntries: number;
+  removedBytes: number;
+  terminated: number;
+  rewritten: string[];
+  evidence: string[];
+  remaining: number;
+  bytesBefore: number;
+  bytesAfter: number;
+  note: string;
+  /** The audit record that was appended, with its line end; empty if there is none. */
+  fact: string;
+}
+
+export interface CompactOptions {
+  dryRun?: boolean;
+  force?: boolean;
+  keepEvidence?: boolean;
+  asOf?: number;
+  recordFact?: boolean;
+}
+
+export interface Compaction {
+  backend: string;
+  location: string;
+  dryRun: boolean;
+  changed: boolean;
+  recordsBefore: number;
+  recordsAfter: number;
+  bytesBefore: number;
+  bytesAfter: number;
+  kept: KindCount[];
+  damagedRemoved: number;
+  damagedKept: number;
+  agelessKept: number;
+  pinnedRemoved: number;
+  pinnedKept: number;
+  rewritten: string[];
+  evidence: string[];
+  asOf: number;
+  note: string;
+  /** The audit record that was appended, with its line end; empty if there is none. */
+  fact: string;
+}
+
+export interface Inspection {
+  backend: string;
+  location: string;
+  segments: number;
+  bytes: number;
+  records: number;
+  kinds: KindCount[];
+  damaged: number;
+  sampled: boolean;
+  oldest?: number;
+  newest?: number;
+  implausibleTimestamps: number;
+}
+
+export type StartupMode = "ignore" | "scan-only" | "fail" | "recover";
+
+export interface StartupReport {
+  outcome: "ignored" | "absent" | "healthy" | "tolerated" | "recovered" | "refused";
+  scan?: ScanReport;
+  recovery?: Recovery;
+  /** Bytes that an earlier clean check has vouched for. */
+  vouchedBytes: number;
+  note: string;
+}
+
+export interface Counters {
+  recordsWritten: number;
+  bytesWritten: number;
+  recordsRead: number;
+  scans: number;
+  anomaliesDetected: number;
+  recoveries: number;
+  compactions: number;
+  bytesReclaimed: number;
+  writeErrors: number;
+  readErrors: number;
+  scanErrors: number;
+  recoveryErrors: number;
+  compactionErrors: number;
+}
+
+export type StoreErrorCode =
+  | "unavailable"
+  | "full"
+  | "locked"
+  | "denied"
+  | "not-found"
+  | "unsupported"
+  | "corrupt"
+  | "failed";
+
+/** Where an entry lies. A file has `major` 0 and counts bytes in `minor`. */
+export interface Position {
+  major: bigint;
+  minor: bigint;
+}
+
+export interface Range {
+  start: Position;
+  end: Position;
+}
+
+export interface Description {
+  backend: string;
+  location: string;
+  framing: "lines" | "entries";
+  layout: "sequence" | "parallel";
+  volatile: boolean;
+}
+
+export interface Segment {
+  name: string;
+  role: "active" | "sealed" | "stray" | "leftover";
+  number: number;
+  start: Position;
+  end: Position;
+  bytes: bigint;
+  entries?: bigint;
+  kind?: Kind;
+  pinned?: Position;
+}
+
+/** A piece of a segment; fewer bytes than were asked for are allowed. */
+export interface Chunk {
+  start: Position;
+  data: Uint8Array;
+  frames?: { at: Position; end: number; missing: boolean }[];
+  last: boolean;
+}
+
+export interface RewriteOptions {
+  purpose: "recover" | "compact";
+  keepEvidence: boolean;
+  force: boolean;
+}
+
+export interface Rewritten {
+  bytesBefore: bigint;
+  bytesAfter: bigint;
+  removedEntries?: bigint;
+  evidence: string[];
+}
+
+/** A segment that is being rewritten. Without effect until `commit`. */
+export interface Rewrite {
+  /** These ranges go: half open, ascending, after those of earlier calls. */
+  remove(ranges: Range[]): void;
+  /** Make evidence durable, then switch atomically. */
+  commit(terminateTail: boolean): Rewritten;
+  /** Leave nothing behind. */
+  abort(): void;
+}
+
+/** The store as it was at one moment, whatever happens meanwhile. */
+export interface Snapshot {
+  segments: Segment[];
+  read(segment: string, at: Position, maxBytes: number): Chunk;
+  readBack(segment: string, before: Position, maxBytes: number): Chunk;
+  rewrite(segment: string, options: RewriteOptions): Rewrite;
+  close(): void;
+}
+
+/** A store. The contract is `wit/storage.wit`; each function may throw `StoreError`. */
+export interface Store {
+  describe(): Description;
+  append(lines: string, runs: { kind: Kind; lines: number }[]): void;
+  snapshot(): Snapshot;
+  /** What `saveCheckpoint` was last given, or nothing. A store without both has each startup check read everything. */
+  loadCheckpoint?(): string;
+  /** Keep a text in place of the one before, atomically. */
+  saveCheckpoint?(text: string): void;
+}
+
+/** An instance of the component, as `jco` makes it. */
+export interface Instance {
+  journal: Record<string, (...parameters: unknown[]) => unknown>;
+}
+
+/** The module that `jco transpile --instantiation sync` writes. */
+export interface Transpiled {
+  instantiate(
+    getCoreModule: (path: string) => WebAssembly.Module,
+    imports: Record<string, Record<string, unknown>>,
+  ): Instance;
+}

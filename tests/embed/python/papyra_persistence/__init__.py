@@ -1,0 +1,38 @@
+"""Papyra's journal engine, a WebAssembly component, in Python.
+
+``Engine`` loads the component, a store keeps the bytes, and ``Journal`` is what a program holds::
+
+    engine = Engine("papyra-engine.wasm")
+    journal = Journal(engine, FileStore("events.ndjson"))
+    print(journal.scan().records)
+
+``papyra_persistence.backend`` is a persistence backend for Papyra itself; it alone needs Papyra.
+"""
+
+from .engine import Engine, EngineError
+from .errors import Failure, StoreError
+from .file import FileStore
+from .journal import Draft, Journal
+from .memory import MemoryStore
+from .reports import Limits, Retention
+from .store import Chunk, Description, Position, Rewritten, Segment
+from .wasi import WasiJournal
+
+__all__ = [
+    "Chunk",
+    "Description",
+    "Draft",
+    "Engine",
+    "EngineError",
+    "Failure",
+    "FileStore",
+    "Journal",
+    "Limits",
+    "MemoryStore",
+    "Position",
+    "Retention",
+    "Rewritten",
+    "Segment",
+    "StoreError",
+    "WasiJournal",
+]

@@ -1,0 +1,291 @@
+"""A persistence backend for Papyra that runs on the engine. It takes the place of Papyra's
+``JsonFilePersistence``, on the same file and with the same interface::
+
+    from papyra_persistence.backend import JournalPersistence
+
+    persistence = JournalPersistence("events.ndjson", engine="papyra-engine.wasm")
+
+Nothing here blocks the event loop: the engine works in threads. Records that are written at the same
+time share one write and one ``fdatasync``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from papyra.persistence.backends.retention import RetentionPolicy
+from papyra.persistence.base import PersistenceBackend
+from papyra.persistence.metrics import PersistenceMetrics
+from papyra.persistence.models import (
+    CompactionReport,
+    PersistedAudit,
+    PersistedDeadLetter,
+    PersistedEvent,
+    PersistenceAnomaly,
+    PersistenceAnomalyType,
+    PersistenceRecoveryConfig,
+    PersistenceRecoveryMode,
+    PersistenceRecoveryReport,
+    PersistenceScanReport,
+)
+
+from . import records
+from .engine import Engine
+from .errors import Failure
+from .file import FileStore
+from .journal import Journal
+from .reports import Limits, Retention, ScanReport
+from .writer import Writer
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
+_BACKEND = "json"
+#: Anomalies listed in a report. All are counted in the metrics.
+_MAX_ANOMALIES = 1000
+
+
+class _Metrics(PersistenceMetrics):
+    """Papyra's counters, all of which can be set to zero."""
+
+    def reset(self) -> None:
+        for name in self.snapshot():
+            setattr(self, name, 0)
+
+
+class JournalPersistence(PersistenceBackend):
+    """Papyra's records in one NDJSON file, kept by the engine."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        retention_policy: RetentionPolicy | None = None,
+        *,
+        engine: str | os.PathLike[str] | Engine | None = None,
+        sync: bool = True,
+        strict: bool = False,
+        raise_on_write_error: bool = False,
+    ):
+        """``engine``: ``papyra-engine.wasm``, or one that is loaded already; by default the file of
+        that name beside this package.
+
+        ``sync=False``: a record that was written survives the process, but not a power cut.
+        ``strict``: `scan` also reports suspect records, such as those with ``NaN`` or of no known kind.
+        ``raise_on_write_error``: by default a write that fails is logged and counted, because what a
+        backend raises would take the actor system down.
+        """
+        policy = retention_policy or RetentionPolicy()
+        super().__init__(retention_policy=policy)
+        self._metrics = _Metrics()
+        self._path = Path(path)
+        self._limits = Retention(_limits(policy))
+        self._engine_source = engine or Path(__file__).with_name("papyra-engine.wasm")
+        self._engine_lock = threading.Lock()
+        self._strict = strict
+        self._raise = raise_on_write_error
+        self._store = FileStore(path, sync=sync, create_parents=True)
+        self._writer = Writer(lambda: self._journal(self._store))
+        self._closed = False
+
+    @property
+    def path(self) -> Path:
+        """Where the journal is."""
+        return self._path
+
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` has been called."""
+        return self._closed
+
+    async def record_event(self, event: Any) -> None:
+        await self._record("event", event)
+
+    async def record_audit(self, report: Any) -> None:
+        await self._record("audit", report)
+
+    async def record_dead_letter(self, dead_letter: Any) -> None:
+        await self._record("dead_letter", dead_letter)
+
+    async def list_events(
+        self, *, limit: int | None = None, since: float | None = None
+    ) -> tuple[PersistedEvent, ...]:
+        """The newest events that retention does not hide, oldest first."""
+        return await self._list("event", records.event, limit, since)
+
+    async def list_audits(
+        self, *, limit: int | None = None, since: float | None = None
+    ) -> tuple[PersistedAudit, ...]:
+        """The newest audits that retention does not hide, oldest first."""
+        return await self._list("audit", records.audit, limit, since)
+
+    async def list_dead_letters(
+        self, *, limit: int | None = None, since: float | None = None
+    ) -> tuple[PersistedDeadLetter, ...]:
+        """The newest dead letters that retention does not hide, oldest first."""
+        return await self._list("dead_letter", records.dead_letter, limit, since)
+
+    async def scan(self) -> PersistenceScanReport:
+        """Damage, without changing anything. A file that does not exist is healthy."""
+        self._metrics.scans += 1
+        try:
+            report = await self._run(lambda journal: journal.scan(max_findings=_MAX_ANOMALIES))
+        except Failure as failure:
+            if failure.code == "not-found":
+                return PersistenceScanReport(backend=_BACKEND, anomalies=())
+            self._metrics.scan_errors += 1
+            raise
+        except Exception:
+            self._metrics.scan_errors += 1
+            raise
+        return self._scanned(report)
+
+    async def recover(self, config: Any = None) -> PersistenceRecoveryReport:
+        """Remove what is damaged, or set it aside. Without a configuration it repairs; a mode of
+        ``IGNORE`` only looks."""
+        config = config or PersistenceRecoveryConfig(mode=PersistenceRecoveryMode.REPAIR)
+        self._metrics.recoveries += 1
+        try:
+            if config.mode is PersistenceRecoveryMode.IGNORE or not self._path.exists():
+                return PersistenceRecoveryReport(backend=_BACKEND, scan=await self.scan())
+            return await self._recover(config)
+        except Exception:
+            self._metrics.recovery_errors += 1
+            raise
+
+    async def compact(self) -> CompactionReport:
+        """Remove what retention hides. Without a limit nothing is removed, and damaged lines are left
+        for `recover`."""
+        self._metrics.compactions += 1
+        try:
+            return await self._compact()
+        except Exception:
+            self._metrics.compaction_errors += 1
+            raise
+
+    async def aclose(self) -> None:
+        """Wait for what is being written, and take no more. Reading still works."""
+        self._closed = True
+        await self._writer.drain()
+        await _in_thread(self._store.close)
+
+    async def _record(self, kind: str, value: Any) -> None:
+        try:
+            if self._closed:
+                raise Failure("failed", "the backend is closed; the record was not written")
+            line = records.line(kind, value)
+            await self._writer.write(line)
+        except Exception:
+            self._metrics.write_errors += 1
+            if self._raise:
+                raise
+            _LOG.exception("a record was not written to %s", self._path)
+            return
+        self._metrics.records_written += 1
+        self._metrics.bytes_written += len(line.encode())
+
+    async def _list(
+        self,
+        kind: str,
+        build: Callable[[dict[str, Any]], T | None],
+        limit: int | None,
+        since: float | None,
+    ) -> tuple[T, ...]:
+        if limit is not None and limit < 0:
+            raise ValueError(f"limit must not be negative, and is {limit}")
+
+        def read(journal: Journal) -> tuple[T, ...]:
+            return records.newest(journal, kind, build, limit, since)
+
+        try:
+            return await self._run(read)
+        except Failure as failure:
+            if failure.code == "not-found":
+                return ()
+            raise
+
+    async def _recover(self, config: PersistenceRecoveryConfig) -> PersistenceRecoveryReport:
+        quarantine = config.mode is PersistenceRecoveryMode.QUARANTINE
+        evidence_dir = (config.quarantine_dir or self._path.parent) if quarantine else None
+        mode = "quarantine" if quarantine else "repair"
+        store = FileStore(self._path, evidence_dir=evidence_dir)
+        done = await self._run(
+            lambda journal: journal.recover(
+                mode, max_findings=_MAX_ANOMALIES, record_fact=False
+            ),
+            store,
+        )
+        return PersistenceRecoveryReport(
+            backend=_BACKEND,
+            scan=self._scanned(done.before),
+            repaired_files=(str(self._path),) if done.changed else (),
+            quarantined_files=tuple(done.evidence),
+        )
+
+    async def _compact(self) -> CompactionReport:
+        if not self._path.exists():
+            return CompactionReport(_BACKEND, 0, 0, 0, 0)
+        if self._limits.journal == Limits():
+            report = await self._run(lambda journal: journal.scan(max_findings=0))
+            records, size = report.records, report.bytes
+            return CompactionReport(_BACKEND, records, records, size, size)
+        done = await self._run(lambda journal: journal.compact(record_fact=False))
+        return CompactionReport(
+            _BACKEND, done.records_before, done.records_after, done.bytes_before, done.bytes_after
+        )
+
+    def _scanned(self, report: ScanReport) -> PersistenceScanReport:
+        found = tuple(
+            _anomaly(self._path, finding)
+            for finding in report.list_findings()
+            if self._strict or finding["severity"] == "damage"
+        )
+        self._metrics.anomalies_detected += report.damaged + (report.suspect if self._strict else 0)
+        return PersistenceScanReport(backend=_BACKEND, anomalies=found)
+
+    async def _run(self, work: Callable[[Journal], T], store: FileStore | None = None) -> T:
+        """Works in a thread, on an instance of its own, so that nobody waits for anybody."""
+
+        def run() -> T:
+            journal = self._journal(store or self._store)
+            try:
+                return work(journal)
+            finally:
+                journal.close()
+
+        return await _in_thread(run)
+
+    def _journal(self, store: FileStore) -> Journal:
+        with self._engine_lock:
+            if not isinstance(self._engine_source, Engine):
+                self._engine_source = Engine(self._engine_source)
+        return Journal(self._engine_source, store, self._limits)
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    return await anyio.to_thread.run_sync(work)
+
+
+def _limits(policy: RetentionPolicy) -> Limits:
+    limits = Limits(policy.max_records, policy.max_age_seconds, policy.max_total_bytes)
+    for name, value in vars(limits).items():
+        if value is not None and not 0 <= value < float("inf"):
+            raise ValueError(f"{name} must be a number that is not negative, and is {value}")
+    age = limits.max_age_seconds
+    return limits if age is None else Limits(limits.max_records, float(age), limits.max_total_bytes)
+
+
+def _anomaly(path: Path, finding: dict[str, Any]) -> PersistenceAnomaly:
+    cut = finding["anomaly"] in ("truncated_line", "unterminated_line")
+    where = f"{finding['anomaly']}: line {finding.get('line')}, byte {finding.get('offset')}"
+    return PersistenceAnomaly(
+        type=PersistenceAnomalyType.TRUNCATED_LINE if cut else PersistenceAnomalyType.CORRUPTED_LINE,
+        path=str(path),
+        detail=f"{where}, {finding.get('length')} bytes",
+    )

@@ -1,0 +1,96 @@
+"""Loading the component, and running instances of it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable
+
+import wasmtime
+from wasmtime.component import Component, Func, Instance, Linker
+
+from .errors import Failure
+from .host import Host
+from .store import Store
+from .values import outcome
+
+_JOURNAL = "papyra:persistence/journal@0.1.0"
+#: An instance may use so much memory, whatever the size of the journal.
+MEMORY_LIMIT = 64 << 20
+
+
+class EngineError(Exception):
+    """The engine has trapped. That is a fault of it, or it ran out of memory; the instance is gone,
+    the store is consistent, and the next call gets a new instance."""
+
+
+class Engine:
+    """The compiled component. One per process is enough; it may be used from several threads."""
+
+    def __init__(self, path: str | os.PathLike[str], *, memory_limit: int = MEMORY_LIMIT):
+        """Compiles ``papyra-engine.wasm``, which takes about a quarter of a second."""
+        self._engine = wasmtime.Engine()
+        self._component = Component.from_file(self._engine, os.fspath(path))
+        self._memory_limit = memory_limit
+
+    def instantiate(self, store: Store, clock: Callable[[], float] | None = None) -> Session:
+        """An instance over one store. ``clock`` replaces the wall clock (seconds since the epoch)."""
+        host = Host(store, clock)
+        linker = Linker(self._engine)
+        host.link(linker)
+        return self._session(linker, host.close)
+
+    def instantiate_wasi(self, wasi: wasmtime.WasiConfig) -> Session:
+        """An instance of a component that needs nothing but WASI."""
+        linker = Linker(self._engine)
+        linker.add_wasip2()
+        return self._session(linker, lambda: None, wasi)
+
+    def _session(
+        self, linker: Linker, close: Callable[[], None], wasi: wasmtime.WasiConfig | None = None
+    ) -> Session:
+        store = wasmtime.Store(self._engine)
+        store.set_limits(memory_size=self._memory_limit)
+        if wasi is not None:
+            store.set_wasi(wasi)
+        instance = linker.instantiate(store, self._component)
+        return Session(store, instance, close)
+
+
+class Session:
+    """One instance, for one thread at a time. It is not to be used again after `EngineError`."""
+
+    def __init__(self, store: wasmtime.Store, instance: Instance, close: Callable[[], None]):
+        self._store = store
+        self._instance = instance
+        self._close = close
+        self._journal = instance.get_export_index(store, _JOURNAL)
+        self._functions: dict[str, Func] = {}
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call a function of the interface `journal`.
+
+        Raises `Failure` if the engine refuses, `EngineError` if it traps.
+        """
+        function = self._function(name)
+        try:
+            answer = function(self._store, *arguments)
+            function.post_return(self._store)
+        except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
+            raise EngineError(f"the engine failed in `{name}`: {error}") from error
+        succeeded, value = outcome(answer)
+        if not succeeded:
+            raise Failure(value.code, value.message, value.segment, value.line)
+        return value
+
+    def close(self) -> None:
+        """Close what the instance has open in its store."""
+        self._close()
+
+    def _function(self, name: str) -> Func:
+        if name not in self._functions:
+            index = self._instance.get_export_index(self._store, name, self._journal)
+            function = index and self._instance.get_func(self._store, index)
+            if function is None:
+                raise EngineError(f"the component does not export `{name}`; use the matching version")
+            self._functions[name] = function
+        return self._functions[name]

@@ -1,0 +1,285 @@
+"""One NDJSON file, with the guarantees of the Rust file store.
+
+* A batch is appended whole or not at all, durable when `append` returns, and never mixed with that of
+  another thread or process. A write that fails half-way is cut off again.
+* A torn line stays alone: the next append puts a line end before itself.
+* A snapshot is one moment; a rewrite is atomic, and what others append meanwhile is carried over.
+* After a failed `fdatasync` nothing is acknowledged before the file was opened afresh and synced.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+
+from . import checkpoint
+from .errors import StoreError
+from .locks import (
+    FileId,
+    changed_meanwhile,
+    held,
+    identify,
+    make_dirs,
+    named,
+    open_own,
+    open_regular,
+    sync_dir,
+    write_all,
+)
+from .rewrite import FileRewrite, temporary_path
+from .store import Chunk, Description, Position, Segment
+
+_MAX_READ = 8 << 20
+#: How long a line without its end may still be in the making, by a program that takes no locks.
+_SETTLING = 0.03
+
+
+class FileStore:
+    """A journal in one file, for any number of threads and processes at once."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        sync: bool = True,
+        evidence_dir: str | os.PathLike[str] | None = None,
+        create_parents: bool = False,
+        lock_wait: float = 10.0,
+    ):
+        """Touches nothing; the first append creates the file.
+
+        ``sync=False``: an append survives the death of the process, but not a power cut.
+        ``evidence_dir``: where a rewrite puts what it removes, if it is asked to keep that.
+        ``lock_wait``: seconds to wait for another process before giving up with ``locked``.
+        """
+        self.path = os.path.abspath(path)
+        self.evidence_dir = None if evidence_dir is None else os.path.abspath(evidence_dir)
+        self.lock_wait = lock_wait
+        self._location = os.fspath(path)
+        self._sync = sync
+        self._create_parents = create_parents
+        self._lock = threading.Lock()
+        self._writer: tuple[int, FileId] | None = None
+        self._suspect = False
+
+    def describe(self) -> Description:
+        return Description("file", self._location)
+
+    def snapshot(self) -> FileSnapshot:
+        return FileSnapshot(self)
+
+    def load_checkpoint(self) -> str:
+        return checkpoint.load(self.path)
+
+    def save_checkpoint(self, text: str) -> None:
+        try:
+            checkpoint.save(self.path, text)
+        except OSError as cause:
+            raise StoreError.from_os("keep a checkpoint beside", self.path, cause) from cause
+
+    def append(self, lines: str, runs: list[tuple[str, int]]) -> None:
+        data = lines.encode()
+        if not data:
+            return
+        if not data.endswith(b"\n"):
+            # Anything else would tear the next batch.
+            raise StoreError("failed", "the batch does not end with a line end; nothing was written")
+        with self._lock:
+            try:
+                self._append(data)
+            except OSError as cause:
+                raise StoreError.from_os("append to", self.path, cause) from cause
+
+    def close(self) -> None:
+        """Close the file. The next append opens it again."""
+        with self._lock:
+            self._close()
+
+    def _append(self, data: bytes) -> None:
+        deadline = time.monotonic() + self.lock_wait
+        if self._suspect:
+            self._verify(deadline)
+        while True:
+            fd, opened = self._opened()
+            with held(fd, fcntl.LOCK_EX, deadline, self.path):
+                if named(self.path) == opened:
+                    return self._append_locked(fd, data)
+            # A rewrite has put a new file in its place, or somebody has moved it away.
+            self._close()
+            if time.monotonic() >= deadline:
+                raise changed_meanwhile(self.path)
+
+    def _append_locked(self, fd: int, data: bytes) -> None:
+        start = os.fstat(fd).st_size
+        if start and os.pread(fd, 1, start - 1) != b"\n":
+            data = b"\n" + data
+        try:
+            write_all(fd, data)
+            if self._sync:
+                self._suspect = True
+                os.fdatasync(fd)
+                self._suspect = False
+        except OSError:
+            # Still under the lock. A program that takes none may have written behind us; its lines
+            # are not ours to cut.
+            if start < os.fstat(fd).st_size <= start + len(data):
+                os.ftruncate(fd, start)
+            raise
+
+    def _verify(self, deadline: float) -> None:
+        """After a failed `fdatasync` the kernel calls the pages clean, so nothing that this process
+        has open can be trusted."""
+        self._close()
+        fd, _ = self._opened()
+        with held(fd, fcntl.LOCK_EX, deadline, self.path):
+            os.fsync(fd)
+            sync_dir(os.path.dirname(os.path.realpath(self.path)))
+        self._suspect = False
+
+    def _opened(self) -> tuple[int, FileId]:
+        if self._writer is None:
+            if self._create_parents:
+                make_dirs(os.path.dirname(self.path))
+            fd = open_regular(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+            self._writer = (fd, identify(os.fstat(fd)))
+            if self._sync:
+                # Whoever made the name may have died before it was durable.
+                sync_dir(os.path.dirname(os.path.realpath(self.path)))
+        return self._writer
+
+    def _close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            os.close(writer[0])
+
+    def __del__(self) -> None:
+        if getattr(self, "_writer", None) is not None:
+            self._close()
+
+
+class FileSnapshot:
+    """The open file and the length it had."""
+
+    def __init__(self, store: FileStore):
+        self._store = store
+        try:
+            self._take(time.monotonic() + store.lock_wait)
+        except FileNotFoundError as cause:
+            raise StoreError("not-found", f"there is no journal at {store.path}") from cause
+        except OSError as cause:
+            raise StoreError.from_os("read", store.path, cause) from cause
+
+    def _take(self, deadline: float) -> None:
+        path = self._store.path
+        while True:
+            self._fd = open_regular(path, os.O_RDONLY)
+            try:
+                self._id = identify(os.fstat(self._fd))
+                self._length = _settled(self._fd, deadline, path)
+                # A rewrite may have switched files while we waited for the old one's lock.
+                if named(path) == self._id:
+                    break
+                if time.monotonic() >= deadline:
+                    raise changed_meanwhile(path)
+            except BaseException:
+                self.close()
+                raise
+            self.close()
+        self._name = os.path.basename(path)
+        self.segments = [Segment(self._name, Position(0, self._length), self._length)]
+        self.segments += _leftover(path)
+
+    def read(self, segment: str, at: Position, max_bytes: int) -> Chunk:
+        length = self._end(segment)
+        start = min(at.minor, length) if at.major == 0 else length
+        end = min(start + _clamped(max_bytes), length)
+        return Chunk(Position(0, start), self._bytes(start, end), end == length)
+
+    def read_back(self, segment: str, before: Position, max_bytes: int) -> Chunk:
+        length = self._end(segment)
+        end = min(before.minor, length) if before.major == 0 else length
+        start = max(end - _clamped(max_bytes), 0)
+        return Chunk(Position(0, start), self._bytes(start, end), start == 0)
+
+    def rewrite(self, segment: str, purpose: str, keep_evidence: bool, force: bool) -> FileRewrite:
+        self._end(segment)
+        if segment != self._name:
+            raise StoreError(
+                "unsupported", f"{segment} does not belong to the journal and is never changed"
+            )
+        store = self._store
+        evidence_dir = store.evidence_dir if keep_evidence else None
+        if keep_evidence and evidence_dir is None:
+            raise StoreError(
+                "unsupported",
+                "no place for evidence has been set up; give the store an evidence directory",
+            )
+        return FileRewrite(store.path, self._id, self._length, store.lock_wait, evidence_dir)
+
+    def close(self) -> None:
+        fd, self._fd = getattr(self, "_fd", -1), -1
+        if fd >= 0:
+            os.close(fd)
+
+    __del__ = close
+
+    def _end(self, segment: str) -> int:
+        # What does not belong to the journal is listed with nothing in it.
+        for one in self.segments:
+            if one.name == segment:
+                return one.end.minor
+        raise StoreError("not-found", f"{self._store.path} has no segment of that name")
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        try:
+            data = os.pread(self._fd, end - start, start)
+            while len(data) < end - start:
+                more = os.pread(self._fd, end - start - len(data), start + len(data))
+                if not more:
+                    at = start + len(data)
+                    raise StoreError(
+                        "corrupt", f"{self._store.path} was cut short at byte {at} while it was read"
+                    )
+                data += more
+            return data
+        except OSError as cause:
+            raise StoreError.from_os("read", self._store.path, cause) from cause
+
+
+def _settled(fd: int, deadline: float, path: str) -> int:
+    """A length that does not lie inside a write."""
+    began = time.monotonic()
+    while True:
+        with held(fd, fcntl.LOCK_SH, deadline, path):
+            length = os.fstat(fd).st_size
+            whole = length == 0 or os.pread(fd, 1, length - 1) == b"\n"
+        if whole or time.monotonic() - began >= _SETTLING:
+            return length
+        time.sleep(_SETTLING / 6)
+
+
+def _leftover(path: str) -> list[Segment]:
+    """The temporary of a rewrite that was killed: it is there, and nobody holds its lock."""
+    temporary = temporary_path(os.path.realpath(path))
+    try:
+        fd = open_own(temporary, os.O_RDONLY)
+    except (OSError, StoreError):
+        return []
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        status = os.fstat(fd)
+        if named(temporary) != identify(status):
+            return []
+        name = os.path.basename(temporary)
+        return [Segment(name, Position(0, 0), status.st_size, role="leftover")]
+    except OSError:
+        return []
+    finally:
+        os.close(fd)
+
+
+def _clamped(max_bytes: int) -> int:
+    # At least one byte, since an empty chunk means that nothing more is there.
+    return min(max(max_bytes, 1), _MAX_READ)

@@ -1,0 +1,196 @@
+"""The imports of the engine, over one store."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable
+
+from wasmtime.component import Linker, Record, Variant
+
+from . import payload
+from .errors import StoreError
+from .store import Checkpoints, Chunk, Position, Rewrite, Snapshot, Store
+from .values import lowered, record
+
+_PACKAGE = "papyra:persistence"
+_VERSION = "0.1.0"
+#: More would end the instance before the engine could say anything about it.
+_MAX_CHUNK = 17 << 20
+_MAX_FRAMES = 1 << 17
+#: What a store without consumer groups says to everything.
+_DELIVERY = (
+    "ensure-group",
+    "fetch",
+    "ack",
+    "summarize-pending",
+    "list-pending",
+    "claim",
+    "auto-claim",
+    "list-groups",
+    "set-id",
+    "set-aside",
+)
+
+
+class Host:
+    """What one instance of the engine can reach: one store, and the clock."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] | None):
+        self._store = store
+        self._clock = clock
+        self._lines = store.describe().framing == "lines"
+        self._snapshot: Snapshot | None = None
+        self._rewrite: Rewrite | None = None
+
+    def link(self, linker: Linker) -> None:
+        """Define all imports."""
+        storage = {
+            "describe": self._describe,
+            "segments": self._segments,
+            "read": self._read,
+            "read-back": self._read_back,
+            "append": self._append,
+            "rewrite-begin": self._rewrite_begin,
+            "rewrite-remove": self._rewrite_remove,
+            "rewrite-commit": self._rewrite_commit,
+            "rewrite-abort": self._rewrite_abort,
+            "load-checkpoint": self._load_checkpoint,
+            "save-checkpoint": self._save_checkpoint,
+        }
+        clock = {"now": self._now, "resolution": lambda: record(seconds=0, nanoseconds=1)}
+        unsupported = dict.fromkeys(_DELIVERY, _no_groups)
+        with linker.root() as root:
+            _define(root, f"{_PACKAGE}/storage@{_VERSION}", storage)
+            _define(root, f"{_PACKAGE}/delivery@{_VERSION}", unsupported)
+            _define(root, "wasi:clocks/wall-clock@0.2.0", clock)
+
+    def close(self) -> None:
+        """Give up whatever is open."""
+        self._rewrite_abort()
+        snapshot, self._snapshot = self._snapshot, None
+        if snapshot is not None:
+            snapshot.close()
+
+    def _now(self) -> Record:
+        if self._clock is None:
+            seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+        else:
+            # Apart, since their sum has more digits than a float.
+            seconds, fraction = divmod(max(self._clock(), 0.0), 1)
+            nanoseconds = int(fraction * 1e9)
+        return record(seconds=int(seconds), nanoseconds=nanoseconds)
+
+    def _describe(self) -> Record:
+        return lowered(self._store.describe())
+
+    def _append(self, lines: str, runs: list[Record]) -> None:
+        self._store.append(lines, [(run.kind.replace("-", "_"), run.lines) for run in runs])
+
+    def _segments(self) -> list[Record]:
+        self.close()
+        self._snapshot = self._store.snapshot()
+        return lowered(self._snapshot.segments)
+
+    def _opened(self) -> Snapshot:
+        if self._snapshot is None:
+            raise StoreError("failed", "the engine has to ask for the segments first")
+        return self._snapshot
+
+    def _read(self, segment: str, at: Record, max_bytes: int) -> Record:
+        chunk = _checked(self._opened().read(segment, _position(at), max_bytes))
+        if not self._lines:
+            return _framed(chunk)
+        data, whole = payload.forward(chunk)
+        return _chunk(chunk.start, data, chunk.last and whole)
+
+    def _read_back(self, segment: str, before: Record, max_bytes: int) -> Record:
+        chunk = _checked(self._opened().read_back(segment, _position(before), max_bytes))
+        if not self._lines:
+            return _framed(chunk)
+        data, skipped = payload.backward(chunk)
+        return _chunk(payload.moved(chunk.start, skipped), data, chunk.last and skipped == 0)
+
+    def _rewrite_begin(self, segment: str, options: Record) -> None:
+        self._rewrite_abort()
+        keep_evidence = getattr(options, "keep-evidence")
+        snapshot = self._opened()
+        self._rewrite = snapshot.rewrite(segment, options.purpose, keep_evidence, options.force)
+
+    def _rewriting(self) -> Rewrite:
+        if self._rewrite is None:
+            raise StoreError("failed", "no rewrite is open; begin one")
+        return self._rewrite
+
+    def _rewrite_remove(self, ranges: list[Record]) -> None:
+        removed = [(_position(one.start), _position(one.end)) for one in ranges]
+        self._rewriting().remove(removed)
+
+    def _rewrite_commit(self, terminate_tail: bool) -> Record:
+        rewrite = self._rewriting()
+        done = rewrite.commit(terminate_tail)
+        self._rewrite = None
+        return lowered(done)
+
+    def _rewrite_abort(self) -> None:
+        rewrite, self._rewrite = self._rewrite, None
+        if rewrite is not None:
+            rewrite.abort()
+
+    def _load_checkpoint(self) -> str:
+        return self._store.load_checkpoint() if isinstance(self._store, Checkpoints) else ""
+
+    def _save_checkpoint(self, text: str) -> None:
+        if not isinstance(self._store, Checkpoints):
+            raise StoreError("unsupported", "this store keeps no checkpoint")
+        self._store.save_checkpoint(text)
+
+
+def _define(root: Any, name: str, functions: dict[str, Callable[..., Any]]) -> None:
+    with root.add_instance(name) as instance:
+        for function, answer in functions.items():
+            instance.add_func(function, _guarded(answer))
+
+
+def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What a store raises is an answer, not a trap."""
+
+    def call(_store: object, *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except StoreError as error:
+            return Variant(error.code, str(error))
+        except OSError as error:
+            return Variant("failed", f"the store failed: {error}")
+
+    return call
+
+
+def _no_groups(*_arguments: Any) -> Variant:
+    return Variant("unsupported", "this store has no consumer groups")
+
+
+def _checked(chunk: Chunk) -> Chunk:
+    if len(chunk.data) > _MAX_CHUNK or len(chunk.frames) > _MAX_FRAMES:
+        raise StoreError(
+            "corrupt", f"the store returned {len(chunk.data)} bytes at once, more than it may"
+        )
+    return chunk
+
+
+def _position(value: Record) -> Position:
+    return Position(value.major, value.minor)
+
+
+def _chunk(start: Position, data: str | bytes, last: bool) -> Record:
+    return record(start=lowered(start), data=data, frames=[], last=last)
+
+
+def _framed(chunk: Chunk) -> Record:
+    data: str | bytes = chunk.data
+    try:
+        data = chunk.data.decode()
+    except UnicodeDecodeError:
+        pass  # Slow, but frames cannot be cut without asking the store again.
+    return record(
+        start=lowered(chunk.start), data=data, frames=lowered(chunk.frames), last=chunk.last
+    )

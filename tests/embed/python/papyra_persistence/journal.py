@@ -1,0 +1,200 @@
+"""What a program holds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from .engine import Engine, Session
+from .errors import Failure
+from .reports import (
+    Appended,
+    Compaction,
+    Counters,
+    FieldMatch,
+    Inspection,
+    Page,
+    Recovery,
+    Retention,
+    ScanReport,
+    StartupReport,
+)
+from .store import Store
+from .values import lowered, raised, record
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A record to be written.
+
+    ``kind`` is ``event``, ``audit``, ``dead_letter`` or ``metric``. ``fields`` is a JSON object without
+    ``kind`` and ``timestamp``. Without a ``timestamp`` it gets the time of writing.
+    """
+
+    kind: str
+    fields: str = "{}"
+    timestamp: float | None = None
+
+
+class Journal:
+    """A journal in a store. Calls block, and take turns: it has one instance of the engine. A second
+    `Journal` over the same store works beside it.
+
+    Every method raises `Failure` if the engine or the store refuses, `EngineError` if the engine
+    traps; the next call then gets a new instance, with its counters at zero.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        retention: Retention | None = None,
+        *,
+        clock: Callable[[], float] | None = None,
+    ):
+        """``retention`` hides records from `query` and `inspect`; `compact` removes them.
+        ``clock`` replaces the wall clock."""
+        self._start = lambda: engine.instantiate(store, clock)
+        self._begin(retention)
+
+    def _begin(self, retention: Retention | None) -> None:
+        self._retention = retention or Retention()
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+
+    def append(self, drafts: Iterable[Draft]) -> Appended:
+        """Write records, all or none, in this order. They are durable when this returns."""
+        return self._call(Appended, "append", lowered(list(drafts)))
+
+    def append_lines(self, lines: str) -> Appended:
+        """Write ready lines verbatim, all or none. Each must be a sound record."""
+        return self._call(Appended, "append-lines", lines)
+
+    def query(
+        self,
+        *,
+        kinds: Sequence[str] = (),
+        since: float | None = None,
+        until: float | None = None,
+        matching: Sequence[FieldMatch] = (),
+        limit: int | None = None,
+        newest_first: bool = False,
+        cursor: str | None = None,
+    ) -> Iterator[Page]:
+        """Pages of records that match and that retention does not hide, oldest first unless asked.
+        With ``limit`` these are the newest that match."""
+        end = False
+        while not end:
+            selection = record(
+                kinds=[kind.replace("_", "-") for kind in kinds],
+                since=_float(since),
+                until=_float(until),
+                matching=lowered(list(matching)),
+                limit=limit,
+                order="newest-first" if newest_first else "oldest-first",
+                cursor=cursor,
+            )
+            page = self._call(Page, "query", selection, lowered(self._retention))
+            cursor, end = page.cursor, page.end
+            if page.count:
+                yield page
+
+    def scan(self, *, max_findings: int = 100, sample: int | None = None) -> ScanReport:
+        """Look at every entry. Changes nothing."""
+        options = record(max_findings=max_findings, sample=sample)
+        return self._call(ScanReport, "scan", options)
+
+    def recover(
+        self,
+        mode: str = "repair",
+        *,
+        dry_run: bool = False,
+        max_findings: int = 100,
+        record_fact: bool = True,
+    ) -> Recovery:
+        """Repair what is damaged. ``mode``: ``repair`` drops it, ``quarantine`` sets it aside. An
+        audit record says what was done, if ``record_fact``."""
+        options = record(
+            mode=mode, dry_run=dry_run, max_findings=max_findings, record_fact=record_fact
+        )
+        return self._call(Recovery, "recover", options)
+
+    def compact(
+        self,
+        *,
+        dry_run: bool = False,
+        force: bool = False,
+        keep_evidence: bool = False,
+        as_of: float | None = None,
+        record_fact: bool = True,
+    ) -> Compaction:
+        """Remove what retention hides. Refused if there is no limit at all. An audit record says what
+        was done, if ``record_fact``."""
+        options = record(
+            dry_run=dry_run,
+            force=force,
+            keep_evidence=keep_evidence,
+            as_of=_float(as_of),
+            record_fact=record_fact,
+        )
+        return self._call(Compaction, "compact", lowered(self._retention), options)
+
+    def inspect(self, limit: int = 1000) -> Inspection:
+        """A cheap overview of the newest so many records."""
+        return self._call(Inspection, "inspect", record(limit=limit), lowered(self._retention))
+
+    def startup_check(
+        self,
+        mode: str = "fail",
+        recovery: str = "repair",
+        *,
+        full: bool = False,
+        record_fact: bool = True,
+    ) -> StartupReport:
+        """Check before a system starts: ``ignore``, ``scan-only``, ``fail`` or ``recover``. After a
+        clean check the next one reads what was appended since, and samples the rest, unless it is to
+        be ``full``."""
+        options = record(mode=mode, recovery=recovery, full=full, record_fact=record_fact)
+        return self._call(StartupReport, "startup-check", options)
+
+    def metrics(self) -> Counters:
+        """What this journal has counted since its instance was made."""
+        return self._call(Counters, "metrics")
+
+    def reset_metrics(self) -> None:
+        """Set all counters to zero."""
+        self._run("reset-metrics")
+
+    def close(self) -> None:
+        """Drop the instance and what it has open. The journal can be used again."""
+        with self._lock:
+            self._drop()
+
+    def _call(self, cls: type[T], name: str, *arguments: Any) -> T:
+        return raised(cls, self._run(name, *arguments))
+
+    def _run(self, name: str, *arguments: Any) -> Any:
+        with self._lock:
+            if self._session is None:
+                self._session = self._start()
+            try:
+                return self._session.call(name, *arguments)
+            except Failure:
+                raise
+            except BaseException:
+                # After a trap, or an exception thrown through it, an instance cannot be trusted.
+                self._drop()
+                raise
+
+    def _drop(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+
+def _float(value: float | None) -> float | None:
+    return None if value is None else float(value)

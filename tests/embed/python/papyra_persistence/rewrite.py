@@ -1,0 +1,304 @@
+"""Replacing a file by one without some of its bytes.
+
+The new content grows in a hidden temporary beside the file, whose lock says that a rewrite is going
+on. Only the last step takes the lock that writers need. Names and locks are those of the Rust store.
+"""
+
+from __future__ import annotations
+
+import datetime
+import errno
+import fcntl
+import os
+import time
+
+from .errors import StoreError
+from .locks import (
+    FileId,
+    changed_meanwhile,
+    held,
+    identify,
+    make_dirs,
+    named,
+    open_own,
+    open_regular,
+    sync_dir,
+    write_all,
+)
+from .store import Position, Rewritten
+
+#: Writers wait while no more than about this is copied.
+_LAST_BIT = 256 << 10
+_ROUNDS = 16
+_STEP = 8 << 20
+#: A snapshot that looks for leftovers holds the temporary's lock for a moment.
+_LOOKED_AT = 0.05
+_NO_KERNEL_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+
+
+def temporary_path(target: str) -> str:
+    """Always the same for one journal, so that all processes agree and nothing piles up."""
+    directory, name = os.path.split(target)
+    return os.path.join(directory, f".{name}.papyra-rewrite")
+
+
+class FileRewrite:
+    """One rewrite. Whoever begins one calls `commit` or `abort`."""
+
+    def __init__(
+        self, path: str, opened: FileId, length: int, lock_wait: float, evidence_dir: str | None
+    ):
+        self._path = path
+        self._length = length
+        self._lock_wait = lock_wait
+        self._evidence_dir = evidence_dir
+        self._evidence: _Evidence | None = None
+        self._cursor = 0
+        self._removed = 0
+        self._source = self._new = -1
+        # What the path resolves to: a symlink stays a symlink.
+        self._target = os.path.realpath(path)
+        self._temporary: str | None = None
+        try:
+            self._begin(opened)
+        except OSError as cause:
+            self.abort()
+            raise StoreError.from_os("rewrite", path, cause) from cause
+        except BaseException:
+            self.abort()
+            raise
+
+    def _begin(self, opened: FileId) -> None:
+        self._new = _claim(self._target)
+        self._temporary = temporary_path(self._target)
+        self._source = open_regular(self._target, os.O_RDWR)
+        status = os.fstat(self._source)
+        if identify(status) != opened or status.st_size < self._length:
+            raise changed_meanwhile(self._path)
+        self._id = opened
+        _resemble(self._new, self._source, status)
+        self._torn = self._length > 0 and os.pread(self._source, 1, self._length - 1) != b"\n"
+
+    def remove(self, ranges: list[tuple[Position, Position]]) -> None:
+        try:
+            for (major, start), (end_major, end) in ranges:
+                ordered = self._cursor <= start <= end <= self._length
+                if major or end_major or not ordered:
+                    raise StoreError(
+                        "failed",
+                        f"cannot remove bytes {start} to {end}: ranges must ascend, and lie between "
+                        f"{self._cursor} and {self._length}",
+                    )
+                _copy(self._source, self._new, self._cursor, start)
+                if self._evidence_dir is not None and start < end:
+                    if self._evidence is None:
+                        self._evidence = _Evidence(self._evidence_dir, self._target, self._source)
+                    _copy(self._source, self._evidence.fd, start, end)
+                self._cursor = end
+                self._removed += end - start
+        except OSError as cause:
+            raise StoreError.from_os("rewrite", self._path, cause) from cause
+
+    def commit(self, terminate_tail: bool) -> Rewritten:
+        try:
+            return self._commit(terminate_tail)
+        except OSError as cause:
+            raise StoreError.from_os("rewrite", self._path, cause) from cause
+        finally:
+            self.abort()
+
+    def _commit(self, terminate_tail: bool) -> Rewritten:
+        deadline = time.monotonic() + self._lock_wait
+        tail_removed = self._removed > 0 and self._cursor == self._length
+        terminate = terminate_tail and self._torn and not tail_removed
+        if self._removed == 0 and not terminate:
+            size = self._settled(deadline)
+            return Rewritten(size, size)
+
+        # Everything that takes long happens before writers are made to wait.
+        _copy(self._source, self._new, self._cursor, self._length)
+        os.fsync(self._new)
+        evidence = [] if self._evidence is None else [self._evidence.finish()]
+        drop_line_end = self._torn and tail_removed
+        copied = self._length
+        for _ in range(_ROUNDS):
+            settled = self._settled(deadline)
+            if settled - copied <= _LAST_BIT:
+                break
+            copied = self._follow(copied, settled, drop_line_end)
+            os.fsync(self._new)
+
+        with held(self._source, fcntl.LOCK_EX, deadline, self._target):
+            if named(self._path) != self._id:
+                raise changed_meanwhile(self._path)
+            before = os.fstat(self._source).st_size
+            self._follow(copied, before, drop_line_end)
+            if terminate and before == self._length:
+                write_all(self._new, b"\n")
+            os.fsync(self._new)
+            after = os.fstat(self._new).st_size
+            os.rename(temporary_path(self._target), self._target)
+            # The switch has happened, and there is no way back.
+            self._temporary = None
+            if self._evidence is not None:
+                self._evidence.stay()
+            sync_dir(os.path.dirname(self._target))
+        return Rewritten(before, after, evidence)
+
+    def abort(self) -> None:
+        """Evidence first: its name is protected by the temporary's lock."""
+        evidence, self._evidence = self._evidence, None
+        if evidence is not None:
+            evidence.discard()
+        temporary, self._temporary = self._temporary, None
+        if temporary is not None:
+            _remove(temporary)
+        for fd in (self._source, self._new):
+            if fd >= 0:
+                os.close(fd)
+        self._source = self._new = -1
+
+    def _settled(self, deadline: float) -> int:
+        with held(self._source, fcntl.LOCK_SH, deadline, self._target):
+            return os.fstat(self._source).st_size
+
+    def _follow(self, start: int, end: int, drop_line_end: bool) -> int:
+        """Copies what was appended after the snapshot, and returns how far it came."""
+        if end < start:
+            raise changed_meanwhile(self._path)
+        copy_from = start
+        if drop_line_end and start == self._length and end > start:
+            if os.pread(self._source, 1, start) != b"\n":
+                # The tail was not torn, only unfinished: by a program that takes no locks.
+                raise changed_meanwhile(self._path)
+            copy_from += 1
+        _copy(self._source, self._new, copy_from, end)
+        return end
+
+
+def _claim(target: str) -> int:
+    """Creates the temporary, locked, empty and readable by nobody else."""
+    path = temporary_path(target)
+    deadline = time.monotonic() + _LOOKED_AT
+    while True:
+        fd = open_own(path, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            status = os.fstat(fd)
+            # While we waited, another rewrite may have put this very file in place as the journal.
+            if named(path) == identify(status):
+                if status.st_size == 0 and status.st_nlink == 1:
+                    return fd
+                # Left behind by a rewrite that was killed. Whoever has it open keeps what they see.
+                os.unlink(path)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(fd)
+                raise StoreError(
+                    "locked",
+                    f"another process is rewriting {target} at the moment; try again later",
+                ) from None
+            time.sleep(0.001)
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _resemble(new: int, old: int, status: os.stat_result) -> None:
+    """Gives the new file the owner, group, mode and extended attributes of the old one."""
+    now = os.fstat(new)
+    if (now.st_uid, now.st_gid) != (status.st_uid, status.st_gid):
+        os.fchown(new, status.st_uid, status.st_gid)
+    os.fchmod(new, status.st_mode & 0o7777)
+    try:
+        names = os.listxattr(old)
+    except OSError:
+        return
+    for name in names:
+        try:
+            os.setxattr(new, name, os.getxattr(old, name))
+        except OSError:
+            # What the system manages by itself (security labels) is copied where it allows that.
+            if name.startswith(("user.", "system.posix_acl")):
+                raise
+
+
+def _copy(source: int, target: int, start: int, end: int) -> None:
+    """Appends a range of one file to another, inside the kernel where that works."""
+    while start < end:
+        count = min(end - start, _STEP)
+        try:
+            done = os.copy_file_range(source, target, count, offset_src=start)
+        except OSError as cause:
+            if cause.errno not in _NO_KERNEL_COPY:
+                raise
+            done = 0
+        if done == 0:
+            # The end of the file, or a file system that cannot do that.
+            data = os.pread(source, min(count, 1 << 20), start)
+            if not data:
+                raise StoreError("locked", "the journal was cut short meanwhile; try again")
+            write_all(target, data)
+            done = len(data)
+        start += done
+
+
+class _Evidence:
+    """What is removed. It has a hidden name until it is complete."""
+
+    def __init__(self, directory: str, target: str, source: int):
+        make_dirs(directory)
+        status = os.fstat(source)
+        device, inode = identify(status)
+        self._directory = directory
+        self._name = os.path.basename(target)
+        hidden = f".{self._name}.{device:x}-{inode:x}.papyra-evidence"
+        path = os.path.join(directory, hidden)
+        # The caller holds the rewrite lock of this inode, so this is the leftover of a killed rewrite.
+        _remove(path)
+        self.fd = open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        self._path: str | None = path
+        try:
+            os.fchown(self.fd, status.st_uid, status.st_gid)
+        except PermissionError:
+            pass  # Only root can give files away.
+        os.fchmod(self.fd, status.st_mode & 0o666)
+
+    def finish(self) -> str:
+        """Makes it durable under its final name. It still goes if `stay` does not follow."""
+        os.fsync(self.fd)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        stamp = now.strftime("%Y%m%dT%H%M%S.") + f"{now.microsecond // 1000:03}Z"
+        number = 1
+        while True:
+            name = f"{self._name}.{stamp}.{number}.quarantine"
+            path = os.path.join(self._directory, name)
+            try:
+                # A link, unlike a rename, never replaces something.
+                os.link(self._path, path)
+                break
+            except FileExistsError:
+                number += 1
+        os.unlink(self._path)
+        self._path = path
+        sync_dir(self._directory)
+        return path
+
+    def stay(self) -> None:
+        self._path = None
+
+    def discard(self) -> None:
+        path, self._path = self._path, None
+        if path is not None:
+            _remove(path)
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,81 @@
+"""Between Python's values and those of the component model.
+
+wasmtime keeps the contract's hyphens in the names of fields, so ``max-records`` is an attribute that
+only ``getattr`` reaches. Here they become underscores and back,
+and kinds are written as in records: ``dead_letter``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Any, TypeVar
+
+from wasmtime.component import Record, Variant
+
+T = TypeVar("T")
+
+
+def record(**fields: Any) -> Record:
+    """A record of the contract."""
+    made = Record()
+    for name, value in fields.items():
+        if name == "kind" and value is not None:
+            value = value.replace("_", "-")
+        setattr(made, name.replace("_", "-"), value)
+    return made
+
+
+def lowered(value: Any) -> Any:
+    """A dataclass, or what contains some, as records; what has no dataclass stays."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = (field.name for field in dataclasses.fields(value))
+        return record(**{name: lowered(getattr(value, name)) for name in names})
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return record(**{name: lowered(part) for name, part in value._asdict().items()})
+    if isinstance(value, list):
+        return [lowered(part) for part in value]
+    return value
+
+
+def raised(cls: type[T], value: Any) -> T:
+    """A record of the contract as a dataclass, nested ones included."""
+    hints = _hints(cls)
+    fields = {
+        name: _fitted(hint, getattr(value, name.replace("_", "-"))) for name, hint in hints.items()
+    }
+    if isinstance(fields.get("kind"), str):
+        fields["kind"] = fields["kind"].replace("-", "_")
+    return cls(**fields)
+
+
+_CACHE: dict[type, dict[str, Any]] = {}
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    if cls not in _CACHE:
+        known = typing.get_type_hints(cls)
+        _CACHE[cls] = {field.name: known[field.name] for field in dataclasses.fields(cls)}
+    return _CACHE[cls]
+
+
+def _fitted(hint: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next(one for one in arguments if one is not type(None))
+        return _fitted(hint, value)
+    if typing.get_origin(hint) is list:
+        return [_fitted(arguments[0], one) for one in value]
+    return raised(hint, value) if dataclasses.is_dataclass(hint) else value
+
+
+def outcome(value: Any) -> tuple[bool, Any]:
+    """Whether a `result` is `ok`, and what is in it. wasmtime tags a result only where both sides
+    would otherwise look alike."""
+    if isinstance(value, Variant) and value.tag in ("ok", "err"):
+        return value.tag == "ok", value.payload
+    is_failure = isinstance(value, Record) and hasattr(value, "code") and hasattr(value, "message")
+    return not is_failure, value

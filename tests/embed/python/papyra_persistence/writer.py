@@ -1,0 +1,116 @@
+"""Writing lines from many tasks at once: who comes while a batch is being written goes into the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import anyio.to_thread
+
+from .errors import Failure
+from .journal import Journal
+
+#: More than this does not wait in memory; who comes then waits for it.
+_MAX_WAITING = 16 << 20
+#: A batch takes no more than this.
+_MAX_BATCH = 4 << 20
+
+
+class _Line:
+    """A line on its way: `taken` out of the queue, then `done`, unless `error` says why not."""
+
+    def __init__(self, text: str):
+        self.text = text
+        self.taken = False
+        self.done = False
+        self.error: BaseException | None = None
+
+
+class Writer:
+    """Group commit: one write and one `fdatasync` for all lines that have come together."""
+
+    def __init__(self, start: Callable[[], Journal]):
+        self._start = start
+        self._journal: Journal | None = None
+        self._waiting: list[_Line] = []
+        self._bytes = 0
+        self._lock: anyio.Lock | None = None
+
+    async def write(self, text: str) -> None:
+        """Returns when the line is durable. Raises what its write raised."""
+        line = _Line(text)
+        lock = self._locked()
+        while self._bytes > _MAX_WAITING:
+            async with lock:
+                await self._flush()
+        self._waiting.append(line)
+        self._bytes += len(text)
+        try:
+            while not line.done:
+                async with lock:
+                    if not line.done:
+                        await self._flush()
+        except BaseException:
+            if not line.taken:
+                self._waiting.remove(line)
+                self._bytes -= len(text)
+            raise
+        if line.error is not None:
+            raise line.error
+
+    async def drain(self) -> None:
+        """Returns when nothing is waiting or being written."""
+        async with self._locked():
+            while self._waiting:
+                await self._flush()
+
+    def _locked(self) -> anyio.Lock:
+        # Made when it is needed, since older versions of anyio want a running loop for it.
+        self._lock = self._lock or anyio.Lock()
+        return self._lock
+
+    async def _flush(self) -> None:
+        """Writes what waits. The caller holds the lock; all lines taken are done when this returns."""
+        batch = self._take()
+        if not batch:
+            return
+        # A write that has begun is seen to its end: whoever is cancelled may not leave others behind.
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._write, batch)
+        for line in batch:
+            line.done = True
+
+    def _take(self) -> list[_Line]:
+        size = count = 0
+        for line in self._waiting:
+            if count and size + len(line.text) > _MAX_BATCH:
+                break
+            size += len(line.text)
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._bytes -= size
+        for line in batch:
+            line.taken = True
+        return batch
+
+    def _write(self, batch: list[_Line]) -> None:
+        try:
+            self._append(batch)
+        except Failure as failure:
+            if failure.code != "invalid-record" or len(batch) == 1:
+                _fail(batch, failure)
+                return
+            # One line is not acceptable. The others have nothing to do with it.
+            for line in batch:
+                self._write([line])
+        except Exception as error:
+            _fail(batch, error)
+
+    def _append(self, batch: list[_Line]) -> None:
+        self._journal = self._journal or self._start()
+        self._journal.append_lines("".join(line.text for line in batch))
+
+
+def _fail(batch: list[_Line], error: BaseException) -> None:
+    for line in batch:
+        line.error = error

@@ -1,0 +1,88 @@
+"""Steps of the golden vectors, on an instance itself: tests/golden/README.md says what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from papyra_persistence.engine import Session
+from papyra_persistence.values import record
+from wasmtime.component import Record
+
+_FINDINGS = 1000
+#: What ``wit/`` has as floating point numbers, and JSON may write as whole ones.
+_FLOATS = ("since", "until", "timestamp", "max_age_seconds", "as_of")
+
+
+def contract(start: Callable[[], Session], call: str, given: dict[str, Any]) -> Any:
+    session = start()
+    try:
+        if call == "query":
+            return {"pages": _pages(session, given)}
+        return _plain(session.call(call, *_parameters(call, given)))
+    finally:
+        session.close()
+
+
+def _parameters(call: str, given: dict[str, Any]) -> list[Any]:
+    given = given or {}
+    if call == "scan":
+        return [_lowered({"max_findings": _FINDINGS, "sample": None} | given)]
+    if call == "recover":
+        return [_lowered({"max_findings": _FINDINGS, "dry_run": False, "record_fact": False} | given)]
+    if call == "compact":
+        retention = given.pop("retention", {})
+        flags = dict.fromkeys(("dry_run", "force", "keep_evidence", "record_fact"), False)
+        return [_policy(retention), _lowered(flags | {"as_of": None} | given)]
+    if call == "inspect":
+        return [_lowered({"limit": given["limit"]}), _policy(given.get("retention", {}))]
+    if call == "append":
+        return [[_lowered({"timestamp": None} | draft) for draft in given["drafts"]]]
+    if call == "append-lines":
+        return [given["lines"]]
+    if call == "startup-check":
+        return [_lowered({"full": False, "record_fact": False} | given)]
+    raise TypeError(f"there is no call {call}")
+
+
+def _pages(session: Session, given: dict[str, Any]) -> list[dict[str, Any]]:
+    absent = dict.fromkeys(("since", "until", "limit", "cursor"))
+    usual = {"kinds": [], "matching": [], "order": "oldest-first"}
+    selection = absent | usual | given.get("selection", {})
+    pages, end = [], False
+    while not end:
+        page = session.call("query", _lowered(selection), _policy(given.get("retention", {})))
+        selection["cursor"], end = page.cursor, page.end
+        pages.append(
+            {"records": page.records, "count": page.count, "damaged": page.damaged, "end": end}
+        )
+    return pages
+
+
+def _policy(retention: dict[str, Any]) -> Record:
+    per_kind = [
+        record(kind=one["kind"], limits=_limits(one["limits"]))
+        for one in retention.get("per_kind", [])
+    ]
+    return record(journal=_limits(retention.get("journal", {})), per_kind=per_kind)
+
+
+def _limits(limits: dict[str, Any]) -> Record:
+    absent = dict.fromkeys(("max_records", "max_age_seconds", "max_total_bytes"))
+    return _lowered(absent | limits)
+
+
+def _lowered(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return record(**{name: _lowered(inner, name) for name, inner in value.items()})
+    if isinstance(value, list):
+        return [_lowered(one) for one in value]
+    return float(value) if name in _FLOATS and value is not None else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Record):
+        return {name.replace("-", "_"): _plain(inner) for name, inner in vars(value).items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value

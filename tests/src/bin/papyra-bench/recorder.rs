@@ -1,0 +1,172 @@
+//! What a call of the recorder costs its caller, and how many records it sustains.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use papyra::recorder::{Admission, Event, Recorder, Tally};
+use papyra::store::{Durability, FileStore};
+use papyra::{Engine, Journal, MemoryStore};
+use papyra_tests::moody::{Mood, Moody};
+use serde::Serialize;
+
+use crate::files::{self, Files};
+use crate::rows::{Line, figure};
+
+const THREADS: u64 = 4;
+/// What half of the promised rate is, which must lose nothing.
+const HALF_RATE: f64 = 500_000.0;
+/// What is offered to see what is sustained.
+const OFFERED: f64 = 1_500_000.0;
+/// Memory for an engine that is to trap.
+const SCARCE: usize = 2 << 20;
+const P50: f64 = 300.0;
+const P99: f64 = 3_000.0;
+
+#[derive(Serialize)]
+struct Payload {
+    error: &'static str,
+    reason: &'static str,
+}
+
+const PAYLOAD: Payload = Payload { error: "RuntimeError: boom", reason: "RuntimeError: boom" };
+
+fn call(recorder: &Recorder, n: u64) -> Admission {
+    let event = Event::new("local", ("local", n), "ActorCrashed").payload(&PAYLOAD);
+    recorder.event(event)
+}
+
+/// All rows; each figure is the median of so many rounds.
+pub(crate) fn rows(files: &Files, rounds: usize) -> Result<Vec<Line>> {
+    let engine = Engine::new()?;
+    let path = files.scratch("recorder");
+    let store = || -> Result<Journal> {
+        files::remove(&path)?;
+        let interval = Durability::Interval(Duration::from_millis(200));
+        Ok(Journal::new(&engine, FileStore::builder(&path).durability(interval).build()))
+    };
+    let mut paced = Vec::new();
+    let (mut rates, mut lost) = (Vec::new(), 0);
+    let mut moods = [Mood::Hangs, Mood::Unavailable, Mood::Full, Mood::Failed, Mood::Panics]
+        .map(|mood| (mood, Vec::new()));
+    let mut trapped = Vec::new();
+    for round in 0..rounds {
+        eprintln!("recorder, round {} of {rounds}", round + 1);
+        let recorder = Recorder::new(&store()?)?;
+        paced.push(costs(&recorder, Duration::from_secs(2)));
+        let tally = recorder.close_blocking(Duration::from_secs(60));
+        exact(tally)?;
+        lost = lost.max(tally.dropped());
+        rates.push(sustained(&Recorder::new(&store()?)?)?);
+        for (mood, samples) in &mut moods {
+            let moody = Moody::default();
+            moody.set(*mood);
+            let recorder = Recorder::new(&Journal::new(&engine, moody.clone()))?;
+            samples.push(costs(&recorder, Duration::from_secs(1)));
+            exact(recorder.close_blocking(Duration::from_millis(1)))?;
+            moody.set(Mood::Works);
+        }
+        trapped.push(costs_with_traps()?);
+    }
+    files::remove(&path)?;
+    let mut lines = cost_rows("file store, interval, 500 k/s", &paced);
+    lines.push(figure(
+        "recorder, dropped at 500 k/s: file store, interval".to_owned(),
+        "0 records".to_owned(),
+        lost == 0,
+        format!("{lost} records"),
+    ));
+    let rate = crate::contestant::median(rates);
+    lines.push(figure(
+        "recorder, sustained: file store, interval".to_owned(),
+        "≥ 1000 k records/s".to_owned(),
+        rate >= 1e6,
+        format!("{:.0} k records/s", rate / 1e3),
+    ));
+    for (mood, samples) in &moods {
+        lines.extend(cost_rows(&format!("store {mood:?}").to_lowercase(), samples));
+    }
+    lines.extend(cost_rows("engine traps", &trapped));
+    Ok(lines)
+}
+
+/// The same with an engine that has too little memory for a batch, and traps on it.
+fn costs_with_traps() -> Result<(f64, f64)> {
+    let small = Engine::builder().memory_limit(SCARCE).build()?;
+    let journal = Journal::new(&small, MemoryStore::new());
+    let recorder = Recorder::new(&journal)?;
+    let costs = costs(&recorder, Duration::from_secs(1));
+    exact(recorder.close_blocking(Duration::from_millis(1)))?;
+    let traps = journal.metrics().write_errors;
+    ensure!(traps > 0, "nothing has trapped, so this measures nothing");
+    Ok(costs)
+}
+
+fn exact(tally: Tally) -> Result<()> {
+    let sum = tally.written + tally.dropped() + tally.queued;
+    ensure!(tally.accepted == sum && tally.queued == 0, "the account is exact: {tally:?}");
+    Ok(())
+}
+
+/// The 50th and 99th percentile of the cost of a call in nanoseconds, with all threads together
+/// calling at half the promised rate. What reading the clock costs is in it.
+fn costs(recorder: &Recorder, time: Duration) -> (f64, f64) {
+    let end = Instant::now() + time;
+    let calls = thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..THREADS).map(|_| scope.spawn(move || paced(recorder, end, HALF_RATE))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect::<Vec<_>>()
+    });
+    let mut calls = calls;
+    calls.sort_unstable();
+    let at = |share: f64| calls.get((calls.len() as f64 * share) as usize).copied().unwrap_or(0);
+    (f64::from(at(0.5)), f64::from(at(0.99)))
+}
+
+fn paced(recorder: &Recorder, end: Instant, rate: f64) -> Vec<u32> {
+    let mut calls = Vec::with_capacity(2_000_000);
+    let began = Instant::now();
+    let rate = rate / THREADS as f64;
+    while Instant::now() < end {
+        let due = began.elapsed().as_secs_f64() * rate;
+        while (calls.len() as f64) < due {
+            let before = Instant::now();
+            call(recorder, calls.len() as u64);
+            calls.push(u32::try_from(before.elapsed().as_nanos()).unwrap_or(u32::MAX));
+        }
+        thread::sleep(Duration::from_micros(500));
+    }
+    calls
+}
+
+/// Records written a second, up to the last one that was queued. More are offered than is promised, but
+/// not as many as threads in a loop could: they would only measure who gets the processor.
+fn sustained(recorder: &Recorder) -> Result<f64> {
+    let began = Instant::now();
+    let end = began + Duration::from_secs(3);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| paced(recorder, end, OFFERED));
+        }
+    });
+    let tally = recorder.close_blocking(Duration::from_secs(60));
+    exact(tally)?;
+    ensure!(tally.dropped() == tally.dropped_overflow, "{tally:?}");
+    Ok(tally.written as f64 / began.elapsed().as_secs_f64())
+}
+
+fn cost_rows(what: &str, samples: &[(f64, f64)]) -> Vec<Line> {
+    let median = |values: Vec<f64>| crate::contestant::median(values);
+    let p50 = median(samples.iter().map(|(p50, _)| *p50).collect());
+    let p99 = median(samples.iter().map(|(_, p99)| *p99).collect());
+    [("p50", p50, P50), ("p99", p99, P99)]
+        .map(|(name, ours, most)| {
+            figure(
+                format!("recorder, caller's cost {name}: {what}"),
+                format!("≤ {most:.0} ns"),
+                ours <= most,
+                format!("{ours:.0} ns"),
+            )
+        })
+        .into()
+}

@@ -1,0 +1,75 @@
+//! The same engine in other languages: what their tests need is installed here, and each host is driven
+//! by a small program in its own language, so that the tests themselves are written once.
+
+mod driver;
+mod install;
+pub mod suite;
+
+pub use driver::{Driver, Reply};
+pub use install::{node, node_command, older_papyra, python, python_command, venv};
+
+/// A host of the engine, and the store that it gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// `papyra-engine.wasm` in Node, with the file store in JavaScript.
+    Node,
+    /// `papyra-engine.wasm` in wasmtime-py, with the file store in Python.
+    Python,
+    /// `papyra-wasi.wasm` in Node, through the WASI shim.
+    NodeWasi,
+    /// `papyra-wasi.wasm` in wasmtime-py.
+    PythonWasi,
+}
+
+impl Host {
+    /// It reaches files through WASI, with what WASI can promise.
+    #[must_use]
+    pub fn is_wasi(self) -> bool {
+        matches!(self, Self::NodeWasi | Self::PythonWasi)
+    }
+}
+
+/// All tests of [`suite`] for one host.
+#[macro_export]
+macro_rules! embed_suite {
+    (wasi $host:ident) => {
+        mod through_wasi {
+            $crate::embed_suite!($host;
+                a_cursor_goes_on_after_the_last_page
+                damage_is_found_and_recovered_as_by_the_command
+                a_torn_line_stays_alone
+                a_batch_that_does_not_fit_leaves_nothing
+                a_checkpoint_spares_the_next_check_and_serves_all_hosts
+                bytes_that_are_no_text_cross_unharmed
+            );
+        }
+    };
+    ($host:ident) => {
+        $crate::embed_suite!($host;
+            appended_records_come_back
+            a_cursor_goes_on_after_the_last_page
+            damage_is_found_and_recovered_as_by_the_command
+            compaction_keeps_what_the_command_keeps
+            a_torn_line_stays_alone
+            a_writer_at_work_loses_nothing_to_rewrites
+            writers_of_two_languages_share_a_file
+            a_lock_held_elsewhere_is_an_error
+            a_leftover_of_a_killed_rewrite_is_no_obstacle
+            a_batch_that_does_not_fit_leaves_nothing
+            a_checkpoint_spares_the_next_check_and_serves_all_hosts
+            bad_input_is_a_failure_and_writes_nothing
+            a_bug_of_a_store_costs_one_instance
+            a_store_that_returns_too_much_is_corrupt
+            bytes_that_are_no_text_cross_unharmed
+        );
+    };
+    ($host:ident; $($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                use $crate::embed::Host;
+                $crate::embed::suite::$name(Host::$host);
+            }
+        )*
+    };
+}

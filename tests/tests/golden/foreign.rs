@@ -1,0 +1,42 @@
+//! The engine in another language, on a file.
+
+use papyra_tests::embed::{Driver, Host};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::Subject;
+use super::case::{self, Case, Reply, Report, Step};
+use super::sandbox::{contents, folder};
+
+pub struct Foreign {
+    driver: Driver,
+    dir: TempDir,
+}
+
+impl Foreign {
+    /// In the program of the case before, if there was one.
+    pub fn new(host: Host, driver: Option<Driver>, case: &Case) -> Self {
+        let mut driver = driver.unwrap_or_else(|| Driver::start(host));
+        let dir = folder(case);
+        let options = json!({"evidence_dir": dir.path().join("evidence"), "clock": case.clock});
+        driver.open(&dir.path().join("golden.ndjson"), options);
+        Self { driver, dir }
+    }
+
+    pub fn into_driver(self) -> Driver {
+        self.driver
+    }
+}
+
+impl Subject for Foreign {
+    async fn call(&mut self, step: &Step) -> Reply {
+        let asked = json!({"call": step.name, "with": step.with});
+        let reply = self.driver.ask_as_is("contract", asked);
+        let failed = |(code, message, line): (String, _, _)| case::failure(&code, message, line);
+        reply.map(Report::Foreign).map_err(failed)
+    }
+
+    fn bytes(&self) -> (Vec<u8>, Vec<u8>) {
+        contents(&self.dir)
+    }
+}

@@ -1,0 +1,41 @@
+//! The engine in Python, with stores in Python, and the backend for Papyra.
+
+use papyra_tests::embed::suite::{self, printed};
+use papyra_tests::embed::{older_papyra, python_command};
+
+papyra_tests::embed_suite!(Python);
+papyra_tests::embed_suite!(wasi PythonWasi);
+
+const BACKEND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/embed/python/tests/test_backend.py");
+
+#[test]
+fn the_backend_does_for_papyra_what_its_own_backend_does() {
+    printed(python_command().arg(BACKEND));
+}
+
+#[test]
+fn the_backend_works_with_the_older_papyra_too() {
+    let mut command = python_command();
+    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/embed/python");
+    let path = format!("{}:{package}", older_papyra().display());
+    printed(command.env("PYTHONPATH", path).arg(BACKEND));
+}
+
+#[test]
+fn the_example_prints_what_it_should() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/embed/python/example/tour.py");
+    let mut command = python_command();
+    let engine = suite::environment(&command, "PAPYRA_ENGINE");
+    assert_eq!(printed(command.arg(script).arg(engine)), suite::TOUR);
+}
+
+#[test]
+fn the_programs_in_the_readme_run() {
+    let dir = suite::readme_home();
+    let mut ran = 0;
+    for program in suite::readme_blocks("Python", "python") {
+        printed(python_command().current_dir(dir.path()).args(["-c", &program]));
+        ran += 1;
+    }
+    assert_eq!(ran, 2);
+}
