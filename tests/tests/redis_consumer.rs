@@ -61,7 +61,8 @@ async fn poison_goes_to_the_dead_letters_after_exactly_so_many_deliveries_and_al
                 format!(r#"{{"kind": "event", "timestamp": 1763700000, "n": {n}, "x": "poison"}}"#);
         }
         append(&server.store(), Kind::Event, &all).await.unwrap();
-        let (mut begun, mut done, mut last) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut begun, mut done) = (BTreeMap::new(), BTreeMap::new());
+        let mut last: BTreeMap<u64, u64> = BTreeMap::new();
         for life in 0.. {
             assert!(life < 40, "it never ends: {begun:?}");
             let name = if same_name { "w".to_owned() } else { format!("w{life}") };

@@ -243,7 +243,8 @@ fn lives(
 ) -> Vec<(String, u32)> {
     let mut begun = std::collections::BTreeMap::new();
     let mut batch = fresh(host, subscription);
-    for life in 0..100 {
+    for life in 0.. {
+        assert!(life < 100, "it never ends: {begun:?}");
         let mut dead = false;
         for id in ids(&batch) {
             *begun.entry(id.clone()).or_default() += 1;
@@ -264,7 +265,7 @@ fn lives(
             false => own(host, subscription),
         };
     }
-    panic!("it never ends: {begun:?}");
+    begun.into_iter().collect()
 }
 
 #[test]
@@ -284,8 +285,11 @@ fn a_record_that_kills_its_consumers_takes_no_neighbour_along() {
                 }
             }
             for (id, times) in &begun {
-                let expected = if deadly.contains(&id.as_str()) { max } else { 1 };
-                assert_eq!(*times, expected, "{id} of at most {max}, claims: {claims}");
+                // The second is delivered with the first, and not always come to.
+                let most = if deadly[1..].contains(&id.as_str()) { max } else { 1 };
+                let exactly = if id == "2-0" { max } else { 1 };
+                let expected = exactly..=exactly.max(most);
+                assert!(expected.contains(times), "{id}: {times} of {max}, claims: {claims}");
             }
             assert_eq!((begun.len(), pending(&host)), (9, vec![]));
             assert_eq!(host.store.streams[2].len(), deadly.len());
@@ -327,6 +331,7 @@ fn what_cannot_be_wrapped_in_a_sound_record_is_set_aside() {
     host.store.push(0, at(1, 0), "{\"kind\":\"event\",\"timestamp\":1,\"x\":NaN}");
     host.store.push(0, at(2, 0), record("event", NOW, (16 << 20) - 100).trim_end());
     let once = Subscription { max_deliveries: 1, ..subscription() };
+    fresh(&mut host, &once);
     fresh(&mut host, &once);
     let batch = own(&mut host, &once);
     assert_eq!(batch.set_aside, ["1-0", "2-0"]);

@@ -10,7 +10,8 @@ use crate::support::TempDir;
 const LINE: u64 = 55;
 
 fn record(n: u32) -> String {
-    let line = format!("{{\"kind\": \"event\", \"timestamp\": 1700000000, \"n\": {n:05}}}\n");
+    let line =
+        format!("{{\"kind\": \"event\", \"timestamp\": 1700000000, \"n\": {}}}\n", 10_000 + n);
     assert_eq!(line.len() as u64, LINE);
     line
 }
