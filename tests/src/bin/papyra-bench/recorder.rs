@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use papyra::recorder::{Admission, Event, Recorder, Tally};
-use papyra::store::{Durability, FileStore};
+use papyra::store::{Durability, FileStore, Kind};
 use papyra::{Engine, Journal, MemoryStore};
 use papyra_tests::moody::{Mood, Moody};
 use serde::Serialize;
@@ -18,8 +18,10 @@ const THREADS: u64 = 4;
 const HALF_RATE: f64 = 500_000.0;
 /// What is offered to see what is sustained.
 const OFFERED: f64 = 1_500_000.0;
-/// Memory for an engine that is to trap.
-const SCARCE: usize = 2 << 20;
+/// What an engine may use that is to trap on every record.
+const SCARCE: usize = 6 << 20;
+/// A record that no engine with so little memory can judge.
+const POISON: usize = 12 << 20;
 const P50: f64 = 300.0;
 const P99: f64 = 3_000.0;
 
@@ -27,6 +29,11 @@ const P99: f64 = 3_000.0;
 struct Payload {
     error: &'static str,
     reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Poison<'p> {
+    poison: &'p str,
 }
 
 const PAYLOAD: Payload = Payload { error: "RuntimeError: boom", reason: "RuntimeError: boom" };
@@ -90,11 +97,13 @@ pub(crate) fn rows(files: &Files, rounds: usize) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
-/// The same with an engine that has too little memory for a batch, and traps on it.
+/// The same while the engine traps, over and over, on a record that needs more memory than it has.
 fn costs_with_traps() -> Result<(f64, f64)> {
     let small = Engine::builder().memory_limit(SCARCE).build()?;
     let journal = Journal::new(&small, MemoryStore::new());
     let recorder = Recorder::new(&journal)?;
+    let poison = "x".repeat(POISON);
+    (0..4).for_each(|_| drop(recorder.record(Kind::Event, &Poison { poison: &poison })));
     let costs = costs(&recorder, Duration::from_secs(1));
     exact(recorder.close_blocking(Duration::from_millis(1)))?;
     let traps = journal.metrics().write_errors;
