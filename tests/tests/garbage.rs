@@ -35,12 +35,14 @@ async fn run(journal: &Journal, name: &str, random: &mut Random) -> Result<(), J
     let dry_run = random.once_in(2);
     match name {
         "scan" => journal.scan(ScanOptions { max_findings, sample }).await.map(drop),
-        "recover" => {
-            journal.recover(RecoverOptions { mode, dry_run, max_findings }).await.map(drop)
-        }
+        "recover" => journal
+            .recover(RecoverOptions { mode, dry_run, max_findings, record_fact: true })
+            .await
+            .map(drop),
         "compact" => {
             let (force, keep_evidence) = (random.once_in(2), random.once_in(2));
-            let options = CompactOptions { dry_run, force, keep_evidence, as_of: None };
+            let options =
+                CompactOptions { dry_run, force, keep_evidence, as_of: None, record_fact: true };
             journal.compact(options).await.map(drop)
         }
         "query" => {
@@ -58,7 +60,12 @@ async fn run(journal: &Journal, name: &str, random: &mut Random) -> Result<(), J
         "startup-check" => {
             let modes = [StartupMode::ScanOnly, StartupMode::Fail, StartupMode::Recover];
             let mode_of_start = modes[random.below(3)];
-            let options = StartupOptions { mode: mode_of_start, recovery: mode, full: dry_run };
+            let options = StartupOptions {
+                mode: mode_of_start,
+                recovery: mode,
+                full: dry_run,
+                record_fact: true,
+            };
             journal.startup_check(options, None).await.map(drop)
         }
         "append" => journal.append_lines(RECORD).await.map(drop),

@@ -7,7 +7,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use papyra::journal::{CompactOptions, Limits, RecoverOptions, RecoveryMode, ScanOptions};
+use papyra::journal::{CompactOptions, Limits, RecoverOptions, ScanOptions};
 use papyra::store::RotatingStore;
 use papyra::{Engine, Journal, Retention, Selection};
 use papyra_tests::command::{names, persistence, run, run_with};
@@ -106,8 +106,7 @@ async fn a_set_that_papyra_has_rotated_is_one_journal_here_and_stays_one_there()
         let sealed = dir.path().join("rot.log.1");
         let mut file = OpenOptions::new().append(true).open(sealed).expect("a sealed file");
         file.write_all(b"\xff\xfe\n[1]\n").expect("a write");
-        let options =
-            RecoverOptions { mode: RecoveryMode::Repair, dry_run: false, max_findings: 10 };
+        let options = RecoverOptions { record_fact: false, ..RecoverOptions::default() };
         let recovery = set.recover(options).await.expect("a recovery");
         assert_eq!((recovery.before.damaged, recovery.removed_entries), (2, 2));
         let read = papyra(old, "read", "rotating", &target, &json!({}));
@@ -224,8 +223,7 @@ async fn streams_that_papyra_has_written_to_redis_are_scanned_and_recovered_here
         assert_eq!(report.records, count.as_u64().expect("a number"));
         assert_eq!(report.damaged, 2);
 
-        let options =
-            RecoverOptions { mode: RecoveryMode::Repair, dry_run: false, max_findings: 10 };
+        let options = RecoverOptions { record_fact: false, ..RecoverOptions::default() };
         all.recover(options).await.expect("a recovery");
         let read = papyra(old, "read", "redis", &server.url(), &json!({}));
         assert_eq!(read["anomalies"], json!([]), "Papyra finds nothing left");

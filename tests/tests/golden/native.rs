@@ -84,12 +84,7 @@ impl Native {
                 };
                 let done = startup::startup_check(
                     host,
-                    StartupOptions {
-                        mode,
-                        recovery: recovery_mode(recovering),
-                        full,
-                        record_fact,
-                    },
+                    StartupOptions { mode, recovery: recovery_mode(recovering), full, record_fact },
                 )?;
                 Report::Startup(wit::StartupReport {
                     outcome: match done.outcome {

@@ -159,7 +159,12 @@ impl<'a> Run<'a> {
         let all = self.model.lines.clone();
         self.model.compact(&retention).await;
         let after = self.model.lines.len() as u64;
-        let options = CompactOptions { dry_run, keep_evidence, ..CompactOptions::default() };
+        let options = CompactOptions {
+            dry_run,
+            keep_evidence,
+            record_fact: false,
+            ..CompactOptions::default()
+        };
         let journal = self.journal().with_retention(retention);
         let report = journal.compact(options).await.unwrap();
         self.same("records", &(report.records_before, report.records_after), &(before, after));
@@ -176,7 +181,7 @@ impl<'a> Run<'a> {
         let quarantine = self.model.records().next().is_none() || random.once_in(2);
         let mode = if quarantine { RecoveryMode::Quarantine } else { RecoveryMode::Repair };
         self.done.push(format!("recover {mode:?}"));
-        let options = RecoverOptions { mode, dry_run: false, max_findings: 5 };
+        let options = RecoverOptions { mode, dry_run: false, max_findings: 5, record_fact: false };
         let report = self.journal().recover(options).await.unwrap();
         let damaged = self.model.damaged();
         self.same("entries removed", &report.removed_entries, &damaged);

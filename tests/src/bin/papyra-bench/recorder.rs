@@ -103,7 +103,9 @@ fn costs_with_traps() -> Result<(f64, f64)> {
     let journal = Journal::new(&small, MemoryStore::new());
     let recorder = Recorder::new(&journal)?;
     let poison = "x".repeat(POISON);
-    (0..4).for_each(|_| drop(recorder.record(Kind::Event, &Poison { poison: &poison })));
+    for _ in 0..4 {
+        let _ = recorder.record(Kind::Event, &Poison { poison: &poison });
+    }
     let costs = costs(&recorder, Duration::from_secs(1));
     exact(recorder.close_blocking(Duration::from_millis(1)))?;
     let traps = journal.metrics().write_errors;
