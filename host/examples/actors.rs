@@ -88,11 +88,11 @@ impl System<'_> {
         self.story.turns += 1;
         let turn = self.story.turns;
         (0..=ACTORS).for_each(|id| self.send(id, Message::Work(turn)));
-        if turn % 50 == 0 {
+        if turn.is_multiple_of(50) {
             self.send(turn / 50 % ACTORS, Message::Crash);
         }
         self.supervise();
-        if turn % 500 == 0 {
+        if turn.is_multiple_of(500) {
             self.audit();
         }
     }

@@ -9,7 +9,7 @@ use papyra_tests::place::{Place, line, lines};
 use serde_json::{Value, json};
 
 /// Every setting with a word that it does not allow, and what the message must say is allowed.
-const WRONG: [(&str, &str, &str); 24] = [
+const WRONG: [(&str, &str, &str); 25] = [
     ("store", "floppy:a", "known are"),
     ("route.default", "floppy:a", "known are"),
     ("route.dead_letters", "floppy:a", "known are"),
@@ -34,6 +34,7 @@ const WRONG: [(&str, &str, &str); 24] = [
     ("recorder.queue_bytes", "1KiB", "16MiB to 64GiB"),
     ("recorder.overflow", "block", "drop-newest or drop-oldest"),
     ("serve.address", "localhost", "127.0.0.1:9464"),
+    ("serve.check_every", "0", "100ms to 1h"),
 ];
 
 #[test]
@@ -247,7 +248,7 @@ fn the_configured_store_and_its_limits_are_used_and_options_are_stronger() {
     assert_eq!(place.run("persistence read --no-retention").stdout, lines("event", &[1, 2, 3]));
     let refused = place.run("persistence compact --no-retention");
     assert_eq!(refused.code, Some(64), "{refused:?}");
-    assert_eq!(place.run("persistence compact").code, Some(0));
+    assert_eq!(place.run("persistence compact --no-fact").code, Some(0));
     assert_eq!(place.text("app.ndjson"), lines("event", &[2, 3]));
     place.put("other.ndjson", &line("audit", 9));
     assert_eq!(place.run("persistence read --path other.ndjson").stdout, line("audit", 9));
@@ -263,7 +264,7 @@ fn the_startup_check_does_what_is_configured() {
     );
     place.put("app.ndjson", &format!("{}oops\n", line("event", 1)));
     assert_eq!(place.run("persistence startup-check --mode fail").code, Some(2));
-    let ended = place.run("persistence startup-check");
+    let ended = place.run("persistence startup-check --no-fact");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(place.text("app.ndjson"), line("event", 1));
     assert_eq!(names(&place.path("evidence")).len(), 1);
@@ -291,6 +292,7 @@ fn a_startup_check_ends_when_its_time_is_over() {
     );
     assert_eq!(ended.code, Some(69), "{ended:?}");
     assert!(ended.says(&["did not end within 300ms", "--timeout"]), "{ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
     drop(file);
 }
 
@@ -301,8 +303,8 @@ fn events_are_logged_as_asked_and_standard_output_stays_clean() {
     let scan = "persistence scan --path a.ndjson";
     let plain = place.run(scan);
     assert_eq!(plain.stderr, "");
-    let text = place.run(&format!("{scan} -vv"));
-    assert!(text.stderr.contains("DEBUG papyra"), "{text:?}");
+    let text = place.run(&format!("{scan} -v"));
+    assert!(text.stderr.contains("INFO papyra"), "{text:?}");
     assert_eq!(text.stdout, plain.stdout);
     let json = place.run(&format!("{scan} -vv --log-format json"));
     for event in json.stderr.lines() {
@@ -311,9 +313,9 @@ fn events_are_logged_as_asked_and_standard_output_stays_clean() {
     }
     assert!(!json.stderr.is_empty());
     let mut filtered = place.command(scan);
-    assert!(run(filtered.env("PAPYRA_LOG", "papyra=debug")).stderr.contains("DEBUG"));
+    assert!(run(filtered.env("PAPYRA_LOG", "papyra=info")).stderr.contains("INFO"));
     let mut quiet = place.command(&format!("{scan} --quiet"));
-    assert_eq!(run(quiet.env("PAPYRA_LOG", "papyra=debug")).stderr, "");
+    assert_eq!(run(quiet.env("PAPYRA_LOG", "papyra=info")).stderr, "");
     let mut wrong = place.command(scan);
     assert_eq!(run(wrong.env("PAPYRA_LOG", "verbose")).code, Some(78));
 }

@@ -11,7 +11,7 @@ use papyra_tests::python::{filter, python};
 use serde_json::Value;
 
 const SOUND: &[u8] = b"{\"kind\": \"event\", \"timestamp\": 1763700000}\n";
-const TORN: &[u8] = b"{\"kind\": \"event\", \"timestamp\": 1763700000}\n{\"kind\": \"ev";
+const TORN: &[u8] = b"{\"kind\": \"ev";
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\n\xff\xd8";
 
 /// Where the examples have the state of their service.
@@ -28,26 +28,26 @@ fn started(words: &[String], dir: &Path) -> Ended {
     run(Command::new(papyra()).args(words).env("XDG_CACHE_HOME", dir.join("cache")))
 }
 
-/// The check lets a service start on what is sound or can be repaired, and on nothing else.
+/// The check lets a service start when nothing is lost by it, and keeps what it sets aside.
 fn judges(check: &[String]) {
     assert_eq!(Path::new(&check[0]).file_name().unwrap(), "papyra");
-    for (journal, starts, evidence) in [
-        (Some(SOUND), true, false),
-        (None, true, false),
-        (Some(TORN), true, true),
-        (Some(PICTURE), false, false),
-    ] {
+    let torn = [SOUND, TORN].concat();
+    for (journal, aside) in [(SOUND, &b""[..]), (&torn, TORN), (PICTURE, PICTURE)] {
         let dir = tempfile::tempdir().unwrap();
-        if let Some(bytes) = journal {
-            fs::write(dir.path().join("app.ndjson"), bytes).unwrap();
-        }
+        fs::write(dir.path().join("app.ndjson"), journal).unwrap();
         let ended = started(check, dir.path());
-        assert_eq!(ended.code == Some(0), starts, "{ended:?}");
-        assert_eq!(names(dir.path()).iter().any(|name| name == "evidence"), evidence, "{ended:?}");
-        if journal == Some(PICTURE) {
-            assert_eq!(fs::read(dir.path().join("app.ndjson")).unwrap(), PICTURE);
-        }
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let evidence = dir.path().join("evidence");
+        let kept = if evidence.exists() { names(&evidence) } else { Vec::new() };
+        let kept = kept.iter().flat_map(|name| fs::read(evidence.join(name)).unwrap());
+        assert_eq!(kept.collect::<Vec<_>>(), aside, "{ended:?}");
     }
+    // The first start has no journal yet; and what cannot be looked at stops it.
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(started(check, dir.path()).code, Some(0));
+    fs::create_dir(dir.path().join("app.ndjson")).unwrap();
+    let ended = started(check, dir.path());
+    assert!(ended.code != Some(0) && ended.says(&["directory"]), "{ended:?}");
 }
 
 /// What follows a name in a unit, with lines joined.

@@ -57,7 +57,13 @@ impl LogArgs {
 
 /// Begins to log.
 pub(super) fn start(config: &Config) -> Result<(), Problem> {
-    let levels = EnvFilter::try_new(config.log_level());
+    // A failed operation is what the command itself ends with; said twice it helps nobody. Those who
+    // read logs as data want it there.
+    let levels = match (config.log_level(), config.log_json()) {
+        ("warn", false) => "warn,papyra::journal=off",
+        (levels, _) => levels,
+    };
+    let levels = EnvFilter::try_new(levels);
     let levels = levels.map_err(|error| Problem::usage(format!("log.level: {error}")))?;
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let builder = tracing_subscriber::fmt()

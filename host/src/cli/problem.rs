@@ -98,7 +98,10 @@ impl From<JournalError> for Problem {
                 }
             }
             JournalError::Cancelled { .. } => Self::new(Exit::Interrupted, "interrupted", message),
-            JournalError::TimedOut { .. } => Self::new(Exit::Unavailable, "timed-out", message),
+            JournalError::TimedOut { .. } => {
+                let message = format!("{message}; --timeout or `startup.timeout` says how much");
+                Self::new(Exit::Unavailable, "timed-out", message)
+            }
             JournalError::Trap { .. } => Self::new(Exit::Failed, "trap", message),
             _ => Self::new(Exit::Failed, "failed", message),
         }

@@ -69,6 +69,9 @@ fn help(name: &str) -> &'static str {
     }
 }
 
+/// A name, what it is about, and the figure itself.
+type Figure = (&'static str, &'static str, fn(&Tally) -> u64);
+
 fn recorders(encoder: &mut DescriptorEncoder<'_>, all: &[(String, Tally)]) -> Result<(), Error> {
     if all.is_empty() {
         return Ok(());
@@ -76,7 +79,7 @@ fn recorders(encoder: &mut DescriptorEncoder<'_>, all: &[(String, Tally)]) -> Re
     let one = |value: fn(&Tally) -> u64| {
         all.iter().map(move |(name, tally)| (vec![("recorder", name.as_str())], value(tally)))
     };
-    let counters: [(&str, &str, fn(&Tally) -> u64); 5] = [
+    let counters: [Figure; 5] = [
         ("records_accepted", "Records handed in", |tally| tally.accepted),
         ("records_written", "Records that a store has taken", |tally| tally.written),
         ("bytes_written", "Bytes of those", |tally| tally.bytes_written),
@@ -92,7 +95,7 @@ fn recorders(encoder: &mut DescriptorEncoder<'_>, all: &[(String, Tally)]) -> Re
         })
     });
     counter(encoder, "papyra_recorder_records_dropped", "Records that were not written", drops)?;
-    let gauges: [(&str, &str, fn(&Tally) -> u64); 4] = [
+    let gauges: [Figure; 4] = [
         ("queue_records", "Records that wait or are being written", |tally| tally.queued),
         ("queue_bytes", "Bytes of those", |tally| tally.queued_bytes),
         ("queue_high_water_records", "The most records that waited", |tally| tally.queued_most),

@@ -142,6 +142,7 @@ impl Recorder {
     }
 
     /// Records an event of an actor.
+    #[allow(clippy::needless_pass_by_value, reason = "a model is a handful of references")]
     pub fn event<P, X>(&self, event: Event<'_, P, X>) -> Admission
     where
         P: Serialize + ?Sized,
@@ -151,11 +152,13 @@ impl Recorder {
     }
 
     /// Records a snapshot of a system's health.
+    #[allow(clippy::needless_pass_by_value, reason = "a model is a handful of references")]
     pub fn audit<X: Serialize + ?Sized>(&self, audit: Audit<'_, X>) -> Admission {
         self.model(&audit)
     }
 
     /// Records a message that could not be delivered.
+    #[allow(clippy::needless_pass_by_value, reason = "a model is a handful of references")]
     pub fn dead_letter<P, X>(&self, letter: DeadLetter<'_, P, X>) -> Admission
     where
         P: Serialize + ?Sized,
@@ -165,6 +168,7 @@ impl Recorder {
     }
 
     /// Records a sample of a measurement.
+    #[allow(clippy::needless_pass_by_value, reason = "a model is a handful of references")]
     pub fn metric<X: Serialize + ?Sized>(&self, metric: Metric<'_, X>) -> Admission {
         self.model(&metric)
     }

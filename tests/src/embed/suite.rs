@@ -282,7 +282,7 @@ pub fn a_writer_at_work_loses_nothing_to_rewrites(host: Host) {
     let writer = std::thread::spawn(move || {
         for number in 1..120 {
             let ended = command::run_with(
-                &mut persistence("append", &writer).args(["--sync", "never"]).arg("--quiet"),
+                persistence("append", &writer).args(["--sync", "never"]).arg("--quiet"),
                 line(number).as_bytes(),
             );
             assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -43,6 +43,7 @@ pub enum Call {
     StartupCheck(StartupOptions),
 }
 
+#[allow(clippy::large_enum_variant, reason = "there are few at a time")]
 pub enum Report {
     Scan(ScanReport),
     Recovery(Recovery),

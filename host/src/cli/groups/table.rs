@@ -45,7 +45,7 @@ mod tests {
         let rows = [row("billing", "7"), row("a\u{1b}[31m", "1,200")];
         assert_eq!(
             render(["GROUP", "PENDING"], [false, true], &rows),
-            "GROUP          PENDING\nbilling              7\na\\u{1b}[31m    1,200\n"
+            "GROUP        PENDING\nbilling            7\na\\u{1b}[31m    1,200\n"
         );
     }
 }

@@ -267,7 +267,7 @@ impl Delivery for RedisStore {
             }
             (_, groups) => groups
                 .and_then(reply::array)
-                .and_then(|groups| groups.into_iter().map(group_info).collect())
+                .and_then(|groups| groups.iter().map(group_info).collect())
                 .ok_or_else(|| reply::unexpected("XINFO")),
         }
     }
@@ -349,7 +349,7 @@ fn claimed(reply: Value) -> Option<(String, Handed)> {
     Some((next, handed))
 }
 
-fn group_info(value: Value) -> Option<GroupInfo> {
+fn group_info(value: &Value) -> Option<GroupInfo> {
     let field = |name| reply::field(value.clone(), name);
     let number = |name| field(name).as_ref().and_then(reply::number);
     Some(GroupInfo {

@@ -168,8 +168,11 @@ impl RedisRewrite {
     }
 }
 
+/// Groups and how many entries each has lost.
+type Losses = Vec<(String, u64)>;
+
 /// How many entries went, how many ranges are done with, and what groups have lost.
-fn removed(reply: Value) -> Option<(u64, u64, Vec<(String, u64)>)> {
+fn removed(reply: Value) -> Option<(u64, u64, Losses)> {
     let mut items = reply::array(reply)?.into_iter();
     let (count, done) = (reply::number(&items.next()?)?, reply::number(&items.next()?)?);
     let mut losses = reply::array(items.next()?)?.into_iter();
