@@ -6,7 +6,7 @@ mod sentinel;
 mod tls;
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -126,7 +126,10 @@ impl Server {
         let mut reply = [0; 64];
         // A server with TLS answers this by closing the connection.
         let asked = stream.write_all(b"PING\r\n").and_then(|()| stream.read(&mut reply));
-        asked.is_ok_and(|count| !reply[..count].starts_with(b"-LOADING"))
+        asked.map_or_else(
+            |error| error.kind() == ErrorKind::ConnectionReset,
+            |count| !reply[..count].starts_with(b"-LOADING"),
+        )
     }
 
     /// What it has logged.

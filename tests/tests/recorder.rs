@@ -123,8 +123,12 @@ fn the_models_have_papyras_fields_and_are_sound() {
 #[test]
 fn a_record_that_is_refused_is_lost_alone() {
     // One among many, many in a row, and nothing but.
-    for bad in [|n: u64| n == 700, |n: u64| (300..800).contains(&n), |n: u64| n % 3 == 0, |_| true]
-    {
+    for bad in [
+        |n: u64| n == 700,
+        |n: u64| (300..800).contains(&n),
+        |n: u64| n.is_multiple_of(3),
+        |_| true,
+    ] {
         let (store, journal) = moody();
         let recorder =
             Recorder::builder().gather_for(Duration::from_millis(20)).start(&journal).unwrap();

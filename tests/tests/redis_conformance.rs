@@ -11,14 +11,17 @@ use papyra_tests::redis::{Aof, Cluster, Server};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
+/// Runs `redis-cli` on the server.
+type Cli = Arc<dyn Fn(&[&str]) -> String + Send + Sync>;
+
 /// Keys of its own in a server that all checks share.
 struct Redis {
     store: RedisStore,
-    cli: Arc<dyn Fn(&[&str]) -> String + Send + Sync>,
+    cli: Cli,
 }
 
 impl Redis {
-    fn new(url: &str, cli: &Arc<dyn Fn(&[&str]) -> String + Send + Sync>) -> Self {
+    fn new(url: &str, cli: &Cli) -> Self {
         let mut config = RedisConfig::new(url);
         config.system_id = format!("s{}", NEXT.fetch_add(1, Ordering::Relaxed));
         // Small pages, so that the checks see many.
@@ -78,8 +81,7 @@ const IN_PLACE: [&str; 5] = [
 async fn redis_passes_the_suite() {
     let server = Server::start(Aof::Off, &[]);
     let url = server.url();
-    let cli: Arc<dyn Fn(&[&str]) -> String + Send + Sync> =
-        Arc::new(move |args: &[&str]| server.cli(args));
+    let cli: Cli = Arc::new(move |args: &[&str]| server.cli(args));
     let summary = run(|| Redis::new(&url, &cli)).await;
     assert_eq!(summary.not_applicable().collect::<Vec<_>>(), IN_PLACE, "{summary}");
 }
@@ -88,8 +90,7 @@ async fn redis_passes_the_suite() {
 async fn redis_cluster_passes_the_suite() {
     let cluster = Cluster::start();
     let url = cluster.url();
-    let cli: Arc<dyn Fn(&[&str]) -> String + Send + Sync> =
-        Arc::new(move |args: &[&str]| cluster.cli(args));
+    let cli: Cli = Arc::new(move |args: &[&str]| cluster.cli(args));
     let summary = run(|| Redis::new(&url, &cli)).await;
     assert_eq!(summary.not_applicable().collect::<Vec<_>>(), IN_PLACE, "{summary}");
 }

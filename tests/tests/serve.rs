@@ -117,7 +117,7 @@ fn groups_are_shown_with_what_is_pending_and_how_far_they_are_behind() {
     server.cli(&["xgroup", "create", events, "unsure", &ids[2]]);
     server.cli(&["xdel", events, &ids[3]]);
 
-    let served = Served::with(&["--store", &server.url()]);
+    let served = Served::with(["--store", &server.url()]);
     let answer = served.wait_for("/readyz", 200);
     assert!(answer.contains("healthy"), "{answer}");
     let metrics = served.get("/metrics").1;

@@ -26,7 +26,7 @@
 //! assert_eq!((appended.records, appended.dropped), (2, 1));
 //!
 //! for outcome in journal.scan(ScanOptions::default()).await {
-//!     assert_eq!(outcome.result?.records, 1);
+//!     assert_eq!(outcome.result?.damaged, 0);
 //! }
 //! let mut pages = journal.query(Selection::default());
 //! let page = pages.next().await.expect("two records");

@@ -37,6 +37,7 @@ macro_rules! embed_suite {
             $crate::embed_suite!($host;
                 a_cursor_goes_on_after_the_last_page
                 damage_is_found_and_recovered_as_by_the_command
+                a_fact_says_what_was_done
                 a_torn_line_stays_alone
                 a_batch_that_does_not_fit_leaves_nothing
                 a_checkpoint_spares_the_next_check_and_serves_all_hosts
@@ -50,6 +51,7 @@ macro_rules! embed_suite {
             a_cursor_goes_on_after_the_last_page
             damage_is_found_and_recovered_as_by_the_command
             compaction_keeps_what_the_command_keeps
+            a_fact_says_what_was_done
             a_torn_line_stays_alone
             a_writer_at_work_loses_nothing_to_rewrites
             writers_of_two_languages_share_a_file

@@ -44,8 +44,12 @@ fn scan(driver: &mut Driver) -> Value {
 
 /// What the command says, in the same shape.
 fn document(operation: &str, path: &Path, options: &[&str]) -> Value {
-    let mut document =
-        command::run(persistence(operation, path).args(options).arg("--json")).document();
+    let mut command = persistence(operation, path);
+    command.args(options).arg("--json");
+    if ["recover", "compact"].contains(&operation) {
+        command.arg("--no-fact");
+    }
+    let mut document = command::run(&mut command).document();
     strip(&mut document);
     document
 }
@@ -260,6 +264,27 @@ pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
     assert_eq!((&report["outcome"], &report["vouched_bytes"]), (&json!("refused"), &json!(0)));
 }
 
+/// Recovery and compaction say in the journal what they have done, if they have done something.
+pub fn a_fact_says_what_was_done(host: Host) {
+    let dir = temp();
+    let path = dir.path().join("j.ndjson");
+    fs::write(&path, lines(0..4) + "torn\n").expect("a journal");
+    let mut driver = opened(host, &path, json!({"retention": {"max_records": 2}}));
+    let mut facts = String::new();
+    for (operation, options) in [("recover", json!({"mode": "repair"})), ("compact", json!({}))] {
+        let mut options = options;
+        options["record_fact"] = json!(true);
+        let report = driver.ask(operation, options.clone()).report();
+        let fact = report["fact"].as_str().expect("a fact");
+        assert!(fact.contains(&format!("\"action\":\"{operation}\"")), "{fact}");
+        assert!(fs::read_to_string(&path).expect("text").ends_with(fact));
+        fact.clone_into(&mut facts);
+        let again = driver.ask(operation, options).report();
+        assert_eq!((&again["changed"], &again["fact"]), (&json!(false), &json!("")));
+    }
+    assert!(!facts.is_empty());
+}
+
 /// What a crash has torn does not swallow the next record.
 pub fn a_torn_line_stays_alone(host: Host) {
     let dir = temp();
@@ -459,9 +484,10 @@ pub fn printed(command: &mut Command) -> String {
 pub const TOUR: &str = "\
 3 records, 1 damaged: truncated_line
 1 entry, 25 bytes set aside
-3 records -> 2
-second
+4 records -> 3
 third
+recover
+compact
 ";
 
 /// The programs in one section of the README that are written in one language.

@@ -9,7 +9,7 @@ try {
   const path = join(directory, "events.ndjson");
   const engine = await Engine.load(process.argv[2]);
   const store = new FileStore(path, { evidenceDir: join(directory, "evidence") });
-  const journal = Journal.open(engine, store, { retention: { journal: { maxRecords: 2 } } });
+  const journal = Journal.open(engine, store, { retention: { journal: { maxRecords: 3 } } });
 
   for (const name of ["first", "second", "third"]) {
     journal.append([{ kind: "event", fields: JSON.stringify({ event_type: name }) }]);
@@ -23,7 +23,10 @@ try {
   const { recordsBefore, recordsAfter } = journal.compact();
   console.log(`${recordsBefore} records -> ${recordsAfter}`);
   for (const page of journal.query()) {
-    for (const line of page.records.trimEnd().split("\n")) console.log(JSON.parse(line).event_type);
+    for (const line of page.records.trimEnd().split("\n")) {
+      const { event_type, action } = JSON.parse(line);
+      console.log(event_type ?? action);
+    }
   }
 } finally {
   rmSync(directory, { recursive: true });

@@ -11,7 +11,7 @@ with tempfile.TemporaryDirectory() as directory:
     path = Path(directory, "events.ndjson")
     engine = Engine(sys.argv[1])
     store = FileStore(path, evidence_dir=Path(directory, "evidence"))
-    journal = Journal(engine, store, Retention(Limits(max_records=2)))
+    journal = Journal(engine, store, Retention(Limits(max_records=3)))
 
     for name in ("first", "second", "third"):
         journal.append([Draft("event", json.dumps({"event_type": name}))])
@@ -27,4 +27,5 @@ with tempfile.TemporaryDirectory() as directory:
     print(f"{compaction.records_before} records -> {compaction.records_after}")
     for page in journal.query():
         for line in page.records.rstrip("\n").split("\n"):
-            print(json.loads(line)["event_type"])
+            record = json.loads(line)
+            print(record.get("event_type") or record["action"])

@@ -108,6 +108,9 @@ class Driver:
         return found
 
     def run(self, op: str, request: dict[str, Any]) -> Any:
+        if op in ("recover", "compact"):
+            # Most of the suite compares bytes, which a fact would only blur.
+            request.setdefault("record_fact", False)
         own = getattr(self, op, None)
         return own(**request) if own else getattr(self.journal, op)(**request)
 
