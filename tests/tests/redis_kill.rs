@@ -75,15 +75,21 @@ impl Load {
     }
 }
 
-/// How often each record is there. Batches are whole.
-async fn count(server: &Server) -> HashMap<u64, u64> {
+/// How often each record is there. Batches are whole; but of one that nobody was told is written, a
+/// beginning can be there if the server was killed more than once. Redis 7.0 cuts its file off after
+/// the last whole command of a transaction that a kill has torn, and not before its MULTI; the next
+/// transaction in the file then ends both.
+async fn count(server: &Server, acknowledged: &[(Instant, u64)]) -> HashMap<u64, u64> {
     let text: String =
         lines(&server.store()).await.iter().map(|line| format!("{line}\n")).collect();
     let counts = numbered::count(text.as_bytes());
     assert!(counts.values().all(|times| *times == 1), "something is there twice");
     for first in counts.keys().map(|number| number / BATCH * BATCH) {
         let there: Vec<u64> = (first..first + BATCH).filter(|n| counts.contains_key(n)).collect();
-        assert_eq!(there.len() as u64, BATCH, "the batch {first} is torn: {there:?} are there");
+        let told = acknowledged.iter().any(|(_, told)| *told == first);
+        let beginning = there.iter().zip(first..).all(|(number, expected)| *number == expected);
+        let whole = there.len() as u64 == BATCH;
+        assert!(whole || (!told && beginning), "the batch {first} is torn: {there:?} are there");
     }
     counts
 }
@@ -104,9 +110,8 @@ async fn killing(aof: Aof, cycles: usize) {
         server.restart();
     }
     load.go_on(5).await;
-    let (acknowledged, failed) = load.end().await;
+    let (mut acknowledged, failed) = load.end().await;
     assert!(failed > 0, "no kill was noticed");
-    let counts = count(&server).await;
     // Redis may hold back its writes for so long while an fsync is under way.
     let held = match aof {
         Aof::Always => Duration::ZERO,
@@ -114,9 +119,10 @@ async fn killing(aof: Aof, cycles: usize) {
     };
     let promised =
         |when: &Instant| !kills.iter().any(|kill| *when <= *kill && *when + held > *kill);
-    for (when, first) in acknowledged {
-        let there = counts.contains_key(&first);
-        assert!(there || !promised(&when), "the acknowledged batch {first} is lost");
+    acknowledged.retain(|(when, _)| promised(when));
+    let counts = count(&server, &acknowledged).await;
+    for (_, first) in acknowledged {
+        assert!(counts.contains_key(&first), "the acknowledged batch {first} is lost");
     }
 }
 
@@ -141,7 +147,7 @@ async fn a_pause_of_two_seconds_fails_and_loses_nothing() {
     load.go_on(30).await;
     let (acknowledged, failed) = load.end().await;
     assert_eq!(failed, 0);
-    let counts = count(&server).await;
+    let counts = count(&server, &acknowledged).await;
     assert_eq!(counts.len(), acknowledged.len() * BATCH as usize);
 }
 
@@ -155,7 +161,7 @@ async fn connections_that_are_closed_in_mid_pipeline_lose_and_double_nothing() {
     }
     load.go_on(10).await;
     let (acknowledged, failed) = load.end().await;
-    let counts = count(&server).await;
+    let counts = count(&server, &acknowledged).await;
     for (_, first) in &acknowledged {
         assert!(counts.contains_key(first), "the acknowledged batch {first} is lost");
     }

@@ -142,6 +142,8 @@ pub fn damage_is_found_and_recovered_as_by_the_command(host: Host) {
 
             let options = json!({"mode": mode, "dry_run": false, "max_findings": 10_000});
             let mut report = driver.ask("recover", options).report();
+            let fact = report.as_object_mut().and_then(|fields| fields.remove("fact"));
+            assert_eq!(fact, Some(json!("")), "none was asked for");
             let quarantine = evidence[1].to_string_lossy().into_owned();
             let mut options = vec!["--mode", mode, "--findings", "10000"];
             if mode == "quarantine" {

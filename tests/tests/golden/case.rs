@@ -213,10 +213,17 @@ fn names(value: &mut Value, translate: &impl Fn(&str) -> String) {
 /// What a step has given and left, as it stands in a file.
 pub fn outcome(reply: Reply, before: &[u8], after: &[u8], set_aside: &[u8]) -> Value {
     let mut outcome = Map::new();
-    let fact = reply.as_ref().map_or("", Report::fact).as_bytes();
-    let after = after.strip_suffix(fact).unwrap_or_else(|| panic!("the fact is not the last line"));
+    let fact = reply.as_ref().map_or("", Report::fact).as_bytes().to_vec();
+    let after =
+        after.strip_suffix(&fact[..]).unwrap_or_else(|| panic!("the fact is not the last line"));
     match reply {
-        Ok(report) => outcome.insert("gives".to_owned(), gives(report)),
+        Ok(report) => {
+            let mut gives = gives(report);
+            if let Some(scan) = gives.get_mut("scan") {
+                leave_out(scan, fact.len());
+            }
+            outcome.insert("gives".to_owned(), gives)
+        }
         Err(failure) => {
             let mut fails = json!({ "code": failure.code });
             names(&mut fails, &kebab);
@@ -233,6 +240,16 @@ pub fn outcome(reply: Reply, before: &[u8], after: &[u8], set_aside: &[u8]) -> V
         outcome.insert("sets_aside".to_owned(), encode(set_aside));
     }
     Value::Object(outcome)
+}
+
+/// How long a fact is depends on the names that the host has given.
+fn leave_out(scan: &mut Value, fact: usize) {
+    let less = |bytes: &mut Value| *bytes = json!(bytes.as_u64().unwrap() - fact as u64);
+    if fact > 0 && scan.is_object() {
+        less(&mut scan["bytes"]);
+        let kinds = scan["kinds"].as_array_mut().unwrap();
+        less(&mut kinds.iter_mut().find(|kind| kind["kind"] == "audit").unwrap()["bytes"]);
+    }
 }
 
 fn gives(report: Report) -> Value {
