@@ -21,10 +21,6 @@ use clap::Parser;
 use crate::files::Files;
 use crate::ours::Papyra;
 
-/// That of the command. All contestants have it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What scan, compact and read may use, whatever the size of the journal.
 const RESIDENT: u64 = 128 << 20;
 

@@ -17,7 +17,7 @@ const THREADS: u64 = 4;
 /// What half of the promised rate is, which must lose nothing.
 const HALF_RATE: f64 = 500_000.0;
 /// What is offered to see what is sustained.
-const OFFERED: f64 = 1_500_000.0;
+const OFFERED: f64 = 1_100_000.0;
 /// What an engine may use that is to trap on every record.
 const SCARCE: usize = 6 << 20;
 /// A record that no engine with so little memory can judge.
@@ -136,18 +136,26 @@ fn costs(recorder: &Recorder, time: Duration) -> (f64, f64) {
 
 fn paced(recorder: &Recorder, end: Instant, rate: f64) -> Vec<u32> {
     let mut calls = Vec::with_capacity(2_000_000);
+    pace(end, rate, |n| {
+        let before = Instant::now();
+        call(recorder, n);
+        calls.push(u32::try_from(before.elapsed().as_nanos()).unwrap_or(u32::MAX));
+    });
+    calls
+}
+
+/// Calls with a number, as often as the share of one thread in this rate.
+fn pace(end: Instant, rate: f64, mut call: impl FnMut(u64)) {
     let began = Instant::now();
-    let rate = rate / THREADS as f64;
+    let (rate, mut n) = (rate / THREADS as f64, 0_u64);
     while Instant::now() < end {
         let due = began.elapsed().as_secs_f64() * rate;
-        while (calls.len() as f64) < due {
-            let before = Instant::now();
-            call(recorder, calls.len() as u64);
-            calls.push(u32::try_from(before.elapsed().as_nanos()).unwrap_or(u32::MAX));
+        while (n as f64) < due {
+            call(n);
+            n += 1;
         }
         thread::sleep(Duration::from_micros(500));
     }
-    calls
 }
 
 /// Records written a second, up to the last one that was queued. More are offered than is promised, but
@@ -157,7 +165,11 @@ fn sustained(recorder: &Recorder) -> Result<f64> {
     let end = began + Duration::from_secs(3);
     thread::scope(|scope| {
         for _ in 0..THREADS {
-            scope.spawn(|| paced(recorder, end, OFFERED));
+            scope.spawn(|| {
+                pace(end, OFFERED, |n| {
+                    call(recorder, n);
+                });
+            });
         }
     });
     let tally = recorder.close_blocking(Duration::from_secs(60));
