@@ -48,8 +48,6 @@ pub use self::journal::{Outcome, RoutedJournal};
 pub use self::merge::{MergedPage, MergedPages, StoreEnd};
 use crate::store::{Kind, Store};
 
-const KINDS: [Kind; 4] = [Kind::Event, Kind::Audit, Kind::DeadLetter, Kind::Metric];
-
 /// Which store takes which kind of record. Cheap to clone; clones share the stores.
 #[derive(Clone)]
 pub struct Route {
@@ -61,7 +59,7 @@ pub struct Route {
 impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = |kind: Kind| self.store(kind).map(|store| store.describe().location);
-        f.debug_map().entries(KINDS.map(|kind| (kind, place(kind)))).finish()
+        f.debug_map().entries(Kind::ALL.map(|kind| (kind, place(kind)))).finish()
     }
 }
 
@@ -98,7 +96,7 @@ impl Route {
     /// every kind has a store of its own, because it can hold what was written before.
     pub fn stores(&self) -> impl ExactSizeIterator<Item = (&Arc<dyn Store>, Vec<Kind>)> {
         self.stores.iter().enumerate().map(|(index, store)| {
-            let kinds = KINDS.into_iter().filter(|kind| self.target(*kind) == Some(index));
+            let kinds = Kind::ALL.into_iter().filter(|kind| self.target(*kind) == Some(index));
             (store, kinds.collect())
         })
     }
@@ -106,7 +104,7 @@ impl Route {
     /// The kinds whose records are dropped.
     #[must_use]
     pub fn discarded(&self) -> Vec<Kind> {
-        KINDS.into_iter().filter(|kind| self.target(*kind).is_none()).collect()
+        Kind::ALL.into_iter().filter(|kind| self.target(*kind).is_none()).collect()
     }
 
     pub(super) fn target(&self, kind: Kind) -> Option<usize> {
@@ -191,7 +189,7 @@ impl RouteBuilder {
             }
         };
         let mut targets = [None; 4];
-        for ((slot, target), kind) in targets.iter_mut().zip(&self.kinds).zip(KINDS) {
+        for ((slot, target), kind) in targets.iter_mut().zip(&self.kinds).zip(Kind::ALL) {
             let target = target.as_ref().or(self.default.as_ref());
             *slot = place(target.ok_or(RouteError::Unrouted { kind })?);
         }
@@ -237,7 +235,7 @@ mod tests {
     #[test]
     fn a_default_that_no_kind_uses_any_more_is_still_looked_at() {
         let mut builder = Route::builder().default_store(memory());
-        for kind in KINDS {
+        for kind in Kind::ALL {
             builder = builder.store(kind, memory());
         }
         assert_eq!(builder.build().unwrap().stores().len(), 5);
