@@ -117,7 +117,7 @@ pub(in crate::store) fn last_byte(file: &File, end: u64) -> io::Result<Option<u8
 
 /// How many lines end in these bytes.
 pub(in crate::store) fn line_ends(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 /// The length, and whether the last line lacks its end.

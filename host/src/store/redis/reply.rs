@@ -69,6 +69,17 @@ pub fn entries(value: Value) -> Option<Vec<Entry>> {
     array(value)?.into_iter().map(entry).collect()
 }
 
+/// The id of an entry that is not to be taken apart yet.
+pub fn id_of(entry: &Value) -> Option<Position> {
+    match entry {
+        Value::Array(parts) => match parts.first()? {
+            Value::BulkString(id) => id::parse(id),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// One entry: its id and a flat list of fields.
 pub fn entry(value: Value) -> Option<Entry> {
     let mut parts = array(value)?.into_iter();

@@ -102,6 +102,9 @@ impl Set {
         config.faults.check(Op::Unlink)?;
         fs::remove_file(&path)?;
         self.census.drop_file(file.id, file.bytes, lines);
+        if let Ok((opened, _)) = opened {
+            self.release.close(opened);
+        }
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::census::{Census, Dropped};
 use super::names::{path_of, sealed};
+use super::release::Release;
 use super::rotate::rename;
 use crate::store::disk::Config;
 use crate::store::disk::faults::Op;
@@ -26,11 +27,12 @@ pub(super) struct Set {
     pub max_bytes: u64,
     pub max_files: u32,
     pub census: Arc<Census>,
+    pub release: Release,
 }
 
 impl Set {
     pub fn new(max_bytes: u64, max_files: u32) -> Self {
-        Self { max_bytes, max_files, census: Arc::default() }
+        Self { max_bytes, max_files, census: Arc::default(), release: Release::default() }
     }
 
     pub fn dropped(&self) -> Dropped {

@@ -1,6 +1,7 @@
 //! The journal in Redis against bare clients of the same server.
 
 use std::fs;
+use std::io::Read;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ use crate::peers::BATCH;
 const APPENDED: usize = 200_000;
 /// Tasks that append at the same time, as in a running system.
 const APPENDERS: usize = 4;
+/// Bytes of the journal that are scanned.
+const FILLED: u64 = 100_000_000;
 /// Records that are consumed in one measurement, and how many at a time.
 const CONSUMED: usize = 50_000;
 const AT_A_TIME: u32 = 100;
@@ -84,7 +87,10 @@ fn record() -> String {
 
 fn fill(bench: &Bench, files: &Files) -> Result<()> {
     let journal = bench.journal();
-    let text = fs::read_to_string(&files.sample)?;
+    let mut text = Vec::new();
+    fs::File::open(&files.journal)?.take(FILLED).read_to_end(&mut text)?;
+    let whole = memchr::memrchr(b'\n', &text).map_or(0, |at| at + 1);
+    let text = std::str::from_utf8(&text[..whole])?;
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     for batch in lines.chunks(BATCH) {
         bench.runtime.block_on(journal.append_lines(&batch.concat()))?;

@@ -1,16 +1,18 @@
-//! Reading ahead: while the engine looks at one page, Redis prepares the next.
+//! Reading ahead: while we take one page apart and the engine looks at it, Redis prepares the next.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::super::super::{Chunk, Position, StoreError, StoreErrorKind};
+use super::super::super::{Chunk, Position, StoreError};
 use super::super::id;
 use super::super::reply::Entry;
-use super::page::{Page, Pages, chunk};
+use super::page::{Pages, Sent, chunk};
 
-/// What has been fetched of one stream and not been handed out. Never more than two pages.
+/// What has been fetched of one stream and not been handed out. Never more than three pages: one that is
+/// being handed out, one that waits, and one on its way.
 #[derive(Default)]
 pub struct Ahead {
     /// Where `ready` begins.
@@ -18,48 +20,86 @@ pub struct Ahead {
     ready: VecDeque<Entry>,
     /// Nothing follows `ready`.
     exhausted: bool,
-    next: Option<Fetch>,
+    coming: Option<Coming>,
 }
 
-/// A page on its way, given up when nobody wants it any more.
-struct Fetch(JoinHandle<Result<Page, StoreError>>);
+/// Pages as they come, one after the other, given up when nobody wants them any more.
+struct Coming {
+    pages: mpsc::Receiver<Result<Sent, StoreError>>,
+    task: JoinHandle<()>,
+}
 
-impl Drop for Fetch {
+impl Coming {
+    fn from(mut at: Position, pages: Arc<Pages>, max_bytes: u32) -> Self {
+        let (sender, receiver) = mpsc::channel(1);
+        // Asks for the next page before anybody has looked at this one: who looks is on another core,
+        // and to wait for it would cost two wake-ups per page.
+        let task = tokio::spawn(async move {
+            loop {
+                let sent = pages.forward(at, max_bytes).await;
+                let next = sent.as_ref().ok().and_then(Sent::next);
+                if sender.send(sent).await.is_err() {
+                    return;
+                }
+                let Some(next) = next else { return };
+                at = next;
+            }
+        });
+        Self { pages: receiver, task }
+    }
+}
+
+impl Drop for Coming {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
 impl Ahead {
-    /// Entries from `at` on. Going on where the last call ended is what makes it fetch ahead.
+    /// Entries from `at` on. Beginning at the beginning, and going on where the last call ended, is what
+    /// makes it fetch ahead.
     pub async fn read(
         &mut self,
         pages: &Arc<Pages>,
         at: Position,
         max_bytes: u32,
     ) -> Result<Chunk, StoreError> {
-        let goes_on = self.at == Some(at);
-        if !goes_on {
+        let goes_on = self.at == Some(at) || pages.begins_at(at);
+        if self.at != Some(at) {
             *self = Self { at: Some(at), ..Self::default() };
         }
         if self.ready.is_empty() && !self.exhausted {
             // If this is dropped while waiting, nothing has been handed out yet.
-            let page = match &mut self.next {
-                Some(fetch) => (&mut fetch.0).await.unwrap_or_else(|error| Err(lost(&error)))?,
-                None => pages.forward(at, max_bytes).await?,
+            let sent = match goes_on {
+                true => self.next(pages, at, max_bytes).await?,
+                false => pages.forward(at, max_bytes).await?,
             };
-            self.next = None;
+            let page = pages.open(sent)?;
             self.exhausted = page.last;
             self.ready.extend(page.entries);
         }
-        if let (true, false, None, Some(last)) =
-            (goes_on, self.exhausted, &self.next, self.ready.back())
-        {
-            let (pages, from) = (Arc::clone(pages), id::after(last.at));
-            let fetch = async move { pages.forward(from, max_bytes).await };
-            self.next = Some(Fetch(tokio::spawn(fetch)));
-        }
         Ok(self.hand_out(at, max_bytes))
+    }
+
+    /// The page at `at`, which is where all earlier ones have ended.
+    async fn next(
+        &mut self,
+        pages: &Arc<Pages>,
+        at: Position,
+        max_bytes: u32,
+    ) -> Result<Sent, StoreError> {
+        let begin = || Coming::from(at, Arc::clone(pages), max_bytes);
+        let sent = self.coming.get_or_insert_with(begin).pages.recv().await;
+        // After a failure, and where no page follows that we know of, begin anew.
+        match sent {
+            Some(Ok(sent)) => return Ok(sent),
+            Some(Err(error)) => {
+                self.coming = None;
+                return Err(error);
+            }
+            None => self.coming = None,
+        }
+        pages.forward(at, max_bytes).await
     }
 
     /// At least one entry, and more as long as they fit.
@@ -79,8 +119,4 @@ impl Ahead {
         self.at = Some(chunk.frames.last().map_or(at, |frame| id::after(frame.at)));
         chunk
     }
-}
-
-fn lost(error: &tokio::task::JoinError) -> StoreError {
-    StoreError::new(StoreErrorKind::Failed, format!("reading ahead ended early: {error}"))
 }

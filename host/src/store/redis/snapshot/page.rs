@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use redis::Value;
+
 use super::super::super::{Chunk, Frame, Payload, Position, Segment, StoreError};
 use super::super::id;
 use super::super::link::{Repeat, SharedLink};
@@ -13,7 +15,9 @@ const LEAST_AVERAGE: u64 = 128;
 
 /// How many bytes a page should have.
 const LEAST_PAGE: u64 = 64 << 10;
-const MOST_PAGE: u64 = 1 << 20;
+/// More gains nothing (1 MiB: 0.92 of a bare `XRANGE` loop, 256 and 512 KiB: 0.97 to 1.00), and up to three
+/// pages are held.
+const MOST_PAGE: u64 = 512 << 10;
 
 /// An entry is handed on up to here: the engine needs no more to see that it is too long.
 const MAX_ENTRY: usize = (16 << 20) + 1;
@@ -23,6 +27,24 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// Nothing more lies in the direction of reading.
     pub last: bool,
+}
+
+/// A page as the server has sent it.
+pub struct Sent {
+    reply: Value,
+    command: &'static str,
+    /// How many entries were asked for.
+    count: u64,
+}
+
+impl Sent {
+    /// Where the page after this one begins, read off the last entry alone: so the next page can be
+    /// asked for before this one is taken apart. `None` if there is none, or no sense in the reply.
+    pub fn next(&self) -> Option<Position> {
+        let Value::Array(entries) = &self.reply else { return None };
+        let full = entries.len() as u64 >= self.count;
+        entries.last().filter(|_| full).and_then(reply::id_of).map(id::after)
+    }
 }
 
 /// How the entries of one stream are fetched.
@@ -49,34 +71,47 @@ impl Pages {
         }
     }
 
-    /// From `at`, which lies inside.
-    pub async fn forward(&self, at: Position, wanted: u32) -> Result<Page, StoreError> {
+    /// Whether all entries lie from `at` on.
+    pub fn begins_at(&self, at: Position) -> bool {
+        id::key(at) <= id::key(self.start)
+    }
+
+    /// Asks for what lies from `at` on, which lies inside.
+    pub async fn forward(&self, at: Position, wanted: u32) -> Result<Sent, StoreError> {
         let to = id::before(self.end).unwrap_or(id::FIRST);
-        self.fetch("XRANGE", at, to, wanted).await
+        self.ask("XRANGE", at, to, wanted).await
     }
 
     /// What lies directly before `before`, which lies inside or at the end.
     pub async fn back(&self, before: Position, wanted: u32) -> Result<Page, StoreError> {
         let from = id::before(before).unwrap_or(id::FIRST);
-        let mut page = self.fetch("XREVRANGE", from, self.start, wanted).await?;
+        let mut page = self.open(self.ask("XREVRANGE", from, self.start, wanted).await?)?;
         page.entries.reverse();
         Ok(page)
     }
 
-    async fn fetch(
+    async fn ask(
         &self,
-        command: &str,
+        command: &'static str,
         from: Position,
         to: Position,
         wanted: u32,
-    ) -> Result<Page, StoreError> {
+    ) -> Result<Sent, StoreError> {
         let wanted = u64::from(wanted).clamp(LEAST_PAGE, MOST_PAGE);
+        // Entries differ in length: with a little less, most pages fit into one chunk.
+        let wanted = wanted - wanted / 16;
         let average = self.average.load(Ordering::Relaxed).max(LEAST_AVERAGE);
         let count = (wanted / average).clamp(1, self.max_read.max(1));
         let mut call = redis::cmd(command);
         call.arg(&self.key).arg(id::format(from)).arg(id::format(to)).arg("COUNT").arg(count);
         let reply = self.link.call("read the journal", Repeat::Yes, &call).await?;
-        let mut entries = reply::entries(reply).ok_or_else(|| reply::unexpected(command))?;
+        Ok(Sent { reply, command, count })
+    }
+
+    /// Takes a reply apart.
+    pub fn open(&self, sent: Sent) -> Result<Page, StoreError> {
+        let unexpected = || reply::unexpected(sent.command);
+        let mut entries = reply::entries(sent.reply).ok_or_else(unexpected)?;
         let bytes = entries.iter().map(|entry| entry.data.as_ref().map_or(0, Vec::len) as u64);
         if let Some(average) = bytes.sum::<u64>().checked_div(entries.len() as u64) {
             self.average.store(average, Ordering::Relaxed);
@@ -84,7 +119,7 @@ impl Pages {
         for data in entries.iter_mut().filter_map(|entry| entry.data.as_mut()) {
             data.truncate(MAX_ENTRY);
         }
-        let last = (entries.len() as u64) < count;
+        let last = (entries.len() as u64) < sent.count;
         Ok(Page { entries, last })
     }
 }
