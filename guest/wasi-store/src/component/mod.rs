@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, reason = "generated code crosses the sandbox by raw pointers")]
 
+mod ahead;
 mod append;
 mod checkpoint;
 mod copy;

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::disk::{Cut, read_whole};
+use super::ahead::Ahead;
+use super::disk::read_whole;
 use super::exports::papyra::persistence::storage::{
     Chunk, Payload, Position, Role, Segment, StorageError,
 };
@@ -69,23 +70,24 @@ impl Snapshot {
         }
     }
 
-    pub fn read(&self, segment: &str, from: Position, most: u32) -> Result<Chunk, StorageError> {
+    pub fn read(
+        &self,
+        ahead: &mut Ahead,
+        segment: &str,
+        from: Position,
+        most: u32,
+    ) -> Result<Chunk, StorageError> {
         let end = self.end(segment)?;
         let start = if from.major == 0 { from.minor.min(end) } else { end };
         let stop = start.saturating_add(clamped(most)).min(end);
         if start == stop {
-            return Ok(chunk(start, Vec::new(), true));
+            return Ok(chunk(start, Payload::Raw(Vec::new()), true));
         }
-        // One call, however little it gives: reading on would mean copying.
-        let read = self.file.read(stop - start, start);
-        let (mut data, _) = read.map_err(|code| self.place.disk.error("read", code))?;
-        data.truncate(usize::try_from(stop - start).unwrap_or(usize::MAX));
-        data = text_first(data);
-        if data.is_empty() {
-            return Err(Cut::Short(start).error(&self.place.disk));
-        }
-        let last = start.saturating_add(data.len() as u64) == end;
-        Ok(chunk(start, data, last))
+        let read = ahead.read(&self.file, (start, stop, end));
+        let data = beginning(read.map_err(|cut| cut.error(&self.place.disk))?);
+        let stop = start.saturating_add(length(&data));
+        ahead.ended(stop);
+        Ok(chunk(start, data, stop == end))
     }
 
     pub fn read_back(
@@ -96,13 +98,13 @@ impl Snapshot {
     ) -> Result<Chunk, StorageError> {
         let end = self.end(segment)?;
         if before.major != 0 || before.minor > end {
-            return Ok(chunk(end, Vec::new(), true));
+            return Ok(chunk(end, Payload::Raw(Vec::new()), true));
         }
         let start = before.minor.saturating_sub(clamped(most));
         let data = read_whole(&self.file, start, before.minor);
         let data = whole_characters(data.map_err(|cut| cut.error(&self.place.disk))?);
         let start = before.minor.saturating_sub(data.len() as u64);
-        Ok(chunk(start, data, start == 0))
+        Ok(chunk(start, whole(data), start == 0))
     }
 
     /// The segment may be rewritten.
@@ -131,28 +133,43 @@ fn clamped(most: u32) -> u64 {
     u64::from(most).clamp(1, MAX_READ)
 }
 
-fn chunk(start: u64, data: Vec<u8>, last: bool) -> Chunk {
-    Chunk { start: at(start), data: payload(data), frames: Vec::new(), last }
+fn chunk(start: u64, data: Payload, last: bool) -> Chunk {
+    Chunk { start: at(start), data, frames: Vec::new(), last }
 }
 
+fn length(data: &Payload) -> u64 {
+    match data {
+        Payload::Text(text) => text.len() as u64,
+        Payload::Raw(bytes) => bytes.len() as u64,
+    }
+}
+
+/// What is text at the beginning, or all of it if nothing is: a chunk may end inside a character, and may
+/// be shorter than asked for.
+///
 /// Text wherever it is: between two components, jco copies a string at once and a list byte by byte
 /// where the runtime cannot give a module two memories, as in Node 20 (measured: 5 MB/s).
-fn payload(data: Vec<u8>) -> Payload {
+fn beginning(data: &[u8]) -> Payload {
+    let valid = match simdutf8::basic::from_utf8(data) {
+        Ok(text) => text,
+        // Slower, but tells how far it is valid.
+        Err(_) => match str::from_utf8(data) {
+            Ok(text) => text,
+            Err(error) => data
+                .get(..error.valid_up_to())
+                .and_then(|valid| simdutf8::basic::from_utf8(valid).ok())
+                .unwrap_or_default(),
+        },
+    };
+    if valid.is_empty() { Payload::Raw(data.to_vec()) } else { Payload::Text(valid.to_owned()) }
+}
+
+/// Text if all of it is.
+fn whole(data: Vec<u8>) -> Payload {
     match String::from_utf8(data) {
         Ok(text) => Payload::Text(text),
         Err(raw) => Payload::Raw(raw.into_bytes()),
     }
-}
-
-/// What is text at the beginning, if anything, since a read may give less than it was asked for. It
-/// often ends inside a character.
-fn text_first(mut data: Vec<u8>) -> Vec<u8> {
-    if let Err(error) = str::from_utf8(&data)
-        && error.valid_up_to() > 0
-    {
-        data.truncate(error.valid_up_to());
-    }
-    data
 }
 
 /// Without the rest of a character at the beginning.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::Component;
+use super::ahead::Ahead;
 use super::append::Writer;
 use super::checkpoint;
 use super::exports::papyra::persistence::storage::{
@@ -19,6 +20,7 @@ use super::snapshot::Snapshot;
 struct Session {
     place: Option<Rc<Place>>,
     snapshot: Option<Snapshot>,
+    ahead: Ahead,
     rewrite: Option<Rewrite>,
     writer: Writer,
 }
@@ -69,12 +71,18 @@ impl Guest for Component {
         with(|session| {
             let place = session.place()?;
             session.snapshot = None;
+            session.ahead = Ahead::default();
             Ok(session.snapshot.insert(Snapshot::take(place)?).segments())
         })
     }
 
     fn read(segment: String, at: Position, max_bytes: u32) -> Result<Chunk, StorageError> {
-        with(|session| session.snapshot()?.read(&segment, at, max_bytes))
+        with(|session| {
+            let mut ahead = std::mem::take(&mut session.ahead);
+            let chunk = session.snapshot()?.read(&mut ahead, &segment, at, max_bytes);
+            session.ahead = ahead;
+            chunk
+        })
     }
 
     fn read_back(segment: String, before: Position, max_bytes: u32) -> Result<Chunk, StorageError> {
