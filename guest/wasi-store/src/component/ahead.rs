@@ -6,12 +6,11 @@ use super::disk::Cut;
 use super::wasi::filesystem::types::{Descriptor, ErrorCode};
 use super::wasi::io::streams::{InputStream, StreamError};
 
-/// How much is read at once. In Node each call is a message to another thread and back, which takes as long
-/// as judging the 256 KiB that the engine asks for.
+/// How much is read at once, as much as the engine asks for: in Node each call is a message to another
+/// thread and back.
 const WINDOW: u64 = 1 << 20;
-/// How many reads may be on their way in a runtime that gives less: as much as the engine asks for comes to
-/// four in wasmtime.
-const ON_THEIR_WAY: usize = 5;
+/// How many reads may be on their way in a runtime that gives less. More gain nothing.
+const ON_THEIR_WAY: usize = 8;
 
 /// Bytes of one file that have been read already, no more than [`WINDOW`] and what was asked for, and
 /// bytes that are on their way.
@@ -43,7 +42,8 @@ impl Ahead {
     ) -> Result<&[u8], Cut> {
         if self.next != Some(start) {
             let most = self.most;
-            *self = Self { start, most, data: piece(file, start, stop - start)?, ..Self::default() };
+            *self =
+                Self { start, most, data: piece(file, start, stop - start)?, ..Self::default() };
         }
         self.forget(start);
         while self.end() < stop {
@@ -111,7 +111,11 @@ impl Coming {
     }
 
     fn arrived(self, most: u64) -> Result<Vec<u8>, Cut> {
-        if self.begun.is_empty() { ended_early(self.stream.blocking_read(most)) } else { Ok(self.begun) }
+        if self.begun.is_empty() {
+            ended_early(self.stream.blocking_read(most))
+        } else {
+            Ok(self.begun)
+        }
     }
 }
 
