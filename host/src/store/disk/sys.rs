@@ -3,7 +3,7 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::ops::Deref;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -66,6 +66,28 @@ pub(in crate::store) fn open_here(
         Err(cause) => return Err(cause),
     }
     open_careful(path, OFlags::NOFOLLOW, options)
+}
+
+/// Whether the file has no name any more, and nobody but this descriptor has it open or mapped, in this
+/// process or another: nobody can get at it then, and its content is ours to throw away. False where the
+/// file system cannot tell.
+///
+/// The kernel grants a lease for writing on just this condition (`fcntl(2)`, `F_SETLEASE`). It is given
+/// back at once; a signal that nobody hears would announce whoever came in between, by way of `/proc`.
+#[allow(unsafe_code, reason = "no crate that we use offers leases")]
+pub(in crate::store) fn is_ours_alone(file: &File) -> bool {
+    // Which signal: from asm-generic/fcntl.h, missing in `libc`.
+    const F_SETSIG: libc::c_int = 10;
+    let control = |command, argument: libc::c_int| {
+        // SAFETY: The descriptor is open for as long as `file` is borrowed, and these three commands take
+        // an integer and touch no memory of ours.
+        unsafe { libc::fcntl(file.as_raw_fd(), command, argument) == 0 }
+    };
+    let nameless = file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
+    nameless
+        && control(F_SETSIG, libc::SIGURG)
+        && control(libc::F_SETLEASE, libc::F_WRLCK)
+        && control(libc::F_SETLEASE, libc::F_UNLCK)
 }
 
 /// Like [`open`], for our own files: a symlink in their place is refused.

@@ -94,7 +94,9 @@ impl Set {
 
     fn drop_sealed(&self, config: &Config, file: Sealed) -> io::Result<()> {
         let path = path_of(&config.path, file.number);
-        let opened = sys::open_here(&path, OpenOptions::new().read(true));
+        // For writing only so that its space can be given back bit by bit.
+        let opened = sys::open_here(&path, OpenOptions::new().read(true).write(true))
+            .or_else(|_| sys::open_here(&path, OpenOptions::new().read(true)));
         let lines = match &opened {
             Ok((opened, _)) => self.census.lines(opened, file.id, file.bytes),
             Err(_) => 0,
@@ -103,7 +105,7 @@ impl Set {
         fs::remove_file(&path)?;
         self.census.drop_file(file.id, file.bytes, lines);
         if let Ok((opened, _)) = opened {
-            self.release.close(opened);
+            self.release.free(opened);
         }
         Ok(())
     }
