@@ -1,7 +1,8 @@
 //! Where to go on reading, in a form that survives appends, rotation, recovery and compaction.
 //!
 //! A position alone is not enough: rewriting moves entries. So a cursor remembers the last entry that
-//! was looked at by its length and a hash, and looks for that entry when it is no longer where it was.
+//! was looked at by its length and a hash. When it is no longer where it was, the last intact record is
+//! looked for: damage is what recovery removes, and one piece of it can look like another.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ use crate::walk::{self, Entry, NEXT, Place, STOP, View};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
     version: u32,
-    /// The last entry that was looked at; absent if there was none yet.
+    /// What was looked at last; absent if there was nothing yet.
     pub anchor: Option<Anchor>,
     /// How many records may still be returned.
     pub left: Option<u64>,
@@ -28,7 +29,7 @@ pub struct Cursor {
     pub abreast: Vec<(String, Position)>,
 }
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 impl Cursor {
     pub fn new(retainer: Retainer, left: Option<u64>) -> Self {
@@ -62,14 +63,23 @@ fn not_a_cursor() -> Failure {
     Failure::argument("this is not a cursor of this engine version; start again without one")
 }
 
-/// An entry to be found again.
+/// What was looked at last, to be found again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Anchor {
+    entry: Mark,
+    /// The last intact record, if `entry` is none and one was seen before it.
+    record: Option<Mark>,
+}
+
+/// An entry, as it can be told apart from others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Mark {
     segment: String,
     start: Position,
     end: Position,
     length: u64,
     terminated: bool,
+    intact: bool,
     hash: u64,
 }
 
@@ -81,30 +91,57 @@ pub struct Found {
 }
 
 impl Anchor {
-    pub fn at(segment: &str, entry: &Entry<'_>) -> Self {
+    /// `earlier` is what was looked at before.
+    pub fn at(segment: &str, entry: &Entry<'_>, earlier: Option<Self>) -> Self {
+        let entry = Mark::of(segment, entry);
+        let record = earlier.filter(|_| !entry.intact).and_then(Self::into_record);
+        Self { entry, record }
+    }
+
+    /// Notes an intact record that was looked at earlier, if there is none yet. Says whether there is one
+    /// now.
+    pub fn supplement(&mut self, segment: &str, entry: &Entry<'_>) -> bool {
+        if !self.entry.intact && self.record.is_none() && entry.facts.is_some() {
+            self.record = Some(Mark::of(segment, entry));
+        }
+        self.entry.intact || self.record.is_some()
+    }
+
+    fn into_record(self) -> Option<Mark> {
+        if self.entry.intact { Some(self.entry) } else { self.record }
+    }
+
+    /// Finds the entry where it was, or else the last intact record wherever it has moved to. `None` if
+    /// that is gone too.
+    pub fn find<H: Host>(&self, host: &mut H, view: &View) -> Outcome<Option<Found>> {
+        if view.description.framing == Framing::Entries {
+            return Ok(Some(self.entry.find_by_position(view)));
+        }
+        if let Some(found) = self.entry.find_in_place(host, view)? {
+            return Ok(Some(found));
+        }
+        match self.clone().into_record() {
+            Some(record) => record.search(host, view),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Mark {
+    fn of(segment: &str, entry: &Entry<'_>) -> Self {
         Self {
             segment: segment.to_owned(),
             start: entry.start,
             end: entry.end,
             length: entry.length,
             terminated: entry.terminated,
+            intact: entry.facts.is_some(),
             hash: hash(entry.bytes),
         }
     }
 
     fn is(&self, entry: &Entry<'_>) -> bool {
         entry.length == self.length && hash(entry.bytes) == self.hash
-    }
-
-    /// Finds the entry: where it was, or wherever it has moved to. `None` if it is gone.
-    pub fn find<H: Host>(&self, host: &mut H, view: &View) -> Outcome<Option<Found>> {
-        if view.description.framing == Framing::Entries {
-            return Ok(Some(self.find_by_position(view)));
-        }
-        match self.find_in_place(host, view)? {
-            Some(found) => Ok(Some(found)),
-            None => self.search(host, view),
-        }
     }
 
     /// Framed entries keep their position as long as they exist, and nothing takes it afterwards: it is
@@ -153,14 +190,21 @@ impl Anchor {
         Ok(found)
     }
 
-    /// Looks for the entry from the newest back: rewriting moves it, but does not change it.
+    /// Looks for the entry from the newest back: rewriting moves it, but does not change it, and moves it
+    /// towards the start only. So of several that are alike, the newest is taken that is not beyond where
+    /// it was.
     fn search<H: Host>(&self, host: &mut H, view: &View) -> Outcome<Option<Found>> {
         let mut found = None;
         let _ = view.backward(host, &mut |_: &mut H, index, entry: &Entry<'_>| {
-            if self.is(entry) {
-                found = Some(Found { before: (index, entry.start), after: (index, entry.end) });
+            if !self.is(entry) {
+                return NEXT;
+            }
+            let here = Found { before: (index, entry.start), after: (index, entry.end) };
+            if entry.start <= self.start {
+                found = Some(here);
                 return STOP;
             }
+            found.get_or_insert(here);
             NEXT
         })?;
         Ok(found)

@@ -87,7 +87,7 @@ impl Filling<'_> {
     }
 
     fn finish(self, mut cursor: Cursor, order: Order, end: bool) -> Outcome<Page> {
-        cursor.anchor = self.anchor.or(cursor.anchor);
+        cursor.anchor = self.anchor;
         let end = end || self.left == Some(0);
         // The limit is of what was there to begin with: whoever asks again follows what is appended.
         cursor.left = self.left.filter(|_| !end || order == Order::NewestFirst);
@@ -110,7 +110,7 @@ fn newest_first<H: Host>(
         filter: &selection.filter,
         left: cursor.left,
         page: Page::default(),
-        anchor: None,
+        anchor: cursor.anchor.clone(),
     };
     let from = match &cursor.anchor {
         None => view.end(),
@@ -134,7 +134,7 @@ fn newest_first<H: Host>(
             Admission::Expired | Admission::KindFull => {}
         }
         if let Some(segment) = view.members.get(index) {
-            filling.anchor = Some(Anchor::at(&segment.name, entry));
+            filling.anchor = Some(Anchor::at(&segment.name, entry, filling.anchor.take()));
         }
         NEXT
     };
@@ -168,7 +168,7 @@ fn oldest_first<H: Host>(
         filter: &selection.filter,
         left: cursor.left,
         page: Page::default(),
-        anchor: None,
+        anchor: cursor.anchor.clone(),
     };
     let starts = where_to_go_on(view, &cursor, from);
     let mut abreast = starts.clone();
@@ -185,7 +185,7 @@ fn oldest_first<H: Host>(
             filling.take(entry)?;
         }
         if let Some(segment) = view.members.get(index) {
-            filling.anchor = Some(Anchor::at(&segment.name, entry));
+            filling.anchor = Some(Anchor::at(&segment.name, entry, filling.anchor.take()));
         }
         NEXT
     };
@@ -277,14 +277,15 @@ fn begin<H: Host>(
     Ok((cursor, from))
 }
 
-/// The newest entry, for whoever wants only what comes after it.
+/// The newest entry, and the newest intact record, for whoever wants only what comes after them.
 fn newest<H: Host>(host: &mut H, view: &View) -> Outcome<Option<Anchor>> {
-    let mut anchor = None;
+    let mut newest: Option<Anchor> = None;
     let _ = view.backward(host, &mut |_: &mut H, index, entry: &Entry<'_>| {
-        anchor = view.members.get(index).map(|segment| Anchor::at(&segment.name, entry));
-        STOP
+        let Some(segment) = view.members.get(index) else { return STOP };
+        let anchor = newest.get_or_insert_with(|| Anchor::at(&segment.name, entry, None));
+        if anchor.supplement(&segment.name, entry) { STOP } else { NEXT }
     })?;
-    Ok(anchor)
+    Ok(newest)
 }
 
 /// The first record that is refused for its kind is the newest that is.

@@ -98,6 +98,41 @@ fn following_returns_each_record_once_across_appends_recovery_and_compaction() {
     assert_eq!(ask(&mut host, &selection).records, lines[700..800].concat());
 }
 
+/// Damage of one kind looks alike: what was looked at last and is gone must not be taken for what came
+/// later.
+#[test]
+fn damage_that_is_set_aside_takes_no_record_along() {
+    let lines = numbered(30, 5);
+    let mut host = VecHost::new(lines[..10].concat() + "garbage\n");
+    for limit in [None, Some(0)] {
+        host.data = (lines[..10].concat() + "garbage\n").into_bytes();
+        let mut selection = Selection { limit, ..all(Order::OldestFirst) };
+        let page = ask(&mut host, &selection);
+        assert_eq!(page.count, if limit.is_none() { 10 } else { 0 });
+        selection.cursor = Some(page.cursor);
+
+        let options = RecoverOptions { mode: Mode::Repair, dry_run: false, max_findings: 0 };
+        assert!(recover::recover(&mut host, options).unwrap().changed);
+        host.data.extend((lines[10..20].concat() + "garbage\n" + &lines[20..].concat()).bytes());
+        assert_eq!(ask(&mut host, &selection).records, lines[10..].concat(), "{limit:?}");
+    }
+}
+
+/// Rewriting moves a record towards the start only.
+#[test]
+fn of_records_that_are_alike_the_one_is_found_that_was_looked_at() {
+    let lines = numbered(30, 5);
+    let alike = &lines[29];
+    let mut host = VecHost::new("garbage\n".to_owned() + &lines[..10].concat() + alike);
+    let page = ask(&mut host, &all(Order::OldestFirst));
+    let options = RecoverOptions { mode: Mode::Repair, dry_run: false, max_findings: 0 };
+    assert!(recover::recover(&mut host, options).unwrap().changed);
+    let later = lines[10..20].concat() + alike + &lines[20..25].concat();
+    host.data.extend(later.bytes());
+    let selection = Selection { cursor: Some(page.cursor), ..all(Order::OldestFirst) };
+    assert_eq!(ask(&mut host, &selection).records, later);
+}
+
 #[test]
 fn when_the_last_record_has_been_compacted_away_following_goes_on_with_the_oldest_left() {
     let lines = numbered(10, 5);
