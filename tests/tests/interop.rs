@@ -11,7 +11,7 @@ use papyra::journal::{CompactOptions, Limits, RecoverOptions, ScanOptions};
 use papyra::store::RotatingStore;
 use papyra::{Engine, Journal, Retention, Selection};
 use papyra_tests::command::{names, persistence, run, run_with};
-use papyra_tests::embed::suite::printed;
+use papyra_tests::embed::readme::printed;
 use papyra_tests::embed::{older_papyra, python_command};
 use papyra_tests::redis::{Aof, Server};
 use serde_json::{Value, json};

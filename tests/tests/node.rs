@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use papyra_tests::command::{papyra, run};
-use papyra_tests::embed::suite::{self, printed};
+use papyra_tests::embed::readme::{self, printed};
 use papyra_tests::embed::{node, node_command};
 use papyra_tests::generate::Generator;
 use papyra_tests::portable::component;
@@ -42,12 +42,12 @@ fn the_types_that_the_package_states_are_consistent() {
 fn the_example_prints_what_it_should() {
     let mut command = node_command();
     command.args(["example/tour.js", "papyra-engine/papyra-engine.js"]);
-    assert_eq!(printed(&mut command), suite::TOUR);
+    assert_eq!(printed(&mut command), readme::TOUR);
 }
 
 /// A directory as the README assumes it: what it names lies there, and the packages are installed.
 fn readme_home() -> tempfile::TempDir {
-    let dir = suite::readme_home();
+    let dir = readme::home();
     let (home, modules) = (node(), dir.path().join("node_modules"));
     fs::create_dir(&modules).expect("a directory");
     let packages = "node_modules/@bytecodealliance";
@@ -63,11 +63,11 @@ fn readme_home() -> tempfile::TempDir {
 #[test]
 fn the_programs_in_the_readme_run() {
     let dir = readme_home();
-    let [transpile] = &suite::readme_blocks("Node", "sh")[..] else { panic!("one command") };
+    let [transpile] = &readme::blocks("Node", "sh")[..] else { panic!("one command") };
     for command in [transpile.clone(), transpile.replace("papyra-engine", "papyra-wasi")] {
         printed(Command::new("sh").args(["-ec", &command]).current_dir(dir.path()));
     }
-    let programs = suite::readme_blocks("Node", "js");
+    let programs = readme::blocks("Node", "js");
     assert_eq!(programs.len(), 2);
     let mut said = String::new();
     for program in programs {
@@ -82,9 +82,7 @@ fn the_command_in_the_readme_runs_a_program_in_a_foreign_runtime() {
     let dir = readme_home();
     let command = component("papyra-command.wasm");
     fs::copy(command, dir.path().join("papyra-command.wasm")).expect("a copy");
-    let [block] = &suite::readme_blocks("Any WASI runtime", "sh")[..] else {
-        panic!("one command")
-    };
+    let [block] = &readme::blocks("Any WASI runtime", "sh")[..] else { panic!("one command") };
     let ended = run(Command::new("sh").args(["-ec", block]).current_dir(dir.path()));
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stdout.starts_with("app.ndjson: 1 damaged"), "{ended:?}");

@@ -1,6 +1,6 @@
 //! The engine in Python, with stores in Python, and the backend for Papyra.
 
-use papyra_tests::embed::suite::{self, printed};
+use papyra_tests::embed::readme::{self, printed};
 use papyra_tests::embed::{older_papyra, python_command};
 
 papyra_tests::embed_suite!(Python);
@@ -25,15 +25,15 @@ fn the_backend_works_with_the_older_papyra_too() {
 fn the_example_prints_what_it_should() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/embed/python/example/tour.py");
     let mut command = python_command();
-    let engine = suite::environment(&command, "PAPYRA_ENGINE");
-    assert_eq!(printed(command.arg(script).arg(engine)), suite::TOUR);
+    let engine = readme::environment(&command, "PAPYRA_ENGINE");
+    assert_eq!(printed(command.arg(script).arg(engine)), readme::TOUR);
 }
 
 #[test]
 fn the_programs_in_the_readme_run() {
-    let dir = suite::readme_home();
+    let dir = readme::home();
     let mut ran = 0;
-    for program in suite::readme_blocks("Python", "python") {
+    for program in readme::blocks("Python", "python") {
         printed(python_command().current_dir(dir.path()).args(["-c", &program]));
         ran += 1;
     }

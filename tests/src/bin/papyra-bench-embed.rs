@@ -8,7 +8,7 @@ use clap::Parser;
 use papyra::journal::ScanOptions;
 use papyra::store::FileStore;
 use papyra::{Engine, Journal};
-use papyra_tests::embed::suite::printed;
+use papyra_tests::embed::readme::printed;
 use papyra_tests::embed::{Driver, Host, Reply, python_command};
 use papyra_tests::generate::Generator;
 use serde_json::{Value, json};

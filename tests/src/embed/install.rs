@@ -100,9 +100,11 @@ pub fn python() -> PathBuf {
 fn install_python() -> PathBuf {
     let (home, _lock) = home();
     let from = sources().join("python");
-    let interpreter = made_venv(&home, "python", &from.join("requirements.txt"));
+    let requirements = fs::read_to_string(from.join("requirements.txt")).expect("a source file");
+    let packages: Vec<&str> = requirements.lines().filter(|line| !line.starts_with('#')).collect();
+    let interpreter = crate::python::python("embed", &packages);
     let (old, wanted) =
-        (home.join("python/old"), include_str!("../../embed/python/papyra-old.txt"));
+        (home.join("papyra-old"), include_str!("../../embed/python/papyra-old.txt"));
     if fs::read_to_string(old.join("stamp")).ok().as_deref() != Some(wanted) {
         let _ = fs::remove_dir_all(&old);
         let into = old.to_string_lossy();
@@ -111,35 +113,6 @@ fn install_python() -> PathBuf {
     }
     for (name, bytes) in components() {
         component(&home, name, &bytes);
-    }
-    interpreter
-}
-
-/// The interpreter of a virtual environment of that name, with what a file of pinned requirements lists.
-/// It is made anew when that file changes.
-///
-/// # Panics
-///
-/// If Python is missing or too old, or pip fails.
-pub fn venv(name: &str, requirements: &Path) -> PathBuf {
-    let (home, _lock) = home();
-    made_venv(&home, name, requirements)
-}
-
-/// The caller has the lock.
-fn made_venv(home: &Path, name: &str, requirements: &Path) -> PathBuf {
-    let to = home.join(name);
-    let interpreter = to.join("bin/python");
-    let needs =
-        "these tests need Python 3.10 or newer with venv; type:  apt-get install python3-venv";
-    let stamp = stamp(&[fs::read(requirements).expect("a file of this repository")]);
-    if fs::read_to_string(to.join("stamp")).ok().as_ref() != Some(&stamp) {
-        let _ = fs::remove_dir_all(&to);
-        let check = "import sys; sys.exit(sys.version_info < (3, 10))";
-        output(Command::new("python3").args(["-c", check]), needs);
-        output(Command::new("python3").args(["-m", "venv"]).arg(&to), needs);
-        pip(&interpreter, &["-r", &requirements.to_string_lossy()]);
-        fs::write(to.join("stamp"), stamp).expect("a file can be written");
     }
     interpreter
 }
@@ -160,7 +133,7 @@ pub fn python_command() -> Command {
 
 /// What to put in front of `PYTHONPATH` for the older of the two versions of Papyra.
 pub fn older_papyra() -> PathBuf {
-    directory().join("python/old")
+    directory().join("papyra-old")
 }
 
 /// A component that [`node`] and [`python`] have left behind.

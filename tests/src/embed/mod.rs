@@ -3,10 +3,11 @@
 
 mod driver;
 mod install;
+pub mod readme;
 pub mod suite;
 
 pub use driver::{Driver, Reply};
-pub use install::{node, node_command, older_papyra, python, python_command, venv};
+pub use install::{node, node_command, older_papyra, python, python_command};
 
 /// A host of the engine, and the store that it gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

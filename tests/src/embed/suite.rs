@@ -5,7 +5,6 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,11 +19,11 @@ fn line(number: usize) -> String {
     format!("{{\"kind\":\"event\",\"timestamp\":{}.5,\"n\":{number}}}\n", 1_750_000_000 + number)
 }
 
-fn lines(numbers: std::ops::Range<usize>) -> String {
+pub(super) fn lines(numbers: std::ops::Range<usize>) -> String {
     numbers.map(line).collect()
 }
 
-fn temp() -> TempDir {
+pub(super) fn temp() -> TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
@@ -468,58 +467,4 @@ pub fn bytes_that_are_no_text_cross_unharmed(host: Host) {
     assert_eq!(report, document("scan", &path, &["--findings", "10000"]));
     let newest = driver.ask("query", json!({"limit": 300})).report();
     assert_eq!(newest["records"], lines(0..300), "backwards as well");
-}
-
-/// Runs a program of the host's language, and returns what it printed.
-///
-/// # Panics
-///
-/// If it fails.
-pub fn printed(command: &mut Command) -> String {
-    let output = command.output().expect("the program starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
-    text(&output.stdout)
-}
-
-/// What the example of every language prints.
-pub const TOUR: &str = "\
-3 records, 1 damaged: truncated_line
-1 entry, 25 bytes set aside
-4 records -> 3
-third
-recover
-compact
-";
-
-/// The programs in one section of the README that are written in one language.
-pub fn readme_blocks(section: &str, language: &str) -> Vec<String> {
-    let readme = include_str!("../../../README.md");
-    let begin = format!("\n## {section}\n");
-    let (_, section) = readme.split_once(&begin).expect("the README has this section");
-    let section = section.split("\n## ").next().unwrap_or_default();
-    let fence = format!("```{language}\n");
-    let blocks = section.split(&fence).skip(1);
-    blocks.filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect()
-}
-
-/// A directory that holds what the README speaks of: the components, and a damaged journal.
-pub fn readme_home() -> TempDir {
-    let dir = temp();
-    let engine = super::install::wasm("papyra-engine");
-    let components = engine.parent().expect("a directory");
-    for name in ["papyra-engine.wasm", "papyra-wasi.wasm"] {
-        let from = components.join(name);
-        if from.exists() {
-            fs::copy(from, dir.path().join(name)).expect("a copy");
-        }
-    }
-    fs::write(dir.path().join("app.ndjson"), lines(0..3) + "broken\n").expect("a journal");
-    dir
-}
-
-/// What a command will find in its environment.
-pub fn environment(command: &Command, name: &str) -> std::ffi::OsString {
-    let all = command.get_envs().find(|(key, _)| *key == name);
-    all.and_then(|(_, value)| value).expect("it is set").to_owned()
 }

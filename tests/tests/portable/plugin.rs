@@ -1,5 +1,5 @@
 use papyra::FileStore;
-use papyra_tests::embed::suite::{printed, readme_blocks};
+use papyra_tests::embed::readme::{self, printed};
 use papyra_tests::portable::{Loaded, State, component, root, tool};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,7 +62,7 @@ fn the_commands_in_the_readme_compose_a_plugin() {
     for name in ["papyra-plugin.wasm", "papyra-wasi.wasm"] {
         std::fs::copy(component(name), dir.path().join(name)).unwrap();
     }
-    let [block] = &readme_blocks("A plugin", "sh")[..] else { panic!("one block") };
+    let [block] = &readme::blocks("A plugin", "sh")[..] else { panic!("one block") };
     let tools = std::fs::canonicalize(root().join("target/tools/bin")).unwrap_or_default();
     let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("sh");

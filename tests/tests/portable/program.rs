@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use papyra_tests::command::{Ended, papyra, run};
-use papyra_tests::embed::suite::readme_blocks;
+use papyra_tests::embed::readme;
 use papyra_tests::generate::Generator;
 use papyra_tests::portable::component;
 
@@ -59,7 +59,7 @@ fn the_linker_in_the_readme_is_that_of_an_example_that_works() {
 
     let source = include_str!("../../../host/examples/own_linker.rs");
     let mut rest = source.lines().map(str::trim);
-    let [block] = &readme_blocks("A wasmtime `Linker` of your own", "rust,ignore")[..] else {
+    let [block] = &readme::blocks("A wasmtime `Linker` of your own", "rust,ignore")[..] else {
         panic!()
     };
     for line in block.lines().map(str::trim).filter(|line| !line.is_empty()) {

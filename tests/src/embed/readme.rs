@@ -1,0 +1,63 @@
+//! The programs of the README and the examples, run as a reader would run them.
+
+use std::fs;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::install;
+use super::suite::{lines, temp};
+
+/// Runs a program of the host's language, and returns what it printed.
+///
+/// # Panics
+///
+/// If it fails.
+pub fn printed(command: &mut Command) -> String {
+    let output = command.output().expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// What the example of every language prints.
+pub const TOUR: &str = "\
+3 records, 1 damaged: truncated_line
+1 entry, 25 bytes set aside
+4 records -> 3
+third
+recover
+compact
+";
+
+/// The programs in one section of the README that are written in one language.
+pub fn blocks(section: &str, language: &str) -> Vec<String> {
+    let readme = include_str!("../../../README.md");
+    let begin = format!("\n## {section}\n");
+    let (_, section) = readme.split_once(&begin).expect("the README has this section");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let fence = format!("```{language}\n");
+    let blocks = section.split(&fence).skip(1);
+    blocks.filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect()
+}
+
+/// A directory that holds what the README speaks of: the components, and a damaged journal.
+pub fn home() -> TempDir {
+    let dir = temp();
+    let engine = install::wasm("papyra-engine");
+    let components = engine.parent().expect("a directory");
+    for name in ["papyra-engine.wasm", "papyra-wasi.wasm"] {
+        let from = components.join(name);
+        if from.exists() {
+            fs::copy(from, dir.path().join(name)).expect("a copy");
+        }
+    }
+    fs::write(dir.path().join("app.ndjson"), lines(0..3) + "broken\n").expect("a journal");
+    dir
+}
+
+/// What a command will find in its environment.
+pub fn environment(command: &Command, name: &str) -> std::ffi::OsString {
+    let all = command.get_envs().find(|(key, _)| *key == name);
+    all.and_then(|(_, value)| value).expect("it is set").to_owned()
+}
