@@ -5,6 +5,7 @@ use std::io::IoSliceMut;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -125,16 +126,29 @@ fn segment(name: String, role: Role, number: u32, end: u64, bytes: u64) -> Segme
     }
 }
 
-/// The temporary of an operation that was killed: it is there, and nobody holds its lock.
+/// The temporary of an operation that was killed: it is there, and nobody holds its lock. Whoever has just
+/// made one locks it a moment later, so an empty one is looked at twice.
 pub(in crate::store) fn leftover(home: &Path, purpose: Use) -> Option<Segment> {
+    leftover_after(home, purpose, || thread::sleep(SETTLING / 6))
+}
+
+fn leftover_after(home: &Path, purpose: Use, wait: impl FnOnce()) -> Option<Segment> {
     let path = temporary_path(home, purpose);
-    let (file, metadata) = sys::open_own(&path, OpenOptions::new().read(true)).ok()?;
+    let (id, bytes) = unlocked(&path)?;
+    if bytes == 0 {
+        wait();
+        unlocked(&path).filter(|again| *again == (id, bytes))?;
+    }
+    Some(beside(name_of(&path), Role::Leftover, bytes))
+}
+
+/// The file at this path and its length, if nobody holds its lock for writing.
+fn unlocked(path: &Path) -> Option<(FileId, u64)> {
+    let (file, metadata) = sys::open_own(path, OpenOptions::new().read(true)).ok()?;
     flock(&file, FlockOperation::NonBlockingLockShared).ok()?;
     // It may have been put in place, or removed, before we had the lock.
-    if sys::named(&path).ok()? != Some(FileId::of(&metadata)) {
-        return None;
-    }
-    Some(beside(name_of(&path), Role::Leftover, metadata.len()))
+    let id = FileId::of(&metadata);
+    (sys::named(path).ok()? == Some(id)).then_some((id, metadata.len()))
 }
 
 /// Reads what the page cache holds, which cannot block, and so needs no other thread. A scan of a
@@ -227,4 +241,24 @@ fn clamped(max_bytes: u32) -> u64 {
 
 fn chunk(start: u64, data: Payload, last: bool) -> Chunk {
     Chunk { start: Position { major: 0, minor: start }, data, frames: Vec::new(), last }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_temporary_that_is_just_being_made_is_no_leftover() {
+        let dir = std::env::temp_dir().join(format!("papyra-leftover-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let home = dir.join("a");
+        let temporary = File::create(temporary_path(&home, Use::Rewrite)).unwrap();
+        assert!(leftover(&home, Use::Rewrite).is_some(), "nobody locks it");
+
+        let lock = || flock(&temporary, FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert!(leftover_after(&home, Use::Rewrite, lock).is_none(), "it is locked a moment later");
+        fs::remove_dir_all(&dir).unwrap();
+    }
 }
