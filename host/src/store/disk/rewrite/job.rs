@@ -66,7 +66,11 @@ impl Job {
         // Some network file systems lock exclusively only what is open for writing.
         let (source, metadata) = sys::open(&target, OpenOptions::new().read(true).write(true))
             .or_else(|_| sys::open(&target, OpenOptions::new().read(true)))
-            .map_err(cannot)?;
+            .map_err(|cause| match cause.kind() {
+                // It was there a moment ago: a rotation has moved or dropped it.
+                io::ErrorKind::NotFound => changed_meanwhile(&config.path),
+                _ => cannot(cause),
+            })?;
         if FileId::of(&metadata) != id || metadata.len() < length {
             return Err(changed_meanwhile(&config.path));
         }
