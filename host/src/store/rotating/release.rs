@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,32 +19,42 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// appends should wait for that.
 #[derive(Debug, Default)]
 pub(super) struct Release {
-    freeing: Mutex<Option<JoinHandle<()>>>,
+    freeing: Mutex<Option<Freeing>>,
+}
+
+#[derive(Debug)]
+struct Freeing {
+    /// As long as this is there, there is time for steps and pauses.
+    time: Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Release {
-    /// Frees the file on another thread. There is never more than one: what was dropped before has to be
-    /// gone first, so that the space of one file at most is on its way.
+    /// Frees the file on another thread. There is never more than one: what was dropped before is freed at
+    /// once then, so that the space of one file at most is on its way, and the wait is that of one close,
+    /// however large the file.
     pub fn free(&self, file: File) {
         let mut freeing = locked(&self.freeing);
-        if let Some(earlier) = freeing.take() {
+        if let Some(Freeing { time, thread }) = freeing.take() {
+            drop(time);
             // All it can tell is that it has ended.
-            let _ = earlier.join();
+            let _ = thread.join();
         }
-        // Where no thread can be had, the file is closed here, with the closure that held it.
-        let free = move || shrink(&file);
-        *freeing = thread::Builder::new().name("papyra-release".to_owned()).spawn(free).ok();
+        let (time, left) = mpsc::channel();
+        let free = move || shrink(&file, &left);
+        let thread = thread::Builder::new().name("papyra-release".to_owned()).spawn(free);
+        // Where no thread can be had, the file was closed with the closure that held it.
+        *freeing = thread.ok().map(|thread| Freeing { time, thread });
     }
 }
 
 /// Step by step to nothing, if nobody else has the file open: whoever reads it keeps all of it, and the
 /// last of them to close it frees it. The first pause is also for those who have found the file by its
 /// name just before that was gone: when it is over, they have it open.
-fn shrink(file: &File) {
+fn shrink(file: &File, time: &Receiver<()>) {
     let Ok(metadata) = file.metadata() else { return };
     let mut length = metadata.len();
-    while length > 0 {
-        thread::sleep(PAUSE);
+    while length > 0 && time.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
         length = length.saturating_sub(STEP);
         if !sys::is_ours_alone(file) || file.set_len(length).is_err() {
             return;
@@ -70,7 +81,8 @@ mod tests {
     fn what_nobody_has_open_is_freed_step_by_step() {
         let (file, path) = dropped("alone");
         fs::remove_file(&path).unwrap();
-        shrink(&file);
+        let (_time, left) = mpsc::channel();
+        shrink(&file, &left);
         assert_eq!(file.metadata().unwrap().len(), 0);
     }
 
@@ -79,11 +91,22 @@ mod tests {
         let (file, path) = dropped("read");
         let reader = File::open(&path).unwrap();
         fs::remove_file(&path).unwrap();
-        shrink(&file);
+        let (_time, left) = mpsc::channel();
+        shrink(&file, &left);
         drop(file);
         let mut last = [0];
         reader.read_exact_at(&mut last, (20 << 20) - 1).unwrap();
         assert_eq!(last, *b"x");
+    }
+
+    #[test]
+    fn nobody_waits_for_the_steps_of_the_file_before() {
+        let (file, path) = dropped("hurry");
+        fs::remove_file(&path).unwrap();
+        let (time, left) = mpsc::channel();
+        drop(time);
+        shrink(&file, &left);
+        assert_eq!(file.metadata().unwrap().len(), 20 << 20, "closing frees it at once");
     }
 
     #[test]
@@ -92,7 +115,8 @@ mod tests {
         let kept = path.with_extension("kept");
         fs::hard_link(&path, &kept).unwrap();
         fs::remove_file(&path).unwrap();
-        shrink(&file);
+        let (_time, left) = mpsc::channel();
+        shrink(&file, &left);
         assert_eq!(fs::metadata(&kept).unwrap().len(), 20 << 20);
         fs::remove_file(&kept).unwrap();
     }
