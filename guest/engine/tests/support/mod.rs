@@ -1,6 +1,7 @@
 //! A store in memory whose reads can be made as small and uneven as one likes.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+pub mod consumers;
 pub mod groups;
 pub mod streams;
 
