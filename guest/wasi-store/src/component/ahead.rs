@@ -11,6 +11,8 @@ use super::wasi::io::streams::{InputStream, StreamError};
 const WINDOW: u64 = 1 << 20;
 /// How many reads may be on their way in a runtime that gives less. More gain nothing.
 const ON_THEIR_WAY: usize = 8;
+/// A runtime is not taken to give less than this because it once did.
+const LEAST: u64 = 16 << 10;
 
 /// Bytes of one file that have been read already, no more than [`WINDOW`] and what was asked for, and
 /// bytes that are on their way.
@@ -81,7 +83,7 @@ impl Ahead {
             let data = piece(file, at, wanted)?;
             let got = data.len() as u64;
             if got < wanted {
-                self.most = Some(got.max(1));
+                self.most = Some(got.max(LEAST));
             }
             return Ok(data);
         };

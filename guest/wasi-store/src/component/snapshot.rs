@@ -150,16 +150,12 @@ fn length(data: &Payload) -> u64 {
 /// Text wherever it is: between two components, jco copies a string at once and a list byte by byte
 /// where the runtime cannot give a module two memories, as in Node 20 (measured: 5 MB/s).
 fn beginning(data: &[u8]) -> Payload {
-    let valid = match simdutf8::basic::from_utf8(data) {
+    let valid = match simdutf8::compat::from_utf8(data) {
         Ok(text) => text,
-        // Slower, but tells how far it is valid.
-        Err(_) => match str::from_utf8(data) {
-            Ok(text) => text,
-            Err(error) => data
-                .get(..error.valid_up_to())
-                .and_then(|valid| simdutf8::basic::from_utf8(valid).ok())
-                .unwrap_or_default(),
-        },
+        Err(error) => {
+            let text = data.get(..error.valid_up_to()).map(str::from_utf8);
+            text.and_then(Result::ok).unwrap_or_default()
+        }
     };
     if valid.is_empty() { Payload::Raw(data.to_vec()) } else { Payload::Text(valid.to_owned()) }
 }

@@ -34,9 +34,13 @@ impl Session {
     }
 
     fn snapshot(&self) -> Result<&Snapshot, StorageError> {
-        let none = || StorageError::Failed("`segments` must be called before reading".to_owned());
-        self.snapshot.as_ref().ok_or_else(none)
+        opened(&self.snapshot)
     }
+}
+
+fn opened(snapshot: &Option<Snapshot>) -> Result<&Snapshot, StorageError> {
+    let none = || StorageError::Failed("`segments` must be called before reading".to_owned());
+    snapshot.as_ref().ok_or_else(none)
 }
 
 thread_local! {
@@ -78,10 +82,8 @@ impl Guest for Component {
 
     fn read(segment: String, at: Position, max_bytes: u32) -> Result<Chunk, StorageError> {
         with(|session| {
-            let mut ahead = std::mem::take(&mut session.ahead);
-            let chunk = session.snapshot()?.read(&mut ahead, &segment, at, max_bytes);
-            session.ahead = ahead;
-            chunk
+            let Session { snapshot, ahead, .. } = session;
+            opened(snapshot)?.read(ahead, &segment, at, max_bytes)
         })
     }
 
