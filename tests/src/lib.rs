@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod damage;
+pub mod download;
 pub mod embed;
 pub mod generate;
 pub mod hostile;

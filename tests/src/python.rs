@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::download::download;
+
 const NEEDED: &str = "this test needs Python 3.10 or newer with venv and pip; type:  apt-get install \
                       python3-venv";
 
@@ -58,8 +60,8 @@ pub fn filter(interpreter: &Path, program: &str, input: &str) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-fn run(command: &mut Command) {
-    let output = command.output().expect(NEEDED);
+fn run(command: &Command) {
+    let output = download(command);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{NEEDED} ({command:?}: {errors})");
 }

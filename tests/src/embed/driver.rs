@@ -1,12 +1,18 @@
 //! Asking a host in another language to do something.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Map, Value, json};
 
 use super::{Host, install};
+
+/// How long a host may take over one reply. What takes longest is a scan of 300 MB.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +57,7 @@ pub struct Driver {
     host: Host,
     child: Child,
     requests: ChildStdin,
-    replies: BufReader<ChildStdout>,
+    replies: Receiver<String>,
 }
 
 impl Driver {
@@ -72,7 +78,11 @@ impl Driver {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the host starts");
         let requests = child.stdin.take().expect("stdin is piped");
-        let replies = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let (lines, replies) = mpsc::channel();
+        thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).try_for_each(|line| lines.send(line))
+        });
         Self { host, child, requests, replies }
     }
 
@@ -139,8 +149,7 @@ impl Driver {
     }
 
     fn raw_reply(&mut self) -> Value {
-        let mut line = String::new();
-        self.replies.read_line(&mut line).expect("the host answers");
+        let line = self.replies.recv_timeout(PATIENCE).expect("the host answers");
         serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("{:?} said {line:?}: {error}", self.host))
     }

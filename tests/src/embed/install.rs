@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use papyra::Engine;
 
+use crate::download::download;
 use crate::portable;
 
 /// The directory of this repository with the hosts in other languages.
@@ -58,8 +59,8 @@ fn install_node() -> PathBuf {
         }
         let mut npm = Command::new("npm");
         // `npm ci` refuses locks that lack packages of other platforms, as those of partial mirrors do.
-        npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&to);
-        output(&mut npm, needs);
+        npm.args(["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"]);
+        output(npm.current_dir(&to), needs);
         fs::write(to.join("stamp"), stamp).expect("a file can be written");
     }
     for dir in ["src", "test", "example"] {
@@ -170,8 +171,8 @@ fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-fn output(command: &mut Command, needs: &str) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{needs} ({error})"));
+fn output(command: &Command, needs: &str) -> String {
+    let output = download(command);
     assert!(
         output.status.success(),
         "{needs}\n{command:?}: {}\n{}{}",
