@@ -24,7 +24,7 @@ fn papyra(old: bool, operation: &str, backend: &str, target: &str, options: &Val
     if old {
         command.env("PYTHONPATH", older_papyra());
     }
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/embed/python/tests/use_papyra.py"));
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/use_papyra.py"));
     command.args([operation, backend, target]).arg(options.to_string());
     serde_json::from_str(&printed(&mut command)).expect("a document")
 }

@@ -6,7 +6,7 @@ use papyra_tests::embed::{older_papyra, python_command};
 papyra_tests::embed_suite!(Python);
 papyra_tests::embed_suite!(wasi PythonWasi);
 
-const BACKEND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/embed/python/tests/test_backend.py");
+const BACKEND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_backend.py");
 
 #[test]
 fn the_backend_does_for_papyra_what_its_own_backend_does() {
@@ -16,14 +16,14 @@ fn the_backend_does_for_papyra_what_its_own_backend_does() {
 #[test]
 fn the_backend_works_with_the_older_papyra_too() {
     let mut command = python_command();
-    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/embed/python");
+    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python");
     let path = format!("{}:{package}", older_papyra().display());
     printed(command.env("PYTHONPATH", path).arg(BACKEND));
 }
 
 #[test]
 fn the_example_prints_what_it_should() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/embed/python/example/tour.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/example/tour.py");
     let mut command = python_command();
     let engine = readme::environment(&command, "PAPYRA_ENGINE");
     assert_eq!(printed(command.arg(script).arg(engine)), readme::TOUR);

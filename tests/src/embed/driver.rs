@@ -71,7 +71,7 @@ impl Driver {
             }
             Host::Python | Host::PythonWasi => {
                 let mut command = install::python_command();
-                command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/embed/python/tests/driver.py"));
+                command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/driver.py"));
                 command
             }
         };

@@ -12,7 +12,7 @@ use crate::portable;
 
 /// The directory of this repository with the hosts in other languages.
 fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("embed")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../host")
 }
 
 /// Where things are installed. The lock makes test programs that start together wait for each other.
@@ -105,7 +105,7 @@ fn install_python() -> PathBuf {
     let packages: Vec<&str> = requirements.lines().filter(|line| !line.starts_with('#')).collect();
     let interpreter = crate::python::python("embed", &packages);
     let (old, wanted) =
-        (home.join("papyra-old"), include_str!("../../embed/python/papyra-old.txt"));
+        (home.join("papyra-old"), include_str!("../../../host/python/papyra-old.txt"));
     if fs::read_to_string(old.join("stamp")).ok().as_deref() != Some(wanted) {
         let _ = fs::remove_dir_all(&old);
         let into = old.to_string_lossy();
