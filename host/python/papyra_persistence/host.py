@@ -17,8 +17,9 @@ _VERSION = "0.1.0"
 #: More would end the instance before the engine could say anything about it.
 _MAX_CHUNK = 17 << 20
 _MAX_FRAMES = 1 << 17
-#: Of lines, no more is asked of a store at once: texts that are larger, and have four bytes a character
-#: where one of them is an emoji, fall out of the processor's cache (a scan takes 1.2 times as long).
+#: Of lines, no more is asked of a store at once after some that were not ASCII: texts that are larger, and
+#: have four bytes a character where one of them is an emoji, fall out of the processor's cache (a scan
+#: takes 1.2 times as long). Of ASCII as much is asked as the engine wants, because calls are dear.
 _MOST_LINES = 384 << 10
 #: What a store without consumer groups says to everything.
 _DELIVERY = (
@@ -43,6 +44,8 @@ class Host:
         self._clock = clock
         self._lines = store.describe().framing == "lines"
         self._snapshot: Snapshot | None = None
+        #: What was read last was ASCII.
+        self._ascii = False
         self._rewrite: Rewrite | None = None
 
     def link(self, linker: Linker) -> None:
@@ -100,10 +103,11 @@ class Host:
         return self._snapshot
 
     def _read(self, segment: str, at: Record, max_bytes: int) -> Record:
-        most = min(max_bytes, _MOST_LINES) if self._lines else max_bytes
-        chunk = _checked(self._opened().read(segment, _position(at), most))
         if not self._lines:
-            return _framed(chunk)
+            return _framed(_checked(self._opened().read(segment, _position(at), max_bytes)))
+        most = max_bytes if self._ascii else min(max_bytes, _MOST_LINES)
+        chunk = _checked(self._opened().read(segment, _position(at), most))
+        self._ascii = chunk.data.isascii()
         data, whole = payload.forward(chunk)
         return _chunk(chunk.start, data, chunk.last and whole)
 

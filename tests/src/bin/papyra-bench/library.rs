@@ -92,30 +92,33 @@ fn append(
         clear_sealed(&path)?;
         drop(fresh(&path)?);
         let journal = Journal::with_store(&engine, store(&path, durability));
-        // The writer's instance is made with the first batch of a process's life.
-        runtime.block_on(journal.append_lines(&batches[0]))?;
+        let batches: Arc<[String]> = batches.into();
+        // Writers' instances are made with the first batches of a process's life.
+        runtime.block_on(append_all(&journal, &batches, 2 * APPENDERS))?;
         fs::OpenOptions::new().write(true).open(&path)?.set_len(0)?;
-        let batches = Arc::new(batches);
         timed(|| {
-            runtime.block_on(async {
-                let mut tasks = JoinSet::new();
-                for task in 0..APPENDERS {
-                    let (journal, batches) = (journal.clone(), Arc::clone(&batches));
-                    tasks.spawn(async move {
-                        for batch in batches.iter().skip(task).step_by(APPENDERS) {
-                            journal.append_lines(batch).await?;
-                        }
-                        anyhow::Ok(())
-                    });
-                }
-                while let Some(done) = tasks.join_next().await {
-                    done??;
-                }
-                anyhow::Ok(())
-            })?;
+            runtime.block_on(append_all(&journal, &batches, batches.len()))?;
             Ok((batches.len() * BATCH) as u64)
         })
     })
+}
+
+/// By tasks that do not wait for each other.
+async fn append_all(journal: &Journal, batches: &Arc<[String]>, count: usize) -> Result<()> {
+    let mut tasks = JoinSet::new();
+    for task in 0..APPENDERS {
+        let (journal, batches) = (journal.clone(), Arc::clone(batches));
+        tasks.spawn(async move {
+            for batch in batches.iter().take(count).skip(task).step_by(APPENDERS) {
+                journal.append_lines(batch).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    Ok(())
 }
 
 fn one_file(path: &Path, durability: Durability) -> Arc<dyn Store> {

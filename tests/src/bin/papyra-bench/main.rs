@@ -36,9 +36,9 @@ struct Arguments {
     /// The size of the journal that memory use is measured with; 0 leaves these rows out
     #[arg(long, default_value = "3GB")]
     large: ByteSize,
-    /// Only contestants whose name contains this
+    /// Only contestants whose name contains this, or one of these if it is repeated
     #[arg(long, default_value = "")]
-    only: String,
+    only: Vec<String>,
     /// Where the journals are made and kept
     #[arg(long, default_value = "target/bench")]
     dir: PathBuf,
@@ -73,7 +73,8 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
     }
     all.extend(peers::contestants(&files)?);
     all.extend(redis::contestants(&files)?);
-    all.retain(|one| one.name.contains(&arguments.only));
+    let wanted = |name: &str| arguments.only.iter().any(|part| name.contains(part));
+    all.retain(|one| wanted(one.name));
 
     for round in 0..=arguments.rounds {
         eprintln!("round {round} of {}", arguments.rounds);
@@ -110,7 +111,7 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
         files::remove(&files.scratch("compact-large"))?;
     }
 
-    if "recorder".contains(&arguments.only) {
+    if arguments.only.iter().any(|part| "recorder".contains(part)) {
         lines.extend(recorder::rows(&files, arguments.rounds.max(1))?);
     }
 

@@ -18,7 +18,7 @@ const READ: usize = 1 << 20;
 pub(crate) const BATCH: usize = 1_000;
 /// Batches in one measurement, with and without waiting for the disk.
 pub(crate) const BATCHES: usize = 300;
-pub(crate) const SYNCED_BATCHES: usize = 30;
+pub(crate) const SYNCED_BATCHES: usize = 150;
 
 pub(crate) fn contestants(files: &Files) -> Result<Vec<Contestant>> {
     let mut all = vec![
