@@ -1,6 +1,6 @@
 //! Writing batches.
 
-use redis::{Pipeline, RedisError, Value};
+use redis::{Cmd, Pipeline, RedisError, Value};
 
 use super::super::{Kind, Run, StoreError, StoreErrorKind};
 use super::RedisStore;
@@ -61,8 +61,7 @@ impl RedisStore {
                 commands.add_command(first);
             }
             for line in lines {
-                commands.cmd("XADD").arg(key).arg("*");
-                commands.arg("kind").arg(kind).arg("data").arg(*line);
+                commands.add_command(add(key, kind, line));
             }
             kinds.extend(std::iter::repeat_n(part.kind, part.lines.len()));
         }
@@ -108,6 +107,16 @@ impl RedisStore {
     }
 }
 
+/// With room for all of it at once.
+fn add(key: &str, kind: &str, line: &str) -> Cmd {
+    let words = ["XADD", key, "*", "kind", kind, "data", line];
+    let mut command = Cmd::with_capacity(words.len(), words.iter().map(|word| word.len()).sum());
+    for word in words {
+        command.arg(word);
+    }
+    command
+}
+
 /// Runs are guest-controlled: they must fit the lines.
 fn split<'a>(lines: &'a str, runs: &[Run]) -> Result<Vec<Lines<'a>>, StoreError> {
     let nonsense = || {
@@ -123,7 +132,9 @@ fn split<'a>(lines: &'a str, runs: &[Run]) -> Result<Vec<Lines<'a>>, StoreError>
             Err(nonsense())
         };
     };
-    let mut rest = body.split('\n');
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', body.as_bytes()).chain([body.len()]);
+    let mut rest = ends.filter_map(|end| body.get(std::mem::replace(&mut start, end + 1)..end));
     let mut number = 0;
     let mut parts = Vec::with_capacity(runs.len());
     for run in runs.iter().filter(|run| run.lines > 0) {
