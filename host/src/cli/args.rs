@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use papyra::Durability;
-use papyra::config::{Config, Place, Value, table};
+use papyra::config::{Config, Place, Value};
 use papyra::journal::KindLimits;
 
 use super::exit::{self, Exit};
@@ -229,7 +229,7 @@ impl RetentionArgs {
                     "--kind-limit names {kind} twice; put its limits in one, separated by commas"
                 )));
             }
-            let key = |name: &str| format!("retention.{}.{name}", table::plural(limit.kind));
+            let key = |name: &str| format!("retention.{}.{name}", limit.kind.plural());
             let limits = &limit.limits;
             set(&key("max_records"), limits.max_records.map(Value::Count), "--kind-limit");
             set(&key("max_age"), limits.max_age_seconds.map(Value::Time), "--kind-limit");

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::form::Place;
-use super::table::KINDS;
 use super::{Config, ConfigError, Fault, Origin, Value};
 use crate::journal::{RecoveryMode, StartupMode};
 use crate::route::Route;
-use crate::store::{Durability, FileStore, Registry, Store, UrlError, url_scheme};
+use crate::store::{Durability, FileStore, Kind, Registry, Store, UrlError, url_scheme};
 
 /// A store, and the keys that name it.
 pub(super) struct Named {
@@ -20,7 +19,7 @@ pub(super) struct Named {
     pub origin: Origin,
 }
 
-/// Which place each kind has, in the order of [`KINDS`], and one for what has no other.
+/// Which place each kind has, in the order of [`Kind::ALL`], and one for what has no other.
 pub(super) struct Places {
     pub default: Option<Named>,
     pub kinds: Vec<Named>,
@@ -56,10 +55,10 @@ impl Config {
                 None => route.drop_rest(),
             };
         }
-        for ((kind, _), named) in KINDS.iter().zip(&places.kinds) {
+        for (kind, named) in Kind::ALL.into_iter().zip(&places.kinds) {
             route = match opener.open(named)? {
-                Some(store) => route.store(*kind, store),
-                None => route.discard(*kind),
+                Some(store) => route.store(kind, store),
+                None => route.discard(kind),
             };
         }
         let built = route.build().map_err(|error| {
@@ -92,7 +91,7 @@ impl Config {
             }
         };
         let default = route("route.default");
-        let kinds: Vec<_> = KINDS.iter().map(|(_, name)| route(&format!("route.{name}"))).collect();
+        let kinds = Kind::ALL.map(|kind| route(&format!("route.{}", kind.plural())));
         default.iter().chain(kinds.iter().flatten()).take(1).for_each(&mut exclusive);
         if !faults.is_empty() {
             return Err(faults);
@@ -102,7 +101,8 @@ impl Config {
         let some = default.as_ref().or(kinds.iter().flatten().next());
         let Some(origin) = some.map(|named| named.origin.clone()) else { return Ok(None) };
         let mut chosen = Vec::new();
-        for (named, (_, name)) in kinds.into_iter().zip(KINDS) {
+        for (named, kind) in kinds.into_iter().zip(Kind::ALL) {
+            let name = kind.plural();
             let rest = || {
                 default.as_ref().map(|named| Named {
                     place: named.place.clone(),

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::form::to_duration;
-use super::table::KINDS;
 use super::{Config, Origin, Value};
 use crate::engine::{Engine, EngineBuilder};
 use crate::journal::{KindLimits, Limits, RecoveryMode, Retention, StartupMode};
 use crate::recorder::{Overflow, Recorder, RecorderBuilder};
-use crate::store::Durability;
+use crate::store::{Durability, Kind};
 
 /// What a startup check is to do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,13 +71,16 @@ impl Config {
             max_age_seconds: self.seconds(&format!("{prefix}.max_age")),
             max_total_bytes: self.bytes(&format!("{prefix}.max_total_bytes")),
         };
-        let per_kind = KINDS.iter().map(|(kind, name)| KindLimits {
-            kind: *kind,
-            limits: limits(&format!("retention.{name}")),
+        let per_kind = Kind::ALL.map(|kind| KindLimits {
+            kind,
+            limits: limits(&format!("retention.{}", kind.plural())),
         });
         Retention {
             journal: limits("retention"),
-            per_kind: per_kind.filter(|kind| kind.limits != Limits::default()).collect(),
+            per_kind: per_kind
+                .into_iter()
+                .filter(|kind| kind.limits != Limits::default())
+                .collect(),
         }
     }
 

@@ -173,25 +173,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PAPYRA_REDIS_PASSWORD", "the password of a Redis store; never shown"),
 ];
 
-/// The kinds by the names they have in keys.
-pub(super) const KINDS: [(Kind, &str); 4] = [
-    (Kind::Event, "events"),
-    (Kind::Audit, "audits"),
-    (Kind::DeadLetter, "dead_letters"),
-    (Kind::Metric, "metrics"),
-];
-
-/// The name of a kind in keys: `events`, `audits`, `dead_letters`, `metrics`.
-#[must_use]
-pub fn plural(kind: Kind) -> &'static str {
-    KINDS.iter().find(|(other, _)| *other == kind).map_or("", |(_, name)| name)
-}
-
 /// Every key that can be written, with what it sets.
 pub(super) fn keys() -> impl Iterator<Item = (String, &'static Setting)> {
     SETTINGS.iter().flat_map(|setting| {
         let names: Vec<String> = if setting.key.contains("KIND") {
-            KINDS.iter().map(|(_, kind)| setting.key.replace("KIND", kind)).collect()
+            Kind::ALL.map(|kind| setting.key.replace("KIND", kind.plural())).into()
         } else {
             vec![setting.key.to_owned()]
         };

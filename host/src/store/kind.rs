@@ -18,6 +18,17 @@ impl Kind {
             Self::Metric => "metric",
         }
     }
+
+    /// The name of all records of the kind, as keys of settings and of Redis have it.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Event => "events",
+            Self::Audit => "audits",
+            Self::DeadLetter => "dead_letters",
+            Self::Metric => "metrics",
+        }
+    }
 }
 
 impl fmt::Display for Kind {

@@ -5,7 +5,6 @@ use redis::{Cmd, Pipeline, RedisError, Value};
 use super::super::{Kind, Run, StoreError, StoreErrorKind};
 use super::RedisStore;
 use super::failure::store_error;
-use super::keys::word;
 use super::link::Repeat;
 use super::{reply, scripts};
 
@@ -28,7 +27,7 @@ impl RedisStore {
             return self.transaction(&parts).await.map(drop);
         }
         let mut written = Vec::new();
-        for kind in super::keys::KINDS {
+        for kind in Kind::ALL {
             let of_kind: Vec<_> = parts.iter().filter(|part| part.kind == kind).collect();
             if of_kind.is_empty() {
                 continue;
@@ -53,7 +52,7 @@ impl RedisStore {
         commands.atomic();
         let mut kinds = Vec::new();
         for part in parts {
-            let (key, kind) = (self.keys.of(part.kind), word(part.kind));
+            let (key, kind) = (self.keys.of(part.kind), part.kind.name());
             let mut lines = part.lines.iter();
             if let Some(line) = lines.next() {
                 let mut first = scripts::first(key);

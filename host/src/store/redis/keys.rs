@@ -2,9 +2,6 @@
 
 use super::super::Kind;
 
-/// All kinds, in the order in which their streams are listed.
-pub const KINDS: [Kind; 4] = [Kind::Event, Kind::Audit, Kind::DeadLetter, Kind::Metric];
-
 /// The names of a journal's streams.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -15,7 +12,7 @@ pub struct Keys {
 
 impl Keys {
     pub fn new(prefix: &str, system_id: &str, quarantine_prefix: Option<&str>) -> Self {
-        let streams = KINDS.map(|kind| format!("{prefix}:{system_id}:{}", ending(kind)));
+        let streams = Kind::ALL.map(|kind| format!("{prefix}:{system_id}:{}", kind.plural()));
         let quarantine = match quarantine_prefix {
             Some(prefix) => prefix.to_owned(),
             None => format!("{prefix}:{system_id}:quarantine"),
@@ -25,7 +22,7 @@ impl Keys {
 
     /// Kinds and their streams.
     pub fn iter(&self) -> impl Iterator<Item = (Kind, &str)> {
-        KINDS.into_iter().zip(self.streams.iter().map(String::as_str))
+        Kind::ALL.into_iter().zip(self.streams.iter().map(String::as_str))
     }
 
     /// The stream of a kind.
@@ -42,25 +39,6 @@ impl Keys {
     /// Where entries of a stream are set aside.
     pub fn quarantine(&self, stream: &str) -> String {
         format!("{}:{}", self.quarantine, stream.replace(':', "_"))
-    }
-}
-
-fn ending(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Event => "events",
-        Kind::Audit => "audits",
-        Kind::DeadLetter => "dead_letters",
-        Kind::Metric => "metrics",
-    }
-}
-
-/// What the field `kind` of an entry says.
-pub fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Event => "event",
-        Kind::Audit => "audit",
-        Kind::DeadLetter => "dead_letter",
-        Kind::Metric => "metric",
     }
 }
 

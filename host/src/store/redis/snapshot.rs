@@ -27,7 +27,7 @@ pub struct RedisSnapshot {
 
 impl RedisSnapshot {
     pub async fn take(store: &RedisStore) -> Result<Self, StoreError> {
-        let [a, b, c, d] = super::keys::KINDS;
+        let [a, b, c, d] = Kind::ALL;
         let survey = |kind| survey(&store.link, kind, store.keys.of(kind));
         let (a, b, c, d) = tokio::try_join!(survey(a), survey(b), survey(c), survey(d))?;
         let segments: Vec<Segment> = [a, b, c, d].into_iter().flatten().collect();
