@@ -308,6 +308,29 @@ async fn a_group_that_was_destroyed_goes_on_after_what_its_consumer_has_acknowle
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_no_engine_could_hold_is_set_aside() {
+    let server = Server::start(Aof::Off, &[]);
+    append(&server.store(), Kind::Event, &records("event", 0..1)).await.unwrap();
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let huge = "x".repeat(40 << 20);
+    let mut add = redis::cmd("XADD");
+    add.arg(EVENTS).arg("*").arg("data").arg(huge);
+    let () = add.query_async(&mut connection).await.unwrap();
+    append(&server.store(), Kind::Event, &records("event", 2..3)).await.unwrap();
+
+    let journal = journal(&server);
+    let mut consumer = journal.consumer(Kind::Event, "workers", "w").build();
+    let (mut found, mut set_aside) = (Vec::new(), 0);
+    while found.len() < 2 {
+        let batch = next(&mut consumer).await.unwrap();
+        found.extend(numbers(&batch));
+        set_aside += batch.set_aside.len();
+    }
+    assert_eq!((found, set_aside), (vec![0, 2], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_says_what_is_wrong_in_time() {
     for (what, options, damage, expected) in [
         ("a wrong type", &[][..], &["set", EVENTS, "x"][..], FailureCode::Corrupt),

@@ -200,3 +200,21 @@ fn trouble_with_poison_does_not_keep_good_records_from_the_consumer() {
     assert_eq!(pending(&host), [1, 2, 3], "nothing is acknowledged unseen");
     assert_eq!(own(&mut host, &subscription()).set_aside, ["2-0", "3-0"]);
 }
+
+#[test]
+fn what_becomes_idle_while_somebody_looks_does_not_take_others_with_it() {
+    let mut host = events(4);
+    fresh(&mut host, &subscription());
+    let group = host.groups.get_mut(&(0, "workers".to_owned())).unwrap();
+    for (at, pending) in &mut group.pending {
+        let last_chance = at.major == 1;
+        (pending.deliveries, pending.idle_ms) = if last_chance { (2, 0) } else { (1, 1000) };
+    }
+    host.idle_after_listing = Some(1000);
+    let other = Subscription { consumer: "w2".into(), ..subscription() };
+    let mut pace = Pace::default();
+    let batch = consumer::claim_idle(&mut host, &other, 500, "0", &mut pace).unwrap();
+    assert_eq!(ids(&batch), ["2-0", "3-0", "4-0"]);
+    let group = &host.groups[&(0, "workers".to_owned())];
+    assert_eq!(group.pending[&at(1, 0)].deliveries, 2);
+}

@@ -170,7 +170,7 @@ impl Writer {
                 // Where one is bad there are more: the less is copied in vain the better.
                 batch.most = (lines / 2).max(1);
             }
-            Some(line) if line <= lines => {
+            Some(line) if (2..=lines).contains(&line) => {
                 batch.most = line - 1;
                 batch.bad_follows = true;
             }

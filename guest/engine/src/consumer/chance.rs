@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use super::check::{MAX_COUNT, parse_id};
-use super::{Subscription, work::Work};
-use crate::delivery::{Delivery, PendingFilter};
+use super::{END, Subscription, work::Work};
+use crate::delivery::{Delivery, PendingEntry, PendingFilter};
 use crate::failure::{Code, Failure, Outcome};
 
 /// How many of the next entries to take at once, given how often each was delivered before; `handed`:
@@ -34,37 +34,71 @@ impl Subscription {
         if self.max_deliveries == 1 { 1 } else { count }
     }
 
-    /// How many pending entries to take at once, of `count`, from `start` on: the own ones, or those
-    /// of anybody that have been idle for so long. 0: the next one has to wait for another batch.
-    pub(super) fn pending_at_once<H: Delivery>(
+    /// How many of the consumer's own pending entries to take at once, of `count`, after `after`. 0: the
+    /// next one has to wait for another batch.
+    pub(super) fn own_at_once<H: Delivery>(
         &self,
         host: &mut H,
-        (start, idle): (String, Option<u64>),
+        after: &str,
         count: u32,
         work: &Work<'_>,
     ) -> Outcome<u32> {
         if self.max_deliveries == 0 {
             return Ok(count);
         }
-        let filter = PendingFilter {
-            start,
-            end: "+".to_owned(),
-            count,
-            min_idle_ms: idle.unwrap_or(0),
-            consumer: idle.is_none().then(|| self.consumer.clone()),
+        let own = Some(self.consumer.clone());
+        let pending = match self.list(host, following(after), count, 0, own) {
+            // It is made when entries are asked for.
+            Err(Failure { code: Code::NotFound, .. }) => return Ok(count),
+            pending => pending?,
         };
-        let pending =
-            match host.list_pending(self.kind, &self.group, &filter).map_err(Failure::from) {
-                // It is made when entries are asked for.
-                Err(Failure { code: Code::NotFound, .. }) => return Ok(count),
-                pending => pending?,
-            };
         if pending.is_empty() {
             return Ok(count);
         }
-        let before = pending.iter().map(|entry| entry.deliveries);
-        let at_once = together(self.max_deliveries.into(), work.has_records(), before);
+        let at_once = self.together(&pending, work);
         Ok(u32::try_from(at_once).unwrap_or(count).min(count))
+    }
+
+    /// Which pending entries of anybody that have been idle for so long to take at once, of `count`, from
+    /// `start` on, and where to go on. None and not the end: the next one has to wait for another batch.
+    pub(super) fn idle_at_once<H: Delivery>(
+        &self,
+        host: &mut H,
+        start: &str,
+        min_idle_ms: u64,
+        count: u32,
+        work: &Work<'_>,
+    ) -> Outcome<(Vec<String>, String)> {
+        let start = if start == "0" { "-" } else { start };
+        let mut pending = self.list(host, start.to_owned(), count, min_idle_ms, None)?;
+        pending.truncate(count as usize);
+        let at_once = self.together(&pending, work);
+        let all = pending.len() < count as usize;
+        let mut ids: Vec<String> = pending.into_iter().map(|entry| entry.id).collect();
+        let later = ids.split_off(at_once);
+        let next = match (later.into_iter().next(), ids.last()) {
+            (Some(next), _) => next,
+            (None, Some(last)) if !all => following(last),
+            _ => END.to_owned(),
+        };
+        Ok((ids, next))
+    }
+
+    fn list<H: Delivery>(
+        &self,
+        host: &mut H,
+        start: String,
+        count: u32,
+        min_idle_ms: u64,
+        consumer: Option<String>,
+    ) -> Outcome<Vec<PendingEntry>> {
+        let filter = PendingFilter { start, end: "+".to_owned(), count, min_idle_ms, consumer };
+        Ok(host.list_pending(self.kind, &self.group, &filter)?)
+    }
+
+    fn together(&self, pending: &[PendingEntry], work: &Work<'_>) -> usize {
+        let before = pending.iter().map(|entry| entry.deliveries);
+        together(self.max_deliveries.into(), work.has_records(), before)
     }
 
     /// What is known of how often these have been delivered.

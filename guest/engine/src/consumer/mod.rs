@@ -13,7 +13,7 @@ mod work;
 pub use self::groups::{ack, create_group, list_groups, list_pending, set_id, summarize_pending};
 pub use self::work::Pace;
 use self::work::Work;
-use crate::delivery::{Delivered, Delivery, Source, Wait};
+use crate::delivery::{AutoClaimed, Delivered, Delivery, Source, Wait};
 use crate::failure::{Code, Failure, Outcome};
 use crate::json::Kind;
 
@@ -80,8 +80,7 @@ pub fn next<H: Delivery>(
         let count = match &source {
             Source::Fresh => Some(subscription.fresh_at_once(count)),
             Source::OwnPending(after) => {
-                let from = (chance::following(after), None);
-                let at_once = subscription.pending_at_once(host, from, count, &work);
+                let at_once = subscription.own_at_once(host, after, count, &work);
                 work.tolerate(at_once)?
             }
         };
@@ -186,22 +185,18 @@ pub fn claim_idle<H: Delivery>(
     if start != "0" {
         check::id(start)?;
     }
-    let Subscription { kind, group, consumer, .. } = subscription;
     let mut work = Work::new(subscription);
     let mut next = start.to_owned();
     for _ in 0..ROUNDS {
         let Some(count) = work.ask(pace) else { break };
-        let from = match next.as_str() {
-            "0" => "-".to_owned(),
-            next => next.to_owned(),
-        };
-        let at_once = subscription.pending_at_once(host, (from, Some(min_idle_ms)), count, &work);
-        let Some(count @ 1..) = work.tolerate(at_once)? else { break };
-        let claimed = host.auto_claim(*kind, group, consumer, min_idle_ms, &next, count);
+        let claimed = claim_some(host, subscription, min_idle_ms, &next, count, &work);
         let claimed = claimed.inspect_err(|_| pace.slow_down());
-        let Some(claimed) = work.tolerate(claimed.map_err(Failure::from))? else { break };
+        let Some(Some(claimed)) = work.tolerate(claimed)? else { break };
         check::parse_id(&claimed.next).ok_or_else(|| {
-            Failure::contradiction(group, "claiming goes on at something that is no id")
+            Failure::contradiction(
+                &subscription.group,
+                "claiming goes on at something that is no id",
+            )
         })?;
         work.take(host, claimed.entries, pace)?;
         next = claimed.next;
@@ -210,6 +205,32 @@ pub fn claim_idle<H: Delivery>(
         }
     }
     work.finish(next)
+}
+
+/// Takes over the next that are idle, as many as may be handed out together; `None` if the next one has
+/// to wait for another batch.
+fn claim_some<H: Delivery>(
+    host: &mut H,
+    subscription: &Subscription,
+    min_idle_ms: u64,
+    next: &str,
+    count: u32,
+    work: &Work<'_>,
+) -> Outcome<Option<AutoClaimed>> {
+    let Subscription { kind, group, consumer, .. } = subscription;
+    if subscription.max_deliveries == 0 {
+        return Ok(Some(host.auto_claim(*kind, group, consumer, min_idle_ms, next, count)?));
+    }
+    let (ids, next) = subscription.idle_at_once(host, next, min_idle_ms, count, work)?;
+    if ids.is_empty() && next != END {
+        return Ok(None);
+    }
+    // By name: what has become idle since, and lies before them, may not be handed out with them.
+    let entries = match ids.is_empty() {
+        true => Delivered::default(),
+        false => host.claim(*kind, group, consumer, min_idle_ms, &ids)?,
+    };
+    Ok(Some(AutoClaimed { entries, next }))
 }
 
 /// Where a walk over pending entries has come to its end.

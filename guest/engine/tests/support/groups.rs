@@ -39,6 +39,8 @@ pub struct Groups {
     pub aside: Vec<(String, String)>,
     /// What `fetch` returns whatever is there.
     pub lie: Option<Delivered>,
+    /// How long all that is pending has been idle once it has been listed.
+    pub idle_after_listing: Option<u64>,
 }
 
 pub fn id(position: Position) -> String {
@@ -62,6 +64,7 @@ impl Groups {
             later_failures: VecDeque::new(),
             aside: Vec::new(),
             lie: None,
+            idle_after_listing: None,
         }
     }
 
@@ -199,15 +202,25 @@ impl Delivery for Groups {
         group: &str,
         filter: &PendingFilter,
     ) -> Result<Vec<PendingEntry>, StorageError> {
-        let group = self.group(kind, group)?;
-        let entries = group.pending.iter().take(filter.count as usize);
-        let entries = entries.map(|(at, pending)| PendingEntry {
+        let from = if filter.start == "-" { at(0, 0) } else { position(&filter.start) };
+        let of = self.group(kind, group)?;
+        let entries = of.pending.range(from..).filter(|(_, pending)| {
+            pending.idle_ms >= filter.min_idle_ms
+                && filter.consumer.as_ref().is_none_or(|name| *name == pending.consumer)
+        });
+        let entries = entries.take(filter.count as usize).map(|(at, pending)| PendingEntry {
             id: id(*at),
             consumer: pending.consumer.clone(),
             idle_ms: pending.idle_ms,
             deliveries: pending.deliveries,
         });
-        Ok(entries.collect())
+        let entries = entries.collect();
+        if let Some(idle_ms) = self.idle_after_listing {
+            let group = self.groups.get_mut(&(kind.index(), group.to_owned()));
+            let pending = group.into_iter().flat_map(|group| group.pending.values_mut());
+            pending.for_each(|pending| pending.idle_ms = idle_ms);
+        }
+        Ok(entries)
     }
 
     fn claim(

@@ -80,11 +80,19 @@ pub fn id_of(entry: &Value) -> Option<Position> {
     }
 }
 
+/// An entry is handed on up to here: the engine needs no more to see that it is too long, and could not
+/// hold one of any size.
+const MAX_ENTRY: usize = (16 << 20) + 1;
+
 /// One entry: its id and a flat list of fields.
 pub fn entry(value: Value) -> Option<Entry> {
     let mut parts = array(value)?.into_iter();
     let at = id::parse(&bytes(parts.next()?)?)?;
-    Some(Entry { at, data: field(parts.next()?, "data").and_then(bytes) })
+    let mut data = field(parts.next()?, "data").and_then(bytes);
+    if let Some(bytes) = &mut data {
+        bytes.truncate(MAX_ENTRY);
+    }
+    Some(Entry { at, data })
 }
 
 #[cfg(test)]

@@ -18,9 +18,6 @@ const LEAST_PAGE: u64 = 64 << 10;
 /// Up to three pages are held. Half as much is as fast.
 const MOST_PAGE: u64 = 512 << 10;
 
-/// An entry is handed on up to here: the engine needs no more to see that it is too long.
-const MAX_ENTRY: usize = (16 << 20) + 1;
-
 /// Consecutive entries, in ascending order.
 pub struct Page {
     pub entries: Vec<Entry>,
@@ -110,13 +107,10 @@ impl Pages {
     /// Takes a reply apart.
     pub fn open(&self, sent: Sent) -> Result<Page, StoreError> {
         let unexpected = || reply::unexpected(sent.command);
-        let mut entries = reply::entries(sent.reply).ok_or_else(unexpected)?;
+        let entries = reply::entries(sent.reply).ok_or_else(unexpected)?;
         let bytes = entries.iter().map(|entry| entry.data.as_ref().map_or(0, Vec::len) as u64);
         if let Some(average) = bytes.sum::<u64>().checked_div(entries.len() as u64) {
             self.average.store(average, Ordering::Relaxed);
-        }
-        for data in entries.iter_mut().filter_map(|entry| entry.data.as_mut()) {
-            data.truncate(MAX_ENTRY);
         }
         let last = (entries.len() as u64) < sent.count;
         Ok(Page { entries, last })
