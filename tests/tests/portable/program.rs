@@ -26,10 +26,20 @@ fn the_program_prints_and_ends_as_the_command_does() {
     let sound = Generator::new(11).journal(500);
     let mut damaged = sound.clone();
     damaged.extend_from_slice(b"garbage\n{\"timestamp\": 1}\n\xff\n{\"kind\": \"eve");
+    // Larger than what is read ahead, with lines that do not fit into it.
+    let mut large = Generator::new(12).journal(5_000);
+    large.extend_from_slice(&damaged);
+    large.extend_from_slice(&[b'x'; 3 << 20]);
+    large.extend_from_slice(&[b'\n', 0xff, 0xc3]);
+    large.extend_from_slice(&sound);
     std::fs::create_dir(dir.path().join("logs")).unwrap();
-    for (name, bytes) in
-        [("sound.ndjson", &sound), ("logs/it's.ndjson", &damaged), ("empty.ndjson", &Vec::new())]
-    {
+    let none = Vec::new();
+    for (name, bytes) in [
+        ("sound.ndjson", &sound),
+        ("logs/it's.ndjson", &damaged),
+        ("large.ndjson", &large),
+        ("empty.ndjson", &none),
+    ] {
         std::fs::write(dir.path().join(name), bytes).unwrap();
         let (ours, theirs) = (ours(dir.path(), name), theirs(dir.path(), &["scan", name]));
         assert_eq!(theirs.stdout, ours.stdout, "{theirs:?}");

@@ -9,8 +9,11 @@ use super::wasi::io::streams::{InputStream, StreamError};
 /// How much is read at once, as much as the engine asks for: in Node each call is a message to another
 /// thread and back.
 const WINDOW: u64 = 1 << 20;
+/// How much is handed out at once in a runtime that gives less: all copies of it stay in the processor's
+/// cache.
+const HANDED: u64 = 256 << 10;
 /// How many reads may be on their way in a runtime that gives less. More gain nothing.
-const ON_THEIR_WAY: usize = 8;
+const ON_THEIR_WAY: usize = 4;
 /// A runtime is not taken to give less than this because it once did.
 const LEAST: u64 = 16 << 10;
 
@@ -20,8 +23,6 @@ const LEAST: u64 = 16 << 10;
 pub(super) struct Ahead {
     start: u64,
     data: Vec<u8>,
-    /// Where the last call ended: beginning there is going on.
-    next: Option<u64>,
     /// What the runtime gives at once, if that is less than [`WINDOW`] (64 KiB in wasmtime).
     most: Option<u64>,
     coming: VecDeque<Coming>,
@@ -42,12 +43,14 @@ impl Ahead {
         file: &Descriptor,
         (start, stop, end): (u64, u64, u64),
     ) -> Result<&[u8], Cut> {
-        if self.next != Some(start) {
+        // Whoever goes on begins where the last whole line ended, before the end of what it was given.
+        if start < self.start || start > self.end() || self.data.is_empty() {
             let most = self.most;
             *self =
                 Self { start, most, data: piece(file, start, stop - start)?, ..Self::default() };
         }
         self.forget(start);
+        let stop = self.most.map_or(stop, |_| stop.min(start.saturating_add(HANDED)));
         while self.end() < stop {
             let at = self.end();
             let more = self.following(file, at, end)?;
@@ -58,11 +61,6 @@ impl Ahead {
         }
         let wanted = usize::try_from(stop - start).unwrap_or(usize::MAX).min(self.data.len());
         self.data.get(..wanted).filter(|bytes| !bytes.is_empty()).ok_or(Cut::Short(start))
-    }
-
-    /// What was handed out of the last call ended here.
-    pub fn ended(&mut self, at: u64) {
-        self.next = Some(at);
     }
 
     fn end(&self) -> u64 {

@@ -86,7 +86,6 @@ impl Snapshot {
         let read = ahead.read(&self.file, (start, stop, end));
         let data = beginning(read.map_err(|cut| cut.error(&self.place.disk))?);
         let stop = start.saturating_add(length(&data));
-        ahead.ended(stop);
         Ok(chunk(start, data, stop == end))
     }
 
