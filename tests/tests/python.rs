@@ -7,6 +7,12 @@ papyra_tests::embed_suite!(Python);
 papyra_tests::embed_suite!(wasi PythonWasi);
 
 const BACKEND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_backend.py");
+const FAULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_faults.py");
+
+#[test]
+fn forks_cancellations_and_failures_lose_nothing() {
+    printed(python_command().arg(FAULTS));
+}
 
 #[test]
 fn the_backend_does_for_papyra_what_its_own_backend_does() {

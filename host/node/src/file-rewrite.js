@@ -37,7 +37,8 @@ export class FileRewrite {
   #evidence;
   #id;
   #length;
-  #target;
+  /** What the path resolves to: a symlink stays a symlink. */
+  #target = "";
   #torn = false;
   #cursor = 0;
   #removed = 0;
@@ -57,8 +58,6 @@ export class FileRewrite {
     this.#evidenceDir = evidenceDir;
     this.#id = id;
     this.#length = length;
-    // What the path resolves to: a symlink stays a symlink.
-    this.#target = fs.realpathSync(store.path);
     this.#guarded(() => this.#begin());
   }
 
@@ -106,6 +105,7 @@ export class FileRewrite {
   }
 
   #begin() {
+    this.#target = fs.realpathSync(this.#store.path);
     this.#new = this.#claim();
     this.#temporary = temporaryPath(this.#target);
     this.#source = files.openRegular(this.#target, O_RDONLY);

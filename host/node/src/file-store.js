@@ -33,6 +33,8 @@ export class FileStore {
   #sync;
   #createParents;
   #suspect = false;
+  /** The file whose name is known to be durable. */
+  #durable = "";
 
   /**
    * Touches nothing; the first append creates the file.
@@ -123,13 +125,14 @@ export class FileStore {
     const deadline = Date.now() + this.lockWait * 1000;
     if (this.#createParents) files.makeDirs(dirname(this.path));
     for (;;) {
-      const existed = files.named(this.path) !== undefined;
+      // A new file may get the number of one that was removed.
+      if (files.named(this.path) === undefined) this.#durable = "";
       const fd = files.openRegular(this.path, O_RDWR | O_APPEND | O_CREAT);
       try {
         this.lock(fd, "exclusive");
         // A rewrite may have put a new file in its place while we waited.
         if (files.named(this.path) === files.identify(fd)) {
-          if (!existed && this.#sync) files.syncDir(dirname(fs.realpathSync(this.path)));
+          if (this.#sync) this.#syncName(files.identify(fd));
           return work(fd);
         }
       } finally {
@@ -140,24 +143,35 @@ export class FileStore {
   }
 
   /**
+   * Whoever made the name may have failed or died before it was durable.
+   *
+   * @param {string} id
+   */
+  #syncName(id) {
+    if (this.#durable === id) return;
+    files.syncDir(dirname(fs.realpathSync(this.path)));
+    this.#durable = id;
+  }
+
+  /**
    * @param {number} fd
    * @param {Buffer} data
    */
   #appendLocked(fd, data) {
     const start = fs.fstatSync(fd).size;
     const batch = files.isTorn(fd, start) ? Buffer.concat([Buffer.from("\n"), data]) : data;
+    let written = 0;
     try {
-      files.writeAll(fd, batch);
+      while (written < batch.length) written += fs.writeSync(fd, batch, written);
       if (this.#sync) {
         this.#suspect = true;
         fs.fdatasyncSync(fd);
         this.#suspect = false;
       }
     } catch (error) {
-      // Still under the lock. A program that takes none may have written behind us; its lines are not
-      // ours to cut.
-      const { size } = fs.fstatSync(fd);
-      if (start < size && size <= start + batch.length) fs.ftruncateSync(fd, start);
+      // Still under the lock. If anything but our bytes came since, a program that takes none has written
+      // too; its lines are not ours to cut, and what we wrote stays a torn line.
+      if (written > 0 && fs.fstatSync(fd).size === start + written) fs.ftruncateSync(fd, start);
       throw error;
     }
   }
@@ -189,6 +203,9 @@ class FileSnapshot {
     this.#store = store;
     try {
       this.#take();
+      /** @type {Segment[]} */
+      this.segments = [segment(basename(store.path), "active", this.#length, this.#length)];
+      this.segments.push(...leftover(store));
     } catch (error) {
       this.close();
       if (/** @type {any} */ (error)?.code === "ENOENT") {
@@ -196,9 +213,6 @@ class FileSnapshot {
       }
       throw StoreError.fromSystem("read", store.path, error);
     }
-    /** @type {Segment[]} */
-    this.segments = [segment(basename(store.path), "active", this.#length, this.#length)];
-    this.segments.push(...leftover(store));
   }
 
   #take() {

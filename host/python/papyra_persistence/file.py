@@ -25,8 +25,8 @@ from .locks import (
     named,
     open_own,
     open_regular,
+    release,
     sync_dir,
-    write_all,
 )
 from .rewrite import FileRewrite, temporary_path
 from .store import Chunk, Description, Position, Segment
@@ -62,6 +62,7 @@ class FileStore:
         self._create_parents = create_parents
         self._lock = threading.Lock()
         self._writer: tuple[int, FileId] | None = None
+        self._opener = 0
         self._suspect = False
 
     def describe(self) -> Description:
@@ -115,16 +116,19 @@ class FileStore:
         start = os.fstat(fd).st_size
         if start and os.pread(fd, 1, start - 1) != b"\n":
             data = b"\n" + data
+        view = memoryview(data)
+        written = 0
         try:
-            write_all(fd, data)
+            while written < len(view):
+                written += os.write(fd, view[written:])
             if self._sync:
                 self._suspect = True
                 os.fdatasync(fd)
                 self._suspect = False
         except OSError:
-            # Still under the lock. A program that takes none may have written behind us; its lines
-            # are not ours to cut.
-            if start < os.fstat(fd).st_size <= start + len(data):
+            # Still under the lock. If anything but our bytes came since, a program that takes none
+            # has written too; its lines are not ours to cut, and what we wrote stays a torn line.
+            if written and os.fstat(fd).st_size == start + written:
                 os.ftruncate(fd, start)
             raise
 
@@ -139,15 +143,26 @@ class FileStore:
         self._suspect = False
 
     def _opened(self) -> tuple[int, FileId]:
+        if self._opener != os.getpid():
+            # After a fork both would share one lock, and either would give it back for the other.
+            self._close()
         if self._writer is None:
-            if self._create_parents:
-                make_dirs(os.path.dirname(self.path))
-            fd = open_regular(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
-            self._writer = (fd, identify(os.fstat(fd)))
-            if self._sync:
-                # Whoever made the name may have died before it was durable.
-                sync_dir(os.path.dirname(os.path.realpath(self.path)))
+            self._writer = self._open()
+            self._opener = os.getpid()
         return self._writer
+
+    def _open(self) -> tuple[int, FileId]:
+        if self._create_parents:
+            make_dirs(os.path.dirname(self.path))
+        fd = open_regular(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        try:
+            if self._sync:
+                # Whoever made the name may have failed or died before it was durable.
+                sync_dir(os.path.dirname(os.path.realpath(self.path)))
+            return fd, identify(os.fstat(fd))
+        except BaseException:
+            os.close(fd)
+            raise
 
     def _close(self) -> None:
         writer, self._writer = self._writer, None
@@ -277,7 +292,7 @@ def _leftover(path: str) -> list[Segment]:
     except OSError:
         return []
     finally:
-        os.close(fd)
+        release(fd)
 
 
 def _clamped(max_bytes: int) -> int:

@@ -84,6 +84,15 @@ def held(fd: int, operation: int, deadline: float, path: str) -> Iterator[None]:
         fcntl.flock(fd, fcntl.LOCK_UN)
 
 
+def release(fd: int) -> None:
+    """Gives the lock back and closes. A child that was forked meanwhile has the file open too, so
+    closing alone would leave the lock with it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    finally:
+        os.close(fd)
+
+
 def sync_dir(directory: str) -> None:
     """Makes the names in a directory durable."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -13,6 +14,10 @@ from papyra.persistence.models import PersistedAudit, PersistedDeadLetter, Persi
 from .journal import Journal
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
+#: So much of a record that cannot be read is shown in the log.
+_SHOWN = 100
 
 
 def line(kind: str, value: Any) -> str:
@@ -71,13 +76,30 @@ def newest(
             seen += page.count
             # Not `splitlines`, which also splits at U+2028 and the like.
             for text in page.records.removesuffix("\n").split("\n"):
-                one = build(json.loads(text))
+                row = _row(kind, text)
+                one = None if row is None else build(row)
                 if one is not None:
                     found.append(one)
         exhausted = wanted is None or seen < wanted
         if exhausted or limit is None or len(found) >= limit:
             return tuple(found if limit is None else found[len(found) - min(limit, len(found)) :])
         wanted = 2 * wanted + 1000
+
+
+def _row(kind: str, text: str) -> dict[str, Any] | None:
+    """A stored record. Python refuses some that are sound JSON: with numbers of very many digits, or
+    nested very deeply. One of these must not hide all others."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        _LOG.warning(
+            "a record of kind %s with %d characters cannot be read and is left out: %s; it begins with %s",
+            kind,
+            len(text),
+            error,
+            text[:_SHOWN],
+        )
+        return None
 
 
 def event(row: dict[str, Any]) -> PersistedEvent | None:

@@ -22,6 +22,7 @@ from .locks import (
     named,
     open_own,
     open_regular,
+    release,
     sync_dir,
     write_all,
 )
@@ -138,24 +139,35 @@ class FileRewrite:
             os.fsync(self._new)
             after = os.fstat(self._new).st_size
             os.rename(temporary_path(self._target), self._target)
-            # The switch has happened, and there is no way back.
-            self._temporary = None
-            if self._evidence is not None:
-                self._evidence.stay()
+            self._stay()
             sync_dir(os.path.dirname(self._target))
         return Rewritten(before, after, evidence)
 
+    def _stay(self) -> None:
+        """The switch has happened, and there is no way back."""
+        if self._evidence is not None:
+            self._evidence.stay()
+        self._temporary = None
+
+    def _switched(self) -> bool:
+        return self._new >= 0 and named(self._target) == identify(os.fstat(self._new))
+
     def abort(self) -> None:
         """Evidence first: its name is protected by the temporary's lock."""
+        if self._temporary is not None and self._switched():
+            # An interrupt came after the switch, before it was noted.
+            self._stay()
         evidence, self._evidence = self._evidence, None
         if evidence is not None:
             evidence.discard()
         temporary, self._temporary = self._temporary, None
         if temporary is not None:
             _remove(temporary)
-        for fd in (self._source, self._new):
-            if fd >= 0:
-                os.close(fd)
+        if self._source >= 0:
+            os.close(self._source)
+        if self._new >= 0:
+            # It may be the journal now.
+            release(self._new)
         self._source = self._new = -1
 
     def _settled(self, deadline: float) -> int:
@@ -202,7 +214,7 @@ def _claim(target: str) -> int:
         except BaseException:
             os.close(fd)
             raise
-        os.close(fd)
+        release(fd)
 
 
 def _resemble(new: int, old: int, status: os.stat_result) -> None:

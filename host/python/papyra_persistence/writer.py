@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import anyio
@@ -35,6 +36,7 @@ class Writer:
         self._waiting: list[_Line] = []
         self._bytes = 0
         self._lock: anyio.Lock | None = None
+        self._settling = threading.Lock()
 
     async def write(self, text: str) -> None:
         """Returns when the line is durable. Raises what its write raised."""
@@ -76,9 +78,26 @@ class Writer:
             return
         # A write that has begun is seen to its end: whoever is cancelled may not leave others behind.
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._write, batch)
-        for line in batch:
-            line.done = True
+            interruption = await self._settled(batch)
+        if interruption is not None:
+            raise interruption
+
+    async def _settled(self, batch: list[_Line]) -> BaseException | None:
+        """Returns when a batch is done, with what interrupted the waiting for it."""
+        interruption: BaseException | None = None
+        cancelled = anyio.get_cancelled_exc_class()
+        while not batch[-1].done:
+            try:
+                await anyio.to_thread.run_sync(self._settle, batch)
+            except cancelled as error:
+                # The shield does not keep off `Task.cancel` of asyncio.
+                interruption = error
+            except BaseException as error:
+                # No thread can be had, or nothing can be awaited any more.
+                self._settle(batch)
+                if not isinstance(error, Exception):
+                    interruption = error
+        return interruption
 
     def _take(self) -> list[_Line]:
         size = count = 0
@@ -93,6 +112,15 @@ class Writer:
             line.taken = True
         return batch
 
+    def _settle(self, batch: list[_Line]) -> None:
+        """Writes a batch, unless it is done. While another thread writes it, this waits for that."""
+        with self._settling:
+            if batch[-1].done:
+                return
+            self._write(batch)
+            for line in batch:
+                line.done = True
+
     def _write(self, batch: list[_Line]) -> None:
         try:
             self._append(batch)
@@ -103,7 +131,8 @@ class Writer:
             # One line is not acceptable. The others have nothing to do with it.
             for line in batch:
                 self._write([line])
-        except Exception as error:
+        except BaseException as error:
+            # Whatever it is: nothing passes as written that is not.
             _fail(batch, error)
 
     def _append(self, batch: list[_Line]) -> None:

@@ -1,0 +1,249 @@
+"""What goes wrong at a bad moment: forks, cancelled tasks, interrupts, and writers that take no locks."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import json
+import os
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import anyio.to_thread
+from papyra_persistence import Engine, FileStore, StoreError
+from papyra_persistence.backend import JournalPersistence
+from papyra_persistence.locks import held
+from papyra_persistence.store import Position
+from papyra_persistence.writer import Writer
+
+
+class InDirectory(unittest.TestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.dir = Path(directory.name)
+        self.path = self.dir / "events.ndjson"
+
+    def store(self, **options: object) -> FileStore:
+        return FileStore(self.path, evidence_dir=self.dir / "evidence", **options)
+
+    def code_of_append(self, store: FileStore) -> str:
+        try:
+            store.append("late\n", [])
+        except StoreError as error:
+            return error.code
+        return "written"
+
+
+@unittest.skipUnless(hasattr(os, "fork"), "needs fork")
+class ForkTest(InDirectory):
+    def forked(self, work) -> int:
+        """Runs something in a child, and returns its exit status."""
+        child = os.fork()
+        if child == 0:
+            status = 99
+            try:
+                status = work()
+            finally:
+                os._exit(status)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def test_a_child_neither_shares_nor_drops_the_lock_of_its_parent(self) -> None:
+        store = self.store()
+        store.append("first\n", [])
+        store.lock_wait = 0.05
+        fd, _ = store._opened()
+        with held(fd, fcntl.LOCK_EX, time.monotonic() + 1, store.path):
+            status = self.forked(lambda: 0 if self.code_of_append(store) == "locked" else 1)
+            self.assertEqual(status, 0, "the child is locked out")
+            self.assertEqual(self.code_of_append(self.store(lock_wait=0.05)), "locked")
+        store.append("second\n", [])
+        self.assertEqual(self.path.read_text(), "first\nsecond\n")
+
+    def test_a_child_forked_during_a_rewrite_does_not_keep_the_lock(self) -> None:
+        store = self.store(lock_wait=0.2)
+        store.append("first\nsecond\n", [])
+        snapshot = store.snapshot()
+        rewrite = snapshot.rewrite(self.path.name, "repair", False, False)
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(writing)
+            os.read(reading, 1)
+            os._exit(0)
+        try:
+            rewrite.remove([(Position(0, 0), Position(0, 6))])
+            rewrite.commit(False)
+            self.assertEqual(self.code_of_append(store), "written")
+        finally:
+            for fd in (reading, writing):
+                os.close(fd)
+            os.waitpid(child, 0)
+            snapshot.close()
+        self.assertEqual(self.path.read_text(), "second\nlate\n")
+
+
+class SlowJournal:
+    """Tells when a write begins, and takes its time."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.3
+        self.batches: list[str] = []
+        self.begun = threading.Event()
+
+    def append_lines(self, lines: str) -> None:
+        self.begun.set()
+        time.sleep(self.seconds)
+        self.batches.append(lines)
+
+
+class CancelTest(unittest.IsolatedAsyncioTestCase):
+    def setUp(self) -> None:
+        self.journal = SlowJournal()
+        self.writer = Writer(lambda: self.journal)
+
+    async def cancelled(self, leader: asyncio.Task, other: asyncio.Task) -> None:
+        leader.cancel()
+        await asyncio.wait_for(other, 5)
+        with self.assertRaises(asyncio.CancelledError):
+            await asyncio.wait_for(leader, 5)
+        self.assertEqual(self.journal.batches, ["b\nc\n"])
+        await asyncio.wait_for(self.writer.drain(), 5)
+        await asyncio.wait_for(self.writer.write("d\n"), 5)
+        self.assertEqual(self.journal.batches, ["b\nc\n", "d\n"])
+
+    async def started(self) -> list[asyncio.Task]:
+        return [asyncio.create_task(self.writer.write(line)) for line in ("b\n", "c\n")]
+
+    async def test_the_leader_of_a_batch_is_cancelled_during_the_write(self) -> None:
+        tasks = await self.started()
+        while not self.journal.begun.is_set():
+            await asyncio.sleep(0.001)
+        await self.cancelled(*tasks)
+
+    async def test_the_leader_of_a_batch_is_cancelled_before_a_thread_is_free(self) -> None:
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        before, limiter.total_tokens = limiter.total_tokens, 1
+        busy = asyncio.create_task(anyio.to_thread.run_sync(time.sleep, 0.3))
+        await asyncio.sleep(0.05)
+        try:
+            tasks = await self.started()
+            await asyncio.sleep(0.05)
+            self.assertFalse(self.journal.begun.is_set())
+            await self.cancelled(*tasks)
+        finally:
+            limiter.total_tokens = before
+            await busy
+
+    async def test_no_thread_can_be_had(self) -> None:
+        self.journal.seconds = 0
+        refused = mock.AsyncMock(side_effect=RuntimeError("can't start new thread"))
+        with mock.patch("anyio.to_thread.run_sync", refused):
+            for task in await self.started():
+                await asyncio.wait_for(task, 5)
+        self.assertEqual(self.journal.batches, ["b\nc\n"])
+
+
+class TakeBackTest(InDirectory):
+    def append_short(self, behind: bytes) -> None:
+        """An append that writes some bytes before the disk is full, and others write behind them."""
+        write = os.write
+
+        def short(fd: int, data: bytes) -> int:
+            if len(data) < len(b"a long line\n"):
+                with self.path.open("ab", buffering=0) as other:
+                    other.write(behind)
+                raise OSError(errno.ENOSPC, "no space")
+            return write(fd, bytes(data)[:4])
+
+        with mock.patch("os.write", short), self.assertRaises(StoreError) as raised:
+            self.store().append("a long line\n", [])
+        self.assertEqual(raised.exception.code, "full")
+
+    def test_a_short_write_is_cut_off_again(self) -> None:
+        self.path.write_text("first\n")
+        self.append_short(b"")
+        self.assertEqual(self.path.read_text(), "first\n")
+
+    def test_what_others_wrote_behind_a_short_write_stays(self) -> None:
+        self.path.write_text("first\n")
+        self.append_short(b"\nx\n")
+        self.assertEqual(self.path.read_text(), "first\na lo\nx\n")
+
+
+class DurableNameTest(InDirectory):
+    def test_a_directory_that_could_not_be_synced_is_synced_by_the_next_append(self) -> None:
+        store = self.store()
+        failing = mock.Mock(side_effect=OSError(errno.EIO, "broken"))
+        with mock.patch("papyra_persistence.file.sync_dir", failing):
+            self.assertEqual(self.code_of_append(store), "failed")
+        with mock.patch("papyra_persistence.file.sync_dir") as synced:
+            self.assertEqual(self.code_of_append(store), "written")
+            self.assertEqual(self.code_of_append(store), "written")
+        synced.assert_called_once()
+
+
+class UnreadableTest(InDirectory):
+    def test_a_record_that_python_cannot_read_does_not_hide_the_others(self) -> None:
+        def sound(number: int) -> str:
+            return json.dumps({"kind": "event", "timestamp": number, "payload": {"n": number}})
+
+        deep = "[" * 100_000 + "]" * 100_000
+        rows = [
+            sound(1),
+            '{"kind": "event", "timestamp": 2, "event_type": "long", "payload": %s}' % ("9" * 5000),
+            '{"kind": "event", "timestamp": 3, "event_type": "deep", "payload": %s}' % deep,
+            sound(4),
+        ]
+        self.path.write_text("\n".join(rows) + "\n")
+        backend = JournalPersistence(self.path, engine=Engine(os.environ["PAPYRA_ENGINE"]))
+        with self.assertLogs("papyra_persistence.records", "WARNING") as logs:
+            found = asyncio.run(backend.list_events())
+            newest = asyncio.run(backend.list_events(limit=2))
+        self.assertEqual([one.payload["n"] for one in found], [1, 4])
+        self.assertIn('"event_type": "long"', logs.output[0])
+        self.assertIn('"event_type": "deep"', logs.output[1])
+        self.assertEqual(newest, found, "they do not count towards the limit")
+
+
+class InterruptTest(InDirectory):
+    def interrupted(self, switch: bool) -> None:
+        rename = os.rename
+
+        def interrupting(source: str, target: str) -> None:
+            if switch:
+                rename(source, target)
+            raise KeyboardInterrupt
+
+        store = self.store()
+        store.append("first\nsecond\n", [])
+        snapshot = store.snapshot()
+        self.addCleanup(snapshot.close)
+        rewrite = snapshot.rewrite(self.path.name, "repair", True, False)
+        rewrite.remove([(Position(0, 0), Position(0, 6))])
+        with mock.patch("os.rename", interrupting), self.assertRaises(KeyboardInterrupt):
+            rewrite.commit(False)
+        store.append("third\n", [])
+
+    def evidence(self) -> list[str]:
+        return [one.read_text() for one in (self.dir / "evidence").iterdir()]
+
+    def test_an_interrupt_after_the_switch_keeps_the_evidence(self) -> None:
+        self.interrupted(switch=True)
+        self.assertEqual(self.path.read_text(), "second\nthird\n")
+        self.assertEqual(self.evidence(), ["first\n"])
+
+    def test_an_interrupt_before_the_switch_leaves_nothing_behind(self) -> None:
+        self.interrupted(switch=False)
+        self.assertEqual(self.path.read_text(), "first\nsecond\nthird\n")
+        self.assertEqual(self.evidence(), [])
+        self.assertEqual(sorted(one.name for one in self.dir.iterdir()), ["events.ndjson", "evidence"])
+
+
+if __name__ == "__main__":
+    unittest.main()
