@@ -92,6 +92,9 @@ fn a_path_that_is_no_journal_is_named() {
             "startup-check" => {
                 let ended = given(operation, &place.path("none"), options);
                 assert!(ended.code == Some(0) && ended.stdout.contains("not exist"), "{ended:?}");
+                // A volume that is not mounted is no reason to start.
+                let mut command = persistence(operation, place.path("no/a.ndjson"));
+                assert_refused(command.args(options), 66, &["no directory", "mount"]);
             }
             _ => refused("none", 66, &["no journal", "check the name", "append"]),
         }
@@ -99,6 +102,22 @@ fn a_path_that_is_no_journal_is_named() {
         assert_refused(command.args(["persistence", operation, "--path="]), 64, &["--path"]);
     }
     assert_eq!(names(place.0.path()), ["dir", "fifo"]);
+}
+
+#[test]
+fn what_a_killed_rewrite_left_behind_is_removed_by_recovery() {
+    let place = Place::new();
+    let path = place.put("app.ndjson", RECORD);
+    place.put(".app.ndjson.papyra-rewrite", "half of it");
+    assert_eq!(given("startup-check", &path, &[]).code, Some(2));
+    let ended = given("recover", &path, &["--dry-run"]);
+    assert!(ended.code == Some(0) && ended.stdout.contains("is to be removed"), "{ended:?}");
+    assert_eq!(names(place.0.path()).len(), 2);
+    let ended = given("recover", &path, &[]);
+    assert!(ended.code == Some(0) && ended.stdout.contains("was removed"), "{ended:?}");
+    assert_eq!(names(place.0.path()), ["app.ndjson"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), RECORD);
+    assert_eq!(given("startup-check", &path, &[]).code, Some(0));
 }
 
 #[test]

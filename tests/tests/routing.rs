@@ -106,6 +106,7 @@ fn an_append_that_one_store_refuses_says_what_is_written_where() {
         ]),
         "{ended:?}"
     );
+    assert!(!ended.says(&["nothing was written"]), "something was: {ended:?}");
     assert_eq!(place.text("rest.ndjson"), line("audit", 2));
     // A line that is no record keeps all stores as they are.
     let ended = place.append(&(line("audit", 3) + "{\"kind\": \"evnt\"}\n"));

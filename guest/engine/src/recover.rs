@@ -52,6 +52,7 @@ pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recove
             work.segment(host, &view, index, &mut sight)?;
         }
         sight.see_structure(&view, options.max_findings);
+        work.clear_leftovers(host, &view)?;
     }
     Ok(work.report(sight.report(&view, false), view.bytes()))
 }
@@ -84,6 +85,8 @@ struct Work {
     evidence: Vec<String>,
     /// Anomalous entries that stay.
     kept: u64,
+    /// Leftovers of interrupted rewrites that were removed.
+    cleared: u64,
     /// What the rewritten segments grew or shrank by; segments also grow by appends meanwhile.
     bytes_before: u64,
     bytes_after: u64,
@@ -108,6 +111,7 @@ impl Work {
             rewritten: Vec::new(),
             evidence: Vec::new(),
             kept: 0,
+            cleared: 0,
             bytes_before: 0,
             bytes_after: 0,
             note: String::new(),
@@ -176,10 +180,35 @@ impl Work {
         Ok(())
     }
 
+    /// A store removes a leftover when it begins the next rewrite of the same segment, if it can tell that
+    /// nobody is at work on it. What is left is counted by looking again.
+    fn clear_leftovers<H: Host>(&mut self, host: &mut H, view: &View) -> Outcome<()> {
+        if view.leftovers() == 0 {
+            return Ok(());
+        }
+        let mut left = 0;
+        if !self.options.dry_run {
+            for segment in View::open(host)?.members {
+                // One that cannot be rewritten keeps its leftover, and the report says so.
+                let _ = host.rewrite_begin(&segment.name, Plan::for_recovery(false));
+                host.rewrite_abort();
+            }
+            left = View::open(host)?.leftovers();
+        }
+        self.cleared = view.leftovers().saturating_sub(left);
+        Ok(())
+    }
+
     fn report(self, before: ScanReport, bytes: u64) -> Recovery {
         let changed = !self.rewritten.is_empty();
         let note = match (self.note.is_empty(), changed, self.kept) {
             (false, ..) => self.note,
+            (true, false, _) if self.cleared > 0 => {
+                let done = if self.options.dry_run { "is to be" } else { "was" };
+                format!(
+                    "no record is damaged; what an interrupted rewrite left behind {done} removed"
+                )
+            }
             (true, true, _) => String::new(),
             (true, false, 0) => "nothing is damaged".to_owned(),
             (true, false, _) => {
@@ -196,7 +225,7 @@ impl Work {
             terminated: self.terminated,
             rewritten: self.rewritten,
             evidence: self.evidence,
-            remaining: self.kept + before.tally.structural,
+            remaining: self.kept + before.tally.structural.saturating_sub(self.cleared),
             bytes_before: if untouched { bytes } else { self.bytes_before },
             bytes_after: if untouched { bytes } else { self.bytes_after },
             fact: String::new(),

@@ -195,7 +195,10 @@ fn partial(error: RoutedError, batch: &Batch, written: u64) -> Problem {
         }
     }
     let (first, last) = (grouped(batch.first), grouped(batch.first + batch.lines - 1));
-    let message = format!("of lines {first} to {last}, {message}; {}", state(written));
+    // What of these is written, the message says store by store.
+    let before =
+        if written == 0 { String::new() } else { format!("; before them, {}", state(written)) };
+    let message = format!("of lines {first} to {last}, {message}{before}");
     Problem::new(exit, code, message)
 }
 
@@ -286,15 +289,20 @@ struct Batches<R> {
     next_line: u64,
     /// A line that did not fit into the batch before.
     carried: Vec<u8>,
+    /// A terminal would go on after the end if it were read again.
+    ended: bool,
 }
 
 impl<R: BufRead> Batches<R> {
     fn new(input: R, max_lines: u64) -> Self {
-        Self { input, max_lines, next_line: 1, carried: Vec::new() }
+        Self { input, max_lines, next_line: 1, carried: Vec::new(), ended: false }
     }
 
     /// The next batch, or `None` at the end of the input.
     fn next(&mut self) -> Result<Option<Batch>, Refused> {
+        if self.ended {
+            return Ok(None);
+        }
         let mut text = std::mem::take(&mut self.carried);
         let mut lines = u64::from(!text.is_empty());
         let first = self.next_line - lines;
@@ -304,6 +312,7 @@ impl<R: BufRead> Batches<R> {
             let mut line = self.input.by_ref().take(LINE_BYTES as u64 + 2);
             let read = line.read_until(b'\n', &mut text).map_err(Refused::Io)?;
             if read == 0 {
+                self.ended = true;
                 break;
             }
             let line = self.next_line;
@@ -348,6 +357,23 @@ mod tests {
         assert_eq!(cut(b"", u64::MAX), []);
         assert_eq!(cut(b"a\nb\nc", u64::MAX), [(1, 3, 5)]);
         assert_eq!(cut(b"\n\n", u64::MAX), [(1, 2, 2)]);
+    }
+
+    /// Each piece is a read; a terminal goes on after an end, which is an empty one.
+    struct Terminal(Vec<&'static [u8]>);
+
+    impl io::Read for Terminal {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let mut piece = self.0.remove(0);
+            piece.read(into)
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_not_read_after_its_end() {
+        let mut batches = Batches::new(BufReader::new(Terminal(vec![b"a\n", b""])), u64::MAX);
+        assert!(batches.next().is_ok_and(|batch| batch.is_some_and(|batch| batch.lines == 1)));
+        assert!(batches.next().is_ok_and(|batch| batch.is_none()));
     }
 
     #[test]

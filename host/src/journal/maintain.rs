@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::StartupOutcome;
 use super::events::{self, Figures};
 use super::parts::Task;
 use super::{
@@ -92,7 +93,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// As the store says, except that a store which does not exist is
+    /// As the store says, except that a store which does not exist, but could be made, is
     /// [`Absent`](super::StartupOutcome::Absent). [`JournalError::TimedOut`] at the limit.
     pub async fn startup_check(
         &self,
@@ -101,9 +102,14 @@ impl Journal {
     ) -> Result<StartupReport, JournalError> {
         let operation = "startup-check";
         let check = self.run(operation, async |session| {
-            session
+            let report = session
                 .call(operation, async |j, store| j.call_startup_check(store, options).await)
-                .await
+                .await?;
+            if report.outcome == StartupOutcome::Absent {
+                let place = self.store.check_place();
+                place.map_err(|error| JournalError::store(operation, &error))?;
+            }
+            Ok(report)
         });
         match limit {
             None => check.await,

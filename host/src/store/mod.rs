@@ -80,6 +80,17 @@ pub trait Store: Send + Sync + 'static {
     /// `NotFound` if the store does not exist. An empty store exists.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
 
+    /// Whether the first append could make a store that does not exist. Cheap; asked before a system is
+    /// told that it may start on nothing.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if not even the place for it is there, such as a directory on a volume that is not
+    /// mounted.
+    fn check_place(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// How many of the newest entries of each segment a scan looks at when it is not told; `None`:
     /// all.
     fn scan_sample(&self) -> Option<u64> {

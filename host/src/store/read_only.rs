@@ -41,6 +41,10 @@ impl Store for ReadOnlyStore {
         Ok(Arc::new(ReadOnlySnapshot(self.inner.snapshot().await?)))
     }
 
+    fn check_place(&self) -> Result<(), StoreError> {
+        self.inner.check_place()
+    }
+
     fn delivery(&self) -> Option<&dyn Delivery> {
         None
     }

@@ -41,6 +41,12 @@ impl View {
         Ok(Self { description, members, structure })
     }
 
+    /// How many temporaries interrupted rewrites have left behind.
+    pub fn leftovers(&self) -> u64 {
+        let leftover = |finding: &&Finding| finding.anomaly == Anomaly::LeftoverTemporary;
+        self.structure.iter().filter(leftover).count() as u64
+    }
+
     /// Bytes in all members.
     pub fn bytes(&self) -> u64 {
         self.members.iter().fold(0_u64, |sum, segment| sum.saturating_add(segment.bytes))

@@ -30,6 +30,21 @@ impl Handle {
         &self.queue.config
     }
 
+    /// The directory is there, or will be made.
+    pub fn check_place(&self) -> Result<(), StoreError> {
+        let config = self.config();
+        let dir = sys::parent(&config.path);
+        if config.create_parents || dir.is_dir() {
+            return Ok(());
+        }
+        let (path, dir) = (config.path.display(), dir.display());
+        let message = format!(
+            "there is no journal at {path}, and no directory {dir} to make it in; make that, or mount \
+             what it is on"
+        );
+        Err(StoreError::new(StoreErrorKind::NotFound, message))
+    }
+
     pub fn describe(&self) -> Description {
         Description {
             backend: self.config().shape.backend().to_owned(),

@@ -118,6 +118,10 @@ impl Store for FileStore {
         self.handle.snapshot().await
     }
 
+    fn check_place(&self) -> Result<(), StoreError> {
+        self.handle.check_place()
+    }
+
     async fn load_checkpoint(&self) -> Result<String, StoreError> {
         self.handle.load_checkpoint().await
     }

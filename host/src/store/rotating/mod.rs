@@ -160,6 +160,10 @@ impl Store for RotatingStore {
         self.handle.snapshot().await
     }
 
+    fn check_place(&self) -> Result<(), StoreError> {
+        self.handle.check_place()
+    }
+
     async fn load_checkpoint(&self) -> Result<String, StoreError> {
         self.handle.load_checkpoint().await
     }
