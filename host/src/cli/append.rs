@@ -362,7 +362,7 @@ mod tests {
     /// Each piece is a read; a terminal goes on after an end, which is an empty one.
     struct Terminal(Vec<&'static [u8]>);
 
-    impl io::Read for Terminal {
+    impl Read for Terminal {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
             let mut piece = self.0.remove(0);
             piece.read(into)
