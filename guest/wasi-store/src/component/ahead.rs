@@ -44,7 +44,9 @@ impl Ahead {
         (start, stop, end): (u64, u64, u64),
     ) -> Result<&[u8], Cut> {
         // Whoever goes on begins where the last whole line ended, before the end of what it was given.
-        if start < self.start || start > self.end() || self.data.is_empty() {
+        let goes_on = start >= self.start && start <= self.end() && !self.data.is_empty();
+        // Where one call gives all of it, what is kept would only be copied.
+        if self.most.is_none() || !goes_on {
             let most = self.most;
             *self =
                 Self { start, most, data: piece(file, start, stop - start)?, ..Self::default() };
