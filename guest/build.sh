@@ -142,6 +142,7 @@ if [ $task = lint ]; then
     for crate in $crates; do
         $clippy clippy -p papyra-$crate "$@" -- -D warnings
     done
+    $clippy clippy -p papyra-wasi-store "$@" --features engine -- -D warnings
     exit
 fi
 
@@ -171,20 +172,25 @@ finish() {
     rm "$out/$1.new"
 }
 
-# One at a time, so that none of them changes the features that another is built with.
-for crate in $crates; do
+# build CRATE COMPONENT [FEATURES]: one at a time, so that none of them changes the features that another
+# is built with.
+build() {
+    crate=$1 component=$2
+    shift 2
     $cargo build -p papyra-$crate "$@" >&2
     module=$(echo papyra-$crate | tr - _)
     "$wasm_tools" component new "$out/target/$target/engine/$module.wasm" \
-        -o "$out/papyra-$crate.wasm.new"
-    finish papyra-$crate.wasm $crate
+        -o "$out/$component.wasm.new"
+    finish $component.wasm $crate
+}
+
+for crate in $crates; do
+    build $crate papyra-$crate "$@"
 done
 [ $task != build ] || exit 0
 
+build wasi-store papyra-wasi "$@" --features engine
 wac=$(tool wac)
-"$wac" plug "$out/papyra-engine.wasm" --plug "$out/papyra-wasi-store.wasm" \
-    -o "$out/papyra-wasi.wasm.new"
-finish papyra-wasi.wasm wasi-store
 "$wac" plug "$out/papyra-wasi-command.wasm" --plug "$out/papyra-wasi.wasm" \
     -o "$out/papyra-command.wasm.new"
 finish papyra-command.wasm wasi-command

@@ -83,9 +83,13 @@ pub struct GroupInfo {
     pub lag: Option<u64>,
 }
 
-/// Consumer groups. Each method is documented at its namesake in `wit/delivery.wit`.
+/// Consumer groups. Each method is documented at its namesake in `wit/delivery.wit`. A store without
+/// groups leaves them as they are.
+#[allow(unused_variables, reason = "a store without groups answers every question alike")]
 pub trait Delivery: Host {
-    fn ensure_group(&mut self, kind: Kind, group: &str, start: &str) -> Result<bool, StorageError>;
+    fn ensure_group(&mut self, kind: Kind, group: &str, start: &str) -> Result<bool, StorageError> {
+        no_groups()
+    }
     fn fetch(
         &mut self,
         kind: Kind,
@@ -94,19 +98,27 @@ pub trait Delivery: Host {
         source: &Source,
         count: u32,
         wait: Wait,
-    ) -> Result<Delivered, StorageError>;
-    fn ack(&mut self, kind: Kind, group: &str, ids: &[String]) -> Result<u64, StorageError>;
+    ) -> Result<Delivered, StorageError> {
+        no_groups()
+    }
+    fn ack(&mut self, kind: Kind, group: &str, ids: &[String]) -> Result<u64, StorageError> {
+        no_groups()
+    }
     fn summarize_pending(
         &mut self,
         kind: Kind,
         group: &str,
-    ) -> Result<PendingSummary, StorageError>;
+    ) -> Result<PendingSummary, StorageError> {
+        no_groups()
+    }
     fn list_pending(
         &mut self,
         kind: Kind,
         group: &str,
         filter: &PendingFilter,
-    ) -> Result<Vec<PendingEntry>, StorageError>;
+    ) -> Result<Vec<PendingEntry>, StorageError> {
+        no_groups()
+    }
     fn claim(
         &mut self,
         kind: Kind,
@@ -114,7 +126,9 @@ pub trait Delivery: Host {
         consumer: &str,
         min_idle_ms: u64,
         ids: &[String],
-    ) -> Result<Delivered, StorageError>;
+    ) -> Result<Delivered, StorageError> {
+        no_groups()
+    }
     fn auto_claim(
         &mut self,
         kind: Kind,
@@ -123,14 +137,28 @@ pub trait Delivery: Host {
         min_idle_ms: u64,
         start: &str,
         count: u32,
-    ) -> Result<AutoClaimed, StorageError>;
-    fn list_groups(&mut self, kind: Kind) -> Result<Vec<GroupInfo>, StorageError>;
-    fn set_id(&mut self, kind: Kind, group: &str, id: &str) -> Result<(), StorageError>;
+    ) -> Result<AutoClaimed, StorageError> {
+        no_groups()
+    }
+    fn list_groups(&mut self, kind: Kind) -> Result<Vec<GroupInfo>, StorageError> {
+        no_groups()
+    }
+    fn set_id(&mut self, kind: Kind, group: &str, id: &str) -> Result<(), StorageError> {
+        no_groups()
+    }
     fn set_aside(
         &mut self,
         kind: Kind,
         group: &str,
         id: &str,
         reason: &str,
-    ) -> Result<(), StorageError>;
+    ) -> Result<(), StorageError> {
+        no_groups()
+    }
+}
+
+fn no_groups<T>() -> Result<T, StorageError> {
+    Err(StorageError::Unsupported(
+        "this store has no consumer groups; use one that has, such as Redis".to_owned(),
+    ))
 }

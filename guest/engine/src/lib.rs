@@ -27,7 +27,7 @@ pub mod append;
 pub mod checkpoint;
 pub mod compact;
 #[cfg(target_arch = "wasm32")]
-mod component;
+pub mod component;
 pub mod consumer;
 pub mod cursor;
 pub mod delivery;

@@ -16,3 +16,9 @@ pub fn is_usable(timestamp: f64) -> bool {
 pub fn is_plausible(timestamp: f64, now: f64) -> bool {
     is_usable(timestamp) && timestamp <= now + PLAUSIBLE_AHEAD
 }
+
+/// WASI's time in seconds since the epoch, in steps of a microsecond: what a number can hold, and what
+/// people can read.
+pub fn seconds(seconds: u64, nanoseconds: u32) -> f64 {
+    seconds as f64 + f64::from(nanoseconds / 1000) / 1e6
+}

@@ -1,7 +1,8 @@
 //! A store over one file of a WASI file system, and nothing else: no libc, no std I/O, no network.
 //!
-//! Plugged into the engine (`wac plug`) it gives `papyra-wasi.wasm`, which runs in every runtime with
-//! WASI 0.2. It learns what to work on from its environment:
+//! With the engine in it (the feature `engine`) it is `papyra-wasi.wasm`, which runs in every runtime
+//! with WASI 0.2. By itself it is a component that exports `storage`, for `wac plug`. It learns what to
+//! work on from its environment:
 //!
 //! | variable | meaning |
 //! |---|---|

@@ -8,11 +8,16 @@ use wasmtime_wasi::WasiCtxBuilder;
 
 const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000}\n";
 
+/// The plugin on an engine.
 fn composed(dir: &Path, with: &str) -> PathBuf {
-    let out = dir.join("composed.wasm");
+    plug(dir, &component("papyra-plugin.wasm"), &component(with))
+}
+
+/// A component whose imports are another one's exports.
+fn plug(dir: &Path, socket: &Path, plug: &Path) -> PathBuf {
+    let out = dir.join(format!("{}-plugged.wasm", socket.file_stem().unwrap().display()));
     let mut wac = tool("wac");
-    wac.arg("plug").arg(component("papyra-plugin.wasm"));
-    wac.arg("--plug").arg(component(with)).arg("-o").arg(&out);
+    wac.arg("plug").arg(socket).arg("--plug").arg(plug).arg("-o").arg(&out);
     let output = wac.output().expect("wac is there: `make setup` installs it");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     out
@@ -48,12 +53,25 @@ async fn a_plugin_composed_with_the_engine_works_on_the_store_of_its_host() {
 #[tokio::test]
 async fn a_plugin_composed_with_the_wasi_component_needs_nothing_of_ours() {
     let dir = tempfile::tempdir().unwrap();
-    let loaded = Loaded::new(&composed(dir.path(), "papyra-wasi.wasm"), false).unwrap();
+    noted_through_wasi(dir.path(), &composed(dir.path(), "papyra-wasi.wasm")).await;
+}
+
+#[tokio::test]
+async fn a_store_in_a_component_of_its_own_is_composed_with_the_engine() {
+    let dir = tempfile::tempdir().unwrap();
+    let (engine, store) = (component("papyra-engine.wasm"), component("papyra-wasi-store.wasm"));
+    let engine = plug(dir.path(), &engine, &store);
+    let plugin = plug(dir.path(), &component("papyra-plugin.wasm"), &engine);
+    noted_through_wasi(dir.path(), &plugin).await;
+}
+
+async fn noted_through_wasi(dir: &Path, plugin: &Path) {
+    let loaded = Loaded::new(plugin, false).unwrap();
     let mut wasi = WasiCtxBuilder::new();
     wasi.env("PAPYRA_PATH", "app.ndjson");
-    let answers = note(&loaded, State::wasi(wasi, dir.path()), &[RECORD, RECORD]).await;
+    let answers = note(&loaded, State::wasi(wasi, dir), &[RECORD, RECORD]).await;
     assert_eq!(answers, [Ok(1), Ok(2)]);
-    assert_eq!(std::fs::read_to_string(dir.path().join("app.ndjson")).unwrap(), RECORD.repeat(2));
+    assert_eq!(std::fs::read_to_string(dir.join("app.ndjson")).unwrap(), RECORD.repeat(2));
 }
 
 #[test]

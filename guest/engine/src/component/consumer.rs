@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use super::Component;
 use super::exports::papyra::persistence::consumer::{self as wit, Guest};
-use super::imports::Imports;
 use super::papyra::persistence::{delivery, types};
 use crate::consumer::{self, Batch, Pace, Subscription};
+use crate::delivery::Delivery;
 
 thread_local! {
     static PACE: Cell<Pace> = Cell::default();
@@ -20,25 +20,26 @@ fn paced<T>(run: impl FnOnce(&mut Pace) -> T) -> T {
     result
 }
 
-impl Guest for Component {
+impl<H: Delivery + Default> Guest for Component<H> {
     fn next(
         subscription: wit::Subscription,
         source: delivery::Source,
     ) -> Result<wit::Batch, types::Failure> {
         let subscription = subscription.into();
-        let batch = paced(|pace| consumer::next(&mut Imports, &subscription, source.into(), pace));
+        let batch =
+            paced(|pace| consumer::next(&mut H::default(), &subscription, source.into(), pace));
         Ok(batch?.into())
     }
 
     fn ack(kind: types::Kind, group: String, ids: Vec<String>) -> Result<u64, types::Failure> {
-        Ok(consumer::ack(&mut Imports, kind.into(), &group, &ids)?)
+        Ok(consumer::ack(&mut H::default(), kind.into(), &group, &ids)?)
     }
 
     fn summarize_pending(
         kind: types::Kind,
         group: String,
     ) -> Result<delivery::PendingSummary, types::Failure> {
-        Ok(consumer::summarize_pending(&mut Imports, kind.into(), &group)?.into())
+        Ok(consumer::summarize_pending(&mut H::default(), kind.into(), &group)?.into())
     }
 
     fn list_pending(
@@ -46,7 +47,8 @@ impl Guest for Component {
         group: String,
         filter: delivery::PendingFilter,
     ) -> Result<Vec<delivery::PendingEntry>, types::Failure> {
-        let entries = consumer::list_pending(&mut Imports, kind.into(), &group, &filter.into())?;
+        let entries =
+            consumer::list_pending(&mut H::default(), kind.into(), &group, &filter.into())?;
         Ok(entries.into_iter().map(Into::into).collect())
     }
 
@@ -56,8 +58,9 @@ impl Guest for Component {
         ids: Vec<String>,
     ) -> Result<wit::Batch, types::Failure> {
         let subscription = subscription.into();
-        let batch =
-            paced(|pace| consumer::claim(&mut Imports, &subscription, min_idle_ms, &ids, pace));
+        let batch = paced(|pace| {
+            consumer::claim(&mut H::default(), &subscription, min_idle_ms, &ids, pace)
+        });
         Ok(batch?.into())
     }
 
@@ -68,13 +71,13 @@ impl Guest for Component {
     ) -> Result<wit::Batch, types::Failure> {
         let subscription = subscription.into();
         let batch = paced(|pace| {
-            consumer::claim_idle(&mut Imports, &subscription, min_idle_ms, &start, pace)
+            consumer::claim_idle(&mut H::default(), &subscription, min_idle_ms, &start, pace)
         });
         Ok(batch?.into())
     }
 
     fn list_groups(kind: types::Kind) -> Result<Vec<delivery::GroupInfo>, types::Failure> {
-        let groups = consumer::list_groups(&mut Imports, kind.into())?;
+        let groups = consumer::list_groups(&mut H::default(), kind.into())?;
         Ok(groups.into_iter().map(Into::into).collect())
     }
 
@@ -83,11 +86,11 @@ impl Guest for Component {
         group: String,
         start: String,
     ) -> Result<bool, types::Failure> {
-        Ok(consumer::create_group(&mut Imports, kind.into(), &group, &start)?)
+        Ok(consumer::create_group(&mut H::default(), kind.into(), &group, &start)?)
     }
 
     fn set_id(kind: types::Kind, group: String, id: String) -> Result<(), types::Failure> {
-        Ok(consumer::set_id(&mut Imports, kind.into(), &group, &id)?)
+        Ok(consumer::set_id(&mut H::default(), kind.into(), &group, &id)?)
     }
 }
 

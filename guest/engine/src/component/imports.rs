@@ -6,16 +6,16 @@ use crate::host::{
     Chunk, Description, Frame, Framing, Host, Layout, Position, Purpose, Range, RewriteOptions,
     Rewritten, Role, Run, Segment, StorageError,
 };
+use crate::time;
 
 /// The one store that is bound to this instance, and the clock.
-pub(super) struct Imports;
+#[derive(Debug, Default)]
+pub struct Imports;
 
 impl Host for Imports {
     fn now(&mut self) -> f64 {
-        let now = wall_clock::now();
-        // Microseconds: what a number in seconds can hold, and what people can read.
-        let micros = f64::from(now.nanoseconds / 1000) / 1e6;
-        now.seconds as f64 + micros
+        let wall_clock::Datetime { seconds, nanoseconds } = wall_clock::now();
+        time::seconds(seconds, nanoseconds)
     }
 
     fn describe(&mut self) -> Description {

@@ -4,10 +4,10 @@ use std::cell::Cell;
 
 use super::Component;
 use super::exports::papyra::persistence::journal::{self as wit, Guest};
-use super::imports::Imports;
 use super::papyra::persistence::types;
 use crate::append::{self, Draft};
 use crate::failure::Outcome;
+use crate::host::Host;
 use crate::metrics::Counters;
 use crate::scan::{self, ScanReport, write_result};
 use crate::{compact, fact, inspect, query, recover, startup, survey};
@@ -83,14 +83,14 @@ fn count_recovery(counters: &mut Counters, recovery: Option<&recover::Recovery>)
     }
 }
 
-impl Guest for Component {
+impl<H: Host + Default> Guest for Component<H> {
     fn append(drafts: Vec<wit::Draft>) -> Result<wit::Appended, types::Failure> {
         let drafts: Vec<Draft> = drafts.into_iter().map(Draft::from).collect();
-        finish(append::append(&mut Imports, &drafts), count_append)
+        finish(append::append(&mut H::default(), &drafts), count_append)
     }
 
     fn append_lines(lines: String) -> Result<wit::Appended, types::Failure> {
-        finish(append::append_lines(&mut Imports, lines), count_append)
+        finish(append::append_lines(&mut H::default(), lines), count_append)
     }
 
     fn query(
@@ -99,22 +99,22 @@ impl Guest for Component {
     ) -> Result<wit::Page, types::Failure> {
         let policy = retention.try_into()?;
         let selection = selection.try_into()?;
-        finish(query::query(&mut Imports, &selection, &policy), |counters, page| match page {
+        finish(query::query(&mut H::default(), &selection, &policy), |counters, page| match page {
             Some(page) => counters.records_read += u64::from(page.count),
             None => counters.read_errors += 1,
         })
     }
 
     fn scan(options: wit::ScanOptions) -> Result<wit::ScanReport, types::Failure> {
-        finish(scan::scan(&mut Imports, options.into()), count_scan)
+        finish(scan::scan(&mut H::default(), options.into()), count_scan)
     }
 
     fn divide(shares: u32) -> Result<Vec<wit::Part>, types::Failure> {
-        Ok(scan::divide(&mut Imports, shares)?.into_iter().map(Into::into).collect())
+        Ok(scan::divide(&mut H::default(), shares)?.into_iter().map(Into::into).collect())
     }
 
     fn scan_part(part: wit::Part, options: wit::ScanOptions) -> Result<String, types::Failure> {
-        let sight = scan::scan_part(&mut Imports, &part.into(), options.into())?;
+        let sight = scan::scan_part(&mut H::default(), &part.into(), options.into())?;
         Ok(write_result(&sight)?)
     }
 
@@ -122,12 +122,12 @@ impl Guest for Component {
         results: Vec<String>,
         options: wit::ScanOptions,
     ) -> Result<wit::ScanReport, types::Failure> {
-        finish(scan::conclude(&mut Imports, &results, options.into()), count_scan)
+        finish(scan::conclude(&mut H::default(), &results, options.into()), count_scan)
     }
 
     fn recover(options: wit::RecoverOptions) -> Result<wit::Recovery, types::Failure> {
         let record = options.record_fact;
-        finish(fact::recover(&mut Imports, options.into(), record), count_recovery)
+        finish(fact::recover(&mut H::default(), options.into(), record), count_recovery)
     }
 
     fn compact(
@@ -136,7 +136,7 @@ impl Guest for Component {
     ) -> Result<wit::Compaction, types::Failure> {
         let policy = retention.try_into()?;
         let record = options.record_fact;
-        let done = fact::compact(&mut Imports, None, &policy, options.into(), record);
+        let done = fact::compact(&mut H::default(), None, &policy, options.into(), record);
         finish(done, count_compaction)
     }
 
@@ -146,7 +146,7 @@ impl Guest for Component {
         as_of: f64,
     ) -> Result<String, types::Failure> {
         let policy = retention.try_into()?;
-        let survey = survey::survey_part(&mut Imports, &part.into(), &policy, as_of)?;
+        let survey = survey::survey_part(&mut H::default(), &part.into(), &policy, as_of)?;
         Ok(write_result(&survey)?)
     }
 
@@ -157,7 +157,8 @@ impl Guest for Component {
     ) -> Result<wit::Compaction, types::Failure> {
         let policy = retention.try_into()?;
         let record = options.record_fact;
-        let done = fact::compact(&mut Imports, Some(&surveys), &policy, options.into(), record);
+        let done =
+            fact::compact(&mut H::default(), Some(&surveys), &policy, options.into(), record);
         finish(done, count_compaction)
     }
 
@@ -166,7 +167,7 @@ impl Guest for Component {
         retention: types::Retention,
     ) -> Result<wit::Inspection, types::Failure> {
         let policy = retention.try_into()?;
-        let inspection = inspect::inspect(&mut Imports, options.limit, &policy);
+        let inspection = inspect::inspect(&mut H::default(), options.limit, &policy);
         finish(inspection, |counters, inspection| match inspection {
             Some(inspection) => counters.records_read += inspection.records,
             None => counters.read_errors += 1,
@@ -174,7 +175,7 @@ impl Guest for Component {
     }
 
     fn startup_check(options: wit::StartupOptions) -> Result<wit::StartupReport, types::Failure> {
-        let report = startup::startup_check(&mut Imports, options.into());
+        let report = startup::startup_check(&mut H::default(), options.into());
         finish(report, |counters, report| match report {
             Some(report) => {
                 if let Some(scan) = &report.scan {

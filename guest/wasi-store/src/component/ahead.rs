@@ -8,21 +8,23 @@ use super::wasi::io::streams::{InputStream, StreamError};
 
 /// How much is read at once, as much as the engine asks for: in Node each call is a message to another
 /// thread and back.
-const WINDOW: u64 = 1 << 20;
+const WINDOW: usize = 1 << 20;
 /// How much is handed out at once in a runtime that gives less: all copies of it stay in the processor's
 /// cache.
-const HANDED: u64 = 256 << 10;
+const HANDED: usize = 256 << 10;
 /// How many reads may be on their way in a runtime that gives less. More gain nothing.
 const ON_THEIR_WAY: usize = 4;
 /// A runtime is not taken to give less than this because it once did.
 const LEAST: u64 = 16 << 10;
 
-/// Bytes of one file that have been read already, no more than [`WINDOW`] and what was asked for, and
-/// bytes that are on their way.
+/// Reads one file, piece by piece.
 #[derive(Default)]
 pub(super) struct Ahead {
+    /// Where [`Ahead::kept`] begins.
     start: u64,
-    data: Vec<u8>,
+    /// The end of what was handed out last, from its last line end on, no more than [`HANDED`] and
+    /// [`WINDOW`]. The next read begins there.
+    kept: Vec<u8>,
     /// What the runtime gives at once, if that is less than [`WINDOW`] (64 KiB in wasmtime).
     most: Option<u64>,
     coming: VecDeque<Coming>,
@@ -42,44 +44,72 @@ impl Ahead {
         &mut self,
         file: &Descriptor,
         (start, stop, end): (u64, u64, u64),
-    ) -> Result<&[u8], Cut> {
-        // Whoever goes on begins where the last whole line ended, before the end of what it was given.
-        let goes_on = start >= self.start && start <= self.end() && !self.data.is_empty();
-        // Where one call gives all of it, what is kept would only be copied.
-        if self.most.is_none() || !goes_on {
-            let most = self.most;
-            *self =
-                Self { start, most, data: piece(file, start, stop - start)?, ..Self::default() };
-        }
-        self.forget(start);
-        let stop = self.most.map_or(stop, |_| stop.min(start.saturating_add(HANDED)));
-        while self.end() < stop {
-            let at = self.end();
-            let more = self.following(file, at, end)?;
+    ) -> Result<Vec<u8>, Cut> {
+        let mut data = self.take_kept(start);
+        let wanted = usize::try_from(stop - start).unwrap_or(usize::MAX).min(self.handed());
+        while data.len() < wanted && (data.is_empty() || self.fits(data.len(), wanted)) {
+            let at = start.saturating_add(data.len() as u64);
+            let more = self.following(file, at, (wanted - data.len()) as u64, end)?;
             if more.is_empty() {
                 break;
             }
-            self.data.extend_from_slice(&more);
+            // Where the runtime gives as much as is asked for, one piece is all there is.
+            if data.is_empty() {
+                data = more;
+            } else {
+                data.extend_from_slice(&more);
+            }
         }
-        let wanted = usize::try_from(stop - start).unwrap_or(usize::MAX).min(self.data.len());
-        self.data.get(..wanted).filter(|bytes| !bytes.is_empty()).ok_or(Cut::Short(start))
+        if data.is_empty() {
+            return Err(Cut::Short(start));
+        }
+        self.keep(start, &data, wanted);
+        data.truncate(wanted);
+        Ok(data)
     }
 
-    fn end(&self) -> u64 {
-        self.start.saturating_add(self.data.len() as u64)
+    /// How much is handed out at once.
+    fn handed(&self) -> usize {
+        if self.most.is_some() { HANDED } else { WINDOW }
     }
 
-    /// Lets go of what lies before `start`.
-    fn forget(&mut self, start: u64) {
-        let before = usize::try_from(start.saturating_sub(self.start)).unwrap_or(usize::MAX);
-        self.data.drain(..before.min(self.data.len()));
-        self.start = start;
+    /// Whether another piece fits. What does not would have to be copied once more to be kept.
+    fn fits(&self, held: usize, wanted: usize) -> bool {
+        let most = self.most.and_then(|most| usize::try_from(most).ok());
+        held.saturating_add(most.unwrap_or_default()) <= wanted
+    }
+
+    /// What is kept from `start` on.
+    fn take_kept(&mut self, start: u64) -> Vec<u8> {
+        let kept = std::mem::take(&mut self.kept);
+        let skipped = start.checked_sub(self.start).and_then(|by| usize::try_from(by).ok());
+        let rest = skipped.and_then(|by| kept.get(by..));
+        rest.map_or_else(Vec::new, <[u8]>::to_vec)
+    }
+
+    /// Whoever goes on begins where the last whole line ended that was handed out.
+    fn keep(&mut self, start: u64, data: &[u8], handed: usize) {
+        // Where one call gives all of it, a fresh read is no dearer.
+        let from = match self.most {
+            Some(_) => {
+                let handed = data.get(..handed).unwrap_or(data);
+                handed.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+            }
+            None => data.len(),
+        };
+        self.start = start.saturating_add(from as u64);
+        self.kept = data.get(from..).unwrap_or_default().to_vec();
     }
 
     /// The piece at `at`, while the runtime is already reading those after it, if it can.
-    fn following(&mut self, file: &Descriptor, at: u64, end: u64) -> Result<Vec<u8>, Cut> {
+    fn following(
+        &mut self,
+        file: &Descriptor,
+        at: u64,
+        wanted: u64,
+        end: u64,
+    ) -> Result<Vec<u8>, Cut> {
         let Some(most) = self.most else {
-            let wanted = WINDOW.min(end.saturating_sub(at));
             let data = piece(file, at, wanted)?;
             let got = data.len() as u64;
             if got < wanted {

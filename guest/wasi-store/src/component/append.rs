@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use papyra_engine::host::StorageError;
+
 use super::disk::{is_torn, read_whole};
-use super::exports::papyra::persistence::storage::StorageError;
 use super::place::Place;
 use super::wasi::filesystem::types::{Descriptor, ErrorCode, filesystem_error_code};
 use super::wasi::io::streams::StreamError;

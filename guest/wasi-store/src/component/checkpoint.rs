@@ -1,7 +1,8 @@
 //! The file in which the engine's checkpoint lies, beside the journal.
 
+use papyra_engine::host::StorageError;
+
 use super::disk::{Disk, read_whole};
-use super::exports::papyra::persistence::storage::StorageError;
 use super::place::Place;
 use super::wasi::filesystem::types::{Descriptor, ErrorCode};
 use crate::names;

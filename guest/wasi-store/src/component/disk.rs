@@ -1,7 +1,8 @@
 //! One preopened directory: opening, telling files apart, syncing names, and errors that say which
 //! file it was and what to do.
 
-use super::exports::papyra::persistence::storage::StorageError;
+use papyra_engine::host::StorageError;
+
 use super::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, OpenFlags, PathFlags,
 };

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use papyra_engine::host::StorageError;
+
 use super::copy::Copier;
-use super::exports::papyra::persistence::storage::StorageError;
 use super::place::Place;
 use super::wasi::clocks::wall_clock;
 use super::wasi::filesystem::types::{Descriptor, ErrorCode};

@@ -1,4 +1,5 @@
-//! The component: what its world exports, in terms of the modules beside this one.
+//! The component, of one of two kinds: with the engine in it (`papyra-wasi.wasm`), or a store by itself
+//! (`papyra-wasi-store.wasm`), which any engine can be composed with.
 
 #![allow(unsafe_code, reason = "generated code crosses the sandbox by raw pointers")]
 
@@ -6,20 +7,32 @@ mod ahead;
 mod append;
 mod checkpoint;
 mod copy;
+#[cfg(not(feature = "engine"))]
 mod delivery;
 mod disk;
 mod evidence;
 mod place;
 mod rewrite;
 mod snapshot;
+#[cfg(not(feature = "engine"))]
 mod storage;
+mod store;
 
 wit_bindgen::generate!({
     path: "wit",
     world: "papyra:wasi/store",
     generate_all,
+    pub_export_macro: true,
 });
 
+#[cfg(feature = "engine")]
+type Journal = papyra_engine::component::Component<store::FileStore>;
+
+#[cfg(feature = "engine")]
+papyra_engine::component::export!(Journal);
+
+#[cfg(not(feature = "engine"))]
 struct Component;
 
-export!(Component);
+#[cfg(not(feature = "engine"))]
+export!(Component with_types_in self);

@@ -1,7 +1,8 @@
 //! Which file the journal is, and how it is to be treated: read once from the environment.
 
+use papyra_engine::host::StorageError;
+
 use super::disk::Disk;
-use super::exports::papyra::persistence::storage::StorageError;
 use super::wasi::cli::environment;
 use super::wasi::filesystem::preopens;
 use crate::names;

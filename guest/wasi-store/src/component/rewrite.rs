@@ -1,11 +1,10 @@
 //! Replacing the file by one without some of its bytes.
 
+use papyra_engine::host::{Range, RewriteOptions, Rewritten, StorageError};
+
 use super::copy::Copier;
 use super::disk::{Cut, is_torn, read_whole};
 use super::evidence::{Evidence, no_place};
-use super::exports::papyra::persistence::storage::{
-    Range, RewriteOptions, Rewritten, StorageError,
-};
 use super::snapshot::Snapshot;
 use super::wasi::filesystem::types::ErrorCode;
 use crate::names;

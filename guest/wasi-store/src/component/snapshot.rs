@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
+use papyra_engine::host::{Chunk, Position, Role, Segment, StorageError};
+
 use super::ahead::Ahead;
 use super::disk::read_whole;
-use super::exports::papyra::persistence::storage::{
-    Chunk, Payload, Position, Role, Segment, StorageError,
-};
 use super::place::Place;
 use super::wasi::filesystem::types::{Descriptor, ErrorCode};
 use crate::names;
@@ -81,11 +80,11 @@ impl Snapshot {
         let start = if from.major == 0 { from.minor.min(end) } else { end };
         let stop = start.saturating_add(clamped(most)).min(end);
         if start == stop {
-            return Ok(chunk(start, Payload::Raw(Vec::new()), true));
+            return Ok(chunk(start, Vec::new(), true));
         }
         let read = ahead.read(&self.file, (start, stop, end));
-        let data = beginning(read.map_err(|cut| cut.error(&self.place.disk))?);
-        let stop = start.saturating_add(length(&data));
+        let data = read.map_err(|cut| cut.error(&self.place.disk))?;
+        let stop = start.saturating_add(data.len() as u64);
         Ok(chunk(start, data, stop == end))
     }
 
@@ -97,13 +96,11 @@ impl Snapshot {
     ) -> Result<Chunk, StorageError> {
         let end = self.end(segment)?;
         if before.major != 0 || before.minor > end {
-            return Ok(chunk(end, Payload::Raw(Vec::new()), true));
+            return Ok(chunk(end, Vec::new(), true));
         }
         let start = before.minor.saturating_sub(clamped(most));
         let data = read_whole(&self.file, start, before.minor);
-        let data = whole_characters(data.map_err(|cut| cut.error(&self.place.disk))?);
-        let start = before.minor.saturating_sub(data.len() as u64);
-        Ok(chunk(start, whole(data), start == 0))
+        Ok(chunk(start, data.map_err(|cut| cut.error(&self.place.disk))?, start == 0))
     }
 
     /// The segment may be rewritten.
@@ -132,46 +129,6 @@ fn clamped(most: u32) -> u64 {
     u64::from(most).clamp(1, MAX_READ)
 }
 
-fn chunk(start: u64, data: Payload, last: bool) -> Chunk {
+fn chunk(start: u64, data: Vec<u8>, last: bool) -> Chunk {
     Chunk { start: at(start), data, frames: Vec::new(), last }
-}
-
-fn length(data: &Payload) -> u64 {
-    match data {
-        Payload::Text(text) => text.len() as u64,
-        Payload::Raw(bytes) => bytes.len() as u64,
-    }
-}
-
-/// What is text at the beginning, or all of it if nothing is: a chunk may end inside a character, and may
-/// be shorter than asked for.
-///
-/// Text wherever it is: between two components, jco copies a string at once and a list byte by byte
-/// where the runtime cannot give a module two memories, as in Node 20 (measured: 5 MB/s).
-fn beginning(data: &[u8]) -> Payload {
-    let valid = match simdutf8::compat::from_utf8(data) {
-        Ok(text) => text,
-        Err(error) => {
-            let text = data.get(..error.valid_up_to()).map(str::from_utf8);
-            text.and_then(Result::ok).unwrap_or_default()
-        }
-    };
-    if valid.is_empty() { Payload::Raw(data.to_vec()) } else { Payload::Text(valid.to_owned()) }
-}
-
-/// Text if all of it is.
-fn whole(data: Vec<u8>) -> Payload {
-    match String::from_utf8(data) {
-        Ok(text) => Payload::Text(text),
-        Err(raw) => Payload::Raw(raw.into_bytes()),
-    }
-}
-
-/// Without the rest of a character at the beginning.
-fn whole_characters(mut data: Vec<u8>) -> Vec<u8> {
-    let rest = data.iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count();
-    if rest < data.len() {
-        data.drain(..rest);
-    }
-    data
 }

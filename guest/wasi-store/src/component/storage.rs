@@ -1,154 +1,174 @@
-//! The exported interface `storage`: find the session, check what comes in, call.
+//! The exported interface `storage`: convert and call.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use papyra_engine::host::{self, Host};
 
 use super::Component;
-use super::ahead::Ahead;
-use super::append::Writer;
-use super::checkpoint;
 use super::exports::papyra::persistence::storage::{
-    Chunk, Description, Framing, Guest, Layout, Position, Range, RewriteOptions, Rewritten, Run,
-    Segment, StorageError,
+    Chunk, Description, Framing, Guest, Layout, Payload, Position, Purpose, Range, RewriteOptions,
+    Rewritten, Role, Run, Segment, StorageError,
 };
-use super::place::Place;
-use super::rewrite::Rewrite;
-use super::snapshot::Snapshot;
-
-/// What this instance has open.
-#[derive(Default)]
-struct Session {
-    place: Option<Rc<Place>>,
-    snapshot: Option<Snapshot>,
-    ahead: Ahead,
-    rewrite: Option<Rewrite>,
-    writer: Writer,
-}
-
-impl Session {
-    fn place(&mut self) -> Result<Rc<Place>, StorageError> {
-        match &self.place {
-            Some(place) => Ok(place.clone()),
-            None => Ok(self.place.insert(Rc::new(Place::from_environment()?)).clone()),
-        }
-    }
-
-    fn snapshot(&self) -> Result<&Snapshot, StorageError> {
-        opened(&self.snapshot)
-    }
-}
-
-fn opened(snapshot: &Option<Snapshot>) -> Result<&Snapshot, StorageError> {
-    let none = || StorageError::Failed("`segments` must be called before reading".to_owned());
-    snapshot.as_ref().ok_or_else(none)
-}
-
-thread_local! {
-    static SESSION: RefCell<Session> = RefCell::default();
-}
-
-fn with<T>(run: impl FnOnce(&mut Session) -> Result<T, StorageError>) -> Result<T, StorageError> {
-    SESSION.with(|session| match session.try_borrow_mut() {
-        Ok(mut session) => run(&mut session),
-        Err(_) => Err(StorageError::Failed("the store was called while it was at work".to_owned())),
-    })
-}
-
-fn none_open() -> StorageError {
-    StorageError::Failed("no rewrite is open".to_owned())
-}
+use super::store::FileStore;
 
 impl Guest for Component {
     fn describe() -> Description {
-        let location = with(|session| Ok(session.place()?.location.clone()));
+        let host::Description { backend, location, framing, layout, volatile } =
+            FileStore.describe();
         Description {
-            backend: "wasi".to_owned(),
-            // Every other call says what is wrong with the environment.
-            location: location.unwrap_or_default(),
-            framing: Framing::Lines,
-            layout: Layout::Sequence,
-            volatile: false,
+            backend,
+            location,
+            framing: match framing {
+                host::Framing::Lines => Framing::Lines,
+                host::Framing::Entries => Framing::Entries,
+            },
+            layout: match layout {
+                host::Layout::Sequence => Layout::Sequence,
+                host::Layout::Parallel => Layout::Parallel,
+            },
+            volatile,
         }
     }
 
     fn segments() -> Result<Vec<Segment>, StorageError> {
-        with(|session| {
-            let place = session.place()?;
-            session.snapshot = None;
-            session.ahead = Ahead::default();
-            Ok(session.snapshot.insert(Snapshot::take(place)?).segments())
-        })
+        Ok(FileStore.segments()?.into_iter().map(Segment::from).collect())
     }
 
     fn read(segment: String, at: Position, max_bytes: u32) -> Result<Chunk, StorageError> {
-        with(|session| {
-            let Session { snapshot, ahead, .. } = session;
-            opened(snapshot)?.read(ahead, &segment, at, max_bytes)
-        })
+        let host::Chunk { start, data, last, .. } =
+            FileStore.read(&segment, at.into(), max_bytes)?;
+        let length = data.len();
+        let (data, handed) = beginning(data);
+        Ok(chunk(start, data, last && handed == length))
     }
 
     fn read_back(segment: String, before: Position, max_bytes: u32) -> Result<Chunk, StorageError> {
-        with(|session| session.snapshot()?.read_back(&segment, before, max_bytes))
+        let host::Chunk { start, data, last, .. } =
+            FileStore.read_back(&segment, before.into(), max_bytes)?;
+        let (data, skipped) = end(data);
+        Ok(chunk(start.plus(skipped as u64), data, last && skipped == 0))
     }
 
     fn append(lines: String, _: Vec<Run>) -> Result<(), StorageError> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        // Anything else would tear the next batch.
-        if !lines.ends_with('\n') {
-            return Err(StorageError::Failed(
-                "the batch does not end with a line end; nothing of it was written".to_owned(),
-            ));
-        }
-        with(|session| {
-            let place = session.place()?;
-            session.writer.append(&place, &lines)
-        })
+        Ok(FileStore.append(&lines, &[])?)
     }
 
     fn rewrite_begin(segment: String, options: RewriteOptions) -> Result<(), StorageError> {
-        with(|session| {
-            if session.rewrite.is_some() {
-                return Err(StorageError::Locked(
-                    "a rewrite is open already; commit or abort it first".to_owned(),
-                ));
-            }
-            let snapshot = session.snapshot()?;
-            snapshot.check_rewritable(&segment)?;
-            let rewrite = Rewrite::begin(snapshot.clone(), options)?;
-            session.rewrite = Some(rewrite);
-            Ok(())
-        })
+        let RewriteOptions { purpose, keep_evidence, force } = options;
+        let purpose = match purpose {
+            Purpose::Recover => host::Purpose::Recover,
+            Purpose::Compact => host::Purpose::Compact,
+        };
+        let options = host::RewriteOptions { purpose, keep_evidence, force };
+        Ok(FileStore.rewrite_begin(&segment, options)?)
     }
 
     fn rewrite_remove(ranges: Vec<Range>) -> Result<(), StorageError> {
-        with(|session| {
-            let rewrite = session.rewrite.as_mut().ok_or_else(none_open)?;
-            let removed = rewrite.remove(&ranges);
-            if removed.is_err() {
-                session.rewrite = None;
-            }
-            removed
-        })
+        let ranges: Vec<_> = ranges
+            .into_iter()
+            .map(|range| host::Range { start: range.start.into(), end: range.end.into() })
+            .collect();
+        Ok(FileStore.rewrite_remove(&ranges)?)
     }
 
     fn rewrite_commit(terminate_tail: bool) -> Result<Rewritten, StorageError> {
-        with(|session| session.rewrite.take().ok_or_else(none_open)?.commit(terminate_tail))
+        let host::Rewritten { bytes_before, bytes_after, removed_entries, evidence } =
+            FileStore.rewrite_commit(terminate_tail)?;
+        Ok(Rewritten { bytes_before, bytes_after, removed_entries, evidence })
     }
 
     fn rewrite_abort() {
-        let _ = with(|session| {
-            session.rewrite = None;
-            Ok(())
-        });
+        FileStore.rewrite_abort();
     }
 
     fn load_checkpoint() -> Result<String, StorageError> {
-        with(|session| Ok(checkpoint::load(&*session.place()?)))
+        Ok(FileStore.load_checkpoint()?)
     }
 
     fn save_checkpoint(text: String) -> Result<(), StorageError> {
-        with(|session| checkpoint::save(&*session.place()?, &text))
+        Ok(FileStore.save_checkpoint(&text)?)
+    }
+}
+
+fn chunk(start: host::Position, data: Payload, last: bool) -> Chunk {
+    Chunk { start: start.into(), data, frames: Vec::new(), last }
+}
+
+/// Text, if all of it is but for a character that is cut off at the end, and how much that is.
+///
+/// Text wherever it can be: between two components, jco copies a string at once and a list byte by byte
+/// where the runtime cannot give a module two memories, as in Node 20 (measured: 5 MB/s).
+fn beginning(mut data: Vec<u8>) -> (Payload, usize) {
+    if let Err(error) = std::str::from_utf8(&data)
+        && error.error_len().is_none()
+        && error.valid_up_to() > 0
+    {
+        data.truncate(error.valid_up_to());
+    }
+    let handed = data.len();
+    (whole(data), handed)
+}
+
+/// Text, if all of it is but for a character that is cut off at the beginning, and how much is left out
+/// there.
+fn end(mut data: Vec<u8>) -> (Payload, usize) {
+    let rest = data.iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count();
+    let skipped = if rest < data.len() { rest } else { 0 };
+    data.drain(..skipped);
+    (whole(data), skipped)
+}
+
+fn whole(data: Vec<u8>) -> Payload {
+    match String::from_utf8(data) {
+        Ok(text) => Payload::Text(text),
+        Err(raw) => Payload::Raw(raw.into_bytes()),
+    }
+}
+
+impl From<host::Segment> for Segment {
+    fn from(segment: host::Segment) -> Self {
+        let host::Segment { name, role, number, start, end, bytes, entries, .. } = segment;
+        Self {
+            name,
+            role: match role {
+                host::Role::Active => Role::Active,
+                host::Role::Sealed => Role::Sealed,
+                host::Role::Stray => Role::Stray,
+                host::Role::Leftover => Role::Leftover,
+            },
+            number,
+            start: start.into(),
+            end: end.into(),
+            bytes,
+            entries,
+            // A file has records of all kinds, and no consumer groups.
+            kind: None,
+            pinned: None,
+        }
+    }
+}
+
+impl From<host::StorageError> for StorageError {
+    fn from(error: host::StorageError) -> Self {
+        match error {
+            host::StorageError::Unavailable(message) => Self::Unavailable(message),
+            host::StorageError::Full(message) => Self::Full(message),
+            host::StorageError::Locked(message) => Self::Locked(message),
+            host::StorageError::Denied(message) => Self::Denied(message),
+            host::StorageError::NotFound(message) => Self::NotFound(message),
+            host::StorageError::Unsupported(message) => Self::Unsupported(message),
+            host::StorageError::Corrupt(message) => Self::Corrupt(message),
+            host::StorageError::Failed(message) => Self::Failed(message),
+        }
+    }
+}
+
+impl From<host::Position> for Position {
+    fn from(position: host::Position) -> Self {
+        Self { major: position.major, minor: position.minor }
+    }
+}
+
+impl From<Position> for host::Position {
+    fn from(position: Position) -> Self {
+        Self { major: position.major, minor: position.minor }
     }
 }
