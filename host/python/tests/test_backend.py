@@ -9,6 +9,7 @@ import time
 import unittest
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import anyio
 from papyra import Actor, ActorSystem
@@ -22,10 +23,11 @@ from papyra.persistence.models import (
     PersistenceRecoveryMode,
 )
 from papyra.persistence.startup import PersistenceStartupConfig, PersistenceStartupMode
-from papyra_persistence import Engine
+from papyra_persistence import Engine, FileStore
 from papyra_persistence.backend import JournalPersistence
 
 ENGINE = Engine(os.environ["PAPYRA_ENGINE"])
+WASI = Engine(Path(os.environ["PAPYRA_ENGINE"]).with_name("papyra-wasi.wasm"))
 NOW = 1_760_000_000.0
 
 
@@ -94,6 +96,35 @@ class BackendTest(unittest.IsolatedAsyncioTestCase):
         # Papyra stamps with a clock that counts from boot unless it is told not to.
         await theirs.record_event(event(1, 2403.198))
         self.assertEqual(len(await ours.list_events()), 4)
+
+    async def test_it_scans_a_large_file_outside_of_python(self) -> None:
+        await fill(self.ours())
+        sound = self.path.read_bytes()
+        large = self.ours(wasi=WASI)
+        cases = {
+            "sound": (sound, True),
+            "damaged": (sound + b"nonsense\xff\n" + sound, True),
+            "torn": (sound + b'{"kind": "event"', False),
+            "unterminated": (sound.rstrip(b"\n"), False),
+        }
+        for name, (content, trusted) in cases.items():
+            self.path.write_bytes(content)
+            with (
+                self.subTest(name),
+                mock.patch("papyra_persistence.backend._LARGE", 1),
+                mock.patch.object(FileStore, "snapshot", autospec=True, side_effect=FileStore.snapshot)
+                as under_lock,
+            ):
+                self.assertEqual(await large.scan(), await self.ours().scan())
+                # The one that it is compared with looks under the lock as well.
+                self.assertEqual(under_lock.call_count, 1 if trusted else 2)
+
+    async def test_what_wasi_cannot_reach_is_scanned_in_python(self) -> None:
+        await fill(self.ours())
+        link = self.dir / "link.ndjson"
+        link.symlink_to(self.path)
+        with mock.patch("papyra_persistence.backend._LARGE", 1):
+            self.assertFalse((await self.ours(link, wasi=WASI).scan()).has_anomalies)
 
     async def test_it_finds_the_damage_that_papyra_finds(self) -> None:
         await fill(JsonFilePersistence(self.path))
