@@ -13,9 +13,9 @@ use crate::random::Random;
 /// The widest segment of a [`Hostile`] store that is not vast, in positions.
 const SPAN: u64 = 300;
 /// How many calls an operation on a store that is not vast may need: it has at most four segments,
-/// chunks of one byte, and some operations look at everything several times. Few need more than 20,000,
-/// and one has been seen to end after 508,305; going in circles needs any number.
-const ENOUGH: u64 = 5_000_000;
+/// chunks of one byte, and some operations look at everything several times. Few need more than 20,000;
+/// going in circles needs any number.
+const ENOUGH: u64 = 100_000;
 /// After so many calls a vast store has had enough of it, and only fails.
 const PATIENCE: u64 = 2_000;
 /// So many more calls may follow.

@@ -204,10 +204,14 @@ impl Work {
         let note = match (self.note.is_empty(), changed, self.kept) {
             (false, ..) => self.note,
             (true, false, _) if self.cleared > 0 => {
-                let done = if self.options.dry_run { "is to be" } else { "was" };
-                format!(
-                    "no record is damaged; what an interrupted rewrite left behind {done} removed"
-                )
+                let what = "no record is damaged; what an interrupted rewrite left behind";
+                match self.options.dry_run {
+                    // Only beginning a rewrite would tell.
+                    true => {
+                        format!("{what} is to be removed, if nobody can still be at work on it")
+                    }
+                    false => format!("{what} was removed"),
+                }
             }
             (true, true, _) => String::new(),
             (true, false, 0) => "nothing is damaged".to_owned(),

@@ -110,3 +110,13 @@ fn a_journal_whose_first_record_broke_off_can_be_repaired() {
     assert!(recover(&mut host, Mode::Repair, false).changed);
     assert!(host.data.is_empty());
 }
+
+#[test]
+fn lines_side_by_side_are_looked_through_segment_by_segment() {
+    let mut host = VecHost::new("garbage\n".repeat(3));
+    host.beside = Some(7);
+    let options = RecoverOptions { mode: Mode::Repair, dry_run: false, max_findings: 100 };
+    let failure = recover::recover(&mut host, options).unwrap_err();
+    assert_eq!(failure.code, Code::InvalidArgument, "{}", failure.message);
+    assert!(failure.message.contains("of its 6 lines"), "{}", failure.message);
+}

@@ -58,7 +58,7 @@ impl View {
     ///
     /// `Unsupported` for segments side by side that are too many, or whose positions count bytes.
     pub fn require_order(&self) -> Outcome<()> {
-        if !self.is_parallel() || self.can_merge() {
+        if !self.is_parallel() || self.merges() {
             return Ok(());
         }
         let message = format!(
@@ -73,8 +73,12 @@ impl View {
         self.description.layout == Layout::Parallel
     }
 
-    fn can_merge(&self) -> bool {
-        self.description.framing == Framing::Entries && self.members.len() <= MAX_PARALLEL
+    /// The segments lie side by side and are walked as one. What cannot be merged is walked segment by
+    /// segment, where order does not matter.
+    fn merges(&self) -> bool {
+        self.is_parallel()
+            && self.description.framing == Framing::Entries
+            && self.members.len() <= MAX_PARALLEL
     }
 
     /// What orders places from oldest to newest.
@@ -100,7 +104,7 @@ impl View {
 
     /// Where the oldest entry is; `None` without any segment.
     pub fn start(&self) -> Option<Place> {
-        match self.is_parallel() {
+        match self.merges() {
             false => self.members.first().map(|segment| (0, segment.start)),
             true => self.members.iter().map(|segment| segment.start).min().map(|start| (0, start)),
         }
@@ -108,7 +112,7 @@ impl View {
 
     /// Just after the newest entry.
     pub fn end(&self) -> Option<Place> {
-        if self.is_parallel() {
+        if self.merges() {
             return self.members.iter().map(|segment| segment.end).max().map(|end| (0, end));
         }
         let last = self.members.len().checked_sub(1)?;
@@ -140,7 +144,7 @@ impl View {
         place: Place,
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
-        if self.is_parallel() && self.can_merge() {
+        if self.merges() {
             return self.forward_abreast(host, &self.abreast(place), visit);
         }
         let (first, position) = place;
@@ -162,7 +166,7 @@ impl View {
         place: Place,
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
-        if self.is_parallel() && self.can_merge() {
+        if self.merges() {
             let ends = self.abreast(place);
             let lanes = self.members.iter().zip(ends).map(|(segment, end)| {
                 let range = Range { start: segment.start, end };

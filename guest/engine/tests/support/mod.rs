@@ -25,6 +25,8 @@ pub struct VecHost {
     pub checkpoint: String,
     /// Where the journal ends, if the store is to lie about that.
     pub claimed_end: Option<Position>,
+    /// A segment of the same bytes lies beside the journal, at positions of this `major`.
+    pub beside: Option<u64>,
     removed: Option<(Vec<Range>, RewriteOptions)>,
 }
 
@@ -40,6 +42,7 @@ impl VecHost {
             bytes_read: 0,
             checkpoint: String::new(),
             claimed_end: None,
+            beside: None,
             removed: None,
         }
     }
@@ -64,13 +67,13 @@ impl Host for VecHost {
             backend: "vec".into(),
             location: "memory".into(),
             framing: Framing::Lines,
-            layout: Layout::Sequence,
+            layout: if self.beside.is_some() { Layout::Parallel } else { Layout::Sequence },
             volatile: false,
         }
     }
 
     fn segments(&mut self) -> Result<Vec<Segment>, StorageError> {
-        Ok(vec![Segment {
+        let journal = Segment {
             name: "journal".into(),
             role: Role::Active,
             number: 0,
@@ -80,7 +83,14 @@ impl Host for VecHost {
             entries: None,
             kind: None,
             pinned: None,
-        }])
+        };
+        let beside = self.beside.map(|major| Segment {
+            name: "beside".into(),
+            start: Position { major, ..journal.start },
+            end: Position { major, ..journal.end },
+            ..journal.clone()
+        });
+        Ok(beside.into_iter().chain([journal]).collect())
     }
 
     fn read(&mut self, _: &str, from: Position, max: u32) -> Result<Chunk, StorageError> {
