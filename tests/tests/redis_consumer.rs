@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use papyra::consumer::{Batch, Consumer, Wait};
+use papyra::consumer::{Batch, Consumer, Start, Wait};
 use papyra::journal::FailureCode;
 use papyra::store::{Kind, RedisConfig, RedisStore};
 use papyra::{Engine, Journal, JournalError};
@@ -256,6 +256,19 @@ async fn whatever_the_server_goes_through_each_acknowledged_record_is_delivered(
 
 async fn next(consumer: &mut Consumer) -> Result<Batch, JournalError> {
     tokio::time::timeout(Duration::from_secs(30), consumer.next()).await.expect("it ends")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_began_at_the_end_loses_nothing_when_it_is_destroyed() {
+    let server = Server::start(Aof::Off, &[]);
+    append(&server.store(), Kind::Event, &records("event", 0..2)).await.unwrap();
+    let journal = journal(&server);
+    let mut consumer = journal.consumer(Kind::Event, "g", "c").start(&Start::Now).build();
+    assert!(next(&mut consumer).await.unwrap().entries.is_empty());
+    append(&server.store(), Kind::Event, &records("event", 2..5)).await.unwrap();
+    assert_eq!(numbers(&next(&mut consumer).await.unwrap()), [2, 3, 4]);
+    server.cli(&["xgroup", "destroy", EVENTS, "g"]);
+    assert_eq!(numbers(&next(&mut consumer).await.unwrap()), [2, 3, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -105,6 +105,25 @@ async fn an_older_entry_is_set_aside_after_a_newer_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_entry_with_more_fields_than_lua_can_pass_on_is_set_aside_packed() {
+    let server = Server::start(Aof::Off, &[]);
+    let fields: Vec<String> = (0..10_000).map(|part| format!("part-{part}")).collect();
+    let mut wide = vec!["xadd", EVENTS, "*"];
+    wide.extend(fields.iter().map(String::as_str));
+    let id = server.cli(&wide);
+    append(&server.store(), Kind::Event, &records("event", 0..1)).await.unwrap();
+    let journal = Journal::new(&Engine::new().unwrap(), server.store());
+    assert_eq!(journal.recover(quarantine()).await.unwrap().removed_entries, 1);
+    let kept = server.cli(&["xrange", QUARANTINE, "-", "+"]);
+    assert!(kept.contains(&format!("source\n{EVENTS}\nid\n{id}\npacked\n")), "{kept:.300}");
+    let unpack = "local kept = redis.call('XRANGE', KEYS[1], '-', '+')[1][2]
+        local parts = cmsgpack.unpack(kept[#kept])
+        return {#parts, parts[1], parts[#parts]}";
+    assert_eq!(server.cli(&["eval", unpack, "1", QUARANTINE]), "10000\npart-0\npart-9999");
+    assert_eq!(lines(&server.store()).await, records("event", 0..1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn streams_are_never_deleted() {
     let server = Server::start(Aof::Off, &[]);
     let torn = server.cli(&["xadd", EVENTS, "*", "data", "{"]);

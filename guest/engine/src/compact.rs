@@ -145,6 +145,8 @@ struct Compactor<'v> {
     /// Blocks with the index of their segment, oldest first.
     blocks: Vec<(usize, Block)>,
     removed: Block,
+    /// The store was to remove something from a segment, and has removed nothing.
+    balked: bool,
 }
 
 impl<'v> Compactor<'v> {
@@ -163,7 +165,8 @@ impl<'v> Compactor<'v> {
             })?;
             blocks.extend(survey.blocks.into_iter().map(|block| (index, block)));
         }
-        let compactor = Self { view, policy, options, as_of, blocks, removed: Block::default() };
+        let removed = Block::default();
+        let compactor = Self { view, policy, options, as_of, blocks, removed, balked: false };
         compactor.check_coverage()?;
         Ok(compactor)
     }
@@ -275,8 +278,9 @@ impl<'v> Compactor<'v> {
             Some(done) => {
                 let spared = self.correct(host, index, segment, cuts, &done, &mut removed)?;
                 report.pinned_removed = report.pinned_removed.saturating_sub(spared);
-                if done.removed_entries != Some(0) {
-                    report.rewritten.push(segment.name.clone());
+                match done.removed_entries {
+                    Some(0) => self.balked = true,
+                    _ => report.rewritten.push(segment.name.clone()),
                 }
                 report.evidence.extend(done.evidence);
                 report.bytes_before = report.bytes_before.saturating_add(done.bytes_before);
@@ -451,10 +455,17 @@ impl<'v> Compactor<'v> {
         report.damaged_kept = total.damaged.minus(self.removed.damaged).records;
         report.ageless_kept = total.ageless.saturating_sub(self.removed.ageless);
         if !report.changed {
-            report.note = match (self.view.description.volatile, report.pinned_kept) {
-                (true, _) => format!("the {} store keeps nothing to compact", report.backend),
-                (false, 0) => "nothing to remove: every record is within the limits".to_owned(),
-                (false, _) => "nothing to remove but what consumer groups still need".to_owned(),
+            report.note = match (self.view.description.volatile, self.balked, report.pinned_kept) {
+                (true, ..) => format!("the {} store keeps nothing to compact", report.backend),
+                (false, true, _) => "nothing was removed: it is less than the store removes at \
+                                     once, or consumer groups have come to need it"
+                    .to_owned(),
+                (false, false, 0) => {
+                    "nothing to remove: every record is within the limits".to_owned()
+                }
+                (false, false, _) => {
+                    "nothing to remove but what consumer groups still need".to_owned()
+                }
             };
         }
         report

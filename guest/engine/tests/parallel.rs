@@ -185,9 +185,13 @@ proptest! {
         streams.spares = spares;
         streams.pinned = [Some(at(pin, 0)); 4];
         let before = streams.lines();
+        let dry = CompactOptions { force, dry_run: true, ..RUN };
+        let planned = compact::compact(&mut streams, &policy, dry).unwrap().changed;
         let done =
             compact::compact(&mut streams, &policy, CompactOptions { force, ..RUN }).unwrap();
         let after = streams.lines();
+        prop_assert_eq!(done.note.starts_with("nothing was removed"), planned && !done.changed);
+        prop_assert_eq!(done.note.starts_with("nothing to remove"), !planned);
         prop_assert_eq!(done.bytes_before, before.len() as u64);
         prop_assert_eq!(done.bytes_after, after.len() as u64);
         let records = |text: &str| text.lines().filter(|line| line.starts_with('{')).count() as u64;

@@ -53,13 +53,16 @@ impl Marks {
         self.open.first().copied().into_iter().chain(self.forgotten).min()
     }
 
-    /// The id after which a group must go on that has gone missing.
-    pub fn resume(&self) -> Option<String> {
-        let mark = self.mark?;
-        let (millis, sequence) = match self.first_open() {
+    /// The id after which a group must go on that has gone missing, if it is not `start`, where it has
+    /// begun.
+    pub fn resume(&self, start: &str) -> Option<String> {
+        let (millis, sequence) = match (self.mark, self.first_open()) {
             // Something older was claimed since.
-            Some(open) if open <= mark => before(open),
-            _ => mark,
+            (Some(mark), Some(open)) if open <= mark => before(open),
+            (Some(mark), _) => mark,
+            // By now the end lies behind what was given; any other start lies before it.
+            (None, Some(open)) if start == "$" => before(open),
+            (None, _) => return None,
         };
         Some(format!("{millis}-{sequence}"))
     }
@@ -93,18 +96,24 @@ mod tests {
 
     #[test]
     fn nothing_is_known_before_the_first_acknowledgement() {
-        assert_eq!(given(&[1, 2]).resume(), None);
+        assert_eq!(given(&[1, 2]).resume("0"), None);
+    }
+
+    #[test]
+    fn a_group_that_began_at_the_end_begins_where_it_began() {
+        assert_eq!(given(&[7, 9]).resume("$"), Some(format!("6-{}", u64::MAX)));
+        assert_eq!(given(&[]).resume("$"), None);
     }
 
     #[test]
     fn what_is_not_done_is_never_skipped() {
         let mut marks = given(&[1, 2, 3, 4]);
         marks.settle(&ids(&[2, 4]));
-        assert_eq!(marks.resume(), None);
+        assert_eq!(marks.resume("0"), None);
         marks.settle(&ids(&[1]));
-        assert_eq!(marks.resume().as_deref(), Some("2-0"));
+        assert_eq!(marks.resume("0").as_deref(), Some("2-0"));
         marks.settle(&ids(&[3]));
-        assert_eq!(marks.resume().as_deref(), Some("4-0"));
+        assert_eq!(marks.resume("0").as_deref(), Some("4-0"));
     }
 
     #[test]
@@ -112,9 +121,9 @@ mod tests {
         let mut marks = given(&[5]);
         marks.settle(&ids(&[5]));
         marks.give("3-0");
-        assert_eq!(marks.resume(), Some(format!("2-{}", u64::MAX)));
+        assert_eq!(marks.resume("0"), Some(format!("2-{}", u64::MAX)));
         marks.settle(&ids(&[3]));
-        assert_eq!(marks.resume().as_deref(), Some("5-0"));
+        assert_eq!(marks.resume("0").as_deref(), Some("5-0"));
     }
 
     #[test]
@@ -126,6 +135,6 @@ mod tests {
         assert_eq!(marks.open.len(), MAX_IDS);
         let all: Vec<u64> = (1..=2 * MAX_IDS as u64).collect();
         marks.settle(&ids(&all));
-        assert_eq!(marks.resume(), Some(format!("{MAX_IDS}-0")));
+        assert_eq!(marks.resume("0"), Some(format!("{MAX_IDS}-0")));
     }
 }

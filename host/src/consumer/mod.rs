@@ -291,7 +291,7 @@ impl Consumer {
     }
 
     async fn ask(&mut self, source: Source) -> Result<Batch, JournalError> {
-        self.subscription.resume = self.marks.resume();
+        self.subscription.resume = self.marks.resume(&self.subscription.start);
         let batch = self.with_session(async |session, subscription| {
             session
                 .consume("consume", async |c, s| c.call_next(s, subscription, &source).await)

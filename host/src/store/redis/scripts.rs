@@ -35,12 +35,18 @@ end
 
 /// `copy(quarantine, stream, entry, reason)`: sets an entry aside with its id and all its fields,
 /// after those that say where it comes from. A stream takes only ascending ids, so what is set aside
-/// late gets another one; its own is in the field `id` in any case. Returns an error reply or `nil`.
+/// late gets another one; its own is in the field `id` in any case. Lua can pass on 8,000 values at once;
+/// of an entry with more, all are in the one field `packed`, as an array in MessagePack. Returns an error
+/// reply or `nil`.
 const COPY: &str = "
 local function copy(quarantine, stream, entry, reason)
   local args = {'XADD', quarantine, entry[1], 'source', stream, 'id', entry[1]}
   if reason then args[8], args[9] = 'reason', reason end
-  for _, part in ipairs(entry[2]) do args[#args + 1] = part end
+  if #entry[2] > 7000 then
+    args[#args + 1], args[#args + 2] = 'packed', cmsgpack.pack(entry[2])
+  else
+    for _, part in ipairs(entry[2]) do args[#args + 1] = part end
+  end
   local done = redis.pcall(unpack(args))
   if type(done) == 'table' and done.err and string.find(done.err, 'equal or smaller', 1, true) then
     args[3] = '*'
