@@ -70,6 +70,26 @@ async fn on_a_cluster_kinds_lie_on_several_nodes_and_are_one_journal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_append_to_a_cluster_that_is_dropped_leaves_no_half_of_a_batch() {
+    let cluster = Cluster::start();
+    let store = cluster.store("local");
+    let batch = format!("{}\n{}\n", records("event", 0..1)[0], records("audit", 0..1)[0]);
+    let runs = [Kind::Event, Kind::Audit].map(|kind| Run { kind, lines: 1 });
+    store.append(batch.clone(), &runs).await.unwrap();
+    for micros in (0..1_500).step_by(10) {
+        let append = store.append(batch.clone(), &runs);
+        let _ = tokio::time::timeout(Duration::from_micros(micros), append).await;
+    }
+    let count = |kind: &str| cluster.cli(&["xlen", &format!("papyra:local:{kind}")]);
+    // What was dropped may still be on its way.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while count("events") != count("audits") && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(count("events"), count("audits"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_has_lost_a_node_is_unavailable_in_time() {
     let mut cluster = Cluster::start();
     let store = cluster.store("local");

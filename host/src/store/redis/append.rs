@@ -21,11 +21,22 @@ struct Lines<'a> {
 impl RedisStore {
     /// On one server a batch is one transaction. On a Cluster kinds lie on different servers: each
     /// kind is one transaction, and if one fails, those before it are taken back.
-    pub(super) async fn append_batch(&self, lines: &str, runs: &[Run]) -> Result<(), StoreError> {
-        let parts = split(lines, runs)?;
+    pub(super) async fn append_batch(&self, lines: String, runs: &[Run]) -> Result<(), StoreError> {
+        let parts = split(&lines, runs)?;
         if !self.link.is_cluster() {
             return self.transaction(&parts).await.map(drop);
         }
+        drop(parts);
+        // A task of its own: whoever drops the append must not leave some kinds written and others not.
+        let (store, runs) = (self.clone(), runs.to_vec());
+        let task = tokio::spawn(async move { store.append_by_kind(&lines, &runs).await });
+        task.await.unwrap_or_else(|cause| {
+            Err(StoreError::new(StoreErrorKind::Failed, "the append was ended").caused_by(cause))
+        })
+    }
+
+    async fn append_by_kind(&self, lines: &str, runs: &[Run]) -> Result<(), StoreError> {
+        let parts = split(lines, runs)?;
         let mut written = Vec::new();
         for kind in Kind::ALL {
             let of_kind: Vec<_> = parts.iter().filter(|part| part.kind == kind).collect();

@@ -118,7 +118,7 @@ impl Store for RedisStore {
     }
 
     async fn append(&self, lines: String, runs: &[Run]) -> Result<(), StoreError> {
-        self.append_batch(&lines, runs).await
+        self.append_batch(lines, runs).await
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
