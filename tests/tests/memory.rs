@@ -10,6 +10,8 @@ use papyra_tests::generate::Generator;
 
 /// What the command may use, whatever it works on.
 const RESIDENT: u64 = 128 << 20;
+/// The longest record there may be.
+const LARGEST: usize = 16 << 20;
 
 fn size(usual: u64, large: u64) -> u64 {
     if std::env::var_os("PAPYRA_LARGE").is_some_and(|word| word == "1") { large } else { usual }
@@ -44,6 +46,24 @@ fn memory_does_not_grow_with_a_line() {
     let last = generator.write(&mut out, 100_000).unwrap();
     out.into_inner().unwrap();
     check_all(&path, &dir.path().join("evidence"), last.records);
+}
+
+#[test]
+fn records_of_the_largest_size_fit_into_the_sandbox_one_after_the_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.ndjson");
+    let mut out = BufWriter::new(File::create(&path).unwrap());
+    let mut generator = Generator::new(3);
+    let first = generator.write(&mut out, 100_000).unwrap();
+    let (begin, end) = (b"{\"kind\": \"event\", \"timestamp\": 1700000000, \"text\": \"", b"\"}\n");
+    for more in [0, 1, 0] {
+        out.write_all(begin).unwrap();
+        out.write_all(&vec![b'x'; LARGEST - begin.len() - 2 + more]).unwrap();
+        out.write_all(end).unwrap();
+    }
+    generator.write(&mut out, 100_000).unwrap();
+    out.into_inner().unwrap();
+    check_all(&path, &dir.path().join("evidence"), first.records);
 }
 
 /// Every operation that reads it all, and at last those that change it.

@@ -79,6 +79,10 @@ impl Filling<'_> {
         }
         let text = std::str::from_utf8(entry.bytes)
             .map_err(|error| Failure::argument(format!("a record is not UTF-8: {error}")))?;
+        if text.len() > PAGE {
+            // Alone on its page. To grow by doubling could take more than the sandbox has.
+            self.page.records.reserve_exact(text.len() + 1);
+        }
         self.page.records.push_str(text);
         self.page.records.push('\n');
         self.page.count += 1;

@@ -101,13 +101,11 @@ fn long_line<H: Host>(
     Ok((next, visit(host, &entry)?))
 }
 
-/// Grows by doubling, but never beyond what the longest entry needs: with the old and the new
-/// allocation alive at once, the last step must still fit into the sandbox.
+/// Makes room for the longest entry there may be, at once: while it grew by steps the old and the new
+/// allocation would be alive together, and what the old ones leave behind is too small for the next.
 fn reserve(bytes: &mut Vec<u8>, more: usize) {
-    let needed = bytes.len() + more;
-    if needed > bytes.capacity() {
-        let target = needed.max(2 * bytes.capacity()).min(needed.max(MAX_ENTRY));
-        bytes.reserve_exact(target - bytes.len());
+    if bytes.len() + more > bytes.capacity() {
+        bytes.reserve_exact(MAX_ENTRY.max(bytes.len() + more) - bytes.len());
     }
 }
 
