@@ -10,11 +10,11 @@
 
 use std::ops::ControlFlow;
 
+use crate::cuts::Cuts;
 use crate::failure::{Failure, Outcome};
 use crate::host::{Framing, Host, Position, Purpose, Range, RewriteOptions, Rewritten, Segment};
-use crate::json::Kind;
 use crate::plan::Plan;
-use crate::retention::{Admission, Retainer, Retention};
+use crate::retention::{Retainer, Retention};
 use crate::scan::{Part, parse_result, visit_part};
 use crate::survey::{Block, Survey};
 use crate::tally::Kinds;
@@ -105,35 +105,6 @@ fn as_of<H: Host>(host: &mut H, options: CompactOptions) -> Outcome<f64> {
         Some(as_of) if as_of.is_finite() => Ok(as_of),
         Some(_) => Err(Failure::argument("`as-of` is not a finite number of seconds")),
         None => Ok(host.now()),
-    }
-}
-
-/// Which entries retention hides, as places before which they lie.
-#[derive(Default)]
-struct Cuts {
-    /// Everything before goes, damaged entries too.
-    all: Option<Place>,
-    /// Records of a kind go that lie before.
-    of_kind: [Option<Place>; 4],
-}
-
-impl Cuts {
-    /// Notes where the walk back has met a limit. Returns whether it is over.
-    fn note(&mut self, admission: Admission, kind: Option<Kind>, place: Place) -> bool {
-        match admission {
-            Admission::Visible | Admission::Expired => {}
-            Admission::KindFull => {
-                if let Some(cut) = kind.and_then(|kind| self.of_kind.get_mut(kind.index())) {
-                    cut.get_or_insert(place);
-                }
-            }
-            Admission::Full => self.all = Some(place),
-        }
-        admission == Admission::Full
-    }
-
-    fn of_kind(&self, kind: Kind) -> Option<Place> {
-        self.of_kind.get(kind.index()).copied().flatten()
     }
 }
 

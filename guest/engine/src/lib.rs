@@ -30,6 +30,7 @@ pub mod compact;
 pub mod component;
 pub mod consumer;
 pub mod cursor;
+mod cuts;
 pub mod delivery;
 pub mod fact;
 pub mod failure;

@@ -82,7 +82,11 @@ fn long_line<H: Host>(
         let more = chunk.get(..newline.unwrap_or(chunk.len())).unwrap_or_default();
         length += more.len() as u64;
         if length <= MAX_ENTRY as u64 {
-            reserve(&mut bytes, more.len());
+            if bytes.len() + more.len() > bytes.capacity() {
+                // For the longest entry there may be, at once: if it grew by steps, the old and the new
+                // allocation would be alive together, and what they leave is too small for the next.
+                bytes.reserve_exact(MAX_ENTRY - bytes.len());
+            }
             bytes.extend_from_slice(more);
         } else if bytes.len() > HEAD {
             // Too long to be judged: from here on only its end is looked for.
@@ -99,14 +103,6 @@ fn long_line<H: Host>(
         Entry::new(segment, span, &bytes, &line.verdict, terminated)
     };
     Ok((next, visit(host, &entry)?))
-}
-
-/// Makes room for the longest entry there may be, at once: while it grew by steps the old and the new
-/// allocation would be alive together, and what the old ones leave behind is too small for the next.
-fn reserve(bytes: &mut Vec<u8>, more: usize) {
-    if bytes.len() + more > bytes.capacity() {
-        bytes.reserve_exact(MAX_ENTRY.max(bytes.len() + more) - bytes.len());
-    }
 }
 
 pub(super) fn backward<H: Host>(
