@@ -80,8 +80,8 @@ fn a_path_that_is_no_journal_is_named() {
                 &[words, &[path.to_str().unwrap()]].concat(),
             );
         };
-        refused("dir", 1, &["directory", "file in it"]);
-        refused("fifo", 1, &["named pipe", "regular file"]);
+        refused("dir", 64, &["directory", "file in it"]);
+        refused("fifo", 64, &["named pipe", "regular file"]);
         match operation {
             "append" => {
                 let mut command = persistence(operation, place.path("no/a.ndjson"));

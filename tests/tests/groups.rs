@@ -27,7 +27,7 @@ fn a_store_without_groups_is_refused_with_the_name_of_one_that_has_them() {
                 command.arg("--json");
             }
             let ended = run(&mut command);
-            assert_eq!(ended.code, Some(1), "{operation} {args:?}: {ended:?}");
+            assert_eq!(ended.code, Some(64), "{operation} {args:?}: {ended:?}");
             assert!(ended.says(&["file store", "no consumer groups", "redis"]), "{ended:?}");
             if json {
                 let error = ended.document();

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use papyra::journal::{
-    CompactOptions, FailureCode, InspectOptions, Limits, Order, RecoverOptions, RecoveryMode,
-    Retention, ScanOptions, Selection, StartupOptions,
+    CompactOptions, FailureCode, FieldMatch, InspectOptions, Limits, Order, RecoverOptions,
+    RecoveryMode, Retention, ScanOptions, Selection, StartupOptions,
 };
 use papyra::store::{
     Chunk, Description, FileStore, MemoryStore, Position, Rewrite, RewriteOptions, Run, Segment,
@@ -165,6 +165,33 @@ async fn whoever_cancels_finds_the_file_as_it_was() {
     }
     let journal = Journal::new(&engine, FileStore::open(&path));
     assert!(journal.recover(RECOVER).await.unwrap().changed);
+}
+
+#[tokio::test]
+async fn an_operation_that_never_waits_leaves_others_their_turns() {
+    let engine = Engine::new().unwrap();
+    let journal = Journal::new(&engine, MemoryStore::new());
+    let mut generator = Generator::new(5);
+    for _ in 0..4 {
+        let lines = String::from_utf8(generator.journal(2_000)).unwrap();
+        journal.append_lines(&lines).await.unwrap();
+    }
+    let nothing = FieldMatch { field: "nosuch".to_owned(), value: "1".to_owned() };
+    let selection = Selection { matching: vec![nothing], ..everything() };
+    let mut turns = 0;
+    let others = async {
+        loop {
+            turns += 1;
+            tokio::task::yield_now().await;
+        }
+    };
+    let mut pages = journal.query(selection);
+    let page = tokio::select! {
+        page = pages.next() => page.unwrap().unwrap(),
+        () = others => unreachable!("it goes on for ever"),
+    };
+    assert!(page.end && page.count == 0, "{page:?}");
+    assert!(turns > 4, "{turns} turns in 5 MB, of which the engine takes 1 MiB at a time");
 }
 
 /// A store that answers until it is told to hang.

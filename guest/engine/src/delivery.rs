@@ -157,7 +157,8 @@ pub trait Delivery: Host {
     }
 }
 
-fn no_groups<T>() -> Result<T, StorageError> {
+/// What a store without groups answers.
+pub fn no_groups<T>() -> Result<T, StorageError> {
     Err(StorageError::Unsupported(
         "this store has no consumer groups; use one that has, such as Redis".to_owned(),
     ))

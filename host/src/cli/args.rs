@@ -128,7 +128,8 @@ pub(super) struct TargetArgs {
     /// The journal's file
     #[arg(long, value_name = "FILE", help_heading = "Store")]
     pub path: Option<PathBuf>,
-    /// The journal's store: file:PATH, redis://HOST[:PORT][/DATABASE] or memory:
+    /// The journal's store: file:PATH, rotating:PATH, redis://HOST[:PORT][/DATABASE] (or rediss:,
+    /// redis+cluster:, redis+sentinel:), or memory:
     #[arg(long, value_name = "URL", help_heading = "Store",
           value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,

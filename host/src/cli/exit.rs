@@ -70,13 +70,17 @@ impl Exit {
     /// The code for a class of failure that the engine or a store has reported.
     pub fn of(code: FailureCode) -> Self {
         match code {
-            FailureCode::InvalidArgument | FailureCode::InvalidRecord => Self::Usage,
+            // A store is asked for what it is not made for: a directory to be a journal, a file to have
+            // consumer groups.
+            FailureCode::InvalidArgument
+            | FailureCode::InvalidRecord
+            | FailureCode::Unsupported => Self::Usage,
             FailureCode::NotFound => Self::NotFound,
             FailureCode::Unavailable => Self::Unavailable,
             FailureCode::Full => Self::Full,
             FailureCode::Locked => Self::Locked,
             FailureCode::Denied => Self::Denied,
-            FailureCode::Unsupported | FailureCode::Corrupt | FailureCode::Failed => Self::Failed,
+            FailureCode::Corrupt | FailureCode::Failed => Self::Failed,
         }
     }
 
@@ -130,7 +134,7 @@ mod tests {
             (FailureCode::Full, 73),
             (FailureCode::Locked, 75),
             (FailureCode::Denied, 77),
-            (FailureCode::Unsupported, 1),
+            (FailureCode::Unsupported, 64),
             (FailureCode::Corrupt, 1),
             (FailureCode::Failed, 1),
         ];

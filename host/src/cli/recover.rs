@@ -21,7 +21,8 @@ use super::text::{bytes, count, field, grouped, printable};
 /// Repair what is damaged; every sound record survives
 ///
 /// `repair` drops damaged entries, completes an unterminated last record and keeps suspect records.
-/// `quarantine` sets all of them aside in a directory first, byte for byte.
+/// `quarantine` sets all of them aside first, byte for byte: those of files in a directory, those of
+/// Redis in a stream.
 /// The journal is replaced atomically: after a crash either the old or the new one is there, whole.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
@@ -38,7 +39,7 @@ pub(super) struct RecoverArgs {
     /// What to do with what is damaged or suspect
     #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value_t)]
     mode: ModeWord,
-    /// Where to set things aside; made if it is missing
+    /// The directory where things of files are set aside; made if it is missing
     #[arg(long, value_name = "DIR")]
     quarantine_dir: Option<PathBuf>,
     /// Report what would be done, and do nothing

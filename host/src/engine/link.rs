@@ -142,10 +142,14 @@ impl PapyraCtx {
 }
 
 /// A slow store is an unavailable store.
+///
+/// Other tasks get their turn first: reading what the page cache holds never waits, and an operation
+/// that does nothing else could not even be dropped until it is over.
 pub(super) async fn bounded<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, storage::StorageError> {
+    tokio::task::yield_now().await;
     let result = tokio::time::timeout(limit, call).await;
     let result = result.unwrap_or_else(|_| Err(StoreError::timed_out(limit)));
     result.map_err(|error| to_wit(&error))

@@ -1,5 +1,7 @@
 //! Files have no consumer groups, and say so.
 
+use papyra_engine::delivery;
+
 use super::Component;
 use super::exports::papyra::persistence::delivery::{
     AutoClaimed, Delivered, GroupInfo, Guest, PendingEntry, PendingFilter, PendingSummary, Source,
@@ -9,9 +11,7 @@ use super::exports::papyra::persistence::storage::StorageError;
 use super::papyra::persistence::types::Kind;
 
 fn no_groups<T>() -> Result<T, StorageError> {
-    Err(StorageError::Unsupported(
-        "a file has no consumer groups; use a store that has, such as Redis".to_owned(),
-    ))
+    Ok(delivery::no_groups()?)
 }
 
 impl Guest for Component {
