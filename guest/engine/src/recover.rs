@@ -71,8 +71,8 @@ fn refuse_to_empty<H: Host>(host: &mut H, view: &View) -> Outcome<()> {
     }
     let location = &view.description.location;
     Err(Failure::argument(format!(
-        "{location} is not a journal: of its {entries} lines none is a record, and a repair would \
-         leave it empty; nothing was changed. If it is one after all, quarantine keeps every byte"
+        "{location} is not a journal: none of its lines is a record ({entries} in all), and a repair \
+         would leave it empty; nothing was changed. If it is one after all, quarantine keeps every byte"
     )))
 }
 
