@@ -67,7 +67,7 @@ pub fn compact<H: Host>(
         for segment in &view.members {
             let part =
                 Part { segment: segment.name.clone(), start: segment.start, end: segment.end };
-            let mut survey = Survey::new(&segment.name);
+            let mut survey = Survey::new(&view, &part);
             visit_part(host, &part, &mut |_, entry| survey.add(entry, policy, as_of))?;
             surveys.push(survey);
         }

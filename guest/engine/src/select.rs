@@ -1,10 +1,9 @@
 //! Which records a query matches.
 
 use memchr::memmem;
-use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
-use crate::json::{Facts, Kind};
+use crate::json::{self, Facts, Kind};
 
 /// The most conditions on fields in one query.
 const MAX_CONDITIONS: usize = 64;
@@ -68,8 +67,8 @@ impl Filter {
         if self.matching.is_empty() {
             return true;
         }
-        // Parsing is what costs. A line without escapes must hold a string as it is asked for; numbers
-        // can be spelt in several ways.
+        // Looking for fields is what costs. A line without escapes must hold a string as it is asked for;
+        // numbers can be spelt in several ways.
         let escaped = memchr::memchr(b'\\', bytes).is_some();
         let hopeless = |condition: &FieldMatch| {
             condition.value.parse::<f64>().is_err()
@@ -78,34 +77,10 @@ impl Filter {
         if !escaped && self.matching.iter().any(hopeless) {
             return false;
         }
-        let Ok(record) = serde_json::from_slice::<Value>(bytes) else { return false };
+        let Some(open) = memchr::memchr(b'{', bytes) else { return false };
         self.matching.iter().all(|condition| {
-            field(&record, &condition.field).is_some_and(|value| equals(value, &condition.value))
+            json::find(bytes, open, &condition.field)
+                .is_some_and(|value| json::equals(bytes, value, &condition.value))
         })
-    }
-}
-
-/// The value at `path`: the field of that very name, or else nested objects along its dots.
-fn field<'a>(record: &'a Value, path: &str) -> Option<&'a Value> {
-    let object = record.as_object()?;
-    if let Some(value) = object.get(path) {
-        return Some(value);
-    }
-    path.match_indices('.').find_map(|(dot, _)| {
-        let (name, rest) = (path.get(..dot)?, path.get(dot + 1..)?);
-        field(object.get(name)?, rest)
-    })
-}
-
-fn equals(value: &Value, wanted: &str) -> bool {
-    match value {
-        Value::String(text) => text == wanted,
-        Value::Number(number) => {
-            number.to_string() == wanted
-                || wanted.parse::<f64>().is_ok_and(|wanted| number.as_f64() == Some(wanted))
-        }
-        Value::Bool(truth) => wanted == if *truth { "true" } else { "false" },
-        Value::Null => wanted == "null",
-        Value::Array(_) | Value::Object(_) => false,
     }
 }

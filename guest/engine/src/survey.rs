@@ -6,18 +6,21 @@
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Outcome;
-use crate::host::{Host, Position};
+use crate::host::{Framing, Host, Position};
 use crate::json::Kind;
 use crate::retention::Retention;
 use crate::scan::{Part, visit_part};
 use crate::tally::{Amount, Kinds};
-use crate::walk::Entry;
+use crate::walk::{Entry, View};
 
 /// How many bytes a block covers at first.
 const BLOCK: u64 = 1 << 20;
 
-/// The most blocks of one share.
-const MAX_BLOCKS: usize = 4096;
+/// The most blocks of all shares together, more or less: one instance holds them all in the end.
+const MAX_BLOCKS: u64 = 16_384;
+
+/// Every share may have as many.
+const MIN_BLOCKS: u64 = 16;
 
 /// Consecutive entries.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -129,11 +132,17 @@ pub struct Survey {
     pub segment: String,
     pub blocks: Vec<Block>,
     block_size: u64,
+    max_blocks: usize,
 }
 
 impl Survey {
-    pub fn new(segment: &str) -> Self {
-        Self { segment: segment.to_owned(), blocks: Vec::new(), block_size: BLOCK }
+    pub fn new(view: &View, part: &Part) -> Self {
+        Self {
+            segment: part.segment.clone(),
+            blocks: Vec::new(),
+            block_size: BLOCK,
+            max_blocks: max_blocks(view, part),
+        }
     }
 
     pub fn add(&mut self, entry: &Entry<'_>, policy: &Retention, as_of: f64) {
@@ -143,7 +152,7 @@ impl Survey {
                 let mut block = Block::new(entry.start);
                 block.add(entry, policy, as_of);
                 self.blocks.push(block);
-                if self.blocks.len() > MAX_BLOCKS {
+                if self.blocks.len() > self.max_blocks {
                     self.coarsen();
                 }
             }
@@ -165,6 +174,20 @@ impl Survey {
     }
 }
 
+/// How many blocks a share may have: as large a part of all as the share is of the store.
+fn max_blocks(view: &View, part: &Part) -> usize {
+    let share = match view.description.framing {
+        Framing::Lines => {
+            let bytes = u128::from(part.start.until(part.end));
+            let blocks = u128::from(MAX_BLOCKS) * bytes / u128::from(view.bytes().max(1));
+            u64::try_from(blocks).unwrap_or(MAX_BLOCKS)
+        }
+        // These are not divided.
+        Framing::Entries => MAX_BLOCKS / (view.members.len() as u64).max(1),
+    };
+    usize::try_from(share.clamp(MIN_BLOCKS, MAX_BLOCKS)).unwrap_or(usize::MAX)
+}
+
 /// Surveys one share.
 pub fn survey_part<H: Host>(
     host: &mut H,
@@ -172,7 +195,7 @@ pub fn survey_part<H: Host>(
     policy: &Retention,
     as_of: f64,
 ) -> Outcome<Survey> {
-    let mut survey = Survey::new(&part.segment);
+    let mut survey = Survey::new(&View::open(host)?, part);
     visit_part(host, part, &mut |_, entry| survey.add(entry, policy, as_of))?;
     Ok(survey)
 }

@@ -117,6 +117,16 @@ fn a_batch_of_large_entries_stays_small_and_leaves_nothing_unseen() {
     assert_eq!(ids(&rest)[0], format!("{}-0", again.count + 1));
 }
 
+/// What is pending may be so because it did not fit, and a new process knows nothing of that.
+#[test]
+fn what_is_pending_is_asked_for_one_by_one_at_first() {
+    let mut host = events(3);
+    fresh(&mut host, &subscription());
+    host.calls.clear();
+    assert_eq!(own(&mut host, &subscription()).count, 3);
+    assert!(host.calls.iter().any(|call| call.starts_with("fetch 1 ")), "{:?}", host.calls);
+}
+
 fn pending_or_none(host: &Groups) -> usize {
     host.groups.values().map(|group| group.pending.len()).sum()
 }

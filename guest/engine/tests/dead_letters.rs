@@ -43,6 +43,36 @@ fn a_record_that_is_delivered_too_often_becomes_a_dead_letter_and_its_neighbours
 }
 
 #[test]
+fn large_dead_letters_do_not_gather_in_memory() {
+    let mut host = events(300);
+    let once = Subscription { max_deliveries: 1, ..subscription() };
+    let mut pace = Pace::default();
+    // From these it learns that entries are small.
+    for _ in 0..3 {
+        consumer::next(&mut host, &once, Source::Fresh, &mut pace).unwrap();
+    }
+    for n in 301..=304 {
+        let filler = "x".repeat(700 << 10);
+        let large = format!("{{\"kind\":\"event\",\"timestamp\":1,\"filler\":\"{filler}\"}}");
+        host.store.push(0, at(n, 0), large);
+    }
+    let all = ["301-0", "302-0", "303-0", "304-0"].map(str::to_owned);
+    while pending_at_all(&host) < 304 {
+        consumer::next(&mut host, &once, Source::Fresh, &mut Pace::default()).unwrap();
+    }
+    host.calls.clear();
+    let claimed = consumer::claim(&mut host, &once, 0, &all, &mut pace).unwrap();
+    assert_eq!(claimed.dead_lettered, all);
+    assert_eq!(host.store.streams[Kind::DeadLetter.index()].len(), 4);
+    let of = |name: &str| host.calls.iter().filter(|call| call.starts_with(name)).count();
+    assert_eq!((of("claim"), of("append")), (1, 2), "{:?}", host.calls);
+}
+
+fn pending_at_all(host: &Groups) -> usize {
+    host.groups.values().map(|group| group.pending.len()).sum()
+}
+
+#[test]
 fn without_a_limit_nothing_becomes_a_dead_letter() {
     let mut host = events(1);
     let subscription = Subscription { max_deliveries: 0, ..subscription() };

@@ -206,6 +206,18 @@ fn conditions_select_by_kind_time_and_field() {
 }
 
 #[test]
+fn whatever_is_a_record_can_be_looked_into() {
+    let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    for value in [deep.as_str(), "1e400", "NaN", r#""\ud83d""#] {
+        let data = format!("{{\"kind\":\"event\",\"timestamp\":1,\"v\":{value},\"tag\":\"x\"}}\n");
+        let condition = FieldMatch { field: "tag".to_owned(), value: "x".to_owned() };
+        let filter = Filter::new(Vec::new(), None, None, vec![condition]).unwrap();
+        let selection = Selection { filter, ..all(Order::OldestFirst) };
+        assert_eq!(ask(&mut VecHost::new(data.clone()), &selection).records, data);
+    }
+}
+
+#[test]
 fn a_cursor_that_is_none_is_refused() {
     for cursor in ["", "{}", "null", "{\"version\":99}"] {
         let selection = Selection { cursor: Some(cursor.to_owned()), ..all(Order::OldestFirst) };

@@ -118,5 +118,5 @@ fn lines_side_by_side_are_looked_through_segment_by_segment() {
     let options = RecoverOptions { mode: Mode::Repair, dry_run: false, max_findings: 100 };
     let failure = recover::recover(&mut host, options).unwrap_err();
     assert_eq!(failure.code, Code::InvalidArgument, "{}", failure.message);
-    assert!(failure.message.contains("of its 6 lines"), "{}", failure.message);
+    assert!(failure.message.contains("6 in all"), "{}", failure.message);
 }

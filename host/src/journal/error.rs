@@ -39,8 +39,9 @@ pub enum JournalError {
         /// What was allowed.
         limit: Duration,
     },
-    /// The progress callback asked to stop. The store is as it was.
-    #[error("{operation} was cancelled; the store is unchanged")]
+    /// The progress callback asked to stop. Every file is as it was or, of rotating files, replaced as a
+    /// whole.
+    #[error("{operation} was cancelled; the store is consistent")]
     Cancelled {
         /// The operation.
         operation: &'static str,

@@ -27,14 +27,16 @@ impl Journal {
         self.run_on("scan", work.clone(), async |session| {
             let shares = match options.sample {
                 Some(_) => Vec::new(),
-                None => self.shares(session, &work, "scan").await?,
+                None => self.shares(session, &work, "scan", options.max_findings).await?,
             };
             if shares.is_empty() {
                 return session
                     .call("scan", async |j, store| j.call_scan(store, options).await)
                     .await;
             }
-            let results = self.run_shares(&work, shares, &Task::Scan(options)).await?;
+            let results = self.run_shares(&work, shares, &Task::Scan(options)).await;
+            // The instances that met it are gone, and so are their counters.
+            let results = results.inspect_err(|_| self.count(&trapped("scan")))?;
             session
                 .call("scan", async |j, store| j.call_scan_conclude(store, &results, options).await)
                 .await
@@ -46,7 +48,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// As the store says; the store is then as it was.
+    /// As the store says. A file is then either as it was or replaced as a whole. Of rotating files, and
+    /// of Redis, some may have been worked on already; recovering again goes on with the rest.
     pub async fn recover(&self, options: RecoverOptions) -> Result<Recovery, JournalError> {
         self.run("recover", async |session| {
             session.call("recover", async |j, store| j.call_recover(store, options).await).await
@@ -58,8 +61,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// `invalid-argument` if the journal has no retention limits. Otherwise as the store says; the
-    /// store is then as it was.
+    /// `invalid-argument` if the journal has no retention limits. Otherwise as the store says, and as for
+    /// [`Journal::recover`].
     pub async fn compact(&self, options: CompactOptions) -> Result<Compaction, JournalError> {
         let retention = &self.retention;
         let work = self.pinned_work("compact").await;
@@ -67,7 +70,7 @@ impl Journal {
         let as_of = options.as_of.unwrap_or_else(now);
         let options = CompactOptions { as_of: Some(as_of), ..options };
         self.run_on("compact", work.clone(), async |session| {
-            let shares = self.shares(session, &work, "compact").await?;
+            let shares = self.shares(session, &work, "compact", 0).await?;
             if shares.is_empty() {
                 return session
                     .call("compact", async |j, store| {
@@ -76,7 +79,8 @@ impl Journal {
                     .await;
             }
             let task = Task::Survey { retention: retention.clone(), as_of };
-            let surveys = self.run_shares(&work, shares, &task).await?;
+            let surveys = self.run_shares(&work, shares, &task).await;
+            let surveys = surveys.inspect_err(|_| self.count(&trapped("compact")))?;
             session
                 .call("compact", async |j, store| {
                     j.call_compact_surveyed(store, &surveys, retention, options).await

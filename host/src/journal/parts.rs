@@ -19,6 +19,13 @@ const PARALLEL_FROM: u64 = 4 << 20;
 /// More shares than instances, so that a slow share does not keep the others waiting.
 const SHARES_PER_JOB: usize = 4;
 
+/// Each share can list as many findings as the whole report. One instance puts them together, in
+/// memory that has room for about so many.
+const FINDINGS_TOGETHER: usize = 100_000;
+
+/// The engine lists no more than this, whatever it is asked for.
+const MAX_FINDINGS: usize = 10_000;
+
 /// What to do with each share.
 #[derive(Clone)]
 pub(super) enum Task {
@@ -54,11 +61,14 @@ impl Journal {
         session: &mut Session,
         work: &Work,
         operation: &'static str,
+        max_findings: u32,
     ) -> Result<Vec<Part>, JournalError> {
         if self.jobs == 1 || work.total() < PARALLEL_FROM || self.describe().volatile {
             return Ok(Vec::new());
         }
-        let shares = u32::try_from(self.jobs * SHARES_PER_JOB).unwrap_or(u32::MAX);
+        let fitting = FINDINGS_TOGETHER / (max_findings as usize).clamp(1, MAX_FINDINGS);
+        let shares = self.jobs.saturating_mul(SHARES_PER_JOB).min(fitting);
+        let shares = u32::try_from(shares).unwrap_or(u32::MAX);
         session.call(operation, async |j, store| j.call_divide(store, shares).await).await
     }
 

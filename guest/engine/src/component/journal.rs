@@ -185,7 +185,7 @@ impl<H: Host + Default> Guest for Component<H> {
                     count_recovery(counters, Some(recovery));
                 }
             }
-            None => counters.scan_errors += 1,
+            None => count_scan(counters, None),
         })
     }
 

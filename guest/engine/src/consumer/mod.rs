@@ -70,6 +70,9 @@ pub fn next<H: Delivery>(
     {
         check::id(after)?;
     }
+    if matches!(source, Source::OwnPending(_)) {
+        pace.be_careful();
+    }
     let mut work = Work::new(subscription);
     let mut wait = match subscription.wait {
         // To some backends 0 means for ever.
@@ -147,6 +150,7 @@ pub fn claim<H: Delivery>(
 ) -> Outcome<Batch> {
     subscription.check()?;
     check::ids(ids)?;
+    pace.be_careful();
     if ids.len() > check::MAX_COUNT as usize {
         let message =
             format!("{} ids at once; at most {} are allowed", ids.len(), check::MAX_COUNT);
@@ -185,6 +189,7 @@ pub fn claim_idle<H: Delivery>(
     if start != "0" {
         check::id(start)?;
     }
+    pace.be_careful();
     let mut work = Work::new(subscription);
     let mut next = start.to_owned();
     for _ in 0..ROUNDS {

@@ -16,6 +16,10 @@ const BATCH: usize = 1 << 20;
 /// How large entries are thought to be before any has been seen.
 const UNKNOWN: usize = 16 << 10;
 
+/// Dead letters are written as soon as they are this long together: beside the entries that they hold,
+/// more would not fit into the sandbox.
+const LETTERS: usize = 1 << 20;
+
 /// How large entries are, from what came so far.
 ///
 /// A backend hands out entries by their number, whatever their size, so a batch is kept to its size by
@@ -23,11 +27,13 @@ const UNKNOWN: usize = 16 << 10;
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     entry: usize,
+    /// Some have been seen.
+    known: bool,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { entry: UNKNOWN }
+        Self { entry: UNKNOWN, known: false }
     }
 }
 
@@ -35,12 +41,21 @@ impl Pace {
     fn saw(&mut self, delivered: &Delivered) {
         if let Some(average) = delivered.data.len().checked_div(delivered.frames.len()) {
             self.entry = average.max(self.entry / 2).max(1);
+            self.known = true;
         }
     }
 
     /// A call has failed, perhaps because too much came at once: next time one entry is asked for.
     pub fn slow_down(&mut self) {
         self.entry = BATCH;
+    }
+
+    /// Before entries are asked for again that were handed out before: if nothing is known of them, they can
+    /// be pending because they were too large to come at once.
+    pub fn be_careful(&mut self) {
+        if !self.known {
+            self.slow_down();
+        }
     }
 
     fn fits(self, room: usize) -> u32 {
@@ -135,8 +150,9 @@ impl<'s> Work<'s> {
         let Delivered { data, frames, deleted } = delivered;
         let handed_out = u32::try_from(frames.len() + deleted.len()).unwrap_or(u32::MAX);
         self.left = self.left.saturating_sub(handed_out);
-        let payload: usize = data.len() + 80 * frames.len();
-        self.batch.records.reserve_exact(payload);
+        self.touched |= handed_out > 0;
+        // Growing step by step would need twice as much, and what is not handed on needs nothing.
+        self.batch.records.reserve_exact(self.payload(&frames));
         let mut poison = Poison::default();
         let now = host.now();
         let mut from = 0;
@@ -146,11 +162,29 @@ impl<'s> Work<'s> {
             from = frame.end as usize;
             self.see(&frame.id)?;
             self.sort(frame, bytes, now, &mut poison)?;
+            if poison.letters.len() >= LETTERS {
+                let settled = self.settle(host, std::mem::take(&mut poison), Vec::new());
+                if self.tolerate(settled)?.is_none() {
+                    break;
+                }
+            }
         }
         deleted.iter().try_for_each(|id| self.see(id))?;
-        self.touched |= handed_out > 0;
         let settled = self.settle(host, poison, deleted);
         self.tolerate(settled).map(|_| ())
+    }
+
+    /// How much of a batch these entries take, at most.
+    fn payload(&self, frames: &[DeliveryFrame]) -> usize {
+        let starts = std::iter::once(0).chain(frames.iter().map(|frame| frame.end));
+        let handed_on = starts.zip(frames).filter(|(_, frame)| !self.is_poison(frame));
+        handed_on.map(|(start, frame)| frame.end.saturating_sub(start) as usize + 80).sum()
+    }
+
+    /// It was handed out so often that it is not handed on.
+    fn is_poison(&self, frame: &DeliveryFrame) -> bool {
+        let max = u64::from(self.subscription.max_deliveries);
+        max > 0 && frame.deliveries > max
     }
 
     fn contradiction(&self, what: &str) -> Failure {
@@ -179,7 +213,7 @@ impl<'s> Work<'s> {
                 return Ok(());
             }
         };
-        if max == 0 || frame.deliveries <= max {
+        if !self.is_poison(frame) {
             self.alone |= frame.deliveries == max && max > 0;
             self.hand_out(frame, record);
             return Ok(());
@@ -190,7 +224,10 @@ impl<'s> Work<'s> {
         };
         match letter {
             Some(letter) => {
-                poison.letters.push_str(&letter);
+                match poison.letters.is_empty() {
+                    true => poison.letters = letter,
+                    false => poison.letters.push_str(&letter),
+                }
                 poison.lettered.push(frame.id.clone());
             }
             None => {

@@ -1,7 +1,7 @@
 //! The two fields the engine reads: top-level `kind` and `timestamp`.
 
 use super::verdict::{Facts, Kind, Suspect};
-use super::{decimal, string, word};
+use super::{decimal, lookup, string, word};
 
 /// Where the record's `kind` and `timestamp` are: each the index of its key's closing quote.
 #[derive(Clone, Copy, Default)]
@@ -55,34 +55,13 @@ impl Keys {
     #[inline(never)]
     fn respelled(buf: &[u8], start: usize) -> Self {
         let mut keys = Self::default();
-        let mut depth = 0_u32;
-        let mut key_next = false;
-        let mut at = start;
-        while let Some(byte) = buf.get(at) {
-            match byte {
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
-                b'"' => {
-                    let body = string::body(buf, at);
-                    at += body.len() + 1;
-                    if key_next && depth == 1 && string::spells(body, "kind") {
-                        keys.found_kind(at);
-                    } else if key_next && depth == 1 && string::spells(body, "timestamp") {
-                        keys.found_timestamp(at);
-                    }
-                }
-                _ => {}
+        lookup::each_key(buf, start, |body, end| {
+            if string::spells(body, "kind") {
+                keys.found_kind(end);
+            } else if string::spells(body, "timestamp") {
+                keys.found_timestamp(end);
             }
-            key_next = match byte {
-                b'{' | b',' => true,
-                b' ' | b'\t' | b'\r' => key_next,
-                _ => false,
-            };
-            at += 1;
-            if depth == 0 {
-                break;
-            }
-        }
+        });
         keys
     }
 

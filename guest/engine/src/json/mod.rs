@@ -12,6 +12,7 @@ mod bits;
 mod decimal;
 mod fields;
 mod lane;
+mod lookup;
 mod nesting;
 mod scalar;
 mod scan;
@@ -24,6 +25,7 @@ mod word;
 #[cfg(test)]
 mod tests;
 
+pub use lookup::{equals, find};
 pub use verdict::{Damage, Facts, Kind, Line, Suspect, Verdict};
 
 /// Judges lines, one at a time. Keeps scratch space, so use one for many lines.

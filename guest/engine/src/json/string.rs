@@ -49,25 +49,22 @@ pub fn body(buf: &[u8], quote: usize) -> &[u8] {
     rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
 }
 
-/// Whether a string with this body spells `word`, which is ASCII.
+/// Whether a string with this body spells `word`. With a surrogate that stands alone it spells nothing.
 pub fn spells(body: &[u8], word: &str) -> bool {
-    let mut rest = body;
-    word.bytes().all(|wanted| {
-        let (character, tail) = next(rest);
-        rest = tail;
-        character == Some(u32::from(wanted))
-    }) && rest.is_empty()
+    let (mut rest, mut wanted) = (body, word.as_bytes());
+    while !rest.is_empty() {
+        let mut space = [0; 4];
+        let Some((piece, tail)) = next(rest, &mut space) else { return false };
+        let Some(left) = wanted.strip_prefix(piece) else { return false };
+        (rest, wanted) = (tail, left);
+    }
+    wanted.is_empty()
 }
 
-/// One unescaped character (one byte, if it is not ASCII) and what follows it.
-fn next(body: &[u8]) -> (Option<u32>, &[u8]) {
-    match body {
-        [b'\\', b'u', a, b, c, d, rest @ ..] => {
-            let code = [a, b, c, d]
-                .iter()
-                .try_fold(0, |code, digit| Some(code << 4 | char::from(**digit).to_digit(16)?));
-            (code, rest)
-        }
+/// One unescaped character (one byte of it, if it is not ASCII and stands as it is) and what follows it.
+fn next<'b: 's, 's>(body: &'b [u8], space: &'s mut [u8; 4]) -> Option<(&'s [u8], &'b [u8])> {
+    let (code, rest) = match body {
+        [b'\\', b'u', rest @ ..] => unicode(rest)?,
         [b'\\', escaped, rest @ ..] => {
             let byte = match escaped {
                 b'b' => 0x08,
@@ -77,9 +74,30 @@ fn next(body: &[u8]) -> (Option<u32>, &[u8]) {
                 b't' => b'\t',
                 other => *other,
             };
-            (Some(byte.into()), rest)
+            (byte.into(), rest)
         }
-        [byte, rest @ ..] => (Some((*byte).into()), rest),
-        [] => (None, body),
+        _ => return body.split_at_checked(1),
+    };
+    Some((code.encode_utf8(space).as_bytes(), rest))
+}
+
+/// The character of the escape whose digits begin here, or of it and the next, if it takes two.
+fn unicode(digits: &[u8]) -> Option<(char, &[u8])> {
+    let (first, rest) = unit(digits)?;
+    match rest {
+        [b'\\', b'u', low @ ..] if (0xD800..0xDC00).contains(&first) => {
+            let (low, rest) = unit(low)?;
+            let low = low.checked_sub(0xDC00).filter(|low| *low < 0x400)?;
+            Some((char::from_u32(0x10000 + ((first - 0xD800) << 10) + low)?, rest))
+        }
+        _ => Some((char::from_u32(first)?, rest)),
     }
+}
+
+fn unit(digits: &[u8]) -> Option<(u32, &[u8])> {
+    let (digits, rest) = digits.split_first_chunk::<4>()?;
+    let code = digits
+        .iter()
+        .try_fold(0, |code, digit| Some(code << 4 | char::from(*digit).to_digit(16)?))?;
+    Some((code, rest))
 }

@@ -3,6 +3,7 @@
 mod borders;
 mod fields;
 mod grammar;
+mod lookup;
 mod properties;
 mod reference;
 
