@@ -90,6 +90,9 @@ pub fn compact_surveyed<H: Host>(
     Compactor::new(&view, policy, options, as_of, surveys)?.run(host)
 }
 
+/// How far `as-of` may lie ahead, in seconds: clocks are set back now and then.
+const AHEAD: f64 = 60.0;
+
 fn require_limits(policy: &Retention) -> Outcome<()> {
     if policy.is_empty() {
         return Err(Failure::argument(
@@ -102,8 +105,14 @@ fn require_limits(policy: &Retention) -> Outcome<()> {
 
 fn as_of<H: Host>(host: &mut H, options: CompactOptions) -> Outcome<f64> {
     match options.as_of {
-        Some(as_of) if as_of.is_finite() => Ok(as_of),
-        Some(_) => Err(Failure::argument("`as-of` is not a finite number of seconds")),
+        Some(as_of) if !as_of.is_finite() => {
+            Err(Failure::argument("`as-of` is not a finite number of seconds"))
+        }
+        // What is a second old now would be too old then.
+        Some(as_of) if as_of > host.now() + AHEAD => Err(Failure::argument(
+            "`as-of` lies in the future, and ages counted from there would remove too much",
+        )),
+        Some(as_of) => Ok(as_of),
         None => Ok(host.now()),
     }
 }
@@ -429,7 +438,8 @@ impl<'v> Compactor<'v> {
             report.note = match (self.view.description.volatile, self.balked, report.pinned_kept) {
                 (true, ..) => format!("the {} store keeps nothing to compact", report.backend),
                 (false, true, _) => "nothing was removed: it is less than the store removes at \
-                                     once, or consumer groups have come to need it"
+                                     once (Redis removes any number with approx_trim=false), or \
+                                     consumer groups have come to need it"
                     .to_owned(),
                 (false, false, 0) => {
                     "nothing to remove: every record is within the limits".to_owned()

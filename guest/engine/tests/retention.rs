@@ -293,6 +293,16 @@ fn a_policy_without_limits_is_refused() {
 }
 
 #[test]
+fn ages_are_not_counted_from_the_future() {
+    let mut host = VecHost::new(record("event", NOW, 100));
+    let options = compact::CompactOptions { as_of: Some(NOW + 3600.0), ..RUN };
+    let failure =
+        compact::compact(&mut host, &limited(None, Some(60.0), None), options).unwrap_err();
+    assert_eq!(failure.code, Code::InvalidArgument);
+    assert!(failure.message.contains("future"), "{}", failure.message);
+}
+
+#[test]
 fn limits_that_make_no_sense_are_refused() {
     for age in [f64::NAN, f64::INFINITY, -1.0] {
         let limits = Limits { max_age_seconds: Some(age), ..Limits::default() };

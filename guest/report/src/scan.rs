@@ -131,7 +131,7 @@ pub fn people(report: &Scan<'_>, flags: &str, paint: Paint) -> String {
 }
 
 /// What to type next.
-fn next(report: &Scan<'_>, flags: &str) -> Option<String> {
+pub fn next(report: &Scan<'_>, flags: &str) -> Option<String> {
     if report.records == 0 && report.damaged > 0 && !is_one_torn_record(report) {
         Some("\nNot one record is in it. Is this a journal at all?\n".into())
     } else if report.damaged > 0 {
@@ -140,9 +140,11 @@ fn next(report: &Scan<'_>, flags: &str) -> Option<String> {
              papyra persistence recover {flags} --dry-run\n"
         ))
     } else if report.suspect > 0 {
+        Some(to_set_aside(report, flags))
+    } else if has_leftover(report) {
         Some(format!(
-            "\nSuspect records are whole and stay readable. To set them aside:\n  \
-             papyra persistence recover {flags} --mode quarantine --quarantine-dir DIR\n"
+            "\nThe records are sound. To remove what an interrupted rewrite left behind:\n  \
+             papyra persistence recover {flags}\n"
         ))
     } else if report.structural > 0 {
         Some(
@@ -154,11 +156,25 @@ fn next(report: &Scan<'_>, flags: &str) -> Option<String> {
     }
 }
 
+/// How to set suspect records aside.
+pub fn to_set_aside(report: &Scan<'_>, flags: &str) -> String {
+    // Redis has a place of its own for them.
+    let directory = if report.backend == "redis" { "" } else { " --quarantine-dir DIR" };
+    format!(
+        "\nSuspect records are whole and stay readable. To set them aside:\n  \
+         papyra persistence recover {flags} --mode quarantine{directory}\n"
+    )
+}
+
+fn has_leftover(report: &Scan<'_>) -> bool {
+    report.anomalies.iter().any(|(name, count)| *name == "leftover_temporary" && *count > 0)
+}
+
 /// The block of totals.
 pub fn totals(text: &mut String, report: &Scan<'_>) {
     field(text, "records", &grouped(report.records));
     kinds(text, "kinds", &report.kinds);
-    field(text, "size", &bytes(report.bytes));
+    field(text, if report.sampled { "read" } else { "size" }, &bytes(report.bytes));
     if report.segments > 1 {
         field(text, "segments", &grouped(report.segments.into()));
     }
@@ -184,7 +200,7 @@ pub fn span(text: &mut String, oldest: Option<f64>, newest: Option<f64>) {
 pub fn implausible(text: &mut String, records: u64) {
     if records > 0 {
         let records = count(records, "record", "records");
-        field(text, "clock", &format!("{records} with a timestamp that is no calendar time"));
+        field(text, "clock", &format!("{records} with a timestamp before 2000 or after tomorrow"));
     }
 }
 

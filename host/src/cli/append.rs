@@ -72,11 +72,10 @@ pub(super) async fn run(args: AppendArgs, context: &mut Context<'_>) -> Result<E
         let Some(batch) = batches.recv().await else { break };
         let batch = batch.map_err(|refused| refused.problem(written))?;
         let last = batch.first + batch.lines - 1;
+        let before = if written == 0 { String::new() } else { format!("{}; ", state(written)) };
         context.output.if_interrupted = format!(
-            "{}, and of lines {} to {} either all or none",
-            state(written),
-            grouped(batch.first),
-            grouped(last)
+            "{before}whether {} too is not known: all of it or nothing",
+            lines(batch.first, last)
         );
         writer.append(&batch, written).await?;
         written = last;
@@ -194,11 +193,11 @@ fn partial(error: RoutedError, batch: &Batch, written: u64) -> Problem {
             }
         }
     }
-    let (first, last) = (grouped(batch.first), grouped(batch.first + batch.lines - 1));
+    let of = lines(batch.first, batch.first + batch.lines - 1);
     // What of these is written, the message says store by store.
     let before =
         if written == 0 { String::new() } else { format!("; before them, {}", state(written)) };
-    let message = format!("of lines {first} to {last}, {message}{before}");
+    let message = format!("of {of}, {message}{before}");
     Problem::new(exit, code, message)
 }
 
@@ -207,7 +206,15 @@ fn state(written: u64) -> String {
     match written {
         0 => "nothing was written".to_owned(),
         1 => "line 1 is written".to_owned(),
-        last => format!("lines 1 to {} are written", grouped(last)),
+        last => format!("{} are written", lines(1, last)),
+    }
+}
+
+/// `line 7`, or `lines 1 to 1,000`.
+fn lines(first: u64, last: u64) -> String {
+    match first == last {
+        true => format!("line {}", grouped(first)),
+        false => format!("lines {} to {}", grouped(first), grouped(last)),
     }
 }
 

@@ -75,8 +75,7 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
     if args.quarantine_dir.as_ref().is_some_and(|directory| directory.as_os_str().is_empty()) {
         return Err(Problem::usage("--quarantine-dir needs the name of a directory"));
     }
-    "the journal is either as it was or fully compacted"
-        .clone_into(&mut context.output.if_interrupted);
+    each::rewritten_if_interrupted(args.dry_run).clone_into(&mut context.output.if_interrupted);
     let options = CompactOptions {
         dry_run: args.dry_run,
         force: args.force,
@@ -92,7 +91,7 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
         let journal = journal.with_jobs(args::jobs(context.config));
         let compaction = journal.with_progress(meter.callback()).compact(options).await?;
         let losses = target.store.delivery().map(Delivery::losses).unwrap_or_default();
-        let mut text = people(&compaction, &policy, context.output.paint());
+        let mut text = people(&compaction, &policy, args.as_of.is_some(), context.output.paint());
         for loss in &losses {
             let group = format!("{} ({})", printable(&loss.group), loss.kind.name());
             let entries = count(loss.entries, "entry", "entries");
@@ -112,7 +111,7 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
     .await
 }
 
-fn people(compaction: &Compaction, policy: &Retention, paint: Paint) -> String {
+fn people(compaction: &Compaction, policy: &Retention, as_of_given: bool, paint: Paint) -> String {
     let c = compaction;
     let done = match (c.changed, c.dry_run) {
         (true, false) => paint.good("compacted"),
@@ -144,7 +143,7 @@ fn people(compaction: &Compaction, policy: &Retention, paint: Paint) -> String {
         field(
             &mut text,
             "ageless",
-            &format!("{records} kept whatever their age: no calendar time"),
+            &format!("{records} kept whatever their age: no time, or one before 2000"),
         );
     }
     if c.pinned_kept > 0 {
@@ -154,7 +153,8 @@ fn people(compaction: &Compaction, policy: &Retention, paint: Paint) -> String {
     }
     if c.pinned_removed > 0 {
         let records = count(c.pinned_removed, "record", "records");
-        let line = paint.bad(&format!("{records} removed that consumer groups had yet to see"));
+        let line =
+            paint.bad(&format!("{records} removed, from the first on that consumer groups need"));
         field(&mut text, "pinned", &line);
     }
     recover::evidence(&mut text, &c.evidence);
@@ -163,7 +163,7 @@ fn people(compaction: &Compaction, policy: &Retention, paint: Paint) -> String {
         field(&mut text, "note", &printable(&c.note));
     }
     if c.dry_run && c.changed {
-        text.push_str(&match has_age(policy) {
+        text.push_str(&match has_age(policy) && !as_of_given {
             true => format!(
                 "\nTo do exactly this, type the same with --as-of {} in place of --dry-run.\n",
                 c.as_of
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn numbers_before_and_after_are_printed() {
         assert_eq!(
-            people(&compaction(), &policy(), Paint::NONE),
+            people(&compaction(), &policy(), false, Paint::NONE),
             "app.ndjson: compacted\n  \
              limits       at most 30 days old\n  \
              records      10,000 -> 1,000  (9,000 removed)\n  \
@@ -273,8 +273,10 @@ mod tests {
     #[test]
     fn a_dry_run_gives_the_moment_with_which_the_run_does_the_same() {
         let dry = Compaction { dry_run: true, ..compaction() };
-        let text = people(&dry, &policy(), Paint::NONE);
+        let text = people(&dry, &policy(), false, Paint::NONE);
         assert!(text.contains("--as-of 1738000000.25 in place of --dry-run"), "{text}");
+        let given = people(&dry, &policy(), true, Paint::NONE);
+        assert!(given.ends_with("type the same without --dry-run.\n"), "{given}");
     }
 
     #[test]

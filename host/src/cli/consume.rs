@@ -196,7 +196,7 @@ fn passes(error: &JournalError) -> bool {
 }
 
 /// Tells people what happened to entries that they do not see.
-fn note(batch: &Batch, output: &Output) {
+pub(super) fn note(batch: &Batch, output: &Output) {
     if let Some(start) = &batch.made {
         output.note(&format!("the group did not exist; made it, to begin after {start}"));
     }

@@ -37,6 +37,16 @@ pub(super) async fn run(
     }
 }
 
+/// What an interruption leaves of an operation that replaces files, and removes from Redis in steps.
+pub(super) fn rewritten_if_interrupted(dry_run: bool) -> &'static str {
+    match dry_run {
+        true => "nothing was changed",
+        false => {
+            "part of it can be done, each file as a whole or not at all; the same command does the rest"
+        }
+    }
+}
+
 /// What is said of a route that has no store at all.
 pub(super) fn nowhere() -> Problem {
     Problem::new(

@@ -40,6 +40,16 @@ pub(super) fn verdict(report: &ScanReport, paint: Paint) -> String {
     scan::verdict(&view(report), paint)
 }
 
+/// What to type next, if there is something.
+pub(super) fn next(report: &ScanReport, flags: &str) -> String {
+    scan::next(&view(report), flags).unwrap_or_default()
+}
+
+/// How to set suspect records aside.
+pub(super) fn to_set_aside(report: &ScanReport, flags: &str) -> String {
+    scan::to_set_aside(&view(report), flags)
+}
+
 pub(super) fn list(text: &mut String, report: &ScanReport, paint: Paint) {
     scan::list(text, &view(report), paint);
 }

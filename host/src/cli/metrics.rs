@@ -42,7 +42,7 @@ pub(super) struct MetricsArgs {
     format: Option<Format>,
     #[command(flatten)]
     jobs: JobsArgs,
-    /// Look only at the newest N entries of each segment
+    /// Look only at the newest N entries of each segment, which says nothing of sizes and counts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
 }
@@ -152,7 +152,7 @@ fn people(look: &StoreLook, paint: Paint) -> String {
     let mut text = format!("{}\n", paint.bold(&printable(&look.location)));
     let Some(scan) = &look.scan else { return text };
     field(&mut text, "backend", &printable(&scan.backend));
-    field(&mut text, "size", &bytes(scan.bytes));
+    field(&mut text, if scan.sampled { "read" } else { "size" }, &bytes(scan.bytes));
     if scan.segments > 1 {
         field(&mut text, "segments", &grouped(scan.segments.into()));
     }

@@ -11,6 +11,7 @@ mod exit;
 mod extras;
 mod findings;
 mod groups;
+mod hint;
 mod inspect;
 mod log;
 mod merged;
@@ -198,7 +199,7 @@ fn operate(
             if problem.exit == Exit::NotFound && matches!(name, "groups" | "consume") {
                 problem.message.push_str("; `groups list` shows which groups there are");
             } else if problem.exit == Exit::NotFound && name != "append" {
-                problem.message.push_str("; check the name, or `append` to it to begin one");
+                problem.message.push_str(hint::for_missing(config, &problem));
             }
             Err(problem)
         }

@@ -79,6 +79,8 @@ impl Inner {
                 let bar = bar.get_or_insert_with(|| new_bar(self.operation, total));
                 bar.set_length(total);
                 bar.set_position(done);
+                // The bar itself began when it was first shown, and would tell a wrong speed.
+                bar.set_prefix(speed(done, total, elapsed));
             }
             Shown::Bar(_) => {}
             Shown::Lines { written } => {
@@ -95,7 +97,7 @@ impl Inner {
 
 fn new_bar(operation: &'static str, total: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    let template = "{msg} {wide_bar} {percent:>3} % of {total_bytes}, {bytes_per_sec}, {eta} left";
+    let template = "{msg} {wide_bar} {percent:>3} % of {total_bytes}, {prefix}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
@@ -104,16 +106,21 @@ fn new_bar(operation: &'static str, total: u64) -> ProgressBar {
 }
 
 fn line(operation: &str, done: u64, total: u64, elapsed: Duration) -> String {
-    let seconds = elapsed.as_secs_f64();
-    let rate = if seconds > 0.0 { done as f64 / seconds } else { 0.0 };
     let percent =
         if total == 0 { 100 } else { (u128::from(done) * 100 / u128::from(total)) as u64 };
-    let mut line =
-        format!("{operation}: {percent} % of {}, {}/s", text::size(total), text::size(rate as u64));
+    let (size, speed) = (text::size(total), speed(done, total, elapsed));
+    format!("{operation}: {percent} % of {size}, {speed}")
+}
+
+/// How fast it goes, and how long it will take at that.
+fn speed(done: u64, total: u64, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64();
+    let rate = if seconds > 0.0 { done as f64 / seconds } else { 0.0 };
+    let mut speed = format!("{}/s", text::size(rate as u64));
     if rate > 0.0 && done < total {
-        line.push_str(&format!(", about {:.0} s left", (total - done) as f64 / rate));
+        speed.push_str(&format!(", about {:.0} s left", (total - done) as f64 / rate));
     }
-    line
+    speed
 }
 
 #[cfg(test)]

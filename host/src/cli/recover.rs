@@ -1,6 +1,5 @@
 //! `recover`: repair a journal without losing a good record.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -23,7 +22,7 @@ use super::text::{bytes, count, field, grouped, printable};
 /// `repair` drops damaged entries, completes an unterminated last record and keeps suspect records.
 /// `quarantine` sets all of them aside first, byte for byte: those of files in a directory, those of
 /// Redis in a stream.
-/// The journal is replaced atomically: after a crash either the old or the new one is there, whole.
+/// Every file is replaced atomically: after a crash either the old or the new one is there, whole.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence recover --path app.ndjson --dry-run\n  \
@@ -110,8 +109,7 @@ pub(super) async fn run(args: RecoverArgs, context: &mut Context<'_>) -> Result<
     if args.mode == ModeWord::Rebuild {
         context.output.note("`rebuild` is called `repair` here");
     }
-    "the journal is either as it was or fully recovered"
-        .clone_into(&mut context.output.if_interrupted);
+    each::rewritten_if_interrupted(args.dry_run).clone_into(&mut context.output.if_interrupted);
     let options = RecoverOptions {
         mode,
         dry_run: args.dry_run,
@@ -143,9 +141,9 @@ fn people(recovery: &Recovery, flags: &str, paint: Paint) -> String {
     let mut text = format!("{}: {done}\n", paint.bold(&location));
     body(&mut text, recovery, paint);
     if !findings::is_healthy(&recovery.before) {
-        text.push_str(match recovery.dry_run {
-            true => "\nFound:\n",
-            false => "\nFound before, by the line numbers of then:\n",
+        text.push_str(match recovery.changed && !recovery.dry_run {
+            true => "\nFound before, by the line numbers of then:\n",
+            false => "\nFound:\n",
         });
         findings::list(&mut text, &recovery.before, paint);
     }
@@ -153,11 +151,7 @@ fn people(recovery: &Recovery, flags: &str, paint: Paint) -> String {
         && recovery.mode == RecoveryMode::Repair
         && recovery.before.suspect > 0
     {
-        let _ = write!(
-            text,
-            "\nSuspect records are whole and stay readable. To set them aside:\n  \
-             papyra persistence recover {flags} --mode quarantine --quarantine-dir DIR\n"
-        );
+        text.push_str(&findings::to_set_aside(&recovery.before, flags));
     }
     if recovery.dry_run && recovery.changed {
         text.push_str("\nTo do it, type the same without --dry-run.\n");

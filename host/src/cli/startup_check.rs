@@ -176,15 +176,8 @@ fn people(report: &StartupReport, location: &str, flags: &str, paint: Paint) -> 
         text.push('\n');
         findings::list(&mut text, scan, paint);
     }
-    if let (StartupOutcome::Refused, None, Some(scan)) =
-        (report.outcome, &report.recovery, &report.scan)
-        && scan.damaged > 0
-        && scan.records > 0
-    {
-        text.push_str(&format!(
-            "\nTo see what a repair would do, without doing it:\n  \
-             papyra persistence recover {flags} --dry-run\n"
-        ));
+    if let (StartupOutcome::Refused, Some(scan)) = (report.outcome, &report.scan) {
+        text.push_str(&findings::next(scan, flags));
     }
     text
 }

@@ -42,7 +42,12 @@ pub(super) fn route(config: &Config) -> Result<(Route, Vec<Target>), Problem> {
 
 fn flags(place: &Place) -> String {
     match place {
-        Place::Path(path) => format!("--path {}", text::quoted(path.as_os_str())),
+        Place::Path(path) => {
+            let word = text::quoted(path.as_os_str());
+            // One that begins with `-` would be taken for an option.
+            let joint = if word.starts_with('-') { '=' } else { ' ' };
+            format!("--path{joint}{word}")
+        }
         // Whoever types it again knows the password.
         other => format!("--store {}", text::quoted(OsStr::new(&other.shown()))),
     }
@@ -93,6 +98,7 @@ mod tests {
     fn a_store_can_be_typed_again_without_its_password() {
         assert_eq!(opened("scan --path a").unwrap().flags, "--path a");
         assert_eq!(flags(&Place::Path(PathBuf::from("a b"))), "--path 'a b'");
+        assert_eq!(flags(&Place::Path(PathBuf::from("-a"))), "--path=-a");
         let secret = flags(&Place::Url("redis://:hunter2@h".into()));
         assert_eq!(secret, "--store 'redis://***@h'");
     }

@@ -157,7 +157,8 @@ fn groups(store: &Arc<dyn Store>) -> Result<&dyn Delivery, StoreError> {
     store.delivery().ok_or_else(|| {
         let backend = store.describe().backend;
         let message = format!(
-            "a {backend} store has no consumer groups; of the stores that come with papyra, only redis:// has them"
+            "a {backend} store has no consumer groups; of the stores that come with papyra, only those \
+             of Redis (redis:, redis+cluster:, redis+sentinel:) have them"
         );
         StoreError::new(StoreErrorKind::Unsupported, message)
     })

@@ -28,7 +28,8 @@ pub struct StoreLook {
     pub ready: Option<bool>,
     /// When the last look ended, and how long it took.
     pub checked: Option<(SystemTime, Duration)>,
-    /// What it counted; of a store that could not be looked at, the last that is known.
+    /// What it counted; of a store that could not be looked at, the last that is known. Of a sample there
+    /// are neither sizes nor counts of records.
     pub scan: Option<ScanReport>,
     /// Consumer groups, by kind.
     pub groups: Vec<(Kind, GroupInfo)>,
@@ -108,17 +109,22 @@ impl Families {
             }
         }
         let Some(scan) = &look.scan else { return };
+        for anomaly in &scan.anomalies {
+            set(&self.anomalies, &[("anomaly", &anomaly.anomaly)], anomaly.count as f64);
+        }
+        if let Some(newest) = scan.newest {
+            set(&self.newest, &[], newest);
+        }
+        if scan.sampled {
+            // How much there is, and since when, is not known.
+            return;
+        }
         set(&self.bytes, &[], scan.bytes as f64);
         for count in &scan.kinds {
             set(&self.records, &[("kind", count.kind.name())], count.records as f64);
         }
-        for anomaly in &scan.anomalies {
-            set(&self.anomalies, &[("anomaly", &anomaly.anomaly)], anomaly.count as f64);
-        }
-        for (gauges, time) in [(&self.oldest, scan.oldest), (&self.newest, scan.newest)] {
-            if let Some(time) = time {
-                set(gauges, &[], time);
-            }
+        if let Some(oldest) = scan.oldest {
+            set(&self.oldest, &[], oldest);
         }
     }
 }

@@ -19,8 +19,9 @@ pub fn compose(
     let Subscription { kind, group, consumer, max_deliveries, .. } = subscription;
     // This delivery is the first that nobody gets to see.
     let deliveries = frame.deliveries.saturating_sub(1);
+    let deliveries_of = if deliveries == 1 { "delivery" } else { "deliveries" };
     let reason = format!(
-        "not acknowledged in {deliveries} deliveries; at most {max_deliveries} are allowed"
+        "not acknowledged in {deliveries} {deliveries_of}; at most {max_deliveries} are allowed"
     );
     let mut line = String::with_capacity(record.len() + 512);
     write!(

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::super::Context;
-use super::super::consume::Sink;
+use super::super::consume::{self, Sink};
 use super::super::problem::Problem;
 use super::{GroupArgs, values};
 
@@ -50,6 +50,7 @@ pub(super) async fn run(args: ClaimArgs, context: &mut Context<'_>) -> Result<()
     if args.ids.is_empty() {
         let batch = consumer.claim_idle(args.min_idle, None).await?;
         sink.take(&batch, output)?;
+        consume::note(&batch, output);
         if batch.next.is_some() {
             output.note("there can be more; claim again, or with a greater --count");
         }
@@ -58,6 +59,7 @@ pub(super) async fn run(args: ClaimArgs, context: &mut Context<'_>) -> Result<()
         while !left.is_empty() {
             let batch = consumer.claim(left, args.min_idle).await?;
             sink.take(&batch, output)?;
+            consume::note(&batch, output);
             let next = batch.next.and_then(|next| left.iter().position(|id| *id == next));
             // Each call takes one at least, so this ends.
             left = next.filter(|next| *next > 0).map_or(&[], |next| left.split_at(next).1);
