@@ -108,3 +108,22 @@ fn recovery_and_compaction_leave_files_alone_that_have_nothing_to_lose() {
     assert_eq!(inode(&file(1)), last);
     assert_eq!(numbered::numbers(&fs::read(file(2)).unwrap()).len(), 20);
 }
+
+#[test]
+fn recovery_clears_away_what_a_killed_rotation_has_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    let url = format!("rotating:{}", path.display());
+    let code = |operation: &str| {
+        let mut command = Command::new(papyra());
+        run(command.args(["persistence", operation, "--store", &url])).code
+    };
+    for content in ["", "half"] {
+        fs::write(&path, numbered::line(0)).unwrap();
+        fs::write(dir.path().join(".journal.papyra-next"), content).unwrap();
+        assert_eq!(code("scan"), Some(2));
+        assert_eq!(code("recover"), Some(0));
+        assert_eq!(code("scan"), Some(0));
+        assert_eq!(code("startup-check"), Some(0));
+    }
+}

@@ -1,9 +1,10 @@
-use std::fs;
+use std::fs::{self, File};
 
 use papyra::store::{Role, Store, StoreErrorKind};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::support::TempDir;
-use crate::{append, fill, line, lines, open, segments, text};
+use crate::{PLAIN, append, fill, line, lines, open, segments, text};
 
 #[tokio::test]
 async fn lowering_the_number_of_files_hides_nothing() {
@@ -30,7 +31,7 @@ async fn lowering_the_number_of_files_hides_nothing() {
     fill(&store, 36..46).await;
     assert_eq!(fs::read_to_string(dir.path("a.3")).unwrap(), lines(24..27));
     let snapshot = store.snapshot().await.unwrap();
-    let refused = snapshot.rewrite("a.3", crate::PLAIN).await.err().unwrap();
+    let refused = snapshot.rewrite("a.3", PLAIN).await.err().unwrap();
     assert_eq!(refused.kind(), StoreErrorKind::Unsupported);
     // And are part of the journal again once there are more files.
     assert!(text(&open(&dir, 12)).await.starts_with(&lines(0..27)));
@@ -68,6 +69,25 @@ async fn leftovers_are_reported_and_used_again() {
     fill(&store, 3..4).await;
     assert_eq!(text(&store).await, lines(0..4));
     assert_eq!(dir.files(), [".a.papyra-rewrite", "a", "a.1"]);
+}
+
+#[tokio::test]
+async fn a_rewrite_clears_away_what_a_killed_rotation_has_left() {
+    let dir = TempDir::new();
+    let store = open(&dir, 3);
+    fill(&store, 0..3).await;
+    let next = dir.path(".a.papyra-next");
+    let begin = async || drop(store.snapshot().await.unwrap().rewrite("a", PLAIN).await.unwrap());
+    for content in ["", "half"] {
+        fs::write(&next, content).unwrap();
+        let rotation = File::open(&next).unwrap();
+        flock(&rotation, FlockOperation::LockExclusive).unwrap();
+        begin().await;
+        assert!(next.exists(), "somebody is at work on it");
+        drop(rotation);
+        begin().await;
+        assert_eq!(dir.files(), ["a"]);
+    }
 }
 
 #[tokio::test]

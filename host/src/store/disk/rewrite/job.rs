@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use super::copy::Copier;
 use super::evidence::{self, Evidence};
 use crate::store::disk::config::Config;
 use crate::store::disk::shape::Place;
+use crate::store::disk::snapshot::leftover;
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
 use crate::store::disk::temporary::{Temporary, Use};
 use crate::store::{Range, RewriteOptions, Rewritten, StoreError, StoreErrorKind};
@@ -61,6 +62,7 @@ impl Job {
         let cannot = |cause| failure("rewrite", &config.path, cause);
         let home = config.shape.home(&config).map_err(cannot)?;
         let temporary = Temporary::claim(&home, Use::Rewrite, &config.faults)?;
+        clear_next(&config, &home);
         let target = config.shape.locate(&config, id)?;
         let target = target.ok_or_else(|| changed_meanwhile(&config.path))?;
         // Some network file systems lock exclusively only what is open for writing.
@@ -249,6 +251,15 @@ impl Drop for Job {
     fn drop(&mut self) {
         // Evidence first: its name is protected by the temporary's lock.
         self.discard();
+    }
+}
+
+/// Removes what a rotation has left behind that was killed: who recovers the journal need not append to it.
+/// If that cannot be done, the rewrite can do without, and the next look at the journal reports it again.
+fn clear_next(config: &Config, home: &Path) {
+    if config.shape.rotation().is_some() && leftover(home, Use::Next).is_some() {
+        // It is gone when the claim is.
+        drop(Temporary::claim(home, Use::Next, &config.faults));
     }
 }
 
