@@ -207,6 +207,9 @@ impl Queue {
             buffer.clear();
             state.spare.push(buffer);
         }
+        drop(state);
+        // Those that came next may have given way meanwhile, and count as settled only now.
+        self.tell();
     }
 
     /// Takes no more records. The writer ends when all is written, or at this moment.
@@ -357,5 +360,32 @@ impl State {
     fn leave(&mut self, records: u64, bytes: u64) {
         self.tally.queued = self.tally.queued.saturating_sub(records);
         self.tally.queued_bytes = self.tally.queued_bytes.saturating_sub(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[test]
+    fn who_waits_for_a_record_that_gave_way_is_told_once_those_before_it_are_settled() {
+        let config = Config { max_bytes: 10, overflow: Overflow::DropOldest, ..Config::default() };
+        let queue = Queue::new(&config);
+        queue.push(b"1111\n");
+        assert!(matches!(queue.take(true), Next::Write(_)));
+        queue.push(b"2222\n");
+        let mut passed = pin!(queue.passed(queue.hurry()));
+        let mut is_told =
+            || passed.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        assert!(!is_told());
+        // Too large beside the first, which cannot give way any more.
+        assert_eq!(queue.push(b"333333\n"), Admission::Dropped);
+        queue.settle(1, 5, None);
+        assert!(!is_told());
+        queue.finish(None);
+        assert!(is_told());
     }
 }
