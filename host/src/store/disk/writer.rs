@@ -54,12 +54,12 @@ impl Writer {
     /// Appends all batches or none, with one write and, if the policy says so, one `fdatasync`,
     /// all of it under the file's lock: only so can a batch whose `fdatasync` fails be taken back.
     pub fn append(&mut self, batches: &[&str]) -> Result<(), StoreError> {
-        if self.suspect {
-            self.verify()?;
-        }
         let config = Arc::clone(&self.config);
         let deadline = Instant::now() + config.lock_wait;
         loop {
+            if self.suspect {
+                self.verify()?;
+            }
             let file = self.opened()?;
             let mut held = sys::lock(file, true, deadline, &config.path)?;
             if self.still_named()? {
@@ -280,14 +280,17 @@ impl Writer {
             return;
         }
         // A rewrite of ours has copied these batches and synced the copy. Had somebody moved the
-        // file away instead, this keeps the promise that was made for them.
-        if let Err(cause) = self.config.faults.sync(&open.file) {
-            tracing::error!(
-                path = %self.config.path.display(), %cause,
-                "the file was replaced, and what was last appended to the old one may not be on disk"
-            );
+        // file away instead, as a rotation does, this keeps the promise that was made for them.
+        match self.config.faults.sync(&open.file) {
+            Ok(()) => self.unsynced.clear(),
+            Err(cause) => {
+                tracing::error!(
+                    path = %self.config.path.display(), %cause,
+                    "the file was replaced, and what was last appended to the old one may not be on disk"
+                );
+                self.suspect = true;
+            }
         }
-        self.unsynced.clear();
     }
 
     fn opened(&mut self) -> Result<Arc<File>, StoreError> {

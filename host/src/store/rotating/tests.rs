@@ -211,6 +211,24 @@ async fn an_interval_syncs_a_file_before_it_is_sealed_and_remembers_the_rest() {
     assert_eq!(bench.numbers().await, (0..8).collect::<Vec<_>>());
 }
 
+#[tokio::test]
+async fn what_another_process_has_sealed_is_written_again_if_it_cannot_be_synced() {
+    let bench = Bench::new("sealed", 5, Durability::Interval(Duration::from_secs(600)));
+    bench.append(&lines(0..2)).await.unwrap();
+    let path = bench.store.path();
+    let other = RotatingStore::builder(path).durability(Durability::Never).max_bytes(MAX_BYTES);
+    other.build().append(lines(2..4), &[]).await.unwrap();
+    assert_eq!(fs::read_to_string(path_of(path, 1)).unwrap(), lines(0..2));
+    bench.fail(&[Op::Sync]);
+    assert!(bench.append(&line(4)).await.is_err());
+    assert!(bench.append(&line(4)).await.is_err());
+    // As if the kernel had dropped the page that it could not write.
+    fs::write(path_of(path, 1), "\0\0\0\0\0\0\0\0\0\n".repeat(2)).unwrap();
+    bench.fail(&[]);
+    bench.append(&line(4)).await.unwrap();
+    assert_eq!(bench.numbers().await, (0..5).collect::<Vec<_>>());
+}
+
 #[test]
 fn what_stays_keeps_to_the_bound() {
     let set = Set::new(100, 4);
