@@ -1,9 +1,10 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use papyra::store::{FileStore, Store, StoreErrorKind};
+use papyra::store::{FileStore, Registry, Store, StoreErrorKind};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::support::TempDir;
@@ -42,6 +43,22 @@ async fn a_held_lock_is_waited_for_only_so_long() {
     drop(other);
     append(&store, &line(3)).await.unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}{}", line(1), line(3)));
+}
+
+#[tokio::test]
+async fn a_lock_may_be_waited_for_as_long_as_can_be_said() {
+    let dir = TempDir::new();
+    let url = |kind: &str| {
+        let path = dir.path(kind);
+        let url = format!("{kind}:{}?lock_wait=9999999999999999999s", path.display());
+        Registry::standard().open(&url).unwrap()
+    };
+    let built = FileStore::builder(dir.path("built")).lock_wait(Duration::MAX).build();
+    for store in [Arc::new(built) as Arc<dyn Store>, url("file"), url("rotating")] {
+        append(&*store, &[line(1), line(2)].concat()).await.unwrap();
+        remove(&*store, PLAIN, &[(0, line(1).len() as u64)]).await.unwrap();
+        assert_eq!(store.snapshot().await.unwrap().segments()[0].bytes, line(2).len() as u64);
+    }
 }
 
 #[tokio::test]

@@ -88,7 +88,8 @@ impl<Kind> DiskBuilder<Kind> {
     /// How long to wait for another process that holds the journal's lock, before giving up with
     /// `Locked`. 10 seconds unless said otherwise.
     pub fn lock_wait(mut self, wait: Duration) -> Self {
-        self.settings.lock_wait = wait;
+        // Nobody waits that long, and the end of more could not be computed.
+        self.settings.lock_wait = wait.min(Duration::from_secs(u32::MAX.into()));
         self
     }
 
