@@ -1,9 +1,10 @@
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use papyra::store::{Durability, FileStore, Store, StoreErrorKind};
 
-use crate::support::TempDir;
+use crate::support::{TempDir, is_patient};
 use crate::{append, line};
 
 #[tokio::test]
@@ -107,4 +108,10 @@ fn a_store_outlives_the_runtime_it_was_used_in() {
     }
     drop(store);
     assert_eq!(fs::read_to_string(dir.path("a")).unwrap().lines().count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfinished_line_has_its_time_also_after_a_wait_for_the_lock() {
+    let dir = TempDir::new();
+    assert!(is_patient(Arc::new(FileStore::open(dir.path("a"))), &dir.path("a")).await);
 }

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use papyra::store::{Store, StoreErrorKind};
 
-use crate::support::TempDir;
+use crate::support::{TempDir, is_patient};
 use crate::{append, line, lines, open, read, remove, text};
 
 fn numbers(text: &str) -> Vec<u32> {
@@ -56,7 +57,7 @@ async fn a_reader_sees_every_record_once_while_others_rotate_and_rewrite() {
                 append(&store, &lines(first..first + 7)).await.unwrap();
                 acknowledged.store(first + 6, Ordering::SeqCst);
                 // Or every file is gone before it can be rewritten.
-                tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+                tokio::time::sleep(Duration::from_millis(3)).await;
             }
             done.store(true, Ordering::SeqCst);
         })
@@ -92,4 +93,10 @@ async fn a_reader_sees_every_record_once_while_others_rotate_and_rewrite() {
     writer.await.unwrap();
     assert!(looks > 5, "{looks}");
     assert!(rewriter.await.unwrap() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfinished_line_has_its_time_also_after_a_wait_for_the_lock() {
+    let dir = TempDir::new();
+    assert!(is_patient(Arc::new(open(&dir, 3)), &dir.path("a")).await);
 }

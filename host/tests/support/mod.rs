@@ -1,8 +1,14 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use papyra::store::Store;
+use rustix::fs::{FlockOperation, flock};
 
 /// A directory of its own for each test, gone when the test is.
 pub struct TempDir(PathBuf);
@@ -47,4 +53,26 @@ impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Whether a snapshot that had to wait for the lock of the file at `path` still gives a program without
+/// locks the time to finish its line.
+pub async fn is_patient(store: Arc<dyn Store>, path: &Path) -> bool {
+    // That program can be held up for too long itself, but hardly every time.
+    for _ in 0..20 {
+        fs::write(path, "1\n2").unwrap();
+        let writer = File::open(path).unwrap();
+        flock(&writer, FlockOperation::LockExclusive).unwrap();
+        let store = Arc::clone(&store);
+        let looking = tokio::spawn(async move { store.snapshot().await });
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        drop(writer);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        File::options().append(true).open(path).unwrap().write_all(b"\n").unwrap();
+        let snapshot = looking.await.unwrap().unwrap();
+        if snapshot.segments()[0].bytes == 4 {
+            return true;
+        }
+    }
+    false
 }

@@ -102,9 +102,17 @@ impl DiskSnapshot {
     }
 }
 
-/// How long to wait for a line that has no end yet, when `began` was the first look at it.
-pub(in crate::store) fn settling(began: Instant) -> Option<Duration> {
-    (began.elapsed() < SETTLING).then_some(SETTLING / 6)
+/// Something that may still be in the making, and since when it has been looked at.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Settling(Option<Instant>);
+
+impl Settling {
+    /// How long to wait before the next look; `None` if it has had its time. That begins with the first
+    /// look: to wait for a lock before it does not count.
+    pub fn pause(&mut self) -> Option<Duration> {
+        let began = *self.0.get_or_insert_with(Instant::now);
+        (began.elapsed() < SETTLING).then_some(SETTLING / 6)
+    }
 }
 
 /// What lies beside a journal, or holds nothing of it.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::store::disk::Config;
 use crate::store::disk::shape::{Place, Rotation, Shape, create_plain, not_there};
-use crate::store::disk::snapshot::{DiskSnapshot, Member, leftover, settling};
+use crate::store::disk::snapshot::{DiskSnapshot, Member, Settling, leftover};
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
 use crate::store::disk::temporary::Use;
 use crate::store::{Role, StoreError, StoreErrorKind};
@@ -103,13 +103,13 @@ fn open(config: &Config) -> Result<(File, FileId), StoreError> {
 
 /// A length that does not lie inside a write.
 fn settled(file: &File, deadline: Instant, path: &Path) -> Result<u64, StoreError> {
-    let began = Instant::now();
+    let mut unfinished = Settling::default();
     loop {
         // Our own writers hold the lock while they write.
         let held = sys::lock(file, false, deadline, path)?;
         let (length, torn) = sys::end(file).map_err(|cause| failure("read", path, cause))?;
         drop(held);
-        match settling(began).filter(|_| torn) {
+        match torn.then(|| unfinished.pause()).flatten() {
             Some(pause) => thread::sleep(pause),
             None => return Ok(length),
         }

@@ -11,7 +11,7 @@ use super::set::Set;
 use crate::store::disk::Config;
 use crate::store::disk::config::name_of;
 use crate::store::disk::shape::not_there;
-use crate::store::disk::snapshot::{DiskSnapshot, Member, beside, leftover, settling};
+use crate::store::disk::snapshot::{DiskSnapshot, Member, Settling, beside, leftover};
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
 use crate::store::disk::temporary::Use;
 use crate::store::{Role, StoreError};
@@ -21,10 +21,10 @@ const ATTEMPTS: u32 = 10_000;
 
 /// Opens the files until none of them has moved meanwhile.
 pub(super) fn take(set: &Set, config: Arc<Config>) -> Result<DiskSnapshot, StoreError> {
-    let began = Instant::now();
-    let deadline = began + config.lock_wait;
+    let deadline = Instant::now() + config.lock_wait;
+    let mut doubts = Doubts::default();
     for _ in 0..ATTEMPTS {
-        match attempt(set, &config, began, deadline)? {
+        match attempt(set, &config, &mut doubts, deadline)? {
             Look::Whole(members) => return besides(set, config, members),
             Look::Again(_) if Instant::now() >= deadline => break,
             Look::Again(pause) => thread::sleep(pause),
@@ -38,24 +38,33 @@ enum Look {
     Again(Duration),
 }
 
+/// What may be different in a moment.
+#[derive(Default)]
+struct Doubts {
+    /// The last line has no end.
+    torn: Settling,
+    /// There is no file that is appended to.
+    absent: Settling,
+}
+
 const SOON: Look = Look::Again(Duration::from_micros(200));
 
 fn attempt(
     set: &Set,
     config: &Config,
-    began: Instant,
+    doubts: &mut Doubts,
     deadline: Instant,
 ) -> Result<Look, StoreError> {
     let home = &config.path;
     let cannot = |cause| failure("read", home, cause);
-    let Some((file, id)) = open(config, 0)? else { return without_active(set, config, began) };
+    let Some((file, id)) = open(config, 0)? else { return without_active(set, config, doubts) };
     // Nobody of ours rotates without this lock.
     let held = sys::lock(&file, false, deadline, home)?;
     if sys::named(home)? != Some(id) {
         return Ok(SOON);
     }
     let (length, torn) = sys::end(&file).map_err(cannot)?;
-    if let Some(pause) = settling(began).filter(|_| torn) {
+    if let Some(pause) = torn.then(|| doubts.torn.pause()).flatten() {
         return Ok(Look::Again(pause));
     }
     let Some(mut members) = sealed_members(set, config)? else { return Ok(SOON) };
@@ -77,7 +86,7 @@ fn attempt(
 }
 
 /// A rotation is just now at its last step, or was killed there; or there is no journal.
-fn without_active(set: &Set, config: &Config, began: Instant) -> Result<Look, StoreError> {
+fn without_active(set: &Set, config: &Config, doubts: &mut Doubts) -> Result<Look, StoreError> {
     let home = &config.path;
     let cannot = |cause| failure("read", home, cause);
     if sealed(home, set.max_files).map_err(cannot)?.is_empty() {
@@ -87,7 +96,7 @@ fn without_active(set: &Set, config: &Config, began: Instant) -> Result<Look, St
             return Err(not_there(config));
         }
     }
-    if let Some(pause) = settling(began) {
+    if let Some(pause) = doubts.absent.pause() {
         return Ok(Look::Again(pause));
     }
     let Some(mut members) = sealed_members(set, config)? else { return Ok(SOON) };
