@@ -1,8 +1,11 @@
+use std::fs::{self, File};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use papyra::store::{Store, StoreErrorKind};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::support::{TempDir, is_patient};
 use crate::{append, line, lines, open, read, remove, text};
@@ -93,6 +96,22 @@ async fn a_reader_sees_every_record_once_while_others_rotate_and_rewrite() {
     writer.await.unwrap();
     assert!(looks > 5, "{looks}");
     assert!(rewriter.await.unwrap() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_waits_for_a_rotation_that_takes_its_time() {
+    let dir = TempDir::new();
+    fs::write(dir.path("a.1"), lines(0..3)).unwrap();
+    let next = dir.path(".a.papyra-next");
+    let mut rotation = File::create(&next).unwrap();
+    flock(&rotation, FlockOperation::LockExclusive).unwrap();
+    let store = open(&dir, 3);
+    let looking = tokio::spawn(async move { text(&store).await });
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    fs::rename(&next, dir.path("a")).unwrap();
+    rotation.write_all(line(3).as_bytes()).unwrap();
+    drop(rotation);
+    assert_eq!(looking.await.unwrap(), lines(0..4));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::ReadWriteFlags;
+use rustix::io::{Errno, ReadWriteFlags};
 use tokio::runtime::Handle;
 
 use super::config::{Config, name_of};
@@ -150,6 +150,14 @@ fn leftover_after(home: &Path, purpose: Use, wait: impl FnOnce()) -> Option<Segm
     Some(beside(name_of(&path), Role::Leftover, bytes))
 }
 
+/// Whether somebody is at work on the temporary, and so holds its lock.
+pub(in crate::store) fn is_in_use(home: &Path, purpose: Use) -> bool {
+    let path = temporary_path(home, purpose);
+    sys::open_own(&path, OpenOptions::new().read(true)).is_ok_and(|(file, _)| {
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+    })
+}
+
 /// The file at this path and its length, if nobody holds its lock for writing.
 fn unlocked(path: &Path) -> Option<(FileId, u64)> {
     let (file, metadata) = sys::open_own(path, OpenOptions::new().read(true)).ok()?;
@@ -177,7 +185,7 @@ fn read(file: &File, start: u64, end: u64, path: &Path) -> Result<Vec<u8>, Store
         let at = start + bytes.len() as u64;
         let count = match rustix::io::pread(file, spare_capacity(&mut bytes), at) {
             Ok(count) => count,
-            Err(rustix::io::Errno::INTR) => continue,
+            Err(Errno::INTR) => continue,
             Err(errno) => return Err(failure("read", path, errno.into())),
         };
         if count == 0 {

@@ -11,7 +11,7 @@ use super::set::Set;
 use crate::store::disk::Config;
 use crate::store::disk::config::name_of;
 use crate::store::disk::shape::not_there;
-use crate::store::disk::snapshot::{DiskSnapshot, Member, Settling, beside, leftover};
+use crate::store::disk::snapshot::{DiskSnapshot, Member, Settling, beside, is_in_use, leftover};
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
 use crate::store::disk::temporary::Use;
 use crate::store::{Role, StoreError};
@@ -98,6 +98,10 @@ fn without_active(set: &Set, config: &Config, doubts: &mut Doubts) -> Result<Loo
     }
     if let Some(pause) = doubts.absent.pause() {
         return Ok(Look::Again(pause));
+    }
+    // It was not killed, and may have written only a part of a batch so far.
+    if is_in_use(home, Use::Next) {
+        return Ok(Look::Again(Duration::from_millis(5)));
     }
     let Some(mut members) = sealed_members(set, config)? else { return Ok(SOON) };
     if sys::named(home)?.is_some() {
