@@ -17,6 +17,7 @@ use papyra_tests::moody::{Mood, Moody};
 use papyra_tests::process::Worker;
 use papyra_tests::random::Random;
 use papyra_tests::scale;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -118,6 +119,18 @@ fn the_models_have_papyras_fields_and_are_sound() {
          \"wait_seconds\", \"value\": null}\n\
          {\"kind\": \"audit\", \"timestamp\": 5.0, \"action\": \"spawn\"}\n"
     );
+}
+
+#[test]
+fn fields_that_come_as_text_may_be_none_at_all() {
+    let (store, journal) = moody();
+    let recorder = Recorder::new(&journal).unwrap();
+    for text in ["{}", "{ }", "{\n\t}"] {
+        recorder.record_at(Kind::Event, 1.0, &RawValue::from_string(text.to_owned()).unwrap());
+    }
+    let tally = recorder.close_blocking(LONG);
+    assert_eq!((tally.written, tally.dropped()), (3, 0));
+    assert_eq!(store.text(), "{\"kind\": \"event\", \"timestamp\": 1.0}\n".repeat(3));
 }
 
 #[test]

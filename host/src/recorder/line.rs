@@ -97,7 +97,10 @@ impl Line<'_> {
         self.value(object)?;
         let inside = self.out.get(start..).unwrap_or_default();
         match inside {
-            [b'{', b'}'] => self.out.truncate(start - 1),
+            // Ready-made JSON may have blanks in it.
+            [b'{', inside @ .., b'}'] if inside.trim_ascii().is_empty() => {
+                self.out.truncate(start - 1);
+            }
             [b'{', .., b'}'] => {
                 self.out.pop();
                 if let Some(brace) = self.out.get_mut(start) {
