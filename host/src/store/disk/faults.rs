@@ -34,6 +34,8 @@ pub(in crate::store) struct Plan {
     pub failing: Vec<Op>,
     /// After so many more bytes a write fails with ENOSPC.
     pub space: Option<usize>,
+    /// There is space again once a write has failed for want of it.
+    pub space_returns: bool,
     /// How often the data was synced.
     pub syncs: usize,
     /// After so many more changes of names the process is as good as killed: nothing works any more.
@@ -81,16 +83,27 @@ impl Faults {
             return Err(rustix::io::Errno::IO.into());
         }
         #[cfg(test)]
-        if let Some(space) = self.plan.lock().unwrap().space.as_mut() {
-            if *space == 0 {
+        if let Some(space) = self.space() {
+            if space == 0 {
                 return Err(rustix::io::Errno::NOSPC.into());
             }
             let flat: Vec<u8> = bytes.iter().flat_map(|slice| slice.iter().copied()).collect();
-            let written = file.write(&flat[..flat.len().min(*space)])?;
-            *space -= written;
+            let written = file.write(&flat[..flat.len().min(space)])?;
+            self.plan.lock().unwrap().space = Some(space - written);
             return Ok(written);
         }
         file.write_vectored(bytes)
+    }
+
+    /// How much space there is for this write, if it is limited.
+    #[cfg(test)]
+    fn space(&self) -> Option<usize> {
+        let mut plan = self.plan.lock().unwrap();
+        let space = plan.space;
+        if plan.space_returns && space == Some(0) {
+            plan.space = None;
+        }
+        space
     }
 
     #[inline]

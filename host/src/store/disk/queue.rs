@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::config::{Config, Durability};
 use super::interval::Timer;
 use super::sys::locked;
-use super::writer::Writer;
+use super::writer::{Failed, Writer};
 use crate::store::{StoreError, StoreErrorKind};
 
 /// At most so much waits to be written; who comes then waits before queueing.
@@ -101,14 +101,17 @@ impl Queue {
             writer.append(&batches)
         };
         match result {
-            // One batch that is too large for the disk must not take its neighbours with it.
-            Err(error) if error.kind() == StoreErrorKind::Full && group.len() > 1 => {
+            // One batch that is too large for the disk must not take its neighbours with it. What may
+            // be in the journal must not come there again.
+            Err(Failed { error, undone: true })
+                if error.kind() == StoreErrorKind::Full && group.len() > 1 =>
+            {
                 drop(writer);
                 for pending in group {
                     self.write(vec![pending]);
                 }
             }
-            Err(error) => {
+            Err(Failed { error, .. }) => {
                 drop(writer);
                 let error = Arc::new(error);
                 for pending in group {

@@ -40,6 +40,21 @@ struct Open {
     settled: Option<u64>,
 }
 
+/// Why nothing is acknowledged.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub error: StoreError,
+    /// Nothing of it is in the journal.
+    pub undone: bool,
+}
+
+impl From<StoreError> for Failed {
+    /// Before anything was written.
+    fn from(error: StoreError) -> Self {
+        Self { error, undone: true }
+    }
+}
+
 impl Writer {
     pub fn new(config: Arc<Config>) -> Self {
         Self {
@@ -53,7 +68,7 @@ impl Writer {
 
     /// Appends all batches or none, with one write and, if the policy says so, one `fdatasync`,
     /// all of it under the file's lock: only so can a batch whose `fdatasync` fails be taken back.
-    pub fn append(&mut self, batches: &[&str]) -> Result<(), StoreError> {
+    pub fn append(&mut self, batches: &[&str]) -> Result<(), Failed> {
         let config = Arc::clone(&self.config);
         let deadline = Instant::now() + config.lock_wait;
         loop {
@@ -70,7 +85,7 @@ impl Writer {
             drop(held);
             self.close();
             if Instant::now() >= deadline {
-                return Err(sys::changed_meanwhile(&config.path));
+                return Err(sys::changed_meanwhile(&config.path).into());
             }
         }
     }
@@ -79,7 +94,7 @@ impl Writer {
         &mut self,
         held: &mut Held<Arc<File>>,
         batches: &[&str],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Failed> {
         self.trail.clear();
         let written = self.write_batches(held, batches);
         written.map_err(|error| self.take_back(error))
@@ -195,7 +210,8 @@ impl Writer {
     }
 
     /// Removes what a failed append has written, still under the lock, newest first.
-    fn take_back(&mut self, error: StoreError) -> StoreError {
+    fn take_back(&mut self, error: StoreError) -> Failed {
+        let mut undone = true;
         for stretch in std::mem::take(&mut self.trail).into_iter().rev() {
             if stretch.end == stretch.start {
                 continue;
@@ -206,6 +222,7 @@ impl Writer {
             }
             let outcome = self.undo(&stretch);
             if !matches!(outcome, Ok(true)) {
+                undone = false;
                 tracing::error!(
                     path = %self.config.path.display(),
                     ?outcome,
@@ -213,7 +230,7 @@ impl Writer {
                 );
             }
         }
-        error
+        Failed { error, undone }
     }
 
     /// False if the end of the file is not what we have written.

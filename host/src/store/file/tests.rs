@@ -84,6 +84,20 @@ async fn what_cannot_be_taken_back_is_isolated() {
 }
 
 #[tokio::test]
+async fn a_group_that_cannot_be_taken_back_is_not_written_again() {
+    let bench = Bench::new("twice", Durability::Never);
+    bench.append("0\n").await.unwrap();
+    {
+        let mut plan = locked(&bench.faults.plan);
+        (plan.space, plan.space_returns) = (Some(5), true);
+    }
+    bench.fail(&[Op::Truncate]);
+    let (.., last) = tokio::join!(bench.append("1\n"), bench.append("2\n"), bench.append("345\n"));
+    assert_eq!(last.unwrap_err().kind(), StoreErrorKind::Full);
+    assert_eq!(bench.text(), "0\n1\n2\n3");
+}
+
+#[tokio::test]
 async fn a_full_disk_keeps_nothing_of_a_batch_and_recovers_by_itself() {
     let bench = Bench::new("full", Durability::Always);
     fs::write(bench.journal(), "torn").unwrap();
