@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::config::Durability;
 use super::queue::Queue;
 use super::sys::{self, locked};
+use super::writer::sync_name;
 use crate::store::StoreError;
 
 #[derive(Debug, Default)]
@@ -82,11 +83,12 @@ impl Queue {
         let Some(file) = writer.trusted_file() else { return Ok(()) };
         let mark = writer.unsynced.mark();
         drop(writer);
-        // Any other durability syncs a file before it is sealed.
-        if let (Durability::Never, Some(rotation)) =
-            (self.config.durability, self.config.shape.rotation())
-        {
-            rotation.sync_sealed(&self.config)?;
+        // Any other durability syncs a file before it is sealed, and its name before the first reply.
+        if self.config.durability == Durability::Never {
+            if let Some(rotation) = self.config.shape.rotation() {
+                rotation.sync_sealed(&self.config)?;
+            }
+            sync_name(&self.config)?;
         }
         let result = self.config.faults.sync(&file);
         let mut writer = locked(&self.writer);

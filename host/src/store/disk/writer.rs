@@ -341,7 +341,7 @@ impl Writer {
 }
 
 /// Makes the names in the directory of the file durable.
-fn sync_name(config: &Config) -> Result<(), StoreError> {
+pub(super) fn sync_name(config: &Config) -> Result<(), StoreError> {
     let home = config.shape.home(config);
     let synced = home.and_then(|home| sys::sync_dir(&sys::parent(&home), &config.faults));
     synced.map_err(|cause| failure("make durable the name of", &config.path, cause))

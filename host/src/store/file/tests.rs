@@ -176,6 +176,16 @@ async fn the_name_of_a_new_file_is_durable_before_the_first_reply() {
     assert_eq!(bench.text(), "2\n");
 }
 
+#[tokio::test]
+async fn a_sync_covers_the_name_where_no_append_has() {
+    let bench = Bench::new("unnamed", Durability::Never);
+    bench.append("1\n").await.unwrap();
+    bench.fail(&[Op::SyncDir]);
+    assert_eq!(bench.store.sync().await.unwrap_err().kind(), StoreErrorKind::Failed);
+    bench.fail(&[]);
+    bench.store.sync().await.unwrap();
+}
+
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).map(Iterator::collect::<Vec<_>>).unwrap_or_default();
     entries.iter().map(|entry| format!("{:?}", entry.as_ref().unwrap().file_name())).collect()

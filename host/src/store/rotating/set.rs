@@ -214,7 +214,6 @@ impl Rotation for Set {
             }
             .map_err(|cause| failure("sync", &path, cause))?;
         }
-        sys::sync_dir(&sys::parent(home), &config.faults)
-            .map_err(|cause| failure("make durable the names of", home, cause))
+        Ok(())
     }
 }
