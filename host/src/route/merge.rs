@@ -19,7 +19,8 @@ impl RoutedJournal {
     /// A limit is for all of them. A cursor is not accepted, because each store has its own.
     pub fn query(&self, selection: Selection) -> MergedPages {
         let streams = self.journals.iter().map(|journal| {
-            Stream::new(journal.query(Selection { cursor: None, ..selection.clone() }))
+            let order = selection.order;
+            Stream::new(journal.query(Selection { cursor: None, ..selection.clone() }), order)
         });
         MergedPages {
             streams: streams.collect(),
@@ -129,7 +130,7 @@ impl MergedPages {
         let journals = self.journal.journals.iter();
         let stream = |(journal, (selection, error)): (&crate::Journal, (Selection, _))| Stream {
             error,
-            ..Stream::new(journal.query(selection))
+            ..Stream::new(journal.query(selection), Order::OldestFirst)
         };
         self.streams = journals.zip(selections).map(stream).collect();
         self.left = None;
@@ -159,7 +160,7 @@ struct Stream {
     /// Where the next line of `page` begins.
     at: usize,
     head: Option<Head>,
-    /// The timestamp of the last record that had one.
+    /// The timestamp of the last record that had one; before, one that comes before all others.
     stamp: f64,
     taken: u64,
     damaged: u64,
@@ -175,14 +176,18 @@ struct Head {
 }
 
 impl Stream {
-    fn new(pages: Pages) -> Self {
+    fn new(pages: Pages, order: Order) -> Self {
         Self {
             pages,
             page: String::new(),
             at: 0,
             head: None,
-            // A record without a timestamp at the very beginning goes first.
-            stamp: f64::NAN,
+            // A record without a timestamp at the very beginning goes first, whichever way: it would
+            // hide all that its store has behind it.
+            stamp: match order {
+                Order::OldestFirst => f64::NEG_INFINITY,
+                Order::NewestFirst => f64::INFINITY,
+            },
             taken: 0,
             damaged: 0,
             cursor: None,
@@ -226,12 +231,7 @@ impl Stream {
     fn advance(&mut self) {
         let Some(rest) = self.page.get(self.at..).filter(|rest| !rest.is_empty()) else { return };
         let length = rest.find('\n').map_or(rest.len(), |end| end + 1);
-        let stamp = rest.get(..length).and_then(stamp::of);
-        self.stamp = match stamp {
-            Some(stamp) => stamp,
-            None if self.stamp.is_nan() => f64::NEG_INFINITY,
-            None => self.stamp,
-        };
+        self.stamp = rest.get(..length).and_then(stamp::of).unwrap_or(self.stamp);
         self.head = Some(Head { line: self.at..self.at + length, stamp: self.stamp });
         self.at += length;
     }
@@ -267,9 +267,12 @@ mod tests {
     }
 
     async fn append(journal: &RoutedJournal, kind: &str, stamps: &[u32]) {
-        let line = |stamp: &u32| format!("{{\"kind\": \"{kind}\", \"timestamp\": {stamp}}}\n");
-        let lines: String = stamps.iter().map(line).collect();
+        let lines: String = stamps.iter().map(|stamp| line(kind, *stamp)).collect();
         journal.append_lines(&lines).await.unwrap();
+    }
+
+    fn line(kind: &str, stamp: u32) -> String {
+        format!("{{\"kind\": \"{kind}\", \"timestamp\": {stamp}}}\n")
     }
 
     fn stamps(page: &str) -> Vec<u32> {
@@ -304,6 +307,28 @@ mod tests {
     async fn a_store_keeps_its_own_order() {
         let journal = journal([&[5, 1, 7], &[2, 6]]).await;
         assert_eq!(all(&journal, None, Order::OldestFirst).await, [2, 5, 1, 6, 7]);
+    }
+
+    #[tokio::test]
+    async fn a_record_without_a_time_that_is_the_newest_of_its_store_hides_none_before_it() {
+        let (events, audits) = (MemoryStore::new(), MemoryStore::new());
+        let timeless = "{\"kind\": \"event\", \"timestamp\": NaN}\n";
+        events.append(line("event", 100) + &line("event", 101) + timeless, &[]).await.unwrap();
+        let older = line("audit", 1) + &line("audit", 2) + &line("audit", 3);
+        audits.append(older, &[]).await.unwrap();
+        let route = Route::builder()
+            .store(Kind::Event, Arc::new(events))
+            .default_store(Arc::new(audits))
+            .build()
+            .unwrap();
+        let journal = RoutedJournal::new(&Engine::new().unwrap(), route);
+        let mut newest = [line("event", 100), line("event", 101), timeless.to_owned()];
+        for order in [Order::OldestFirst, Order::NewestFirst] {
+            let selection = Selection { limit: Some(3), order, ..Selection::default() };
+            let page = journal.query(selection).next().await.unwrap();
+            assert_eq!(page.records, newest.concat(), "{order:?}");
+            newest.reverse();
+        }
     }
 
     #[tokio::test]
