@@ -28,11 +28,12 @@ impl RoutedJournal {
             left: selection.limit,
             selection,
             planned: false,
+            page: MergedPage::default(),
         }
     }
 }
 
-/// The pages of one answer from several stores.
+/// The pages of one answer from several stores. Whoever drops a call and asks again misses nothing.
 pub struct MergedPages {
     journal: RoutedJournal,
     selection: Selection,
@@ -41,6 +42,8 @@ pub struct MergedPages {
     left: Option<u64>,
     /// Whether it is known how much of the limit falls to each store.
     planned: bool,
+    /// What is merged of the next page: a call that is dropped leaves it here.
+    page: MergedPage,
 }
 
 /// Records of several stores.
@@ -70,15 +73,15 @@ impl MergedPages {
     /// [`MergedPages::ends`] says why.
     pub async fn next(&mut self) -> Option<MergedPage> {
         self.plan().await;
-        let mut page = MergedPage::default();
-        while page.records.len() < PAGE && self.left != Some(0) {
+        while self.page.records.len() < PAGE && self.left != Some(0) {
             for stream in &mut self.streams {
                 stream.prepare().await;
             }
             let Some(stream) = first(&mut self.streams, self.selection.order) else { break };
-            stream.take(&mut page);
+            stream.take(&mut self.page);
             self.left = self.left.map(|left| left - 1);
         }
+        let page = std::mem::take(&mut self.page);
         (page.count > 0).then_some(page)
     }
 
@@ -87,11 +90,11 @@ impl MergedPages {
     ///
     /// The second value says which stores could not be looked at this time, and why.
     pub async fn poll(&mut self) -> (MergedPage, Vec<(usize, JournalError)>) {
-        let mut page = MergedPage::default();
         let mut failed = Vec::new();
         for (index, stream) in self.streams.iter_mut().enumerate() {
             failed.extend(stream.poll().await.err().map(|error| (index, error)));
         }
+        let mut page = std::mem::take(&mut self.page);
         while let Some(stream) = first(&mut self.streams, Order::OldestFirst) {
             stream.take(&mut page);
             stream.advance();
@@ -113,7 +116,7 @@ impl MergedPages {
     /// The newest records that match, oldest first: walks back over them to learn how many of them
     /// each store has, which takes no more memory than the walk forward.
     async fn plan(&mut self) {
-        if std::mem::replace(&mut self.planned, true)
+        if self.planned
             || self.selection.order == Order::NewestFirst
             || self.selection.limit.is_none()
         {
@@ -134,6 +137,8 @@ impl MergedPages {
         };
         self.streams = journals.zip(selections).map(stream).collect();
         self.left = None;
+        // Last: a plan that is dropped before is made anew.
+        self.planned = true;
     }
 }
 
@@ -211,8 +216,12 @@ impl Stream {
         }
     }
 
-    /// Fetches what was appended since.
+    /// Fetches what was appended since, unless something that was fetched is still here.
     async fn poll(&mut self) -> Result<(), JournalError> {
+        self.advance();
+        if self.head.is_some() {
+            return Ok(());
+        }
         let page = self.pages.poll().await?;
         self.error = None;
         self.turn(page);
@@ -227,8 +236,11 @@ impl Stream {
         self.at = 0;
     }
 
-    /// Makes the next line of the page the head.
+    /// Makes the next line of the page the head, unless there is one.
     fn advance(&mut self) {
+        if self.head.is_some() {
+            return;
+        }
         let Some(rest) = self.page.get(self.at..).filter(|rest| !rest.is_empty()) else { return };
         let length = rest.find('\n').map_or(rest.len(), |end| end + 1);
         self.stamp = rest.get(..length).and_then(stamp::of).unwrap_or(self.stamp);
@@ -248,9 +260,11 @@ impl Stream {
 mod tests {
     use std::sync::Arc;
 
+    use tokio::sync::{Notify, Semaphore};
+
     use super::super::{Route, RoutedJournal};
     use super::*;
-    use crate::store::{Kind, Store};
+    use crate::store::{Description, Kind, Run, Snapshot, Store, StoreError};
     use crate::{Engine, MemoryStore};
 
     async fn journal(stamps: [&[u32]; 2]) -> RoutedJournal {
@@ -354,6 +368,116 @@ mod tests {
         assert!(failed.is_empty());
         assert_eq!(stamps(&page.records), [7, 8, 9]);
         assert_eq!(pages.poll().await.0, MergedPage::default());
+    }
+
+    /// A store whose snapshots can be kept waiting.
+    #[derive(Clone)]
+    struct Gated {
+        store: MemoryStore,
+        /// How many reads may go on.
+        open: Arc<Semaphore>,
+        waits: Arc<Notify>,
+    }
+
+    impl Gated {
+        fn new(reads: usize) -> Self {
+            let (open, waits) = (Arc::new(Semaphore::new(reads)), Arc::new(Notify::new()));
+            Self { store: MemoryStore::new(), open, waits }
+        }
+
+        async fn pass(&self) {
+            if self.open.available_permits() == 0 {
+                self.waits.notify_one();
+            }
+            self.open.acquire().await.unwrap().forget();
+        }
+
+        /// Drops a call when it waits for this store, and lets the next one through.
+        async fn interrupt<T>(&self, call: impl Future<Output = T>) {
+            tokio::select! {
+                _ = call => panic!("it does not wait"),
+                () = self.waits.notified() => {}
+            }
+            self.open.add_permits(Semaphore::MAX_PERMITS / 2);
+        }
+    }
+
+    #[async_trait::async_trait]
+    impl Store for Gated {
+        fn describe(&self) -> Description {
+            self.store.describe()
+        }
+
+        async fn append(&self, lines: String, runs: &[Run]) -> Result<(), StoreError> {
+            self.store.append(lines, runs).await
+        }
+
+        async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+            self.pass().await;
+            self.store.snapshot().await
+        }
+    }
+
+    /// Of two stores; the second lets so many reads through.
+    async fn gated(reads: usize) -> (RoutedJournal, Gated) {
+        let gated = Gated::new(reads);
+        let route = Route::builder()
+            .store(Kind::Event, Arc::new(MemoryStore::new()))
+            .default_store(Arc::new(gated.clone()))
+            .build()
+            .unwrap();
+        (RoutedJournal::new(&Engine::new().unwrap(), route), gated)
+    }
+
+    #[tokio::test]
+    async fn a_limit_holds_for_whoever_asks_again_after_dropping_the_call() {
+        let (journal, gated) = gated(0).await;
+        append(&journal, "event", &[1, 3]).await;
+        append(&journal, "audit", &[2, 4]).await;
+        let mut pages = journal.query(Selection { limit: Some(2), ..Selection::default() });
+        gated.interrupt(pages.next()).await;
+        assert_eq!(stamps(&pages.next().await.unwrap().records), [3, 4]);
+        assert!(pages.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_a_dropped_poll_has_found_comes_with_the_next_one() {
+        let (journal, gated) = gated(1).await;
+        append(&journal, "event", &[1]).await;
+        append(&journal, "audit", &[2]).await;
+        let mut pages = journal.query(Selection::default());
+        while pages.next().await.is_some() {}
+        append(&journal, "event", &[3]).await;
+        append(&journal, "audit", &[4]).await;
+        gated.interrupt(pages.poll()).await;
+        append(&journal, "event", &[5]).await;
+        let mut found = stamps(&pages.poll().await.0.records);
+        found.extend(stamps(&pages.poll().await.0.records));
+        assert_eq!(found, [3, 4, 5]);
+    }
+
+    #[tokio::test]
+    async fn records_that_are_merged_already_outlive_a_dropped_call() {
+        let (journal, gated) = gated(1).await;
+        // The gate closes where the second store has no more in its first page: there are records of
+        // both in the page that grows.
+        let many: Vec<u32> = (0..60_000).map(|n| n * 2 + 1).collect();
+        append(&journal, "audit", &many).await;
+        append(&journal, "event", &[0, 0, 0, 200_000]).await;
+        let mut pages = journal.query(Selection::default());
+        let mut found = Vec::new();
+        gated
+            .interrupt(async {
+                while let Some(page) = pages.next().await {
+                    found.extend(stamps(&page.records));
+                }
+            })
+            .await;
+        while let Some(page) = pages.next().await {
+            found.extend(stamps(&page.records));
+        }
+        let expected = [0, 0, 0].into_iter().chain(many).chain([200_000]);
+        assert!(found.iter().copied().eq(expected), "{} records", found.len());
     }
 
     #[tokio::test]
