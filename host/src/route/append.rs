@@ -4,6 +4,7 @@
 //! A batch with a line that is no record is refused as a whole, before anything is written. From
 //! there on each store takes all of its lines or none, but stores do not wait for each other.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -143,33 +144,31 @@ impl RoutedJournal {
         let mut done = RoutedAppend::default();
         let shares = self.split(&judged, &mut done);
         let mut tasks = JoinSet::new();
+        let mut begun = HashMap::new();
         for (journal, share) in self.journals.iter().zip(shares) {
             if share.lines.is_empty() {
                 continue;
             }
+            let what = (journal.describe().location, share.records);
             let journal = journal.clone();
-            tasks.spawn(async move {
-                let (location, records) = (journal.describe().location, share.records);
-                let result = journal.append_judged(share.lines, &share.runs).await;
-                (location, records, result)
-            });
+            let task =
+                tasks.spawn(async move { journal.append_judged(share.lines, &share.runs).await });
+            begun.insert(task.id(), what);
         }
         let mut failed = Vec::new();
-        while let Some(joined) = tasks.join_next().await {
-            match joined {
-                Ok((location, _, Ok(Appended { records, bytes }))) => {
+        while let Some(joined) = tasks.join_next_with_id().await {
+            let (id, result) = match joined {
+                Ok(ended) => ended,
+                Err(error) => (error.id(), Err(ended_early(&error))),
+            };
+            let Some((location, records)) = begun.remove(&id) else { continue };
+            match result {
+                Ok(Appended { records, bytes }) => {
                     done.records += records;
                     done.bytes += bytes;
                     done.stores.push(Written { location, records, bytes });
                 }
-                Ok((location, records, Err(error))) => {
-                    failed.push(StoreFailure { location, records, error });
-                }
-                Err(error) => {
-                    let location = "a store".to_owned();
-                    let error = ended_early(&error);
-                    failed.push(StoreFailure { location, records: 0, error });
-                }
+                Err(error) => failed.push(StoreFailure { location, records, error }),
             }
         }
         done.stores.sort_by(|a, b| a.location.cmp(&b.location));
@@ -362,5 +361,42 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert_eq!(journal.journal(Kind::Event).unwrap().metrics().write_errors, 1);
+    }
+
+    /// A store with a bug.
+    struct Panics;
+
+    #[async_trait]
+    impl Store for Panics {
+        fn describe(&self) -> Description {
+            Description { location: "the broken one".into(), ..MemoryStore::new().describe() }
+        }
+
+        async fn append(&self, _lines: String, _runs: &[Run]) -> Result<(), StoreError> {
+            panic!("a bug of this store")
+        }
+
+        async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+            MemoryStore::new().snapshot().await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_panics_is_named_with_its_share() {
+        let route = Route::builder()
+            .store(Kind::Event, Arc::new(Panics))
+            .default_store(Arc::new(MemoryStore::new()))
+            .build()
+            .unwrap();
+        let journal = RoutedJournal::new(&Engine::new().unwrap(), route);
+        let batch = line("event", 1) + &line("audit", 2) + &line("event", 3);
+        match journal.append_lines(&batch).await.unwrap_err() {
+            RoutedError::Partial(partial) => {
+                assert_eq!(partial.done.records, 1);
+                let failed = &partial.failed[0];
+                assert_eq!((failed.location.as_str(), failed.records), ("the broken one", 2));
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
