@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use papyra_tests::command::{names, run_with};
 use papyra_tests::place::{Place, line, lines};
+use papyra_tests::redis::{Aof, Server};
 use serde_json::json;
 
 const ROUTE: &str =
@@ -163,4 +164,17 @@ fn two_names_of_one_file_are_refused() {
     let ended = place.run("config check");
     assert_eq!(ended.code, Some(78), "{ended:?}");
     assert!(ended.says(&["names the same file"]), "{ended:?}");
+}
+
+#[test]
+fn an_option_that_only_some_stores_have_is_for_those() {
+    let server = Server::start(Aof::Off, &[]);
+    let route = format!("[route]\nevents = \"{}\"\ndefault = \"rest.ndjson\"\n", server.url());
+    let place = Place::with(&route);
+    assert_eq!(place.append(&(line("event", 1) + &line("audit", 2))).code, Some(0));
+    place.put("rest.ndjson", &format!("{}nope\n", line("audit", 2)));
+    let ended = place.run("persistence recover --no-fact --mode quarantine --quarantine-dir q");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(names(&place.path("q")).len(), 1);
+    assert_eq!(place.text("rest.ndjson"), line("audit", 2));
 }

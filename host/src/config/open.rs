@@ -1,6 +1,6 @@
 //! From settings to stores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,6 +25,16 @@ pub(super) struct Places {
     pub kinds: Vec<Named>,
 }
 
+impl Places {
+    /// Whether everything that is stored is stored in one place.
+    fn are_one(&self) -> bool {
+        let all = self.default.iter().chain(&self.kinds).map(|named| &named.place);
+        let mut stores = all.filter(|place| **place != Place::Nowhere);
+        let first = stores.next();
+        stores.all(|place| Some(place) == first)
+    }
+}
+
 impl Config {
     /// The stores that are configured, by kind; `None` if none is. Each is made once, however many
     /// kinds share it, and not touched.
@@ -46,8 +56,14 @@ impl Config {
         registry: &Registry,
     ) -> Result<Option<(Route, Vec<Place>)>, ConfigError> {
         let Some(places) = self.places().map_err(ConfigError::Wrong)? else { return Ok(None) };
-        let mut opener =
-            Opener { config: self, registry, opened: Vec::new(), files: BTreeMap::new() };
+        let mut opener = Opener {
+            config: self,
+            registry,
+            alone: places.are_one(),
+            opened: Vec::new(),
+            files: BTreeMap::new(),
+            taken: BTreeSet::new(),
+        };
         let mut route = Route::builder();
         if let Some(named) = &places.default {
             route = match opener.open(named)? {
@@ -61,6 +77,7 @@ impl Config {
                 None => route.discard(kind),
             };
         }
+        opener.every_option_is_taken()?;
         let built = route.build().map_err(|error| {
             ConfigError::Wrong(vec![Fault::new(&Origin::Default, error.to_string())])
         })?;
@@ -140,9 +157,13 @@ impl Config {
 struct Opener<'c> {
     config: &'c Config,
     registry: &'c Registry,
+    /// There is one store only, which then is what an option is about.
+    alone: bool,
     opened: Vec<(Place, Arc<dyn Store>)>,
     /// Which place names a file, by the file.
     files: BTreeMap<std::path::PathBuf, Place>,
+    /// The parameters that at least one store has.
+    taken: BTreeSet<&'static str>,
 }
 
 impl Opener<'_> {
@@ -157,7 +178,7 @@ impl Opener<'_> {
             let fault = Fault::new(&named.origin, message).about(&named.key, named.place.shown());
             ConfigError::Wrong(vec![fault])
         };
-        let store = self.config.make(self.registry, &named.place).map_err(fault)?;
+        let store = self.make(&named.place).map_err(fault)?;
         self.once(&named.place, &*store).map_err(fault)?;
         self.opened.push((named.place.clone(), store.clone()));
         Ok(Some(store))
@@ -189,23 +210,28 @@ struct Extra<'c> {
     origin: &'c Origin,
 }
 
-impl Config {
-    fn make(&self, registry: &Registry, place: &Place) -> Result<Arc<dyn Store>, String> {
+/// The settings that are parameters of stores.
+const SYNC: &str = "sync";
+const EVIDENCE: &str = "evidence";
+
+impl Opener<'_> {
+    fn make(&mut self, place: &Place) -> Result<Arc<dyn Store>, String> {
         match place {
             Place::Nowhere => Err("`none` is not a store".to_owned()),
             Place::Path(path) => Ok(self.file_store(path)),
             // A plain path has no parameters; `?` and `%` are part of its name.
             Place::Url(url) if url_scheme(url).is_none() => {
-                registry.open(url).map_err(|error| error.to_string())?;
+                self.registry.open(url).map_err(|error| error.to_string())?;
                 Ok(self.file_store(Path::new(url)))
             }
-            Place::Url(url) => self.by_url(registry, url),
+            Place::Url(url) => self.by_url(url),
         }
     }
 
-    fn file_store(&self, path: &Path) -> Arc<dyn Store> {
-        let mut builder = FileStore::builder(path).durability(self.durability().0);
-        if let Some((directory, _)) = self.quarantine_dir() {
+    fn file_store(&mut self, path: &Path) -> Arc<dyn Store> {
+        self.taken.extend([SYNC, EVIDENCE]);
+        let mut builder = FileStore::builder(path).durability(self.config.durability().0);
+        if let Some((directory, _)) = self.config.quarantine_dir() {
             builder = builder.evidence_dir(directory);
         }
         Arc::new(builder.build())
@@ -213,25 +239,33 @@ impl Config {
 
     /// Settings become parameters of the URL, so that the registry, which is open to further
     /// backends, judges whether the backend has them. What the URL says itself is stronger.
-    fn by_url(&self, registry: &Registry, url: &str) -> Result<Arc<dyn Store>, String> {
+    fn by_url(&mut self, url: &str) -> Result<Arc<dyn Store>, String> {
+        let registry = self.registry;
         let open = |url: &str| registry.open(url).map_err(|error| (error.to_string(), error));
         let plain = open(url).map_err(|(message, _)| message)?;
         let mut url = url.to_owned();
         let mut store = plain;
-        for Extra { parameter, value, origin } in self.extras()? {
+        for Extra { parameter, value, origin } in self.config.extras()? {
             let asked = matches!(origin, Origin::Flag(_));
             if names(&url, parameter) && !asked {
                 continue;
             }
+            // Nothing that vanishes with the process has to be set aside.
+            let moot = parameter == EVIDENCE && store.describe().volatile;
             let joint = if url.contains('?') { '&' } else { '?' };
             let value = utf8_percent_encode(&value, NON_ALPHANUMERIC);
             let longer = format!("{url}{joint}{parameter}={value}");
             match open(&longer) {
-                Ok(opened) => (url, store) = (longer, opened),
-                // A setting is for the stores that have it; an option is for this one. Nothing that
-                // vanishes with the process has to be set aside.
-                Err((_, UrlError::UnknownParameter { .. }))
-                    if !asked || (parameter == "evidence" && store.describe().volatile) => {}
+                Ok(opened) => {
+                    self.taken.insert(parameter);
+                    (url, store) = (longer, opened);
+                }
+                Err((_, UrlError::UnknownParameter { .. })) if moot => {
+                    self.taken.insert(parameter);
+                }
+                // A setting is for the stores that have it, and so is an option if there are several;
+                // else it is for this one.
+                Err((_, UrlError::UnknownParameter { .. })) if !asked || !self.alone => {}
                 Err((message, _)) => {
                     let backend = store.describe().backend;
                     return Err(format!("{origin} does not go with a {backend} store: {message}"));
@@ -241,6 +275,21 @@ impl Config {
         Ok(store)
     }
 
+    /// An option that no store has would do nothing.
+    fn every_option_is_taken(&self) -> Result<(), ConfigError> {
+        let sync = Some((SYNC, self.config.durability().1));
+        let evidence = self.config.quarantine_dir().map(|(_, origin)| (EVIDENCE, origin));
+        let fault = |(parameter, origin): (&str, &Origin)| {
+            let asked = matches!(origin, Origin::Flag(_)) && !self.opened.is_empty();
+            let message = "no store of the route has this option";
+            (asked && !self.taken.contains(parameter)).then(|| Fault::new(origin, message))
+        };
+        let faults: Vec<_> = sync.into_iter().chain(evidence).filter_map(fault).collect();
+        if faults.is_empty() { Ok(()) } else { Err(ConfigError::Wrong(faults)) }
+    }
+}
+
+impl Config {
     fn extras(&self) -> Result<Vec<Extra<'_>>, String> {
         let mut extras = Vec::new();
         let (durability, origin) = self.durability();
@@ -250,13 +299,13 @@ impl Config {
                 Durability::Interval(time) => format!("interval:{}ms", time.as_millis()),
                 Durability::Never => "never".to_owned(),
             };
-            extras.push(Extra { parameter: "sync", value, origin });
+            extras.push(Extra { parameter: SYNC, value, origin });
         }
         if let Some((directory, origin)) = self.quarantine_dir() {
             let value = directory.to_str().ok_or_else(|| {
                 format!("{origin} names a directory that is not UTF-8; use --path for the store")
             })?;
-            extras.push(Extra { parameter: "evidence", value: value.to_owned(), origin });
+            extras.push(Extra { parameter: EVIDENCE, value: value.to_owned(), origin });
         }
         Ok(extras)
     }
@@ -301,7 +350,7 @@ impl Config {
             Place::Url(url) if url_scheme(url).is_none() => true,
             Place::Url(url) => {
                 let joint = if url.contains('?') { '&' } else { '?' };
-                !names(url, "evidence") && registry.open(&format!("{url}{joint}evidence=x")).is_ok()
+                !names(url, EVIDENCE) && registry.open(&format!("{url}{joint}{EVIDENCE}=x")).is_ok()
             }
         };
         let mut all = places.default.iter().chain(&places.kinds);

@@ -189,6 +189,38 @@ fn settings_are_parameters_of_the_stores_that_have_them() {
 }
 
 #[test]
+fn an_option_is_for_the_stores_of_a_route_that_have_it() {
+    let open = |text: &str, options: &[(&str, Value, &str)]| {
+        let mut config = Config::parse(text).unwrap();
+        for (key, value, flag) in options {
+            config.set(key, value.clone(), flag);
+        }
+        config.route(&Registry::standard()).map(|_| ()).map_err(|error| error.to_string())
+    };
+    let never = ("sync", Value::Sync(crate::Durability::Never), "--sync");
+    let evidence = ("quarantine_dir", Value::Directory("q".into()), "--quarantine-dir");
+    let both = [never.clone(), evidence.clone()];
+    for file in ["a", "file:a", "rotating:a"] {
+        let route = format!("route.events = \"redis://h\"\nroute.default = \"{file}\"");
+        assert_eq!(open(&route, &both), Ok(()), "{file}");
+    }
+    let servers = "route.events = \"redis://h\"\nroute.default = \"redis://i\"";
+    let none = Err("--quarantine-dir: no store of the route has this option".to_owned());
+    assert_eq!(open(servers, &[evidence.clone()]), none);
+    // Nothing that vanishes with the process has to be set aside.
+    let volatile = "route.events = \"redis://h\"\nroute.default = \"memory:\"";
+    assert_eq!(open(volatile, &[evidence.clone()]), Ok(()));
+    assert!(open(volatile, &[never]).is_err());
+    // A store that was named, or that is the only one, is the one that is meant.
+    for single in
+        ["store = \"redis://h\"", "route.events = \"none\"\nroute.default = \"redis://h\""]
+    {
+        let error = open(single, &[evidence.clone()]).unwrap_err();
+        assert!(error.contains("does not go with a redis store"), "{error}");
+    }
+}
+
+#[test]
 fn whether_a_place_for_evidence_is_lacking_depends_on_the_store() {
     let lacks =
         |text: &str| Config::parse(text).unwrap().lacks_quarantine_dir(&Registry::standard());
