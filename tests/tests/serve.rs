@@ -1,12 +1,15 @@
 //! `papyra serve`: what it answers, that it changes nothing, and that it can be looked at.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
+use std::time::Duration;
 
 use papyra_tests::command::names;
 use papyra_tests::redis::{Aof, Server};
 use papyra_tests::served::Served;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000, \"text\": \"<script>\"}
 ";
@@ -70,6 +73,36 @@ fn a_foreign_name_for_loopback_is_refused() {
     assert_eq!(status, 421, "{answer}");
     assert!(!answer.contains("script"), "{answer}");
     assert_eq!(served.ask("GET /", "127.0.0.1:9464").0, 200);
+}
+
+/// As many open files as a process may have by default.
+const FILES: u64 = 1024;
+
+#[test]
+fn connections_that_ask_nothing_do_not_keep_the_probes_from_being_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("app.ndjson");
+    fs::write(&path, RECORD).unwrap();
+    // What the server inherits is not what this process needs.
+    let own = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(FILES), ..own }).unwrap();
+    let served = Served::start(&path);
+    setrlimit(Resource::Nofile, Rlimit { current: own.maximum, ..own }).unwrap();
+    let half_asked = |_| {
+        let mut stream = TcpStream::connect(&served.address).unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: local").unwrap();
+        stream
+    };
+    let held: Vec<_> = (0..FILES + 76).map(half_asked).collect();
+    // Generous: two times five seconds on an idle machine.
+    let mut probe = TcpStream::connect(&served.address).unwrap();
+    probe.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    let ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    probe.write_all(ask).unwrap();
+    let mut answer = String::new();
+    probe.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    drop(held);
 }
 
 #[test]

@@ -12,6 +12,10 @@
 //! background reads what was appended since the one before, and no request waits for it, so that
 //! probes cost nothing however large a store is.
 //!
+//! At most 512 connections are open at a time, and others wait. One whose next request is not there
+//! within 5 seconds is closed, and every one after a minute: so nobody can keep the probes from being
+//! answered by holding connections open.
+//!
 //! There is no authentication and no encryption. Bind it to loopback (then requests under any other
 //! host name are refused, so that no web page can reach it through the operator's browser) or put it
 //! behind a proxy that has both.
@@ -29,6 +33,7 @@
 //! # }
 //! ```
 
+mod connections;
 mod guard;
 mod page;
 mod recent;
@@ -142,9 +147,9 @@ impl Server {
             .iter()
             .map(|watched| tokio::spawn(watched.clone().keep_checking(self.check_every)))
             .collect();
-        let ended = axum::serve(listener, self.router(loopback)).with_graceful_shutdown(stop).await;
+        connections::serve(listener, self.router(loopback), stop).await;
         checks.iter().for_each(tokio::task::JoinHandle::abort);
-        ended
+        Ok(())
     }
 
     fn router(self, loopback: bool) -> Router {

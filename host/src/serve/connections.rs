@@ -1,0 +1,78 @@
+//! Taking connections: so many at a time, and none for longer than an honest client needs it.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::REQUEST_LIMIT;
+
+/// Connections that are open at the same time; others wait to be taken. It must stay below the usual
+/// limit of a process on open files, which is 1024.
+const MAX_CONNECTIONS: u32 = 512;
+
+/// How long a client may take for the head of a request, and so for doing nothing.
+const HEAD_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a connection may last; a client that has more to ask connects again.
+const CONNECTION_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long is waited, beyond what a request may take, for a client that does not take its answer.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// Answers until `stop` completes; then finishes what it is answering.
+pub(super) async fn serve(
+    mut listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
+    let (stopping, stopped) = watch::channel(());
+    let mut stop = pin!(stop);
+    loop {
+        let next = async {
+            let place = places.clone().acquire_owned().await.ok()?;
+            // It passes over what fails, and waits where open files are lacking.
+            let (stream, _) = Listener::accept(&mut listener).await;
+            Some((stream, place))
+        };
+        tokio::select! {
+            () = &mut stop => break,
+            Some((stream, place)) = next => {
+                tokio::spawn(answer(stream, router.clone(), stopped.clone(), place));
+            }
+        }
+    }
+    drop((listener, stopping));
+    // All places are free when the last connection has ended.
+    let _ = places.acquire_many(MAX_CONNECTIONS).await;
+}
+
+async fn answer(
+    stream: TcpStream,
+    router: Router,
+    mut stopped: watch::Receiver<()>,
+    _place: OwnedSemaphorePermit,
+) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = pin!(connection);
+    // How a client ends is its own affair.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stopped.changed() => {}
+        () = tokio::time::sleep(CONNECTION_LIMIT) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = tokio::time::timeout(REQUEST_LIMIT + SLACK, connection).await;
+}
