@@ -218,6 +218,10 @@ fn no_password_is_ever_shown() {
         "persistence scan --json -vvv",
         "persistence scan --store redis://:hunter2@127.0.0.1:1",
         "persistence scan --store redsi://:hunter2@127.0.0.1:1",
+        "persistence scan --store redis:/:hunter2@127.0.0.1:1",
+        "config show --store redis:hunter2@127.0.0.1:1",
+        "config show --json --store redis://user:hunter2",
+        "config show --store redis://127.0.0.1:1?pw=hunter2",
     ] {
         let ended = run(place.command(line).env("PAPYRA_REDIS_PASSWORD", "hunter2"));
         let all = format!("{}{}", ended.stdout, ended.stderr);

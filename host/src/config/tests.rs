@@ -236,6 +236,7 @@ fn no_message_holds_a_password() {
         "store = \"redis://:hunter2@h\"\nroute.events = \"none\"",
         "jobs = \"redis://:hunter2@h\"",
         "engine.cache_dir = 5\nlog.level = \"redis://u:hunter2@h\"",
+        "jobs = \"redis:/:hunter2@h\"\nsync = \"redis://u:hunter2\"",
     ] {
         let error = Config::parse(text).map(|_| ()).unwrap_err();
         assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
