@@ -54,6 +54,9 @@ const FAULTS: usize = 100;
 /// How many letters may be wrong in a name that is taken for a misspelt one.
 const SLIP: usize = 2;
 
+/// In a variable with fewer letters than this after `PAPYRA_` only one: two make another word of it.
+const SHORT: usize = 6;
+
 /// A valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -315,7 +318,9 @@ fn misspelt(name: &str, origin: &Origin) -> Option<Fault> {
     if names.iter().any(|other| other == name) {
         return None;
     }
-    let close = |other: &&String| strsim::damerau_levenshtein(other, name) <= SLIP;
+    let short = name.strip_prefix("PAPYRA_").is_some_and(|own| own.len() < SHORT);
+    let slip = if short { 1 } else { SLIP };
+    let close = |other: &&String| strsim::damerau_levenshtein(other, name) <= slip;
     let nearest = names.iter().find(close)?;
     let message = format!("no variable of this name is read; did you mean `{nearest}`?");
     Some(Fault { nearest: Some(nearest.clone()), ..Fault::new(origin, message) })

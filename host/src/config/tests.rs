@@ -54,6 +54,10 @@ fn of_the_environment_only_slips_are_refused() {
     for name in ["PAPYRA_SERVICE_HOST", "PAPYRA_PORT", "PAPYRA_KILL_CYCLES", "papyra_jobs"] {
         assert!(!refused(name), "{name}");
     }
+    // Two slips make another word of a short name: `POD` of `LOG`.
+    assert!(refused("PAPYRA_JBOS") && refused("PAPYRA_LOGS") && refused("PAPYRA_STROEE"));
+    assert!(!refused("PAPYRA_POD") && !refused("PAPYRA_JAVA"));
+    assert!(!refused("PAPYRA_REDIS_SENTINEL_PASSWORD"));
     let error = environment(&[("PAPYRA_JOBS", "many")]).load().unwrap_err().to_string();
     assert_eq!(error, "PAPYRA_JOBS: jobs = \"many\": write a whole number, 0 or more");
     assert_eq!(environment(&[("PAPYRA_JOBS", "")]).load().unwrap().jobs(), None);
