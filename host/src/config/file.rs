@@ -68,10 +68,18 @@ pub(super) fn find(home: Option<PathBuf>) -> Result<Option<Found>, ConfigError> 
 fn stranger(path: &Path) -> Option<String> {
     let metadata = path.metadata().ok()?;
     let me = rustix::process::geteuid().as_raw();
-    if metadata.uid() != me && metadata.uid() != 0 {
-        Some(format!("user {}", metadata.uid()))
-    } else if metadata.mode() & 0o002 != 0 {
+    other_writer(metadata.uid(), metadata.gid(), metadata.mode(), me)
+}
+
+/// The same of the owner, the group and the mode of a file. Root may write everywhere; the group that
+/// has a user's number is that user's own, so that a umask of 002 does no harm.
+fn other_writer(owner: u32, group: u32, mode: u32, me: u32) -> Option<String> {
+    if owner != me && owner != 0 {
+        Some(format!("user {owner}"))
+    } else if mode & 0o002 != 0 {
         Some("everybody".to_owned())
+    } else if mode & 0o020 != 0 && group != me && group != 0 {
+        Some(format!("group {group}"))
     } else {
         None
     }
@@ -183,6 +191,23 @@ mod tests {
             let fault = entries(Path::new("p.toml"), text).err().map(|fault| fault.to_string());
             let fault = fault.unwrap();
             assert!(fault.starts_with(&format!("p.toml:{line}: this is not TOML")), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_only_its_reader_and_root_can_write_is_obeyed() {
+        for (owner, group, mode) in
+            [(7, 7, 0o600), (7, 7, 0o664), (0, 0, 0o664), (0, 7, 0o664), (7, 100, 0o644)]
+        {
+            assert_eq!(other_writer(owner, group, mode, 7), None, "{owner} {group} {mode:o}");
+        }
+        for (owner, group, mode, who) in [
+            (8, 7, 0o600, "user 8"),
+            (7, 7, 0o666, "everybody"),
+            (7, 100, 0o664, "group 100"),
+            (0, 100, 0o620, "group 100"),
+        ] {
+            assert_eq!(other_writer(owner, group, mode, 7).as_deref(), Some(who));
         }
     }
 }
