@@ -30,6 +30,8 @@ pub(super) struct Written {
     pub key: String,
     /// `None` for what cannot be the value of any setting, such as a list.
     pub word: Option<String>,
+    /// It is a number, and not a string.
+    pub bare: bool,
     pub origin: Origin,
 }
 
@@ -147,10 +149,15 @@ impl Reader<'_> {
                 DeValue::Integer(number) if number.radix() == 10 => {
                     Some(number.as_str().to_owned())
                 }
+                DeValue::Integer(number) => {
+                    let number = u64::from_str_radix(number.as_str(), number.radix());
+                    number.ok().map(|number| number.to_string())
+                }
                 DeValue::Float(number) => Some(number.as_str().to_owned()),
                 _ => None,
             };
-            written.push(Written { key, word, origin: self.origin(name.span()) });
+            let bare = !matches!(value.get_ref(), DeValue::String(_));
+            written.push(Written { key, word, bare, origin: self.origin(name.span()) });
         }
     }
 }

@@ -158,6 +158,20 @@ impl Form {
         }
     }
 
+    /// Whether a number without quotes can be one.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self, Self::Count { .. } | Self::Time { .. } | Self::Size { .. })
+    }
+
+    /// How the file has it.
+    pub(super) fn toml_type(&self) -> &'static str {
+        match self {
+            Self::Count { .. } => "a whole number",
+            Self::Time { .. } | Self::Size { .. } => "a number or a string",
+            _ => "a string",
+        }
+    }
+
     /// What is allowed, in a few words.
     #[must_use]
     pub fn allowed(&self) -> String {

@@ -218,13 +218,16 @@ impl Config {
             Ok(written) => written,
             Err(fault) => return faults.push(*fault),
         };
-        for file::Written { key, word, origin } in written {
+        for file::Written { key, word, bare, origin } in written {
             let known = self.entries.iter_mut().find(|entry| entry.key == key);
             let result = match (known, word) {
                 (None, _) => Err(Box::new(unknown(&key, &origin))),
-                (Some(entry), Some(word)) => entry.read(&word, origin.clone()),
-                (Some(entry), None) => {
-                    let message = format!("write a string; {}", entry.setting.form.allowed());
+                (Some(entry), Some(word)) if !bare || entry.setting.form.is_number() => {
+                    entry.read(&word, origin.clone())
+                }
+                (Some(entry), _) => {
+                    let form = entry.setting.form;
+                    let message = format!("write {}; {}", form.toml_type(), form.allowed());
                     Err(Box::new(Fault::new(&origin, message).about(&key, None)))
                 }
             };

@@ -74,6 +74,22 @@ fn everything_that_is_wrong_is_listed() {
 }
 
 #[test]
+fn a_number_of_another_base_is_a_number_and_no_word() {
+    assert_eq!(Config::parse("jobs = 0x1f").unwrap().jobs(), Some(31));
+    for (text, message) in [
+        ("jobs = true", "jobs: write a whole number; 1 to 256"),
+        ("jobs = -0x4", "this is not TOML"),
+        ("retention.max_age = true", "write a number or a string; 0s or more"),
+        ("quarantine_dir = 5", "quarantine_dir: write a string; a directory"),
+        ("store = 5", "store: write a string; a URL or a path"),
+        ("log.level = 1.5", "write a string; error"),
+    ] {
+        let error = wrong(text);
+        assert!(error.contains(message), "{text}: {error}");
+    }
+}
+
+#[test]
 fn every_setting_reaches_the_type_that_uses_it() {
     let config = Config::parse(
         r#"
