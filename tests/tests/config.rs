@@ -34,7 +34,7 @@ const WRONG: [(&str, &str, &str); 25] = [
     ("recorder.queue_bytes", "1KiB", "16MiB to 64GiB"),
     ("recorder.overflow", "block", "drop-newest or drop-oldest"),
     ("serve.address", "localhost", "127.0.0.1:9464"),
-    ("serve.check_every", "0", "100ms to 1h"),
+    ("serve.check_every", "0", "1s to 1h"),
 ];
 
 #[test]

@@ -27,7 +27,7 @@ pub struct Setting {
 }
 
 const EVERY: &str = "all";
-const READING: &str = "read, inspect, compact";
+const READING: &str = "read, inspect, compact, serve";
 
 /// The settings, in the order in which they are shown.
 pub const SETTINGS: &[Setting] = &[
@@ -63,7 +63,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         flag: Some("--jobs"),
-        ..new("jobs", JOBS, "one per core", "engine instances at once", "scan, compact")
+        ..new("jobs", JOBS, "one per core", "engine instances at once", "scan, compact, metrics")
     },
     Setting {
         flag: Some("--sync"),
@@ -133,7 +133,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         flag: Some("--check-every"),
         default: Some("1m"),
-        ..new("serve.check_every", WAIT, "", "how often to look at what was appended", "serve")
+        ..new("serve.check_every", PAUSE, "", "how often to look at what was appended", "serve")
     },
 ];
 
@@ -146,6 +146,7 @@ const AGE: Form = Form::Time { least: 0.0, most: f64::INFINITY };
 const BYTES: Form = Form::Size { least: 0, most: u64::MAX };
 const JOBS: Form = Form::Count { least: 1, most: 256 };
 const WAIT: Form = Form::Time { least: 0.1, most: 3600.0 };
+const PAUSE: Form = Form::Time { least: 1.0, most: 3600.0 };
 const STARTUP: Form =
     Form::Word(&[&["ignore"], &["scan-only", "scan"], &["fail", "fail-on-anomaly"], &["recover"]]);
 const RECOVERY: Form = Form::Word(&[&["repair", "rebuild"], &["quarantine"]]);
@@ -171,6 +172,7 @@ const fn new(
 pub const VARIABLES: &[(&str, &str)] = &[
     ("PAPYRA_CONFIG", "the configuration file"),
     ("PAPYRA_REDIS_PASSWORD", "the password of a Redis store; never shown"),
+    ("PAPYRA_REDIS_SENTINEL_PASSWORD", "the password of its sentinels; never shown"),
 ];
 
 /// Every key that can be written, with what it sets.
