@@ -107,6 +107,7 @@ fn an_unknown_key_names_the_nearest_and_everything_wrong_is_listed() {
     assert!(ended.says(&["papyra.toml:6: jobs: "]), "{ended:?}");
     let document = place.run("config check --json").document();
     assert_eq!((&document["ok"], &document["exit"]), (&json!(false), &json!(78)));
+    assert_eq!(document["file"], "papyra.toml");
     let fault = &document["faults"].as_array().unwrap().iter().find(|f| f["nearest"].is_string());
     assert_eq!(
         fault.unwrap()["origin"],

@@ -1,6 +1,6 @@
 //! `config`: what is configured, where each value comes from, and whether it is right.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use papyra::Durability;
@@ -107,20 +107,18 @@ fn check(file: Option<PathBuf>, output: &mut Output) -> Result<Exit, Problem> {
     if let Some(file) = file {
         loader = loader.file(file);
     }
-    let checked = loader.load().and_then(|config| {
-        config.check(&Registry::standard())?;
-        Ok(config)
-    });
-    let (name, error) = match &checked {
-        Ok(config) => (config.file().map(|path| path.display().to_string()), None),
-        Err(error) => (None, Some(error)),
+    let loaded = loader.load();
+    let name = match &loaded {
+        Ok(config) => config.file(),
+        Err(error) => file_of(error),
     };
-    if let Some(error) = error {
-        for line in complaints(error) {
+    let name = name.map(|path| path.display().to_string());
+    if let Err(error) = loaded.and_then(|config| config.check(&Registry::standard())) {
+        for line in complaints(&error) {
             output.complain(&line);
         }
         if output.json() {
-            output.report(|_| String::new(), || verdict(None, Some(error)))?;
+            output.report(|_| String::new(), || verdict(name.as_deref(), Some(&error)))?;
         }
         return Ok(Exit::Configuration);
     }
@@ -132,6 +130,17 @@ fn check(file: Option<PathBuf>, output: &mut Output) -> Result<Exit, Problem> {
         || verdict(name.as_deref(), None),
     )?;
     Ok(Exit::Done)
+}
+
+/// The file that is wrong.
+fn file_of(error: &ConfigError) -> Option<&Path> {
+    if let ConfigError::Read { path, .. } = error {
+        return Some(path);
+    }
+    error.faults().iter().find_map(|fault| match &fault.origin {
+        Origin::File { path, .. } => Some(&**path),
+        _ => None,
+    })
 }
 
 fn complaints(error: &ConfigError) -> Vec<String> {
