@@ -92,6 +92,18 @@ fn what_can_pass_is_tried_again_until_it_has_passed() {
 }
 
 #[test]
+fn a_pause_may_be_as_long_as_can_be_said() {
+    let settings = Recorder::builder().retry_for(Duration::from_millis(1));
+    let (store, recorder) = moody(settings.retry_pauses(Duration::MAX, Duration::MAX));
+    store.set(Mood::Unavailable);
+    recorder.record(Kind::Event, &json!({"n": 1}));
+    assert_eq!(recorder.flush_blocking(LONG).dropped_failed, 1);
+    store.set(Mood::Works);
+    recorder.record(Kind::Event, &json!({"n": 2}));
+    assert_eq!(recorder.close_blocking(LONG).written, 1);
+}
+
+#[test]
 fn what_cannot_pass_is_not_tried_again() {
     let (store, recorder) = moody(Recorder::builder());
     store.set(Mood::Failed);

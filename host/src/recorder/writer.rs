@@ -139,7 +139,7 @@ impl Writer {
                     tracing::debug!(%error, ?pause, "the store does not take records; trying again");
                     self.queue.count_retry();
                     sleep(pause.min(self.config.retry_for.saturating_sub(since.elapsed()))).await;
-                    pause = (pause * 2).min(self.config.longest_pause);
+                    pause = pause.saturating_mul(2).min(self.config.longest_pause);
                 }
                 Err(Trouble::Crashed(error)) => {
                     batch.bad_follows = false;
