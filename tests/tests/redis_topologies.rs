@@ -90,6 +90,21 @@ async fn an_append_to_a_cluster_that_is_dropped_leaves_no_half_of_a_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_moves_is_followed() {
+    let cluster = Cluster::start();
+    let store = cluster.store("local");
+    let key = "papyra:local:events";
+    append(&store, Kind::Event, &records("event", 0..10)).await.unwrap();
+    for n in 10..13 {
+        let before = cluster.owner(key).port;
+        cluster.move_slot(key);
+        assert_ne!(cluster.owner(key).port, before);
+        append(&store, Kind::Event, &records("event", n..n + 1)).await.unwrap();
+    }
+    assert_eq!(lines(&store).await, records("event", 0..13), "all of them once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_has_lost_a_node_is_unavailable_in_time() {
     let mut cluster = Cluster::start();
     let store = cluster.store("local");

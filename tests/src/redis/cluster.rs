@@ -70,4 +70,30 @@ impl Cluster {
         let all: Vec<&str> = ["-c"].iter().chain(args).copied().collect();
         self.nodes[0].cli(&all)
     }
+
+    /// Moves the slot of a key, and the key, to another node, as an operator does.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be moved.
+    pub fn move_slot(&self, key: &str) {
+        let slot = self.nodes[0].cli(&["cluster", "keyslot", key]);
+        let from = self.owner(key);
+        let to = self.nodes.iter().find(|node| node.port != from.port).expect("another node");
+        let id = |node: &Server| node.cli(&["cluster", "myid"]);
+        let set = |node: &Server, words: &[&str]| {
+            let said = node.cli(&[&["cluster", "setslot", &slot][..], words].concat());
+            assert_eq!(said, "OK", "{words:?}");
+        };
+        set(to, &["importing", &id(from)]);
+        set(from, &["migrating", &id(to)]);
+        let port = to.port.to_string();
+        let said = from.cli(&["migrate", "127.0.0.1", &port, key, "0", "10000"]);
+        assert_eq!(said, "OK", "{key} stays");
+        // Whoever gets it first, then who had it, then the others.
+        let others = self.nodes.iter().filter(|n| n.port != to.port && n.port != from.port);
+        for node in [to, from].into_iter().chain(others) {
+            set(node, &["node", &id(to)]);
+        }
+    }
 }

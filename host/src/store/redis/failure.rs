@@ -31,7 +31,8 @@ pub fn is_elsewhere(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Server(S::Moved | S::Ask | S::TryAgain | S::ReadOnly) => true,
         ErrorKind::ClusterConnectionNotFound => true,
-        _ => codes(error).any(|code| code == "MOVED" || code == "READONLY"),
+        // `ASKING` is never sent: what is on its way to another server is waited for.
+        _ => codes(error).any(|code| matches!(&*code, "MOVED" | "ASK" | "TRYAGAIN" | "READONLY")),
     }
 }
 

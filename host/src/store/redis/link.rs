@@ -5,7 +5,7 @@
 
 mod connect;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -77,6 +77,15 @@ pub struct Link {
     connecting: tokio::sync::Mutex<()>,
     /// Connections for waiting, and since when nobody uses them.
     waiting: Mutex<Vec<(Connection, Instant)>>,
+}
+
+/// How far a request has come when its time is up.
+#[derive(Default)]
+struct Progress {
+    /// Whether the last attempt has been sent and its fate is not known.
+    sent: AtomicBool,
+    /// The connection it uses; 0 for none yet.
+    generation: AtomicU64,
 }
 
 #[derive(Default)]
@@ -194,10 +203,10 @@ impl Link {
         repeat: Repeat,
         request: &Request<'_>,
     ) -> Result<Value, StoreError> {
-        let sent = AtomicBool::new(false);
-        let attempts = self.attempts(repeat, request, &sent);
+        let progress = Progress::default();
+        let attempts = self.attempts(repeat, request, &progress);
         let result = tokio::time::timeout(self.timeout, attempts).await;
-        let unknown = repeat == Repeat::No && sent.load(Ordering::Relaxed);
+        let unknown = repeat == Repeat::No && progress.sent.load(Ordering::Relaxed);
         let doing = match unknown {
             true => format!("{doing} (it is not known whether that was done)"),
             false => doing.to_owned(),
@@ -207,24 +216,23 @@ impl Link {
             Ok(Err(error)) => Err(store_error(&doing, &self.location, error)),
             Err(_) => {
                 // Whatever hangs there: the next call starts afresh.
-                lock(&self.current).connection = None;
+                self.drop_connection(progress.generation.load(Ordering::Relaxed));
                 Err(timed_out(&doing, &self.location, self.timeout))
             }
         }
     }
 
-    /// `sent` tells whether the last attempt has been sent and its fate is not known.
     async fn attempts(
         &self,
         repeat: Repeat,
         request: &Request<'_>,
-        sent: &AtomicBool,
+        progress: &Progress,
     ) -> Result<Value, RedisError> {
         let mut broken = 0;
         let mut elsewhere = 0;
         loop {
-            let (generation, mut connection) = self.connected(repeat).await?;
-            sent.store(true, Ordering::Relaxed);
+            let (generation, mut connection) = self.connected(repeat, progress).await?;
+            progress.sent.store(true, Ordering::Relaxed);
             let error = match connection.send(request).await {
                 Ok(reply) => {
                     lock(&self.current).heard = Some(Instant::now());
@@ -239,24 +247,27 @@ impl Link {
                 }
                 broken += 1;
             } else {
-                sent.store(false, Ordering::Relaxed);
+                progress.sent.store(false, Ordering::Relaxed);
                 let moves = *self.connector.topology() != Topology::Node;
                 if !moves || !is_elsewhere(&error) || elsewhere == ELSEWHERE_TRIES {
                     return Err(error);
                 }
                 elsewhere += 1;
-                if !self.is_cluster() {
-                    self.forget(generation);
-                }
+                self.follow(generation, request);
                 tokio::time::sleep(Duration::from_millis(25) * elsewhere).await;
             }
         }
     }
 
     /// The connection, made if there is none; for what must not be repeated, one that answers.
-    async fn connected(&self, repeat: Repeat) -> Result<(u64, Connection), RedisError> {
+    async fn connected(
+        &self,
+        repeat: Repeat,
+        progress: &Progress,
+    ) -> Result<(u64, Connection), RedisError> {
         for _ in 0..2 {
             let (generation, mut connection, heard) = self.current_or_new().await?;
+            progress.generation.store(generation, Ordering::Relaxed);
             if repeat == Repeat::Yes || heard.is_some_and(|heard| heard.elapsed() < IDLE) {
                 return Ok((generation, connection));
             }
@@ -265,7 +276,9 @@ impl Link {
                 _ => return Ok((generation, connection)),
             }
         }
-        self.current_or_new().await.map(|(generation, connection, _)| (generation, connection))
+        let (generation, connection, _) = self.current_or_new().await?;
+        progress.generation.store(generation, Ordering::Relaxed);
+        Ok((generation, connection))
     }
 
     async fn current_or_new(&self) -> Result<(u64, Connection, Option<Instant>), RedisError> {
@@ -292,12 +305,31 @@ impl Link {
 
     /// A Cluster's connection mends itself, but what it last heard no longer counts.
     fn forget(&self, generation: u64) {
+        if !self.is_cluster() {
+            self.drop_connection(generation);
+            return;
+        }
         let mut current = lock(&self.current);
         if current.generation == generation {
             current.heard = None;
-            if !self.is_cluster() {
-                current.connection = None;
-            }
+        }
+    }
+
+    /// Sees to it that the next attempt goes to another place. A Cluster's connection learns where a
+    /// slot has gone when a single command is sent there, but not when a transaction is.
+    fn follow(&self, generation: u64, request: &Request<'_>) {
+        match request {
+            Request::Single(_) if self.is_cluster() => {}
+            _ => self.drop_connection(generation),
+        }
+    }
+
+    /// The next call makes another one.
+    fn drop_connection(&self, generation: u64) {
+        let mut current = lock(&self.current);
+        if current.generation == generation {
+            current.heard = None;
+            current.connection = None;
         }
     }
 }
