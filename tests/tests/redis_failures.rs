@@ -99,6 +99,9 @@ async fn a_full_server_takes_nothing_of_a_batch_and_works_again_with_space() {
     // What the failed batch had taken in buffers is free again, so a small one might fit.
     server.cli(&["config", "set", "maxmemory", "1"]);
     assert_eq!(write(&store, 7).await, Err(StoreErrorKind::Full));
+    let error = append(&store, Kind::Event, &records("event", 0..500)).await.unwrap_err();
+    let said = error.one_line();
+    assert_eq!(said.matches("OOM").count(), 1, "not once for each record: {said}");
     let line = records("event", 0..1)[0].clone() + "\n";
     let (code, said) = exit(&["append"], &server.url(), &line);
     assert!(code == Some(73) && said.contains("maxmemory"), "{code:?} {said}");
@@ -140,6 +143,7 @@ async fn a_wrong_password_is_denied_and_never_shown() {
         assert!(!shown.contains("s3cret"), "{shown}");
         let (code, said) = exit(&["scan"], url, "");
         assert!(code == Some(77) && !said.contains("s3cret"), "{code:?} {said}");
+        assert!(said.matches("NOAUTH").count() < 2, "{said}");
     }
     let mut command = std::process::Command::new(papyra());
     command

@@ -72,8 +72,12 @@ impl StoreError {
         let mut line = self.message.clone();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            line.push_str(": ");
-            line.push_str(&error.to_string());
+            let text = error.to_string();
+            // Some errors say themselves what their cause says.
+            if !line.ends_with(&text) {
+                line.push_str(": ");
+                line.push_str(&text);
+            }
             cause = error.source();
         }
         line
@@ -108,5 +112,17 @@ impl fmt::Display for StoreError {
 impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_ref().map(|cause| &**cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_line_already_says_is_not_said_again() {
+        let cause = io::Error::other(io::Error::other("timed out"));
+        let error = StoreError::io("cannot append", cause);
+        assert_eq!(error.one_line(), "cannot append: timed out");
     }
 }

@@ -6,8 +6,16 @@ use super::super::{StoreError, StoreErrorKind};
 
 /// A store's error for an error of Redis. `doing` completes "cannot …".
 pub fn store_error(doing: &str, location: &str, error: RedisError) -> StoreError {
+    let error = first_refusal(error);
     let (kind, advice) = classify(&error);
     StoreError::new(kind, format!("cannot {doing} at {location}; {advice}")).caused_by(error)
+}
+
+/// A transaction collects an error for each of its commands, and a batch has thousands.
+fn first_refusal(error: RedisError) -> RedisError {
+    let refusals = error.clone().into_server_errors();
+    let first = refusals.and_then(|refusals| refusals.first().map(|(_, first)| first.clone()));
+    first.map_or(error, RedisError::from)
 }
 
 /// The code with which the server has refused.
