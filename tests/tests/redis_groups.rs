@@ -60,6 +60,7 @@ fn programs_can_see_and_steer_groups() {
     let again = with(&["consume"], &["--consumer", "c", "--own-pending"]);
     assert_eq!((&again["count"], &again["records"][0]["deliveries"]), (&json!(2), &json!(2)));
     assert_eq!(with(&["groups", "pending"], &[])["entries"], json!([]), "written, so acknowledged");
+    assert_eq!(with(&["groups", "ack"], &["2-0"])["acknowledged"], 0);
     with(&["groups", "set-id"], &["--to", "0"]);
     let all = with(&["consume"], &consumer);
     assert_eq!(all["count"], 4);
@@ -86,14 +87,15 @@ fn what_goes_wrong_has_its_exit_code() {
     let pending = ["groups", "pending", "--group", "g"];
     let describe = ["groups", "describe", "--group", "g"];
     let claim = ["groups", "claim", "--group", "g", "--consumer", "c", "--min-idle", "1s"];
-    for words in [&consume[..], &pending, &describe, &claim, &["groups", "list"]] {
+    let ack = ["groups", "ack", "--group", "g", "1-0"];
+    for words in [&consume[..], &pending, &describe, &claim, &ack, &["groups", "list"]] {
         assert_eq!(ask(&down, words).code, Some(69), "{words:?}");
     }
     for stream in [false, true] {
         if stream {
             fill(&server);
         }
-        for words in [&pending[..], &describe, &claim] {
+        for words in [&pending[..], &describe, &claim, &ack] {
             assert_eq!(ask(&url, words).code, Some(66), "{words:?}, with a stream: {stream}");
         }
     }

@@ -78,10 +78,17 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// As the store says.
+    /// As for [`summarize_pending`](Self::summarize_pending).
     pub async fn ack(&self, ids: &[String]) -> Result<u64, JournalError> {
         let kind = self.kind;
-        self.run("ack", async |c, s| c.call_ack(s, kind, &self.name, ids).await).await
+        let acked =
+            self.run("ack", async |c, s| c.call_ack(s, kind, &self.name, ids).await).await?;
+        if acked == 0 {
+            // Where there is no such group, nothing is pending; who has mistyped it wants to know.
+            self.run("ack", async |c, s| c.call_summarize_pending(s, kind, &self.name).await)
+                .await?;
+        }
+        Ok(acked)
     }
 
     /// Lets the group go on with what is after `start`. What is pending stays so.
