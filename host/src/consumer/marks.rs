@@ -49,6 +49,11 @@ impl Marks {
         }
     }
 
+    /// Whether this was given and is not done.
+    pub fn is_open(&self, id: &str) -> bool {
+        parse(id).is_some_and(|id| self.open.contains(&id))
+    }
+
     fn first_open(&self) -> Option<Id> {
         self.open.first().copied().into_iter().chain(self.forgotten).min()
     }
@@ -73,6 +78,16 @@ fn before((millis, sequence): Id) -> Id {
         Some(sequence) => (millis, sequence),
         None => (millis.saturating_sub(1), if millis == 0 { 0 } else { u64::MAX }),
     }
+}
+
+/// The id after this one.
+pub(super) fn following(id: &str) -> Option<String> {
+    let (millis, sequence) = parse(id)?;
+    let (millis, sequence) = match sequence.checked_add(1) {
+        Some(sequence) => (millis, sequence),
+        None => (millis.checked_add(1)?, 0),
+    };
+    Some(format!("{millis}-{sequence}"))
 }
 
 fn parse(id: &str) -> Option<Id> {

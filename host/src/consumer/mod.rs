@@ -44,11 +44,17 @@ use self::marks::Marks;
 use crate::engine::Session;
 use crate::engine::bindings::exports::papyra::persistence::consumer::Subscription;
 use crate::engine::bindings::papyra::persistence::delivery::{Source, Wait as WitWait};
-use crate::journal::{Counters, Journal, JournalError};
+use crate::journal::{Counters, FailureCode, Journal, JournalError};
 use crate::store::Kind;
 pub use crate::store::delivery::{
     ConsumerPending, GroupInfo, PendingEntry, PendingFilter, PendingSummary,
 };
+
+/// Where a list of pending entries begins.
+const FIRST: &str = "-";
+
+/// How many pending entries are listed at once.
+const LISTED: u32 = 1_000;
 
 /// How long [`Consumer::next`] waits when there is nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,8 +172,7 @@ impl ConsumerBuilder {
             subscription: self.subscription,
             session: None,
             marks: Marks::default(),
-            last_fresh: None,
-            uncertain: false,
+            unseen_from: None,
         }
     }
 }
@@ -180,36 +185,80 @@ pub struct Consumer {
     session: Option<Session>,
     /// What it has been given and has acknowledged.
     marks: Marks,
-    /// The greatest id that was fresh.
-    last_fresh: Option<String>,
-    /// A call has not come to its end: entries after `last_fresh` may be pending that nobody has seen.
-    uncertain: bool,
+    /// A call has not come to its end: entries from this id on may be pending that nobody has seen.
+    unseen_from: Option<String>,
 }
 
 impl Consumer {
     /// The next records that nobody of the group has been given. Empty if none came in time.
     ///
-    /// If an earlier call has failed or was dropped, it first returns what that one had been given.
+    /// If an earlier call has failed or was dropped, it first returns what that one had been given:
+    /// whatever is pending under this name and unknown to this consumer.
     ///
     /// # Errors
     ///
     /// As the store says. A missing group is not an error: it is made, and if it had existed, to go on
     /// after what this consumer has acknowledged; [`Batch::made`] tells.
     pub async fn next(&mut self) -> Result<Batch, JournalError> {
-        if self.uncertain {
-            let after = self.last_fresh.clone().unwrap_or_else(|| "0".to_owned());
-            let batch = self.ask(Source::OwnPending(after)).await?;
-            if batch.last.is_some() {
-                self.note_fresh(&batch);
-                return Ok(batch);
-            }
+        if let Some(batch) = self.unseen().await? {
+            return Ok(batch);
         }
-        self.uncertain = true;
+        self.unseen_from = Some(FIRST.to_owned());
         let batch = self.ask(Source::Fresh).await?;
         // With trouble, something may have been handed out that is not in the batch.
-        self.uncertain = batch.trouble.is_some();
-        self.note_fresh(&batch);
+        if batch.trouble.is_none() {
+            self.unseen_from = None;
+        }
         Ok(batch)
+    }
+
+    /// What calls that did not come to their end were given; `None` if there is no more of it.
+    ///
+    /// Its ids may be less than those that have been seen: a group that was moved back, or made again,
+    /// hands out such. What has been seen is not asked for again: that would count as a delivery.
+    async fn unseen(&mut self) -> Result<Option<Batch>, JournalError> {
+        while let Some(from) = self.unseen_from.clone() {
+            let pending = self.list_own(from).await?;
+            let ids = pending.iter().map(|entry| &entry.id).filter(|id| !self.marks.is_open(id));
+            let ids: Vec<String> = ids.take(self.subscription.count as usize).cloned().collect();
+            let batch = match ids.is_empty() {
+                true => Batch::default(),
+                false => self.claim(&ids, Duration::ZERO).await?,
+            };
+            let seen = batch.last.as_ref().or(ids.last());
+            let seen = seen.or(pending.last().map(|entry| &entry.id));
+            self.unseen_from = match batch.trouble {
+                Some(_) => Some(FIRST.to_owned()),
+                None => seen.and_then(|id| marks::following(id)),
+            };
+            if batch.last.is_some() {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Some of what is pending with this consumer, from an id on; nothing if there is no group.
+    async fn list_own(&mut self, start: String) -> Result<Vec<PendingEntry>, JournalError> {
+        let filter = PendingFilter {
+            start,
+            end: "+".to_owned(),
+            count: LISTED,
+            min_idle_ms: 0,
+            consumer: Some(self.subscription.consumer.clone()),
+        };
+        let listed = self.with_session(async |session, subscription| {
+            let Subscription { kind, group, .. } = subscription;
+            session
+                .consume("consume", async |c, s| {
+                    c.call_list_pending(s, *kind, group, &filter).await
+                })
+                .await
+        });
+        match listed.await {
+            Err(error) if error.code() == Some(FailureCode::NotFound) => Ok(Vec::new()),
+            listed => listed,
+        }
     }
 
     /// What this consumer has been given and not acknowledged, after the entry with this id (`None`:
@@ -310,12 +359,6 @@ impl Consumer {
         let records_read = batch.entries.len() as u64;
         self.journal.count(&Counters { records_read, ..Counters::default() });
         Ok(batch)
-    }
-
-    fn note_fresh(&mut self, batch: &Batch) {
-        if batch.last.is_some() {
-            self.last_fresh.clone_from(&batch.last);
-        }
     }
 
     /// Runs one call on the consumer's instance. A call that traps, or that is dropped, takes the

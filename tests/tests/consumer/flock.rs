@@ -27,6 +27,8 @@ pub struct Inner {
     pub lose: AtomicU64,
     /// Fetches do what they are asked and never answer.
     pub hold: AtomicBool,
+    /// Nothing can be set aside.
+    pub refuse: AtomicBool,
     /// Acknowledging never answers.
     pub hang: AtomicBool,
 }
@@ -88,29 +90,38 @@ impl Flock {
                 own.map(|(id, _)| *id).take(count as usize).collect()
             }
         };
-        let mut delivered =
-            Delivered { data: Payload::Raw(Vec::new()), frames: Vec::new(), deleted: Vec::new() };
-        let mut data = Vec::new();
-        for id in ids {
-            let Some(record) = state.entries.get(&id) else {
-                delivered.deleted.push(format!("{id}-0"));
-                continue;
-            };
-            group.delivered = group.delivered.max(id);
-            let (owner, deliveries) = group.pending.entry(id).or_default();
-            consumer.clone_into(owner);
-            *deliveries += 1;
-            data.extend_from_slice(record.as_bytes());
-            delivered.frames.push(DeliveryFrame {
-                id: format!("{id}-0"),
-                end: u32::try_from(data.len()).unwrap(),
-                missing: false,
-                deliveries: *deliveries,
-            });
-        }
-        delivered.data = Payload::Raw(data);
-        Ok(delivered)
+        Ok(hand_out(&state.entries, group, consumer, ids))
     }
+}
+
+fn hand_out(
+    entries: &BTreeMap<u64, String>,
+    group: &mut Group,
+    consumer: &str,
+    ids: Vec<u64>,
+) -> Delivered {
+    let mut delivered =
+        Delivered { data: Payload::Raw(Vec::new()), frames: Vec::new(), deleted: Vec::new() };
+    let mut data = Vec::new();
+    for id in ids {
+        let Some(record) = entries.get(&id) else {
+            delivered.deleted.push(format!("{id}-0"));
+            continue;
+        };
+        group.delivered = group.delivered.max(id);
+        let (owner, deliveries) = group.pending.entry(id).or_default();
+        consumer.clone_into(owner);
+        *deliveries += 1;
+        data.extend_from_slice(record.as_bytes());
+        delivered.frames.push(DeliveryFrame {
+            id: format!("{id}-0"),
+            end: u32::try_from(data.len()).unwrap(),
+            missing: false,
+            deliveries: *deliveries,
+        });
+    }
+    delivered.data = Payload::Raw(data);
+    delivered
 }
 
 type Taken = Result<Delivered, StoreError>;
@@ -217,14 +228,31 @@ impl Delivery for Flock {
     async fn list_pending(
         &self,
         _: Kind,
-        _: &str,
-        _: &PendingFilter,
+        group: &str,
+        filter: &PendingFilter,
     ) -> Result<Vec<PendingEntry>, StoreError> {
-        Err(missing())
+        let state = self.state();
+        let group = state.groups.get(group).ok_or_else(missing)?;
+        let from = if filter.start == "-" { 0 } else { number(&filter.start) };
+        // All of these ids end in `-0`.
+        let from = if filter.start.ends_with("-0") || from == 0 { from } else { from + 1 };
+        let own = group.pending.range(from..);
+        let own = own.filter(|(_, (owner, _))| filter.consumer.as_ref().is_none_or(|c| c == owner));
+        let entry = |(id, (owner, deliveries)): (&u64, &(String, u64))| PendingEntry {
+            id: format!("{id}-0"),
+            consumer: owner.clone(),
+            idle_ms: 0,
+            deliveries: *deliveries,
+        };
+        Ok(own.map(entry).take(filter.count as usize).collect())
     }
 
-    async fn claim(&self, _: Kind, _: &str, _: &str, _: u64, _: &[String]) -> Taken {
-        Err(missing())
+    async fn claim(&self, _: Kind, group: &str, consumer: &str, _: u64, ids: &[String]) -> Taken {
+        let state = &mut *self.state();
+        let group = state.groups.get_mut(group).ok_or_else(missing)?;
+        let ids = ids.iter().map(|id| number(id)).filter(|id| group.pending.contains_key(id));
+        let ids = ids.collect::<Vec<_>>();
+        Ok(hand_out(&state.entries, group, consumer, ids))
     }
 
     async fn auto_claim(
@@ -243,11 +271,15 @@ impl Delivery for Flock {
         Ok(Vec::new())
     }
 
-    async fn set_id(&self, _: Kind, _: &str, _: &str) -> Result<(), StoreError> {
-        Err(missing())
+    async fn set_id(&self, _: Kind, group: &str, id: &str) -> Result<(), StoreError> {
+        self.state().groups.get_mut(group).ok_or_else(missing)?.delivered = number(id);
+        Ok(())
     }
 
     async fn set_aside(&self, _: Kind, group: &str, id: &str, _: &str) -> Result<(), StoreError> {
+        if self.0.refuse.load(Ordering::Relaxed) {
+            return Err(StoreError::new(StoreErrorKind::Full, "no room for evidence"));
+        }
         self.state().groups.get_mut(group).unwrap().pending.remove(&number(id));
         Ok(())
     }

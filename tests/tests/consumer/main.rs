@@ -46,6 +46,53 @@ async fn what_a_lost_answer_had_handed_out_comes_with_the_next_call() {
 }
 
 #[tokio::test]
+async fn what_is_lost_after_a_group_was_moved_back_comes_with_the_next_call() {
+    let (store, engine) = (Flock::default(), Engine::new().unwrap());
+    let mut consumer = consumer(&store, &engine).count(4).max_deliveries(3).build();
+    (0..11).for_each(|_| store.push(RECORD));
+    let mut all = Vec::new();
+    while all.len() < 8 {
+        let batch = consumer.next().await.unwrap();
+        all.extend(batch.ids().map(str::to_owned));
+    }
+    consumer.ack(&all).await.unwrap();
+    assert_eq!(ids(&consumer.next().await.unwrap()), ["9-0", "10-0", "11-0"]);
+
+    let group = Journal::new(&engine, store.clone()).group(Kind::Event, "workers");
+    group.set_id(&Start::Everything).await.unwrap();
+    store.knobs().lose.store(1, Ordering::Relaxed);
+    consumer.next().await.unwrap_err();
+    let found = consumer.next().await.unwrap();
+    assert_eq!(ids(&found), ["1-0", "2-0", "3-0", "4-0"]);
+    assert_eq!(found.entries[0].deliveries, 2);
+    assert_eq!(ids(&consumer.next().await.unwrap()), ["5-0", "6-0", "7-0", "8-0"]);
+    // What it still works on is not counted as delivered again.
+    let filter = papyra::consumer::PendingFilter {
+        start: "9-0".to_owned(),
+        end: "+".to_owned(),
+        count: 10,
+        min_idle_ms: 0,
+        consumer: None,
+    };
+    let open = group.list_pending(&filter).await.unwrap();
+    assert!(open.iter().all(|entry| entry.deliveries == 1), "{open:?}");
+}
+
+#[tokio::test]
+async fn what_could_not_be_set_aside_comes_again() {
+    let (store, engine) = (Flock::default(), Engine::new().unwrap());
+    let mut consumer = consumer(&store, &engine).build();
+    [RECORD, "{", RECORD].into_iter().for_each(|record| store.push(record));
+    store.knobs().refuse.store(true, Ordering::Relaxed);
+    let first = consumer.next().await.unwrap();
+    assert_eq!((ids(&first), first.trouble.is_some()), (vec!["1-0", "3-0"], true));
+    store.knobs().refuse.store(false, Ordering::Relaxed);
+    let second = consumer.next().await.unwrap();
+    assert_eq!((ids(&second), &*second.set_aside), (vec![], &["2-0".to_owned()][..]));
+    assert_eq!(store.pending("workers"), [1, 3]);
+}
+
+#[tokio::test]
 async fn a_wait_for_ever_ends_when_it_is_dropped_and_strands_nothing() {
     let (store, engine) = (Flock::default(), Engine::new().unwrap());
     let mut consumer = consumer(&store, &engine).wait(Wait::Forever).build();
