@@ -256,3 +256,29 @@ async fn pending_entries_that_were_removed_are_named() {
     // What no longer exists is only acknowledged.
     store.set_aside(Kind::Event, "g", &all[1], "gone").await.unwrap();
 }
+
+/// A user who may do everything but ask so.
+fn without(server: &Server, command: &str) -> RedisStore {
+    server.cli(&["acl", "setuser", "u", "reset", "on", ">p", "~*", "&*", "+@all", command]);
+    let url = format!("redis://u:p@127.0.0.1:{}/0", server.port);
+    RedisStore::new(RedisConfig::new(url)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_claimed_is_handed_out_when_nothing_more_can_be_learnt_of_it() {
+    let server = Server::start(Aof::Off, &[]);
+    let (kind, store) = (Kind::Event, server.store());
+    append(&store, kind, &records("event", 0..2)).await.unwrap();
+    store.ensure_group(kind, "g", "0").await.unwrap();
+    let fetched = store.fetch(kind, "g", "a", ALL, 2, Wait::None).await.unwrap();
+
+    let walked = without(&server, "-xpending").auto_claim(kind, "g", "b", 0, "0-0", 10).await;
+    let walked = walked.unwrap().entries;
+    assert_eq!((texts(&walked), counts(&walked)), (records("event", 0..2), vec![0, 0]));
+
+    let mut wanted = ids(&fetched);
+    wanted.push("1-1".to_owned());
+    let claimed = without(&server, "-xrange").claim(kind, "g", "c", 0, &wanted).await.unwrap();
+    assert_eq!((texts(&claimed), counts(&claimed)), (records("event", 0..2), vec![3, 3]));
+    assert!(claimed.deleted.is_empty());
+}

@@ -96,31 +96,44 @@ impl RedisStore {
         Ok(handed.delivered(&counts))
     }
 
-    /// How often these have been delivered.
-    async fn counts(&self, kind: Kind, group: &str, ids: &[String]) -> Result<Counts, StoreError> {
+    /// How often these have been delivered; 0 for not known. What was handed out is not to be lost
+    /// over it.
+    async fn counts(&self, kind: Kind, group: &str, ids: &[String]) -> Counts {
         if ids.is_empty() {
-            return Ok(Counts::all(0));
+            return Counts::all(0);
         }
         let mut commands = Pipeline::new();
         commands.atomic();
         pending_each(&mut commands, self.keys.of(kind), group, ids);
-        let replies = self.all(CLAIM, &commands).await?;
-        Counts::read_each(replies).ok_or_else(|| reply::unexpected("XPENDING"))
+        let replies = self.all(CLAIM, &commands).await;
+        let unexpected = || reply::unexpected("XPENDING");
+        let counts = replies.and_then(|each| Counts::read_each(each).ok_or_else(unexpected));
+        counts.unwrap_or_else(|error| {
+            tracing::warn!(%error, "it is not known how often claimed entries were delivered");
+            Counts::all(0)
+        })
     }
 
-    /// Those of `ids` that are no entries any more.
-    async fn gone(&self, kind: Kind, ids: Vec<String>) -> Result<Vec<String>, StoreError> {
+    /// Those of `ids` that are no entries any more; none if that cannot be found out. What was handed
+    /// out is not to be lost over it.
+    async fn gone(&self, kind: Kind, ids: Vec<String>) -> Vec<String> {
         if ids.is_empty() {
-            return Ok(ids);
+            return ids;
         }
         let mut commands = Pipeline::new();
         commands.atomic();
         for id in &ids {
             commands.cmd("XRANGE").arg(self.keys.of(kind)).arg(id).arg(id);
         }
-        let found = self.all(CLAIM, &commands).await?;
+        let found = match self.all(CLAIM, &commands).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "it is not known which of the entries to claim are gone");
+                return Vec::new();
+            }
+        };
         let gone = |(id, entry)| reply::array(entry).is_some_and(|e| e.is_empty()).then_some(id);
-        Ok(ids.into_iter().zip(found).filter_map(gone).collect())
+        ids.into_iter().zip(found).filter_map(gone).collect()
     }
 }
 
@@ -230,7 +243,7 @@ impl Delivery for RedisStore {
         let counts = Counts::read_each(replies);
         let (mut handed, counts) = handed.zip(counts).ok_or_else(|| reply::unexpected("XCLAIM"))?;
         let missing = ids.into_iter().filter(|id| !handed.contains(id)).collect();
-        handed.deleted.extend(self.gone(kind, missing).await?);
+        handed.deleted.extend(self.gone(kind, missing).await);
         Ok(handed.delivered(&counts))
     }
 
@@ -248,7 +261,7 @@ impl Delivery for RedisStore {
         command.arg(id::format(checked(start)?)).arg("COUNT").arg(count);
         let reply = self.link.call(CLAIM, Repeat::No, &command).await?;
         let (next, handed) = claimed(reply).ok_or_else(|| reply::unexpected("XAUTOCLAIM"))?;
-        let counts = self.counts(kind, group, &handed.ids()).await?;
+        let counts = self.counts(kind, group, &handed.ids()).await;
         Ok(AutoClaimed { entries: handed.delivered(&counts), next })
     }
 
