@@ -129,6 +129,33 @@ async fn a_replica_can_be_read_and_refuses_to_be_written() {
     assert!(code == Some(77) && said.contains("read-only replica"), "{code:?} {said}");
 }
 
+/// The numbers of the connections that a server has, other than the one that asks.
+fn connections(server: &Server) -> Vec<String> {
+    let list = server.cli(&["client", "list"]);
+    let others = list.lines().filter(|line| !line.contains("cmd=client"));
+    others.map(|line| line.split_whitespace().next().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_becomes_a_replica_is_unavailable_and_its_connection_is_left() {
+    let server = Server::start(Aof::Off, &[]);
+    let store = server.store();
+    write(&store, 0).await.unwrap();
+    let before = connections(&server);
+    assert_eq!(before.len(), 1, "{before:?}");
+    server.cli(&["replicaof", "127.0.0.1", &free_port().to_string()]);
+    for count in [1, 3] {
+        let error = append(&store, Kind::Event, &records("event", 1..1 + count)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{}", error.one_line());
+        assert!(!error.one_line().contains("not known"), "{}", error.one_line());
+    }
+    server.cli(&["replicaof", "no", "one"]);
+    write(&store, 1).await.unwrap();
+    let after = connections(&server);
+    assert!(!after.contains(&before[0]), "{before:?} {after:?}");
+    assert_eq!(lines(&store).await, records("event", 0..2));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_denied_and_never_shown() {
     let server = Server::start(Aof::Off, &["--requirepass", "correct"]);

@@ -89,7 +89,10 @@ impl RedisStore {
             }
         }
         match failed {
-            None => Ok(written),
+            None => {
+                self.link.note_written();
+                Ok(written)
+            }
             // A transaction of Redis goes on after a command that fails, such as one on a key of the
             // wrong type beside good ones.
             Some(error) => {

@@ -11,6 +11,13 @@ pub fn store_error(doing: &str, location: &str, error: RedisError) -> StoreError
     StoreError::new(kind, format!("cannot {doing} at {location}; {advice}")).caused_by(error)
 }
 
+/// Of a server that should be a master and has become a replica, as it happens in a failover.
+pub fn demoted(doing: &str, location: &str, error: RedisError) -> StoreError {
+    let advice = "the server there has become a read-only replica; try again";
+    let message = format!("cannot {doing} at {location}; {advice}");
+    StoreError::new(StoreErrorKind::Unavailable, message).caused_by(first_refusal(error))
+}
+
 /// A transaction collects an error for each of its commands, and a batch has thousands.
 fn first_refusal(error: RedisError) -> RedisError {
     let refusals = error.clone().into_server_errors();
@@ -42,6 +49,11 @@ pub fn is_elsewhere(error: &RedisError) -> bool {
         // `ASKING` is never sent: what is on its way to another server is waited for.
         _ => codes(error).any(|code| matches!(&*code, "MOVED" | "ASK" | "TRYAGAIN" | "READONLY")),
     }
+}
+
+/// Whether a replica was to write.
+pub fn is_read_only(error: &RedisError) -> bool {
+    codes(error).any(|code| code == "READONLY")
 }
 
 /// Whether the connection is of no more use.

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, Pipeline, RedisError, Value};
+use redis::{Cmd, Pipeline, RedisError, ServerError, Value};
 
 use self::connect::Connector;
 use super::super::{StoreError, UrlError};
 use super::config::{RedisConfig, Topology};
-use super::failure::{is_broken, is_elsewhere, store_error, timed_out};
+use super::failure::{demoted, is_broken, is_elsewhere, is_read_only, store_error, timed_out};
 
 /// After so long without a reply, a request that must not be repeated is preceded by a `PING`: what
 /// has broken meanwhile is then found out before anything is at stake.
@@ -62,9 +62,22 @@ impl Connection {
         };
         match reply {
             Value::ServerError(error) => Err(error.into()),
+            Value::Array(replies) => match refused_by_replica(&replies) {
+                Some(error) => Err(error.clone().into()),
+                None => Ok(Value::Array(replies)),
+            },
             reply => Ok(reply),
         }
     }
+}
+
+/// A replica takes a script into a transaction and refuses it only when it writes. It has not written
+/// anything else either.
+fn refused_by_replica(replies: &[Value]) -> Option<&ServerError> {
+    replies.iter().find_map(|reply| match reply {
+        Value::ServerError(error) if error.code() == "READONLY" => Some(error),
+        _ => None,
+    })
 }
 
 /// What holds the connection, shared by all clones of a store.
@@ -73,6 +86,8 @@ pub struct Link {
     location: String,
     timeout: Duration,
     current: Mutex<Current>,
+    /// Something has been written: there is, or was, a master.
+    written: AtomicBool,
     /// Held while connecting, so that one does it for all.
     connecting: tokio::sync::Mutex<()>,
     /// Connections for waiting, and since when nobody uses them.
@@ -105,6 +120,7 @@ impl Link {
             connector,
             timeout: config.timeout,
             current: Mutex::default(),
+            written: AtomicBool::default(),
             connecting: tokio::sync::Mutex::default(),
             waiting: Mutex::default(),
         })
@@ -118,6 +134,21 @@ impl Link {
     /// Whether keys can lie on different servers.
     pub fn is_cluster(&self) -> bool {
         *self.connector.topology() == Topology::Cluster
+    }
+
+    /// Tells that something has been written.
+    pub fn note_written(&self) {
+        self.written.store(true, Ordering::Relaxed);
+    }
+
+    /// A replica where a master was, or has to be, can be one only for now.
+    fn failed(&self, doing: &str, error: RedisError) -> StoreError {
+        let had_master =
+            *self.connector.topology() != Topology::Node || self.written.load(Ordering::Relaxed);
+        match had_master && is_read_only(&error) {
+            true => demoted(doing, &self.location, error),
+            false => store_error(doing, &self.location, error),
+        }
     }
 
     /// Sends one command. `doing` completes "cannot …".
@@ -163,10 +194,10 @@ impl Link {
             };
             let moves = *self.connector.topology() != Topology::Node && is_elsewhere(&error);
             if !moves || elsewhere == ELSEWHERE_TRIES {
-                if !moves && !is_broken(&error) {
+                if !moves && !is_broken(&error) && !is_elsewhere(&error) {
                     self.keep(connection);
                 }
-                return Err(store_error(doing, &self.location, error));
+                return Err(self.failed(doing, error));
             }
             // All that were kept lead to the same wrong place.
             lock(&self.waiting).clear();
@@ -213,7 +244,7 @@ impl Link {
         };
         match result {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(store_error(&doing, &self.location, error)),
+            Ok(Err(error)) => Err(self.failed(&doing, error)),
             Err(_) => {
                 // Whatever hangs there: the next call starts afresh.
                 self.drop_connection(progress.generation.load(Ordering::Relaxed));
@@ -248,12 +279,16 @@ impl Link {
                 broken += 1;
             } else {
                 progress.sent.store(false, Ordering::Relaxed);
+                if !is_elsewhere(&error) {
+                    return Err(error);
+                }
+                // Of a plain server too: its name may lead to another one by now.
+                self.follow(generation, request);
                 let moves = *self.connector.topology() != Topology::Node;
-                if !moves || !is_elsewhere(&error) || elsewhere == ELSEWHERE_TRIES {
+                if !moves || elsewhere == ELSEWHERE_TRIES {
                     return Err(error);
                 }
                 elsewhere += 1;
-                self.follow(generation, request);
                 tokio::time::sleep(Duration::from_millis(25) * elsewhere).await;
             }
         }
