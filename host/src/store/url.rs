@@ -103,10 +103,16 @@ impl StoreUrl {
             None => Ok(()),
             Some(name) => Err(UrlError::UnknownParameter {
                 scheme: self.scheme.clone(),
-                name: name.clone(),
+                name: if self.is_torn() { shown(&self.scheme, name) } else { name.clone() },
                 known: if known.is_empty() { "none".to_owned() } else { known.join(", ") },
             }),
         }
+    }
+
+    /// Whether what looks like parameters holds the `@` that ends a password: with a `?` in it, the
+    /// password begins before them.
+    fn is_torn(&self) -> bool {
+        self.parameters.iter().any(|(name, value)| name.contains('@') || value.contains('@'))
     }
 
     /// A parameter that is `true` or `false`.
@@ -132,7 +138,10 @@ impl StoreUrl {
         self.parameter(name).map(|value| duration(name, value)).transpose()
     }
 
+    /// The message of an error shows parts of the URL of a file only: in others, a password that is
+    /// not percent-encoded can be at any place.
     fn parse(scheme: &str, text: &str) -> Result<Self, UrlError> {
+        let shown = |part: &str| shown(scheme, part);
         let (rest, query) = text.split_once('?').unwrap_or((text, ""));
         let path = match rest.strip_prefix("//") {
             Some(path) if path.starts_with('/') => path,
@@ -141,18 +150,18 @@ impl StoreUrl {
         let mut parameters = BTreeMap::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let Some((name, value)) = pair.split_once('=') else {
-                return Err(bad("parameter", pair, "write name=value"));
+                return Err(bad("parameter", &shown(pair), "write name=value"));
             };
-            let (name, value) = (decoded(name)?, decoded(value)?);
+            let (name, value) = (decoded(scheme, name)?, decoded(scheme, value)?);
             if parameters.contains_key(&name) {
-                return Err(bad("parameter", &name, "it is given twice"));
+                return Err(bad("parameter", &shown(&name), "it is given twice"));
             }
             parameters.insert(name, value);
         }
         Ok(Self {
             scheme: scheme.to_ascii_lowercase(),
             rest: rest.to_owned(),
-            path: decoded(path)?,
+            path: decoded(scheme, path)?,
             parameters,
         })
     }
@@ -270,6 +279,9 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
+/// Nothing in the URLs of these is secret.
+const WITHOUT_SECRETS: [&str; 3] = ["file", "rotating", "memory"];
+
 /// The parameters that all stores in files have.
 const IN_FILES: [&str; 5] = ["sync", "evidence", "create", "parents", "lock_wait"];
 
@@ -361,9 +373,16 @@ fn duration(name: &str, value: &str) -> Result<Duration, UrlError> {
     parsed.ok_or_else(|| bad(name, value, "write a time with its unit: 100ms, 10s or 1m"))
 }
 
-fn decoded(text: &str) -> Result<String, UrlError> {
+fn decoded(scheme: &str, text: &str) -> Result<String, UrlError> {
     let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(std::borrow::Cow::into_owned).map_err(|_| bad("URL", text, "it must be UTF-8"))
+    let wrong = |_| bad("URL", &shown(scheme, text), "it must be UTF-8");
+    decoded.map(std::borrow::Cow::into_owned).map_err(wrong)
+}
+
+/// A part of a URL for an error's message.
+fn shown(scheme: &str, part: &str) -> String {
+    let secrets = !WITHOUT_SECRETS.iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    if secrets { "…".to_owned() } else { part.to_owned() }
 }
 
 fn bad(what: &str, value: &str, expected: &str) -> UrlError {
@@ -422,6 +441,25 @@ mod tests {
             "file:%ff",
         ] {
             assert!(location(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_was_not_encoded_is_not_shown() {
+        for url in [
+            "redis://me:s3cr%ffet@h",
+            "redis://me:s3cr?et@h:1/0",
+            "redis://me:s3?cr=et@h:1/0",
+            "redis://me:s3?cr=%ffet@h",
+            "redis://me:s3?cr=1&cr=et@h",
+            "s4:me:s3?et",
+        ] {
+            let error = location(url).unwrap_err();
+            assert!(["s3", "cr", "et@"].iter().all(|part| !error.contains(part)), "{error}");
+        }
+        for url in ["file:a?snyc", "redis://h?snyc=1"] {
+            let error = location(url).unwrap_err();
+            assert!(error.contains("snyc"), "{error}");
         }
     }
 
