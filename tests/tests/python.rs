@@ -7,11 +7,18 @@ papyra_tests::embed_suite!(Python);
 papyra_tests::embed_suite!(wasi PythonWasi);
 
 const BACKEND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_backend.py");
+const INTERRUPTS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_interrupts.py");
 const FAULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_faults.py");
 
 #[test]
 fn forks_cancellations_and_failures_lose_nothing() {
     printed(python_command().arg(FAULTS));
+}
+
+#[test]
+fn a_signal_never_kills_the_interpreter() {
+    printed(python_command().arg(INTERRUPTS));
 }
 
 #[test]

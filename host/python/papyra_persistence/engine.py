@@ -11,6 +11,7 @@ from wasmtime.component import Component, Func, Instance, Linker
 
 from .errors import Failure
 from .host import Host
+from .interrupts import Interrupts, Stopped
 from .store import Store
 from .values import outcome
 
@@ -38,26 +39,34 @@ class Engine:
 
     def instantiate(self, store: Store, clock: Callable[[], float] | None = None) -> Session:
         """An instance over one store. ``clock`` replaces the wall clock (seconds since the epoch)."""
-        host = Host(store, clock)
-        linker = Linker(self._engine)
-        host.link(linker)
-        return self._session(linker, host.close)
+        interrupts = Interrupts()
+        host = Host(store, clock, interrupts)
+        with interrupts:
+            linker = Linker(self._engine)
+            host.link(linker)
+            session = self._session(linker, host.close, interrupts)
+        interrupts.settle()
+        return session
 
     def instantiate_wasi(self, wasi: wasmtime.WasiConfig) -> Session:
         """An instance of a component that needs nothing but WASI."""
         linker = Linker(self._engine)
         linker.add_wasip2()
-        return self._session(linker, lambda: None, wasi)
+        return self._session(linker, lambda: None, Interrupts(), wasi)
 
     def _session(
-        self, linker: Linker, close: Callable[[], None], wasi: wasmtime.WasiConfig | None = None
+        self,
+        linker: Linker,
+        close: Callable[[], None],
+        interrupts: Interrupts,
+        wasi: wasmtime.WasiConfig | None = None,
     ) -> Session:
         store = wasmtime.Store(self._engine)
         store.set_limits(memory_size=self._memory_limit)
         if wasi is not None:
             store.set_wasi(wasi)
         instance = linker.instantiate(store, self._component)
-        return Session(store, instance, close)
+        return Session(store, instance, close, interrupts)
 
 
 def _config(cache: bool) -> wasmtime.Config:
@@ -72,24 +81,37 @@ def _config(cache: bool) -> wasmtime.Config:
 class Session:
     """One instance, for one thread at a time. It is not to be used again after `EngineError`."""
 
-    def __init__(self, store: wasmtime.Store, instance: Instance, close: Callable[[], None]):
+    def __init__(
+        self,
+        store: wasmtime.Store,
+        instance: Instance,
+        close: Callable[[], None],
+        interrupts: Interrupts,
+    ):
         self._store = store
         self._instance = instance
         self._close = close
+        self._interrupts = interrupts
         self._journal = instance.get_export_index(store, _JOURNAL)
         self._functions: dict[str, Func] = {}
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Call a function of the interface `journal`.
 
-        Raises `Failure` if the engine refuses, `EngineError` if it traps.
+        Raises `Failure` if the engine refuses, `EngineError` if it traps. What the handler of a signal
+        raises meanwhile is raised as soon as the engine has ended.
         """
         function = self._function(name)
         try:
-            answer = function(self._store, *arguments)
-            function.post_return(self._store)
+            with self._interrupts:
+                answer = function(self._store, *arguments)
+                function.post_return(self._store)
+        except Stopped:
+            pass
         except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
-            raise EngineError(f"the engine failed in `{name}`: {error}") from error
+            if self._interrupts.raised is None:
+                raise EngineError(f"the engine failed in `{name}`: {error}") from error
+        self._interrupts.settle()
         succeeded, value = outcome(answer)
         if not succeeded:
             raise Failure(value.code, value.message, value.segment, value.line)

@@ -9,6 +9,7 @@ from wasmtime.component import Linker, Record, Variant
 
 from . import payload
 from .errors import StoreError
+from .interrupts import Interrupts, Stopped
 from .store import Checkpoints, Chunk, Position, Rewrite, Snapshot, Store
 from .values import lowered, record
 
@@ -39,7 +40,8 @@ _DELIVERY = (
 class Host:
     """What one instance of the engine can reach: one store, and the clock."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] | None):
+    def __init__(self, store: Store, clock: Callable[[], float] | None, interrupts: Interrupts):
+        self._interrupts = interrupts
         self._store = store
         self._clock = clock
         self._lines = store.describe().framing == "lines"
@@ -66,9 +68,9 @@ class Host:
         clock = {"now": self._now, "resolution": lambda: record(seconds=0, nanoseconds=1)}
         unsupported = dict.fromkeys(_DELIVERY, _no_groups)
         with linker.root() as root:
-            _define(root, f"{_PACKAGE}/storage@{_VERSION}", storage)
-            _define(root, f"{_PACKAGE}/delivery@{_VERSION}", unsupported)
-            _define(root, "wasi:clocks/wall-clock@0.2.0", clock)
+            self._define(root, f"{_PACKAGE}/storage@{_VERSION}", storage)
+            self._define(root, f"{_PACKAGE}/delivery@{_VERSION}", unsupported)
+            self._define(root, "wasi:clocks/wall-clock@0.2.0", clock)
 
     def close(self) -> None:
         """Give up whatever is open."""
@@ -76,6 +78,30 @@ class Host:
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
             snapshot.close()
+
+    def _define(self, root: Any, name: str, functions: dict[str, Callable[..., Any]]) -> None:
+        with root.add_instance(name) as instance:
+            for function, answer in functions.items():
+                instance.add_func(function, self._guarded(answer))
+
+    def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """What a store raises is an answer, not a trap."""
+
+        def call(_store: object, *arguments: Any) -> Any:
+            self._interrupts.check()
+            try:
+                return function(*arguments)
+            except StoreError as error:
+                return Variant(error.code, str(error))
+            except OSError as error:
+                return Variant("failed", f"the store failed: {error}")
+            except Exception:
+                raise
+            except BaseException as error:
+                self._interrupts.raised = error
+                raise Stopped("the store was interrupted") from error
+
+        return call
 
     def _now(self) -> Record:
         if self._clock is None:
@@ -151,26 +177,6 @@ class Host:
         if not isinstance(self._store, Checkpoints):
             raise StoreError("unsupported", "this store keeps no checkpoint")
         self._store.save_checkpoint(text)
-
-
-def _define(root: Any, name: str, functions: dict[str, Callable[..., Any]]) -> None:
-    with root.add_instance(name) as instance:
-        for function, answer in functions.items():
-            instance.add_func(function, _guarded(answer))
-
-
-def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What a store raises is an answer, not a trap."""
-
-    def call(_store: object, *arguments: Any) -> Any:
-        try:
-            return function(*arguments)
-        except StoreError as error:
-            return Variant(error.code, str(error))
-        except OSError as error:
-            return Variant("failed", f"the store failed: {error}")
-
-    return call
 
 
 def _no_groups(*_arguments: Any) -> Variant:

@@ -1,0 +1,136 @@
+"""Signals whose handlers raise, at every point of a call of the engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import unittest
+
+from papyra_persistence import Draft, Engine, Journal, MemoryStore
+
+ENGINE = os.environ["PAPYRA_ENGINE"]
+BEGIN = """
+import os, signal, sys
+from papyra_persistence import Description, Draft, Engine, Journal, MemoryStore
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+engine = Engine(os.environ["PAPYRA_ENGINE"])
+"""
+
+
+def ran(program: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, since the fault would be its death."""
+    text = BEGIN + textwrap.dedent(program)
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+
+
+class InterruptTest(unittest.TestCase):
+    def check(self, program: str, code: int, said: str) -> None:
+        done = ran(program)
+        self.assertEqual((done.returncode, done.stdout), (code, said), done.stderr)
+
+    def test_an_interrupt_at_any_point_of_a_call_is_raised_where_it_was_called(self) -> None:
+        self.check(
+            """
+            class Read(MemoryStore):
+                def describe(self):
+                    return Description("test", "here")
+
+            journal = Journal(engine, Read())
+            journal.append([Draft("event")])
+            original = signal.getsignal(signal.SIGINT)
+
+            class Killing:
+                def __init__(self, at):
+                    self.left = at
+
+                def __call__(self, *_event):
+                    self.left -= 1
+                    if self.left == 0:
+                        os.kill(os.getpid(), signal.SIGINT)
+
+            at = rounds = interrupted = 0
+            while True:
+                at, rounds = at + 37, rounds + 1
+                killing = Killing(at)
+                sys.setprofile(killing)
+                try:
+                    journal.scan()
+                    sys.setprofile(None)
+                except KeyboardInterrupt:
+                    interrupted += 1
+                finally:
+                    sys.setprofile(None)
+                assert signal.getsignal(signal.SIGINT) is original, at
+                if killing.left > 0:
+                    break
+            # Python itself drops what is raised in a destructor.
+            assert rounds > 50 and interrupted > 0.9 * rounds, (interrupted, rounds)
+            print(journal.scan().records)
+            """,
+            0,
+            "1\n",
+        )
+
+    def test_a_handler_that_ends_the_program_ends_it(self) -> None:
+        self.check(
+            """
+            class Slow(MemoryStore):
+                def append(self, lines, runs):
+                    super().append(lines, runs)
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    print("appended")
+
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+            Journal(engine, Slow()).append([Draft("event")])
+            print("not reached")
+            """,
+            7,
+            "appended\n",
+        )
+
+    def test_a_handler_that_returns_disturbs_nothing(self) -> None:
+        self.check(
+            """
+            class Watched(MemoryStore):
+                def append(self, lines, runs):
+                    os.kill(os.getpid(), signal.SIGUSR1)
+                    super().append(lines, runs)
+
+            signal.signal(signal.SIGUSR1, lambda *_: print("seen"))
+            print(Journal(engine, Watched()).append([Draft("event")]).records)
+            """,
+            0,
+            "seen\n1\n",
+        )
+
+    def test_a_store_may_raise_what_is_no_exception(self) -> None:
+        self.check(
+            """
+            class Leaving(MemoryStore):
+                def append(self, lines, runs):
+                    sys.exit(5)
+
+            Journal(engine, Leaving()).append([Draft("event")])
+            """,
+            5,
+            "",
+        )
+
+    def test_a_store_is_called_in_the_thread_of_the_program(self) -> None:
+        import threading
+
+        threads = []
+
+        class Watched(MemoryStore):
+            def append(self, lines: str, runs: list[tuple[str, int]]) -> None:
+                threads.append(threading.current_thread())
+
+        Journal(Engine(ENGINE), Watched()).append([Draft("event")])
+        self.assertEqual(threads, [threading.current_thread()])
+
+
+if __name__ == "__main__":
+    unittest.main()
