@@ -9,6 +9,7 @@ papyra_tests::embed_suite!(wasi PythonWasi);
 const BACKEND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_backend.py");
 const INTERRUPTS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_interrupts.py");
+const VALUES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_values.py");
 const FAULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_faults.py");
 
 #[test]
@@ -19,6 +20,11 @@ fn forks_cancellations_and_failures_lose_nothing() {
 #[test]
 fn a_signal_never_kills_the_interpreter() {
     printed(python_command().arg(INTERRUPTS));
+}
+
+#[test]
+fn wrong_arguments_are_refused_with_what_is_right() {
+    printed(python_command().arg(VALUES));
 }
 
 #[test]

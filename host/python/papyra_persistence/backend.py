@@ -37,6 +37,7 @@ from papyra.persistence.models import (
 )
 
 from . import records
+from .arguments import checked
 from .engine import Engine
 from .errors import Failure
 from .file import FileStore
@@ -330,8 +331,8 @@ def _limits(policy: RetentionPolicy) -> Limits:
     for name, value in vars(limits).items():
         if value is not None and not 0 <= value < float("inf"):
             raise ValueError(f"{name} must be a number that is not negative, and is {value}")
-    age = limits.max_age_seconds
-    return limits if age is None else Limits(limits.max_records, float(age), limits.max_total_bytes)
+        checked(name, value)
+    return limits
 
 
 def _anomaly(path: Path, finding: dict[str, Any]) -> PersistenceAnomaly:

@@ -62,7 +62,8 @@ class Journal:
         self._begin(retention)
 
     def _begin(self, retention: Retention | None) -> None:
-        self._retention = retention or Retention()
+        # Now, so that a limit that is out of range is refused where it was given.
+        self._retention = lowered(retention or Retention())
         self._lock = threading.Lock()
         self._session: Session | None = None
 
@@ -91,14 +92,14 @@ class Journal:
         while not end:
             selection = record(
                 kinds=[kind.replace("_", "-") for kind in kinds],
-                since=_float(since),
-                until=_float(until),
+                since=since,
+                until=until,
                 matching=lowered(list(matching)),
                 limit=limit,
                 order="newest-first" if newest_first else "oldest-first",
                 cursor=cursor,
             )
-            page = self._call(Page, "query", selection, lowered(self._retention))
+            page = self._call(Page, "query", selection, self._retention)
             cursor, end = page.cursor, page.end
             if page.count:
                 yield page
@@ -138,14 +139,14 @@ class Journal:
             dry_run=dry_run,
             force=force,
             keep_evidence=keep_evidence,
-            as_of=_float(as_of),
+            as_of=as_of,
             record_fact=record_fact,
         )
-        return self._call(Compaction, "compact", lowered(self._retention), options)
+        return self._call(Compaction, "compact", self._retention, options)
 
     def inspect(self, limit: int = 1000) -> Inspection:
         """A cheap overview of the newest so many records."""
-        return self._call(Inspection, "inspect", record(limit=limit), lowered(self._retention))
+        return self._call(Inspection, "inspect", record(limit=limit), self._retention)
 
     def startup_check(
         self,
@@ -194,7 +195,3 @@ class Journal:
         session, self._session = self._session, None
         if session is not None:
             session.close()
-
-
-def _float(value: float | None) -> float | None:
-    return None if value is None else float(value)

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from wasmtime.component import Record, Variant
 
+from .arguments import checked
+
 T = TypeVar("T")
 
 
@@ -23,7 +25,7 @@ def record(**fields: Any) -> Record:
     for name, value in fields.items():
         if name == "kind" and value is not None:
             value = value.replace("_", "-")
-        setattr(made, name.replace("_", "-"), value)
+        setattr(made, name.replace("_", "-"), checked(name, value))
     return made
 
 

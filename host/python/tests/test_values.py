@@ -1,0 +1,63 @@
+"""What a program may pass, and what it is told otherwise."""
+
+from __future__ import annotations
+
+import os
+import unittest
+from collections.abc import Callable
+from typing import Any
+
+from papyra.persistence.backends.retention import RetentionPolicy
+from papyra_persistence import Draft, Engine, Journal, Limits, MemoryStore, Retention
+from papyra_persistence.backend import JournalPersistence
+
+ENGINE = Engine(os.environ["PAPYRA_ENGINE"])
+
+
+class ValuesTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.journal = Journal(ENGINE, MemoryStore())
+
+    def refused(self, error: type[Exception], text: str, call: Callable[[], Any]) -> None:
+        with self.assertRaisesRegex(error, text):
+            call()
+
+    def test_a_number_out_of_range_is_refused(self) -> None:
+        journal = self.journal
+        calls: dict[str, Callable[[int], Any]] = {
+            "max_records": lambda number: Journal(ENGINE, MemoryStore(), Retention(Limits(number))),
+            "max_total_bytes": lambda number: Journal(
+                ENGINE, MemoryStore(), Retention(Limits(max_total_bytes=number))
+            ),
+            "sample": lambda number: journal.scan(sample=number),
+            "limit": lambda number: list(journal.query(limit=number)),
+            "max_findings": lambda number: journal.recover(max_findings=number, dry_run=True),
+        }
+        for name, call in calls.items():
+            most = 2**32 if name == "max_findings" else 2**64
+            for number in (-1, most):
+                said = f"{name} must lie between 0 and {most - 1}, and is {number}"
+                self.refused(ValueError, said, lambda: call(number))
+        self.refused(ValueError, "limit must lie", lambda: journal.inspect(-1))
+
+    def test_a_policy_out_of_range_is_refused_by_the_backend(self) -> None:
+        for policy in (RetentionPolicy(max_records=2**64), RetentionPolicy(max_total_bytes=2**64)):
+            self.refused(ValueError, "must lie", lambda: JournalPersistence("x", policy, engine=ENGINE))
+
+    def test_what_is_no_number_is_refused(self) -> None:
+        for value in (2.0, "5", True):
+            self.refused(TypeError, "limit must be a whole", lambda: self.journal.inspect(value))
+        for value in ("5", True, b"5"):
+            draft = Draft("event", "{}", value)
+            self.refused(TypeError, "timestamp must be a num", lambda: self.journal.append([draft]))
+
+    def test_a_whole_number_will_do_for_a_float(self) -> None:
+        self.journal.append([Draft("event", "{}", 1738000000)])
+        (page,) = self.journal.query(since=1738000000, until=1738000000)
+        self.assertEqual(page.count, 1)
+        aged = Journal(ENGINE, MemoryStore(), Retention(Limits(max_age_seconds=3600)))
+        self.assertEqual(aged.inspect().records, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
