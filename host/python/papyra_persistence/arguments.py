@@ -4,8 +4,43 @@ and says of everything else only that it is not valid."""
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+
+KINDS = ("event", "audit", "dead_letter", "metric")
+RECOVERY_MODES = ("repair", "quarantine")
+STARTUP_MODES = ("ignore", "scan_only", "fail", "recover")
+
+
+def chosen(name: str, value: Any, choices: Sequence[str]) -> str:
+    """One of some names, as the contract spells it. It may be given in either spelling."""
+    if isinstance(value, str) and value.replace("-", "_") in choices:
+        return value.replace("_", "-")
+    raise ValueError(f"{name} must be one of {', '.join(choices)}, and is {value!r}")
+
+
+def all_are(name: str, values: Iterable[Any], cls: type) -> list[Any]:
+    """A list of nothing but these."""
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list of {cls.__name__}, and is {values!r}")
+    made = list(values)
+    for value in made:
+        if not isinstance(value, cls):
+            raise TypeError(f"{name} must be a list of {cls.__name__}, and has {value!r} in it")
+    return made
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, and is {value!r}")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, and is {value!r}")
+    return value
 
 
 def _whole(bits: int) -> Callable[[str, Any], int]:
@@ -29,16 +64,19 @@ def _real(name: str, value: Any) -> float:
         raise ValueError(f"{name} must be in the range of a float, and is not") from None
 
 
-#: Of the contract's fields those that hold numbers.
-_NUMBERS: dict[str, Callable[[str, Any], Any]] = {
+#: Of the contract's fields those that a program fills in.
+_FIELDS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("limit", "sample", "max_records", "max_total_bytes"), _whole(64)),
     "max_findings": _whole(32),
     **dict.fromkeys(("timestamp", "since", "until", "max_age_seconds", "as_of"), _real),
+    **dict.fromkeys(("fields", "field", "value", "cursor"), _text),
+    **dict.fromkeys(("dry_run", "force", "keep_evidence", "record_fact", "full"), _flag),
+    "kind": lambda name, value: chosen(name, value, KINDS),
 }
 
 
 def checked(name: str, value: Any) -> Any:
     """The value of a field as the contract has it. Absent ones stay absent."""
-    if value is None or name not in _NUMBERS:
+    if value is None or name not in _FIELDS:
         return value
-    return _NUMBERS[name](name, value)
+    return _FIELDS[name](name, value)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from .arguments import KINDS, RECOVERY_MODES, STARTUP_MODES, all_are, chosen
 from .engine import Engine, Session
 from .errors import Failure
 from .reports import (
@@ -45,7 +46,8 @@ class Journal:
     `Journal` over the same store works beside it.
 
     Every method raises `Failure` if the engine or the store refuses, `EngineError` if the engine
-    traps; the next call then gets a new instance, with its counters at zero.
+    traps; the next call then gets a new instance, with its counters at zero. Arguments that cannot be
+    meant are a `TypeError` or a `ValueError`.
     """
 
     def __init__(
@@ -63,16 +65,18 @@ class Journal:
 
     def _begin(self, retention: Retention | None) -> None:
         # Now, so that a limit that is out of range is refused where it was given.
-        self._retention = lowered(retention or Retention())
+        self._retention = lowered(all_are("retention", [retention or Retention()], Retention)[0])
         self._lock = threading.Lock()
         self._session: Session | None = None
 
     def append(self, drafts: Iterable[Draft]) -> Appended:
         """Write records, all or none, in this order. They are durable when this returns."""
-        return self._call(Appended, "append", lowered(list(drafts)))
+        return self._call(Appended, "append", lowered(all_are("drafts", drafts, Draft)))
 
     def append_lines(self, lines: str) -> Appended:
         """Write ready lines verbatim, all or none. Each must be a sound record."""
+        if not isinstance(lines, str):
+            raise TypeError(f"lines must be a str, and is {type(lines).__name__}")
         return self._call(Appended, "append-lines", lines)
 
     def query(
@@ -91,10 +95,10 @@ class Journal:
         end = False
         while not end:
             selection = record(
-                kinds=[kind.replace("_", "-") for kind in kinds],
+                kinds=[chosen("kind", kind, KINDS) for kind in kinds],
                 since=since,
                 until=until,
-                matching=lowered(list(matching)),
+                matching=lowered(all_are("matching", matching, FieldMatch)),
                 limit=limit,
                 order="newest-first" if newest_first else "oldest-first",
                 cursor=cursor,
@@ -120,7 +124,10 @@ class Journal:
         """Repair what is damaged. ``mode``: ``repair`` drops it, ``quarantine`` sets it aside. An
         audit record says what was done, if ``record_fact``."""
         options = record(
-            mode=mode, dry_run=dry_run, max_findings=max_findings, record_fact=record_fact
+            mode=chosen("mode", mode, RECOVERY_MODES),
+            dry_run=dry_run,
+            max_findings=max_findings,
+            record_fact=record_fact,
         )
         return self._call(Recovery, "recover", options)
 
@@ -156,10 +163,15 @@ class Journal:
         full: bool = False,
         record_fact: bool = True,
     ) -> StartupReport:
-        """Check before a system starts: ``ignore``, ``scan-only``, ``fail`` or ``recover``. After a
+        """Check before a system starts: ``ignore``, ``scan_only``, ``fail`` or ``recover``. After a
         clean check the next one reads what was appended since, and samples the rest, unless it is to
         be ``full``."""
-        options = record(mode=mode, recovery=recovery, full=full, record_fact=record_fact)
+        options = record(
+            mode=chosen("mode", mode, STARTUP_MODES),
+            recovery=chosen("recovery", recovery, RECOVERY_MODES),
+            full=full,
+            record_fact=record_fact,
+        )
         return self._call(StartupReport, "startup-check", options)
 
     def metrics(self) -> Counters:

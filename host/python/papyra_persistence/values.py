@@ -23,8 +23,6 @@ def record(**fields: Any) -> Record:
     """A record of the contract."""
     made = Record()
     for name, value in fields.items():
-        if name == "kind" and value is not None:
-            value = value.replace("_", "-")
         setattr(made, name.replace("_", "-"), checked(name, value))
     return made
 

@@ -51,6 +51,36 @@ class ValuesTest(unittest.TestCase):
             draft = Draft("event", "{}", value)
             self.refused(TypeError, "timestamp must be a num", lambda: self.journal.append([draft]))
 
+    def test_names_that_are_none_are_refused_with_the_choices(self) -> None:
+        journal = self.journal
+        startup = "mode must be one of ignore, scan_only, fail, recover, and is 'bogus'"
+        recovery = "must be one of repair, quarantine, and is 'bogus'"
+        kind = "kind must be one of event, audit, dead_letter, metric, and is "
+        self.refused(ValueError, startup, lambda: journal.startup_check("bogus"))
+        self.refused(ValueError, recovery, lambda: journal.startup_check("fail", "bogus"))
+        self.refused(ValueError, recovery, lambda: journal.recover("bogus"))
+        self.refused(ValueError, kind, lambda: journal.append([Draft("bogus")]))
+        self.refused(ValueError, kind, lambda: list(journal.query(kinds=["bogus"])))
+
+    def test_both_spellings_of_a_name_will_do(self) -> None:
+        for kind in ("dead_letter", "dead-letter"):
+            self.journal.append([Draft(kind)])
+            self.assertEqual(sum(page.count for page in self.journal.query(kinds=[kind])), 1)
+            self.journal = Journal(ENGINE, MemoryStore())
+        for mode in ("scan_only", "scan-only"):
+            self.assertNotEqual(self.journal.startup_check(mode).outcome, "ignored")
+
+    def test_things_of_another_type_are_refused(self) -> None:
+        journal: Any = self.journal
+        self.refused(TypeError, "drafts must be a list of Draft", lambda: journal.append([{}]))
+        self.refused(TypeError, "drafts must be a list", lambda: journal.append(Draft("event")))
+        self.refused(TypeError, "fields must be a str", lambda: journal.append([Draft("event", {})]))
+        self.refused(TypeError, "lines must be a str", lambda: journal.append_lines(b"{}"))
+        pair = [("a", "b")]
+        self.refused(TypeError, "matching must be a list", lambda: list(journal.query(matching=pair)))
+        self.refused(TypeError, "dry_run must be True", lambda: journal.recover(dry_run="no"))
+        self.refused(TypeError, "retention must be", lambda: Journal(ENGINE, MemoryStore(), Limits(1)))
+
     def test_a_whole_number_will_do_for_a_float(self) -> None:
         self.journal.append([Draft("event", "{}", 1738000000)])
         (page,) = self.journal.query(since=1738000000, until=1738000000)
