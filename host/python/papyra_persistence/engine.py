@@ -101,6 +101,13 @@ class Session:
         Raises `Failure` if the engine refuses, `EngineError` if it traps. What the handler of a signal
         raises meanwhile is raised as soon as the engine has ended.
         """
+        try:
+            return self._call(name, *arguments)
+        finally:
+            # Each operation begins with a snapshot of its own; the last one would only pin files.
+            self._close()
+
+    def _call(self, name: str, *arguments: Any) -> Any:
         function = self._function(name)
         try:
             with self._interrupts:

@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 import anyio.to_thread
-from papyra_persistence import Engine, FileStore, StoreError
+from papyra_persistence import Engine, FileStore, Journal, StoreError
 from papyra_persistence.backend import JournalPersistence
 from papyra_persistence.locks import held
 from papyra_persistence.store import Position
@@ -209,6 +209,17 @@ class UnreadableTest(InDirectory):
         self.assertIn('"event_type": "long"', logs.output[0])
         self.assertIn('"event_type": "deep"', logs.output[1])
         self.assertEqual(newest, found, "they do not count towards the limit")
+
+
+class IdleTest(InDirectory):
+    def test_an_idle_journal_has_no_snapshot_open(self) -> None:
+        self.path.write_text('{"kind": "event", "timestamp": 1}\n')
+        journal = Journal(Engine(os.environ["PAPYRA_ENGINE"]), self.store())
+        journal.scan()
+        next(journal.query())
+        opened = (os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd"))
+        self.assertNotIn(os.path.realpath(self.path), list(opened))
+        self.assertEqual(journal.scan().records, 1)
 
 
 class InterruptTest(InDirectory):
