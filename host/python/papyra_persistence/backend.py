@@ -52,6 +52,8 @@ _LOG = logging.getLogger(__name__)
 _BACKEND = "json"
 #: Anomalies listed in a report. All are counted in the metrics.
 _MAX_ANOMALIES = 1000
+#: How a component begins.
+_COMPONENT = b"\0asm\x0d\0\1\0"
 _TORN = ("truncated_line", "unterminated_line")
 #: From this size on a scan is worth a second component. Less takes 25 ms without it.
 _LARGE = 8 << 20
@@ -82,7 +84,7 @@ class JournalPersistence(PersistenceBackend):
         """``engine``: ``papyra-engine.wasm``, or one that is loaded already; by default the file of
         that name beside this package. ``wasi``: the same of ``papyra-wasi.wasm``, by default that file
         beside the engine's, if it is there: it scans large files more than twice as fast, because their
-        bytes do not pass through Python.
+        bytes do not pass through Python. A file that is missing or is no component is refused here.
 
         ``sync=False``: a record that was written survives the process, but not a power cut.
         ``strict``: `scan` also reports suspect records, such as those with ``NaN`` or of no known kind.
@@ -305,6 +307,8 @@ class _Lazy:
     """An engine that is loaded when it is first needed, by whichever thread needs it."""
 
     def __init__(self, source: str | os.PathLike[str] | Engine):
+        if not isinstance(source, Engine):
+            _check_component(source)
         self._source = source
         self._lock = threading.Lock()
 
@@ -313,6 +317,13 @@ class _Lazy:
             if not isinstance(self._source, Engine):
                 self._source = Engine(self._source)
             return self._source
+
+
+def _check_component(path: str | os.PathLike[str]) -> None:
+    """Cheap, and early: a record that cannot be written later is only logged."""
+    with open(path, "rb") as file:
+        if file.read(8) != _COMPONENT:
+            raise ValueError(f"{os.fspath(path)!r} is not a WebAssembly component")
 
 
 def _beside(engine: str | os.PathLike[str] | Engine) -> Path | None:

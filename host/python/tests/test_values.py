@@ -44,6 +44,11 @@ class ValuesTest(unittest.TestCase):
         for policy in (RetentionPolicy(max_records=2**64), RetentionPolicy(max_total_bytes=2**64)):
             self.refused(ValueError, "must lie", lambda: JournalPersistence("x", policy, engine=ENGINE))
 
+    def test_an_engine_that_is_none_is_refused_by_the_backend_at_once(self) -> None:
+        for error, engine in ((FileNotFoundError, "nowhere.wasm"), (ValueError, __file__)):
+            self.refused(error, "", lambda: JournalPersistence("x", engine=engine))
+            self.refused(error, "", lambda: JournalPersistence("x", engine=ENGINE, wasi=engine))
+
     def test_what_is_no_number_is_refused(self) -> None:
         for value in (2.0, "5", True):
             self.refused(TypeError, "limit must be a whole", lambda: self.journal.inspect(value))
