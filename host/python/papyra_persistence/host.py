@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from typing import Any, Callable
 
@@ -44,7 +45,7 @@ class Host:
         self._interrupts = interrupts
         self._store = store
         self._clock = clock
-        self._lines = store.describe().framing == "lines"
+        self._lines = asked(store.describe).framing == "lines"
         self._snapshot: Snapshot | None = None
         #: What was read last was ASCII.
         self._ascii = False
@@ -77,7 +78,7 @@ class Host:
         self._rewrite_abort()
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
-            snapshot.close()
+            asked(snapshot.close)
 
     def _define(self, root: Any, name: str, functions: dict[str, Callable[..., Any]]) -> None:
         with root.add_instance(name) as instance:
@@ -113,14 +114,16 @@ class Host:
         return record(seconds=int(seconds), nanoseconds=nanoseconds)
 
     def _describe(self) -> Record:
-        return lowered(self._store.describe())
+        return lowered(asked(self._store.describe))
 
     def _append(self, lines: str, runs: list[Record]) -> None:
-        self._store.append(lines, [(run.kind.replace("-", "_"), run.lines) for run in runs])
+        asked(
+            self._store.append, lines, [(run.kind.replace("-", "_"), run.lines) for run in runs]
+        )
 
     def _segments(self) -> list[Record]:
         self.close()
-        self._snapshot = self._store.snapshot()
+        self._snapshot = asked(self._store.snapshot)
         return lowered(self._snapshot.segments)
 
     def _opened(self) -> Snapshot:
@@ -130,15 +133,17 @@ class Host:
 
     def _read(self, segment: str, at: Record, max_bytes: int) -> Record:
         if not self._lines:
-            return _framed(_checked(self._opened().read(segment, _position(at), max_bytes)))
+            return _framed(_checked(asked(self._opened().read, segment, _position(at), max_bytes)))
         most = max_bytes if self._ascii else min(max_bytes, _MOST_LINES)
-        chunk = _checked(self._opened().read(segment, _position(at), most))
+        chunk = _checked(asked(self._opened().read, segment, _position(at), most))
         self._ascii = chunk.data.isascii()
         data, whole = payload.forward(chunk)
         return _chunk(chunk.start, data, chunk.last and whole)
 
     def _read_back(self, segment: str, before: Record, max_bytes: int) -> Record:
-        chunk = _checked(self._opened().read_back(segment, _position(before), max_bytes))
+        chunk = _checked(
+            asked(self._opened().read_back, segment, _position(before), max_bytes)
+        )
         if not self._lines:
             return _framed(chunk)
         data, skipped = payload.backward(chunk)
@@ -148,7 +153,9 @@ class Host:
         self._rewrite_abort()
         keep_evidence = getattr(options, "keep-evidence")
         snapshot = self._opened()
-        self._rewrite = snapshot.rewrite(segment, options.purpose, keep_evidence, options.force)
+        self._rewrite = asked(
+            snapshot.rewrite, segment, options.purpose, keep_evidence, options.force
+        )
 
     def _rewriting(self) -> Rewrite:
         if self._rewrite is None:
@@ -157,26 +164,37 @@ class Host:
 
     def _rewrite_remove(self, ranges: list[Record]) -> None:
         removed = [(_position(one.start), _position(one.end)) for one in ranges]
-        self._rewriting().remove(removed)
+        asked(self._rewriting().remove, removed)
 
     def _rewrite_commit(self, terminate_tail: bool) -> Record:
         rewrite = self._rewriting()
-        done = rewrite.commit(terminate_tail)
+        done = asked(rewrite.commit, terminate_tail)
         self._rewrite = None
         return lowered(done)
 
     def _rewrite_abort(self) -> None:
         rewrite, self._rewrite = self._rewrite, None
         if rewrite is not None:
-            rewrite.abort()
+            asked(rewrite.abort)
 
     def _load_checkpoint(self) -> str:
-        return self._store.load_checkpoint() if isinstance(self._store, Checkpoints) else ""
+        return asked(self._store.load_checkpoint) if isinstance(self._store, Checkpoints) else ""
 
     def _save_checkpoint(self, text: str) -> None:
         if not isinstance(self._store, Checkpoints):
             raise StoreError("unsupported", "this store keeps no checkpoint")
-        self._store.save_checkpoint(text)
+        asked(self._store.save_checkpoint, text)
+
+
+def asked(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a store answers. What is only going to be answered some time must not pass for it."""
+    answer = function(*arguments)
+    if not inspect.isawaitable(answer):
+        return answer
+    if inspect.iscoroutine(answer):
+        answer.close()
+    name = getattr(function, "__name__", "one of its methods")
+    raise StoreError("failed", f"the store must be synchronous, and `{name}` returned an awaitable")
 
 
 def _no_groups(*_arguments: Any) -> Variant:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import unittest
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from papyra.persistence.backends.retention import RetentionPolicy
-from papyra_persistence import Draft, Engine, Journal, Limits, MemoryStore, Retention
+from papyra_persistence import Draft, Engine, Failure, Journal, Limits, MemoryStore, Retention
 from papyra_persistence.backend import JournalPersistence
 
 ENGINE = Engine(os.environ["PAPYRA_ENGINE"])
@@ -48,6 +50,19 @@ class ValuesTest(unittest.TestCase):
         for error, engine in ((FileNotFoundError, "nowhere.wasm"), (ValueError, __file__)):
             self.refused(error, "", lambda: JournalPersistence("x", engine=engine))
             self.refused(error, "", lambda: JournalPersistence("x", engine=ENGINE, wasi=engine))
+
+    def test_a_store_that_is_not_synchronous_is_refused(self) -> None:
+        class Later(MemoryStore):
+            async def append(self, lines: str, runs: list[tuple[str, int]]) -> None:
+                raise AssertionError("never run")
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            journal = Journal(ENGINE, Later())
+            said = "must be synchronous, and `append` returned"
+            self.refused(Failure, said, lambda: journal.append([Draft("event")]))
+            gc.collect()
+        self.assertEqual(journal.metrics().write_errors, 1)
 
     def test_what_is_no_number_is_refused(self) -> None:
         for value in (2.0, "5", True):
