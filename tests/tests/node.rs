@@ -34,6 +34,11 @@ fn a_program_run_by_jco_prints_and_ends_as_the_command_does() {
 }
 
 #[test]
+fn mistakes_of_programs_and_stores_are_refused_and_leave_nothing() {
+    printed(node_command().args(["--test", "test/faults.js"]));
+}
+
+#[test]
 fn the_types_that_the_package_states_are_consistent() {
     printed(node_command().args(["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]));
 }

@@ -60,13 +60,13 @@ export class Host {
     this.#abort();
     const snapshot = this.#snapshot;
     this.#snapshot = undefined;
-    snapshot?.close();
+    if (snapshot) now("close", snapshot.close());
   }
 
   #abort() {
     const rewrite = this.#rewrite;
     this.#rewrite = undefined;
-    rewrite?.abort();
+    if (rewrite) now("abort", rewrite.abort());
   }
 
   #opened() {
@@ -84,21 +84,21 @@ export class Host {
       describe: () => this.#store.describe(),
       segments: () => {
         this.close();
-        this.#snapshot = this.#store.snapshot();
+        this.#snapshot = now("snapshot", this.#store.snapshot());
         return this.#snapshot.segments.map(toContract);
       },
-      read: (/** @type {[string, any, number]} */ ...call) => piece(this.#opened().read(...call)),
+      read: (/** @type {[string, any, number]} */ ...call) => piece(now("read", this.#opened().read(...call))),
       readBack: (/** @type {[string, any, number]} */ ...call) =>
-        piece(this.#opened().readBack(...call)),
+        piece(now("readBack", this.#opened().readBack(...call))),
       append: (/** @type {string} */ lines, /** @type {any[]} */ runs) =>
         this.#store.append(lines, runs.map(fromContract)),
       rewriteBegin: (/** @type {[string, any]} */ ...call) => {
         this.#abort();
-        this.#rewrite = this.#opened().rewrite(...call);
+        this.#rewrite = now("rewrite", this.#opened().rewrite(...call));
       },
       rewriteRemove: (/** @type {any[]} */ ranges) => this.#rewriting().remove(ranges),
       rewriteCommit: (/** @type {boolean} */ terminateTail) => {
-        const done = this.#rewriting().commit(terminateTail);
+        const done = now("commit", this.#rewriting().commit(terminateTail));
         this.#rewrite = undefined;
         return done;
       },
@@ -106,7 +106,7 @@ export class Host {
       loadCheckpoint: () => this.#store.loadCheckpoint?.() ?? "",
       saveCheckpoint: (/** @type {string} */ text) => {
         if (!this.#store.saveCheckpoint) throw new StoreError("unsupported", "this store keeps no checkpoint");
-        this.#store.saveCheckpoint(text);
+        return this.#store.saveCheckpoint(text);
       },
     };
   }
@@ -130,14 +130,35 @@ function piece({ start, data, frames = [], last }) {
  * @param {Record<string, (...call: any[]) => unknown>} functions
  */
 function guarded(functions) {
-  const guard = (/** @type {(...call: any[]) => unknown} */ inner) => (/** @type {any[]} */ ...call) => {
+  /**
+   * @param {string} name
+   * @param {(...call: any[]) => unknown} inner
+   * @returns {(...call: any[]) => unknown}
+   */
+  const guard = (name, inner) => (...call) => {
     try {
-      return inner(...call);
+      return now(name, inner(...call));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       // jco takes what is thrown and is no `Error` for the error of the `result`.
       throw { tag: error.code, val: error.message };
     }
   };
-  return Object.fromEntries(Object.entries(functions).map(([name, inner]) => [name, guard(inner)]));
+  return Object.fromEntries(Object.entries(functions).map(([name, inner]) => [name, guard(name, inner)]));
+}
+
+/**
+ * What a store has answered. What is only going to be answered some time must not pass for it.
+ *
+ * @template T
+ * @param {string} name
+ * @param {T} answer
+ * @returns {T}
+ */
+function now(name, answer) {
+  const promise = /** @type {any} */ (answer);
+  if (typeof promise?.then !== "function") return answer;
+  // Nobody waits for it, and a rejection that nobody handles ends the process.
+  promise.then(undefined, () => {});
+  throw new StoreError("failed", `the store must be synchronous, and \`${name}\` returned a promise`);
 }

@@ -251,7 +251,7 @@ export interface Snapshot {
   close(): void;
 }
 
-/** A store. The contract is `wit/storage.wit`; each function may throw `StoreError`. */
+/** A store. The contract is `wit/storage.wit`; each function may throw `StoreError`, and none may be `async`. */
 export interface Store {
   describe(): Description;
   append(lines: string, runs: { kind: Kind; lines: number }[]): void;
