@@ -116,6 +116,9 @@ export class Session {
       const payload = /** @type {any} */ (error)?.payload;
       if (payload?.code !== undefined) throw new Failure(payload);
       throw new EngineError(name, error);
+    } finally {
+      // Each operation begins with a snapshot of its own; the last one would only pin files.
+      this.close();
     }
   }
 }

@@ -33,3 +33,15 @@ test("a store that is not synchronous is refused, and ends nothing", async () =>
   assert.equal(journal.metrics().writeErrors, 1);
   await new Promise(setImmediate);
 });
+
+test("an idle journal has no file open", (t) => {
+  const { path, journal } = journalAt(t, RECORD);
+  journal.scan();
+  journal.query().next();
+  const { ino } = fs.statSync(path);
+  const opened = fs.readdirSync("/proc/self/fd").filter((fd) => {
+    return fs.statSync(`/proc/self/fd/${fd}`, { throwIfNoEntry: false })?.ino === ino;
+  });
+  assert.deepEqual(opened, []);
+  assert.equal(journal.scan().records, 1);
+});
