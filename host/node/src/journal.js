@@ -2,7 +2,7 @@
 
 import { Session } from "./engine.js";
 import { Failure } from "./errors.js";
-import { toContract, whole } from "./values.js";
+import { KINDS, RECOVERY_MODES, STARTUP_MODES, chosen, flag, seconds, small, whole } from "./values.js";
 
 /** @typedef {import("./types.js").Retention} Retention */
 
@@ -12,7 +12,8 @@ import { toContract, whole } from "./values.js";
  * beside it.
  *
  * Every method throws `Failure` if the engine or the store refuses, `EngineError` if the engine traps;
- * the next call then gets a new instance, with its counters at zero.
+ * the next call then gets a new instance, with its counters at zero. Arguments that cannot be meant are a
+ * `TypeError`.
  */
 export class Journal {
   #start;
@@ -58,7 +59,7 @@ export class Journal {
    * @returns {import("./types.js").Appended}
    */
   append(drafts) {
-    return this.#call("append", drafts.map((draft) => ({ fields: "{}", ...toContract(draft) })));
+    return this.#call("append", drafts.map(lowered));
   }
 
   /**
@@ -79,9 +80,9 @@ export class Journal {
    */
   *query({ kinds = [], since, until, matching = [], limit, newestFirst = false, cursor } = {}) {
     const fixed = {
-      kinds: kinds.map((kind) => kind.replace("_", "-")),
-      since,
-      until,
+      kinds: kinds.map((kind) => chosen("kind", kind, KINDS)),
+      since: seconds("since", since),
+      until: seconds("until", until),
       matching,
       limit: whole("limit", limit),
       order: newestFirst ? "newest-first" : "oldest-first",
@@ -101,7 +102,10 @@ export class Journal {
    * @returns {import("./types.js").ScanReport}
    */
   scan({ maxFindings = 100, sample } = {}) {
-    return this.#call("scan", { maxFindings, sample: whole("sample", sample) });
+    return this.#call("scan", {
+      maxFindings: small("maxFindings", maxFindings),
+      sample: whole("sample", sample),
+    });
   }
 
   /**
@@ -113,7 +117,12 @@ export class Journal {
    * @returns {import("./types.js").Recovery}
    */
   recover(mode = "repair", { dryRun = false, maxFindings = 100, recordFact = true } = {}) {
-    return this.#call("recover", { mode, dryRun, maxFindings, recordFact });
+    return this.#call("recover", {
+      mode: chosen("mode", mode, RECOVERY_MODES),
+      dryRun: flag("dryRun", dryRun),
+      maxFindings: small("maxFindings", maxFindings),
+      recordFact: flag("recordFact", recordFact),
+    });
   }
 
   /**
@@ -124,7 +133,13 @@ export class Journal {
    * @returns {import("./types.js").Compaction}
    */
   compact({ dryRun = false, force = false, keepEvidence = false, asOf, recordFact = true } = {}) {
-    const options = { dryRun, force, keepEvidence, asOf, recordFact };
+    const options = {
+      dryRun: flag("dryRun", dryRun),
+      force: flag("force", force),
+      keepEvidence: flag("keepEvidence", keepEvidence),
+      asOf: seconds("asOf", asOf),
+      recordFact: flag("recordFact", recordFact),
+    };
     return this.#call("compact", this.#retention, options);
   }
 
@@ -148,7 +163,12 @@ export class Journal {
    * @returns {import("./types.js").StartupReport}
    */
   startupCheck(mode = "fail", recovery = "repair", { full = false, recordFact = true } = {}) {
-    return this.#call("startupCheck", { mode, recovery, full, recordFact });
+    return this.#call("startupCheck", {
+      mode: chosen("mode", mode, STARTUP_MODES),
+      recovery: chosen("recovery", recovery, RECOVERY_MODES),
+      full: flag("full", full),
+      recordFact: flag("recordFact", recordFact),
+    });
   }
 
   /**
@@ -188,11 +208,20 @@ export class Journal {
   }
 }
 
+/** @param {import("./types.js").Draft} draft */
+function lowered({ kind, timestamp, fields = "{}" }) {
+  if (typeof fields !== "string") throw new TypeError(`fields must be a string of JSON, not ${String(fields)}`);
+  return { kind: chosen("kind", kind, KINDS), timestamp: seconds("timestamp", timestamp), fields };
+}
+
 /** @param {Retention} retention */
 function policy({ journal = {}, perKind = [] }) {
   return {
     journal: limits(journal),
-    perKind: perKind.map((one) => toContract({ kind: one.kind, limits: limits(one.limits) })),
+    perKind: perKind.map((one) => ({
+      kind: chosen("kind", one.kind, KINDS),
+      limits: limits(one.limits),
+    })),
   };
 }
 
@@ -200,7 +229,7 @@ function policy({ journal = {}, perKind = [] }) {
 function limits({ maxRecords, maxAgeSeconds, maxTotalBytes }) {
   return {
     maxRecords: whole("maxRecords", maxRecords),
-    maxAgeSeconds,
+    maxAgeSeconds: seconds("maxAgeSeconds", maxAgeSeconds),
     maxTotalBytes: whole("maxTotalBytes", maxTotalBytes),
   };
 }

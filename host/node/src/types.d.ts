@@ -21,15 +21,15 @@ export interface Retention {
 export interface Draft {
   kind: Kind;
   /** Seconds since the epoch; the time of writing if absent. */
-  timestamp?: number;
+  timestamp?: number | Date;
   fields?: string;
 }
 
 /** Which records to return. With a `limit` these are the newest that match. */
 export interface Selection {
   kinds?: Kind[];
-  since?: number;
-  until?: number;
+  since?: number | Date;
+  until?: number | Date;
   matching?: { field: string; value: string }[];
   limit?: number;
   newestFirst?: boolean;
@@ -102,7 +102,7 @@ export interface CompactOptions {
   dryRun?: boolean;
   force?: boolean;
   keepEvidence?: boolean;
-  asOf?: number;
+  asOf?: number | Date;
   recordFact?: boolean;
 }
 
@@ -143,7 +143,7 @@ export interface Inspection {
   implausibleTimestamps: number;
 }
 
-export type StartupMode = "ignore" | "scan-only" | "fail" | "recover";
+export type StartupMode = "ignore" | "scan-only" | "scan_only" | "fail" | "recover";
 
 export interface StartupReport {
   outcome: "ignored" | "absent" | "healthy" | "tolerated" | "recovered" | "refused";

@@ -42,3 +42,55 @@ export function whole(name, value) {
   }
   return BigInt(value);
 }
+
+/**
+ * The same for the few that the component has in 32 bits, and that are cut to size there.
+ *
+ * @param {string} name
+ * @param {number} value
+ */
+export function small(name, value) {
+  if (Number(whole(name, value)) >= 2 ** 32) throw new TypeError(`${name} must be less than 2^32, not ${value}`);
+  return value;
+}
+
+/**
+ * Seconds, or the seconds of a `Date`. JavaScript would make a number of nearly everything.
+ *
+ * @param {string} name
+ * @param {number | Date | undefined} value
+ */
+export function seconds(name, value) {
+  if (value === undefined || value === null) return undefined;
+  const number = value instanceof Date ? value.getTime() / 1000 : value;
+  if (typeof number !== "number" || Number.isNaN(number)) {
+    throw new TypeError(`${name} must be a number of seconds or a Date, not ${String(value)}`);
+  }
+  return number;
+}
+
+/**
+ * @param {string} name
+ * @param {boolean} value
+ */
+export function flag(name, value) {
+  if (typeof value !== "boolean") throw new TypeError(`${name} must be true or false, not ${String(value)}`);
+  return value;
+}
+
+export const KINDS = ["event", "audit", "dead_letter", "metric"];
+export const RECOVERY_MODES = ["repair", "quarantine"];
+export const STARTUP_MODES = ["ignore", "scan-only", "fail", "recover"];
+
+/**
+ * One of some names, as the contract spells it. It may be given in either spelling.
+ *
+ * @param {string} name
+ * @param {unknown} value
+ * @param {string[]} choices
+ */
+export function chosen(name, value, choices) {
+  const plain = (/** @type {string} */ text) => text.replaceAll("_", "-");
+  if (typeof value === "string" && choices.map(plain).includes(plain(value))) return plain(value);
+  throw new TypeError(`${name} must be one of ${choices.join(", ")}, not ${String(value)}`);
+}

@@ -45,3 +45,29 @@ test("an idle journal has no file open", (t) => {
   assert.deepEqual(opened, []);
   assert.equal(journal.scan().records, 1);
 });
+
+test("a moment is a number of seconds or a date, and nothing else", () => {
+  const journal = Journal.open(engine, new MemoryStore());
+  for (const timestamp of ["5", true, 5n, NaN, new Date(NaN)]) {
+    assert.throws(() => journal.append([{ kind: "event", timestamp }]), { name: "TypeError", message: /timestamp/ });
+    assert.throws(() => [...journal.query({ since: timestamp })], { name: "TypeError", message: /since/ });
+    assert.throws(() => journal.compact({ asOf: timestamp }), { name: "TypeError", message: /asOf/ });
+  }
+  journal.append([{ kind: "event", timestamp: new Date(1738000000500) }]);
+  const [page] = journal.query({ until: new Date(1738000000500) });
+  assert.equal(page.records, '{"kind": "event", "timestamp": 1738000000.5}\n');
+});
+
+test("wrong arguments are refused with what is right", () => {
+  const journal = Journal.open(engine, new MemoryStore());
+  const refused = (call, message) => assert.throws(call, { name: "TypeError", message });
+  const kind = /kind must be one of event, audit, dead_letter, metric, not bogus/;
+  refused(() => journal.append([{ kind: "bogus" }]), kind);
+  refused(() => journal.append([{ kind: "event", fields: {} }]), /fields must be a string/);
+  refused(() => [...journal.query({ kinds: ["bogus"] })], kind);
+  refused(() => journal.recover("bogus"), /mode must be one of repair, quarantine, not bogus/);
+  refused(() => journal.startupCheck("bogus"), /mode must be one of ignore, scan-only, fail, recover, not/);
+  refused(() => journal.recover("repair", { recordFact: "no" }), /recordFact must be true or false, not no/);
+  for (const maxFindings of [-1, 1.5, 2 ** 40, "x"]) refused(() => journal.scan({ maxFindings }), /maxFindings must be/);
+  for (const mode of ["scan_only", "scan-only"]) assert.notEqual(journal.startupCheck(mode).outcome, "ignored");
+});
