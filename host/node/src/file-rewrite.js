@@ -115,7 +115,8 @@ export class FileRewrite {
     }
     const now = fs.fstatSync(this.#new);
     if (now.uid !== status.uid || now.gid !== status.gid) fs.fchownSync(this.#new, status.uid, status.gid);
-    fs.fchmodSync(this.#new, status.mode & 0o7777);
+    if (this.#store.attributes) files.copyAttributes(this.#source, this.#new);
+    else fs.fchmodSync(this.#new, status.mode & 0o7777);
     this.#torn = files.isTorn(this.#source, this.#length);
   }
 

@@ -46,10 +46,19 @@ export class FileStore {
    * @param {boolean} [options.createParents] whether the first append creates missing directories
    * @param {number} [options.lockWait] seconds to wait for another process, then fail with `locked`
    * @param {boolean} [options.locking] `false` saves 2 ms a call, where no other process ever writes
+   * @param {boolean} [options.attributes] `false`: a rewrite keeps owner, group and mode, but neither access control
+   *   lists nor extended attributes; the only way where there is no `cp` of GNU coreutils, as outside of Linux
    */
   constructor(
     path,
-    { sync = true, evidenceDir, createParents = false, lockWait = 10, locking = true } = {},
+    {
+      sync = true,
+      evidenceDir,
+      createParents = false,
+      lockWait = 10,
+      locking = true,
+      attributes = process.platform === "linux",
+    } = {},
   ) {
     this.#location = path;
     this.#sync = sync;
@@ -58,6 +67,7 @@ export class FileStore {
     this.evidenceDir = evidenceDir && resolve(evidenceDir);
     this.lockWait = lockWait;
     this.locking = locking;
+    this.attributes = attributes;
   }
 
   /** @returns {import("./types.js").Description} */

@@ -107,6 +107,29 @@ export function lock(fd, mode, seconds) {
 }
 
 /**
+ * Gives one open file the mode, access control list, owner and extended attributes of another. Node knows
+ * of the first and third alone, and a mode without its list may let more people in than both: so the
+ * command `cp` of coreutils does it for us.
+ *
+ * @param {number} from
+ * @param {number} to
+ */
+export function copyAttributes(from, to) {
+  const what = ["--attributes-only", "--preserve=mode,ownership,xattr"];
+  const { error, status, stderr } = spawnSync("cp", [...what, "/proc/self/fd/3", "/proc/self/fd/4"], {
+    stdio: ["ignore", "ignore", "pipe", from, to],
+    encoding: "utf8",
+  });
+  if (!error && status === 0) return;
+  throw new StoreError(
+    "unsupported",
+    `access control lists and extended attributes cannot be kept (${error?.message ?? stderr.trim()}): Node ` +
+      "copies them with the command `cp` of GNU coreutils; install that, or open the store with " +
+      "`attributes: false` if owner, group and mode are all there is",
+  );
+}
+
+/**
  * @param {string} path
  */
 export const heldElsewhere = (path) =>

@@ -1,7 +1,7 @@
 /** What goes wrong in programs and in their stores: `node --test test/faults.js`, with the engine beside it. */
 
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,4 +70,35 @@ test("wrong arguments are refused with what is right", () => {
   refused(() => journal.recover("repair", { recordFact: "no" }), /recordFact must be true or false, not no/);
   for (const maxFindings of [-1, 1.5, 2 ** 40, "x"]) refused(() => journal.scan({ maxFindings }), /maxFindings must be/);
   for (const mode of ["scan_only", "scan-only"]) assert.notEqual(journal.startupCheck(mode).outcome, "ignored");
+});
+
+const python = (program, ...given) => spawnSync("python3", ["-c", `import os, sys; ${program}`, ...given]);
+
+test("a rewrite keeps extended attributes and access control lists", (t) => {
+  const { path, journal } = journalAt(t, `${RECORD}damaged\n`);
+  fs.chmodSync(path, 0o640);
+  // user::rw- user:1:rw- group::--- mask::rw- other::---, as `setfacl` writes it.
+  const entries = [[1, 6, -1], [2, 6, 1], [4, 0, -1], [16, 6, -1], [32, 0, -1]];
+  const list = entries.map((entry) => `struct.pack("<HHi", ${entry})`).join(" + ");
+  const set = `import struct; os.setxattr(sys.argv[1], "user.kept", b"yes");
+os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + ${list})`;
+  if (python(set, path).status !== 0) return t.skip("no Python, or a file system without attributes");
+  const get = "print([(name, os.getxattr(sys.argv[1], name)) for name in sorted(os.listxattr(sys.argv[1]))])";
+  const [before, mode] = [`${python(get, path).stdout}`, fs.statSync(path).mode];
+  assert.match(before, /posix_acl_access.*user\.kept/);
+  assert.equal(journal.recover("repair", { recordFact: false }).changed, true);
+  assert.equal(fs.readFileSync(path, "utf8"), RECORD);
+  assert.equal(`${python(get, path).stdout}`, before);
+  assert.equal(fs.statSync(path).mode, mode);
+});
+
+test("a rewrite that cannot keep attributes is refused, unless they do not matter", (t) => {
+  const { path, store, journal } = journalAt(t, `${RECORD}damaged\n`, { locking: false });
+  const { PATH } = process.env;
+  process.env.PATH = "/nonexistent";
+  t.after(() => (process.env.PATH = PATH));
+  assert.throws(() => journal.recover(), { code: "unsupported", message: /install that, or .*attributes: false/ });
+  assert.equal(fs.readFileSync(path, "utf8"), `${RECORD}damaged\n`);
+  store.attributes = false;
+  assert.equal(journal.recover().changed, true);
 });
