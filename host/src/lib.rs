@@ -2,8 +2,8 @@
 //! engine.
 //!
 //! All decisions are made by a WebAssembly component, the *engine*, which sees nothing but one store
-//! and the clock. All input and output is done by a [`Store`]: the crate has [`FileStore`] and
-//! [`MemoryStore`], and you can write your own. A [`Journal`] puts an engine and a store together.
+//! and the clock. All input and output is done by a [`Store`]: the crate has them for
+//! files, rotating files, Redis and memory, and you can write your own. A [`Journal`] puts an engine and a store together.
 //!
 //! ```
 //! use papyra::journal::{RecoverOptions, RecoveryMode, ScanOptions};
@@ -70,9 +70,14 @@
 //!
 //! # Features
 //!
-//! `cli` (on by default) builds the `papyra` command, and `config`, which it needs, the module of that
-//! name. The rest of the library is the same without them, and needs fewer crates:
-//! `default-features = false`.
+//! All are on by default. With `default-features = false` there are files and memory, and fewer crates.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `redis` | [`store`]`::RedisStore`: one server, TLS, Cluster and Sentinel |
+//! | `config` | the module of that name |
+//! | `serve` | the module of that name |
+//! | `cli` | the `papyra` command, which needs `config` |
 //!
 //! # Building
 //!

@@ -36,6 +36,7 @@ mod rewrites;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -174,6 +175,8 @@ const CHECKS: &[(&str, Run)] = &[
     ("everything can be removed", |f| Box::pin(rewrites::everything(f))),
     ("a rewrite of nothing changes nothing", |f| Box::pin(rewrites::nothing(f))),
     ("a rewrite keeps what is appended meanwhile", |f| Box::pin(rewrites::meanwhile(f))),
+    ("a rewrite keeps what is appended while it is committed", |f| Box::pin(rewrites::racing(f))),
+    ("a rewrite of an outdated snapshot does no harm", |f| Box::pin(rewrites::outdated(f))),
     ("a snapshot outlives a rewrite", |f| Box::pin(rewrites::stable(f))),
     ("an abandoned rewrite leaves nothing behind", |f| Box::pin(rewrites::abandoned(f))),
     ("only one rewrite is open at a time", |f| Box::pin(rewrites::exclusive(f))),
@@ -184,6 +187,9 @@ const CHECKS: &[(&str, Run)] = &[
     ("a missing line end is added", |f| Box::pin(damage::terminated(f))),
     ("a missing line end is not added twice", |f| Box::pin(damage::terminated_once(f))),
 ];
+
+/// How long one check may take: a store that hangs fails.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Puts a store through the suite. `make` is called once for each check and gives an empty store.
 ///
@@ -197,7 +203,9 @@ where
     let mut summary = Summary { checks: Vec::with_capacity(CHECKS.len()) };
     for (name, check) in CHECKS {
         let result = match make().await {
-            Ok(fixture) => check(&*fixture).await,
+            Ok(fixture) => tokio::time::timeout(PATIENCE, check(&*fixture))
+                .await
+                .unwrap_or_else(|_| model::flaw(format!("it did not end within {PATIENCE:?}"))),
             Err(error) => Err(error.into()),
         };
         let outcome = match result {

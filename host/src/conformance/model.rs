@@ -102,7 +102,12 @@ pub async fn entries(
         let chunk = snapshot.read(&segment.name, at, max_bytes).await?;
         let last = chunk.last;
         consistent(&chunk)?;
-        at = after(&chunk, segment);
+        let next = after(&chunk, segment);
+        ensure(last || (next.major, next.minor) > (at.major, at.minor), || {
+            let Position { major, minor } = at;
+            format!("reading at {major}, {minor} does not get any further")
+        })?;
+        at = next;
         chunks.push(chunk);
         if last {
             return assemble(store, segment, chunks);

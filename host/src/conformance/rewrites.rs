@@ -133,6 +133,44 @@ pub async fn meanwhile(fixture: &dyn Fixture) -> Result<(), Stop> {
     same("with appends before, during and after", &lines(&*begun.store).await?, &expected)
 }
 
+pub async fn racing(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let begun = Begun::with(fixture, 0..10).await?;
+    let mut rewrite = begun.rewrite(PLAIN).await?;
+    rewrite.remove(&begun.ranges(|index| index < 5)).await?;
+    let later = async {
+        for number in 10..60 {
+            append(&*begun.store, &events(number..number + 1)).await?;
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, Stop>(())
+    };
+    let (done, appended) = tokio::join!(rewrite.commit(false), later);
+    done?;
+    appended?;
+    let mut expected = begun.without(|index| index < 5);
+    expected.extend(events(10..60));
+    same("with appends during the switch", &lines(&*begun.store).await?, &expected)
+}
+
+/// Whether it is refused or carried out: what the ranges named goes, at most, and nothing else.
+pub async fn outdated(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let begun = Begun::with(fixture, 0..10).await?;
+    let mut first =
+        applicable(begun.store.snapshot().await?.rewrite(&begun.segment.name, PLAIN).await)?;
+    first.remove(&begun.ranges(|index| index == 0)).await?;
+    first.commit(false).await?;
+    let second = async {
+        let mut second = begun.snapshot.rewrite(&begun.segment.name, PLAIN).await?;
+        second.remove(&begun.ranges(|index| index == 4)).await?;
+        second.commit(false).await
+    };
+    let expected = match second.await {
+        Ok(_) => begun.without(|index| index == 0 || index == 4),
+        Err(_) => begun.without(|index| index == 0),
+    };
+    same("after a rewrite of an outdated snapshot", &lines(&*begun.store).await?, &expected)
+}
+
 pub async fn stable(fixture: &dyn Fixture) -> Result<(), Stop> {
     if !fixture.snapshots_outlive_rewrites() {
         let why = "entries are removed in place".to_owned();
@@ -209,6 +247,7 @@ pub async fn evidence(fixture: &dyn Fixture) -> Result<(), Stop> {
     rewrite.remove(&begun.ranges(goes)).await?;
     let done = rewrite.commit(false).await?;
     same("the store", &lines(&*begun.store).await?, &begun.without(goes))?;
+    ensure(!done.evidence.is_empty(), || "it is not said where the evidence is".to_owned())?;
     let Some(found) = fixture.evidence(&done.evidence).await else {
         return Err(Stop::NotApplicable("the fixture cannot read evidence".to_owned()));
     };

@@ -34,6 +34,7 @@ pub use self::read_only::ReadOnlyStore;
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisConfig, RedisStore};
 pub use self::rotating::{Dropped, RotatingStore, RotatingStoreBuilder};
+#[cfg(feature = "config")]
 pub(crate) use self::url::url_scheme;
 pub use self::url::{Registry, StoreUrl, UrlError};
 pub use crate::engine::bindings::papyra::persistence::storage::{
@@ -162,8 +163,9 @@ pub trait Snapshot: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// `Locked` if another rewrite of the store is open, in this process or another. `Unsupported`
-    /// if evidence is asked for and no place for it has been set up, or the store cannot rewrite.
+    /// `Locked` if another rewrite of the store is open, in this process or another, or if the segment
+    /// was rewritten after this snapshot was taken and its positions no longer hold; at the latest
+    /// [`Rewrite::commit`] must say so. `Unsupported` if evidence is asked for and no place for it has been set up, or the store cannot rewrite.
     async fn rewrite(
         &self,
         segment: &str,

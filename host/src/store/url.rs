@@ -270,6 +270,7 @@ fn plain_path(path: &str) -> StoreUrl {
 }
 
 /// What stands before the first colon, if that names a backend and not a part of a plain path.
+#[cfg(feature = "config")]
 pub(crate) fn url_scheme(url: &str) -> Option<&str> {
     url.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_scheme(scheme))
 }
