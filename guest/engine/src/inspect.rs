@@ -10,6 +10,10 @@ use crate::walk::{Entry, NEXT, STOP, View};
 /// How many entries are looked at, from the oldest on, to find one with a usable timestamp.
 const OLDEST_AMONG: u32 = 100;
 
+/// How many entries beyond the limit are looked at for one more visible record. Where so many are damaged
+/// or hidden, more is taken to be there: the cost must not depend on how much retention hides.
+const BEYOND: u32 = 1000;
+
 /// An overview; `wit/journal.wit` documents the fields.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inspection {
@@ -32,24 +36,25 @@ pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome
     let now = host.now();
     let mut retainer = Retainer::new(now);
     let mut tally = Tally::default();
-    let mut sampled = false;
+    let (mut sampled, mut beyond) = (false, 0);
     let _ = view.backward(host, &mut |_: &mut H, _, entry: &Entry<'_>| {
-        if tally.records >= limit {
-            sampled = true;
-            return STOP;
-        }
+        let enough = tally.records >= limit;
+        beyond += u32::from(enough);
         let admission = match &entry.facts {
             Some(facts) => retainer.admit(policy, facts, entry.stored),
             None => Admission::Visible,
         };
         match admission {
             Admission::Full => return STOP,
+            // Neither damage nor what is hidden is an older record.
+            Admission::Visible if enough && entry.facts.is_some() => sampled = true,
             Admission::Visible => tally.add(entry, now),
             Admission::Expired | Admission::KindFull => {}
         }
-        NEXT
+        sampled |= beyond >= BEYOND;
+        if sampled { STOP } else { NEXT }
     })?;
-    let oldest = if sampled { oldest(host, &view)? } else { tally.span.oldest };
+    let oldest = if sampled { oldest(host, &view, policy, now)? } else { tally.span.oldest };
     Ok(Inspection {
         backend: view.description.backend.clone(),
         location: view.description.location.clone(),
@@ -65,13 +70,19 @@ pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome
     })
 }
 
-/// The first usable timestamp of the store.
-fn oldest<H: Host>(host: &mut H, view: &View) -> Outcome<Option<f64>> {
+/// The first usable timestamp of the store that is not too old.
+fn oldest<H: Host>(
+    host: &mut H,
+    view: &View,
+    policy: &Retention,
+    now: f64,
+) -> Outcome<Option<f64>> {
     let mut seen = 0;
     let mut oldest = None;
     let _ = view.forward(host, &mut |_: &mut H, _, entry: &Entry<'_>| {
         seen += 1;
-        let timestamp = entry.facts.and_then(|facts| facts.timestamp);
+        let visible = entry.facts.filter(|facts| !policy.expires(facts, now));
+        let timestamp = visible.and_then(|facts| facts.timestamp);
         oldest = timestamp.filter(|timestamp| time::is_usable(*timestamp));
         if oldest.is_some() || seen >= OLDEST_AMONG { STOP } else { NEXT }
     })?;
