@@ -10,7 +10,7 @@
 //! | [`scan`], [`anomaly`] | what is wrong with a store |
 //! | [`recover`] | what to remove or complete so that it is sound |
 //! | [`retention`], [`survey`], [`compact`] | what is too old or too much, and its removal |
-//! | [`query`], [`cursor`] | which records to return, and where to go on |
+//! | [`query`], [`cursor`], `trail` | which records to return, and where to go on |
 //! | [`append`] | what may be written |
 //! | [`fact`] | the audit record that recovery and compaction leave of what they did |
 //! | [`consumer`] | what consumers of a group are given, and what becomes of poison |
@@ -48,6 +48,7 @@ pub mod startup;
 pub mod survey;
 pub mod tally;
 pub mod time;
+mod trail;
 pub mod walk;
 
 /// The longest entry that is looked at as a whole, in bytes without its line end. Longer ones are

@@ -3,12 +3,13 @@
 //! Newest first is one walk back that also applies retention. Oldest first walks back only to find
 //! where to begin, which takes no longer than the answer is long, and then goes forward.
 
-use crate::cursor::{Anchor, Cursor};
+use crate::cursor::Cursor;
 use crate::failure::{Failure, Outcome};
 use crate::host::{Host, Position, Segment};
 use crate::json::Kind;
 use crate::retention::{Admission, Retainer, Retention};
 use crate::select::Filter;
+use crate::trail::{Side, Trail};
 use crate::walk::{Entry, NEXT, Place, STOP, Step, View};
 
 /// About how many bytes of records one page holds.
@@ -57,7 +58,28 @@ struct Filling<'q> {
     filter: &'q Filter,
     left: Option<u64>,
     page: Page,
-    anchor: Option<Anchor>,
+    reached: Reached,
+}
+
+/// How far the walk has come.
+#[derive(Clone, Copy)]
+struct Reached {
+    place: Option<Place>,
+    /// The same, but not beyond the last sound record, if one was passed.
+    sound: Option<Place>,
+}
+
+impl Reached {
+    fn from(place: Option<Place>) -> Self {
+        Self { place, sound: None }
+    }
+
+    fn pass(&mut self, place: Place, entry: &Entry<'_>) {
+        self.place = Some(place);
+        if entry.facts.is_some() {
+            self.sound = Some(place);
+        }
+    }
 }
 
 impl Filling<'_> {
@@ -90,13 +112,48 @@ impl Filling<'_> {
         Ok(())
     }
 
-    fn finish(self, mut cursor: Cursor, order: Order, end: bool) -> Outcome<Page> {
-        cursor.anchor = self.anchor;
+    fn finish<H: Host>(
+        self,
+        host: &mut H,
+        view: &View,
+        mut cursor: Cursor,
+        order: Order,
+        end: bool,
+    ) -> Outcome<Page> {
+        let side = order.looked_at();
+        cursor.place = go_on_from(host, view, self.reached, side, cursor.place.take())?;
         let end = end || self.left == Some(0);
         // The limit is of what was there to begin with: whoever asks again follows what is appended.
         cursor.left = self.left.filter(|_| !end || order == Order::NewestFirst);
         Ok(Page { cursor: cursor.write()?, end, ..self.page })
     }
+}
+
+impl Order {
+    /// Where what has been looked at lies, seen from what has not.
+    fn looked_at(self) -> Side {
+        match self {
+            Self::OldestFirst => Side::Older,
+            Self::NewestFirst => Side::Newer,
+        }
+    }
+}
+
+/// The trail to the place that was reached. The earlier one is as good if it leads there.
+fn go_on_from<H: Host>(
+    host: &mut H,
+    view: &View,
+    reached: Reached,
+    side: Side,
+    earlier: Option<Trail>,
+) -> Outcome<Option<Trail>> {
+    let Some(place) = reached.place else { return Ok(None) };
+    if let Some(earlier) = &earlier
+        && earlier.leads_to(host, view, place)?
+    {
+        return Ok(Some(earlier.clone()));
+    }
+    Trail::make(host, view, place, side, reached.sound, earlier)
 }
 
 fn newest_first<H: Host>(
@@ -110,16 +167,17 @@ fn newest_first<H: Host>(
         Some(cursor) => cursor,
         None => Cursor::new(Retainer::new(host.now()), selection.limit),
     };
+    let found = match &cursor.place {
+        Some(trail) => trail.find(host, view)?,
+        None => None,
+    };
+    // If nothing is left of what was looked at, all that is there has not been.
+    let from = found.or_else(|| view.end());
     let mut filling = Filling {
         filter: &selection.filter,
         left: cursor.left,
         page: Page::default(),
-        anchor: cursor.anchor.clone(),
-    };
-    let from = match &cursor.anchor {
-        None => view.end(),
-        // What retention has removed was older than anything that is left.
-        Some(anchor) => anchor.find(host, view)?.map(|found| found.before),
+        reached: Reached::from(from),
     };
     let mut end = true;
     let retainer = &mut cursor.retainer;
@@ -137,15 +195,13 @@ fn newest_first<H: Host>(
             Admission::Visible => filling.take(entry)?,
             Admission::Expired | Admission::KindFull => {}
         }
-        if let Some(segment) = view.members.get(index) {
-            filling.anchor = Some(Anchor::at(&segment.name, entry, filling.anchor.take()));
-        }
+        filling.reached.pass(view.place(index, entry), entry);
         NEXT
     };
     if let Some(from) = from {
         let _ = view.backward_from(host, from, &mut visit)?;
     }
-    filling.finish(cursor, Order::NewestFirst, end)
+    filling.finish(host, view, cursor, Order::NewestFirst, end)
 }
 
 fn oldest_first<H: Host>(
@@ -158,25 +214,26 @@ fn oldest_first<H: Host>(
     let (mut cursor, from) = match cursor {
         Some(cursor) if view.is_parallel() => (cursor, None),
         Some(cursor) => {
-            let found = match &cursor.anchor {
-                Some(anchor) => anchor.find(host, view)?,
+            let found = match &cursor.place {
+                Some(trail) => trail.find(host, view)?,
                 None => None,
             };
-            // If the last record is gone, retention has removed it, and all that is left is newer.
-            let from = found.map_or_else(|| view.start(), |found| Some(found.after));
-            (cursor, from)
+            // If nothing is left of what was looked at, all that is there is newer.
+            (cursor, found.or_else(|| view.start()))
         }
         None => begin(host, view, selection, policy)?,
     };
+    let cuts = find_cuts(host, view, &mut cursor, from)?;
     let mut filling = Filling {
         filter: &selection.filter,
         left: cursor.left,
         page: Page::default(),
-        anchor: cursor.anchor.clone(),
+        reached: Reached::from(from.filter(|_| !view.is_parallel())),
     };
     let starts = where_to_go_on(view, &cursor, from);
     let mut abreast = starts.clone();
     let mut end = true;
+    let as_of = cursor.retainer.as_of();
     let mut visit = |_: &mut H, index: usize, entry: &Entry<'_>| -> Step {
         if filling.is_full(entry.bytes.len()) || !filling.has_room() {
             end = false;
@@ -184,12 +241,11 @@ fn oldest_first<H: Host>(
         }
         if let Some(position) = abreast.get_mut(index) {
             *position = entry.end;
+        } else {
+            filling.reached.pass(view.place_after(index, entry), entry);
         }
-        if is_visible(view, &cursor, policy, index, entry) {
+        if is_visible(view, &cuts, as_of, policy, index, entry) {
             filling.take(entry)?;
-        }
-        if let Some(segment) = view.members.get(index) {
-            filling.anchor = Some(Anchor::at(&segment.name, entry, filling.anchor.take()));
         }
         NEXT
     };
@@ -200,7 +256,30 @@ fn oldest_first<H: Host>(
     } else if let Some(from) = from {
         let _ = view.forward_from(host, from, &mut visit)?;
     }
-    filling.finish(cursor, Order::OldestFirst, end)
+    filling.finish(host, view, cursor, Order::OldestFirst, end)
+}
+
+/// Where the records of a kind become visible. See [`is_hidden_by`].
+type Cuts = [Option<Place>; 4];
+
+/// Finds the cuts that the cursor has, and lets those go that have been passed or are gone: what is left of
+/// a kind is visible then.
+fn find_cuts<H: Host>(
+    host: &mut H,
+    view: &View,
+    cursor: &mut Cursor,
+    from: Option<Place>,
+) -> Outcome<Cuts> {
+    let mut cuts = Cuts::default();
+    for (trail, cut) in cursor.kind_cuts.iter_mut().zip(&mut cuts) {
+        let Some(known) = trail.take() else { continue };
+        let found = known.find(host, view)?;
+        *cut = found.filter(|cut| from.is_none_or(|from| view.rank(from) < view.rank(*cut)));
+        if let Some(cut) = *cut {
+            *trail = go_on_from(host, view, Reached::from(Some(cut)), Side::Older, Some(known))?;
+        }
+    }
+    Ok(cuts)
 }
 
 /// A position in each of the segments side by side. A segment that is new to the cursor is read from
@@ -223,20 +302,27 @@ fn where_to_go_on(view: &View, cursor: &Cursor, from: Option<Place>) -> Vec<Posi
 
 fn is_visible(
     view: &View,
-    cursor: &Cursor,
+    cuts: &Cuts,
+    as_of: f64,
     policy: &Retention,
     index: usize,
     entry: &Entry<'_>,
 ) -> bool {
     let Some(facts) = &entry.facts else { return true };
-    if policy.expires(facts, cursor.retainer.as_of()) {
+    if policy.expires(facts, as_of) {
         return false;
     }
-    let cut = facts.kind.and_then(|kind| cursor.kind_cuts.get(kind.index())?.as_ref());
-    let place = cut.and_then(|(segment, position)| {
-        Some((view.members.iter().position(|member| member.name == *segment)?, *position))
-    });
-    place.is_none_or(|cut| view.rank((index, entry.start)) > view.rank(cut))
+    let cut = facts.kind.and_then(|kind| *cuts.get(kind.index())?);
+    cut.is_none_or(|cut| !is_hidden_by(view, cut, view.place(index, entry)))
+}
+
+/// A cut lies just after the newest record that it hides; side by side, where several can have one position,
+/// at that record itself.
+fn is_hidden_by(view: &View, cut: Place, record: Place) -> bool {
+    match view.is_parallel() {
+        false => view.rank(record) < view.rank(cut),
+        true => view.rank(record) <= view.rank(cut),
+    }
 }
 
 /// Finds the oldest record of the answer by walking back over it.
@@ -248,26 +334,22 @@ fn begin<H: Host>(
 ) -> Outcome<(Cursor, Option<Place>)> {
     let mut cursor = Cursor::new(Retainer::new(host.now()), selection.limit);
     if selection.limit == Some(0) {
-        if view.is_parallel() {
-            return Ok((cursor, view.end()));
-        }
-        cursor.anchor = newest(host, view)?;
-        return Ok((cursor, None));
+        return Ok((cursor, view.end()));
     }
     if selection.limit.is_none() && !policy.counts() {
         return Ok((cursor, view.start()));
     }
     let mut from = view.end();
     let mut left = selection.limit;
-    let (retainer, kind_cuts) = (&mut cursor.retainer, &mut cursor.kind_cuts);
+    let mut cuts = Cuts::default();
+    let retainer = &mut cursor.retainer;
     let _ = view.backward(host, &mut |_: &mut H, index, entry: &Entry<'_>| {
         let Some(facts) = &entry.facts else { return NEXT };
         match retainer.admit(policy, facts, entry.stored) {
             Admission::Full => return STOP,
             Admission::Expired => return NEXT,
             Admission::KindFull => {
-                let segment = view.members.get(index).map(|segment| segment.name.clone());
-                note_cut(kind_cuts, facts.kind, segment.zip(Some(entry.start)));
+                note_cut(view, &mut cuts, facts.kind, index, entry);
                 return NEXT;
             }
             Admission::Visible => {}
@@ -278,29 +360,21 @@ fn begin<H: Host>(
         }
         if left == Some(0) { STOP } else { NEXT }
     })?;
+    for (trail, cut) in cursor.kind_cuts.iter_mut().zip(cuts) {
+        if let Some(cut) = cut {
+            *trail = Trail::make(host, view, cut, Side::Older, None, None)?;
+        }
+    }
     Ok((cursor, from))
 }
 
-/// The newest entry, and the newest intact record, for whoever wants only what comes after them.
-fn newest<H: Host>(host: &mut H, view: &View) -> Outcome<Option<Anchor>> {
-    let mut newest: Option<Anchor> = None;
-    let _ = view.backward(host, &mut |_: &mut H, index, entry: &Entry<'_>| {
-        let Some(segment) = view.members.get(index) else { return STOP };
-        let anchor = newest.get_or_insert_with(|| Anchor::at(&segment.name, entry, None));
-        if anchor.supplement(&segment.name, entry) { STOP } else { NEXT }
-    })?;
-    Ok(newest)
-}
-
 /// The first record that is refused for its kind is the newest that is.
-fn note_cut(
-    cuts: &mut [Option<(String, Position)>; 4],
-    kind: Option<Kind>,
-    place: Option<(String, Position)>,
-) {
-    if let Some(cut) = kind.and_then(|kind| cuts.get_mut(kind.index()))
-        && cut.is_none()
-    {
-        *cut = place;
+fn note_cut(view: &View, cuts: &mut Cuts, kind: Option<Kind>, index: usize, entry: &Entry<'_>) {
+    if let Some(cut) = kind.and_then(|kind| cuts.get_mut(kind.index())) {
+        let after = match view.is_parallel() {
+            false => view.place_after(index, entry),
+            true => view.place(index, entry),
+        };
+        cut.get_or_insert(after);
     }
 }

@@ -59,7 +59,8 @@ fn the_newest_records_of_a_large_store_are_read_from_its_end_alone() {
     let mut host = VecHost::new(lines.concat());
     let page = ask(&mut host, &Selection { limit: Some(100), ..all(Order::OldestFirst) });
     assert_eq!(page.records, lines[39_900..].concat());
-    assert!(host.reads < 5, "{} reads", host.reads);
+    // Some are small, for the marks by which the cursor is found again.
+    assert!(host.reads < 16, "{} reads", host.reads);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 pub mod consumers;
+pub mod files;
 pub mod groups;
 pub mod streams;
 
