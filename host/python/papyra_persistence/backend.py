@@ -68,7 +68,8 @@ class _Metrics(PersistenceMetrics):
 
 
 class JournalPersistence(PersistenceBackend):
-    """Papyra's records in one NDJSON file, kept by the engine."""
+    """Papyra's records in one NDJSON file, kept by the engine. For one event loop at a time: a record of a
+    second one, while the first is writing, fails with a `RuntimeError`."""
 
     def __init__(
         self,

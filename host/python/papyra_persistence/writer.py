@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import anyio
 import anyio.to_thread
@@ -37,10 +38,41 @@ class Writer:
         self._bytes = 0
         self._lock: anyio.Lock | None = None
         self._settling = threading.Lock()
+        self._entry = threading.Lock()
+        self._tasks = 0
+        self._thread = 0
 
     async def write(self, text: str) -> None:
         """Returns when the line is durable. Raises what its write raised."""
-        line = _Line(text)
+        with self._entered():
+            await self._write_line(_Line(text))
+
+    async def drain(self) -> None:
+        """Returns when nothing is waiting or being written."""
+        with self._entered():
+            async with self._locked():
+                while self._waiting:
+                    await self._flush()
+
+    @contextlib.contextmanager
+    def _entered(self) -> Iterator[None]:
+        """Tasks of one event loop wake each other; those of another, in its own thread, never would."""
+        me = threading.get_ident()
+        with self._entry:
+            if self._tasks and self._thread != me:
+                raise RuntimeError(
+                    "another event loop is writing to this backend; give each loop a backend of its own"
+                )
+            self._thread = me
+            self._tasks += 1
+        try:
+            yield
+        finally:
+            with self._entry:
+                self._tasks -= 1
+
+    async def _write_line(self, line: _Line) -> None:
+        text = line.text
         lock = self._locked()
         while self._bytes > _MAX_WAITING:
             async with lock:
@@ -59,12 +91,6 @@ class Writer:
             raise
         if line.error is not None:
             raise line.error
-
-    async def drain(self) -> None:
-        """Returns when nothing is waiting or being written."""
-        async with self._locked():
-            while self._waiting:
-                await self._flush()
 
     def _locked(self) -> anyio.Lock:
         # Made when it is needed, since older versions of anyio want a running loop for it.

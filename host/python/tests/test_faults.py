@@ -149,6 +149,35 @@ class CancelTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(self.journal.batches, ["b\nc\n"])
 
 
+class LoopsTest(unittest.TestCase):
+    def test_a_second_event_loop_is_refused_while_the_first_writes(self) -> None:
+        written, refused = threading.Event(), []
+
+        class Held(SlowJournal):
+            def append_lines(self, lines: str) -> None:
+                self.begun.set()
+                written.wait(20)
+
+        journal = Held()
+        writer = Writer(lambda: journal)
+
+        def second() -> None:
+            journal.begun.wait(20)
+            try:
+                asyncio.run(asyncio.wait_for(writer.write("b\n"), 2))
+            except BaseException as error:
+                refused.append(error)
+            written.set()
+
+        thread = threading.Thread(target=second)
+        thread.start()
+        asyncio.run(writer.write("a\n"))
+        thread.join()
+        self.assertIsInstance(refused[0], RuntimeError)
+        self.assertIn("another event loop", str(refused[0]))
+        asyncio.run(writer.drain())
+
+
 class TakeBackTest(InDirectory):
     def append_short(self, behind: bytes) -> None:
         """An append that writes some bytes before the disk is full, and others write behind them."""
