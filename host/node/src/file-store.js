@@ -112,6 +112,10 @@ export class FileStore {
         this.#appendLocked(fd, Buffer.from(lines));
       });
     } catch (error) {
+      if (/** @type {any} */ (error)?.code === "ENOENT") {
+        const advice = "its directory does not exist; make it, or give the store `createParents: true`";
+        throw new StoreError("not-found", `cannot append to ${this.path}: ${advice}`);
+      }
       throw StoreError.fromSystem("append to", this.path, error);
     }
   }

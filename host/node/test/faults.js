@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { Engine, FileStore, Journal, MemoryStore } from "papyra-persistence";
 
@@ -73,6 +73,15 @@ test("wrong arguments are refused with what is right", () => {
 });
 
 const python = (program, ...given) => spawnSync("python3", ["-c", `import os, sys; ${program}`, ...given]);
+
+test("an append says how its directory can be made", (t) => {
+  const { path } = journalAt(t, RECORD);
+  const inside = join(dirname(path), "missing", "events.ndjson");
+  const said = { code: "not-found", message: /give the store `createParents: true`/ };
+  assert.throws(() => new FileStore(inside).append(RECORD), said);
+  new FileStore(inside, { createParents: true }).append(RECORD);
+  assert.equal(fs.readFileSync(inside, "utf8"), RECORD);
+});
 
 test("a rewrite keeps extended attributes and access control lists", (t) => {
   const { path, journal } = journalAt(t, `${RECORD}damaged\n`);

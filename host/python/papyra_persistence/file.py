@@ -90,6 +90,12 @@ class FileStore:
         with self._lock:
             try:
                 self._append(data)
+            except FileNotFoundError as cause:
+                raise StoreError(
+                    "not-found",
+                    f"cannot append to {self.path}: its directory does not exist; make it, or give the "
+                    "store `create_parents=True`",
+                ) from cause
             except OSError as cause:
                 raise StoreError.from_os("append to", self.path, cause) from cause
 

@@ -240,6 +240,16 @@ class UnreadableTest(InDirectory):
         self.assertEqual(newest, found, "they do not count towards the limit")
 
 
+class MissingDirectoryTest(InDirectory):
+    def test_an_append_says_how_its_directory_can_be_made(self) -> None:
+        path = self.dir / "missing" / "events.ndjson"
+        with self.assertRaisesRegex(StoreError, "give the store `create_parents=True`") as raised:
+            FileStore(path).append("first\n", [])
+        self.assertEqual(raised.exception.code, "not-found")
+        FileStore(path, create_parents=True).append("first\n", [])
+        self.assertEqual(path.read_text(), "first\n")
+
+
 class IdleTest(InDirectory):
     def test_an_idle_journal_has_no_snapshot_open(self) -> None:
         self.path.write_text('{"kind": "event", "timestamp": 1}\n')
