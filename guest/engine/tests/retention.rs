@@ -295,7 +295,7 @@ fn a_policy_without_limits_is_refused() {
 #[test]
 fn ages_are_not_counted_from_the_future() {
     let mut host = VecHost::new(record("event", NOW, 100));
-    let options = compact::CompactOptions { as_of: Some(NOW + 3600.0), ..RUN };
+    let options = CompactOptions { as_of: Some(NOW + 3600.0), ..RUN };
     let failure =
         compact::compact(&mut host, &limited(None, Some(60.0), None), options).unwrap_err();
     assert_eq!(failure.code, Code::InvalidArgument);
