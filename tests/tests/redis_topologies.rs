@@ -105,6 +105,24 @@ async fn a_slot_that_moves_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_hangs_does_not_hold_up_what_lies_on_others() {
+    let cluster = Cluster::start();
+    for node in &cluster.nodes {
+        node.cli(&["config", "set", "cluster-require-full-coverage", "no"]);
+    }
+    let store = cluster.store("local");
+    append(&store, Kind::Event, &records("event", 0..1)).await.unwrap();
+    let owner = cluster.owner("papyra:local:events").port;
+    let other = cluster.nodes.iter().find(|node| node.port != owner).unwrap();
+    // So long that the connection is tried before it is used.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    other.pause();
+    append(&store, Kind::Event, &records("event", 1..2)).await.unwrap();
+    other.resume();
+    assert_eq!(cluster.cli(&["xlen", "papyra:local:events"]), "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_has_lost_a_node_is_unavailable_in_time() {
     let mut cluster = Cluster::start();
     let store = cluster.store("local");

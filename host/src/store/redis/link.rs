@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, Pipeline, RedisError, ServerError, Value};
+use redis::{Arg, Cmd, Pipeline, RedisError, ServerError, Value};
 
 use self::connect::Connector;
 use super::super::{StoreError, UrlError};
 use super::config::{RedisConfig, Topology};
 use super::failure::{demoted, is_broken, is_elsewhere, is_read_only, store_error, timed_out};
 
-/// After so long without a reply, a request that must not be repeated is preceded by a `PING`: what
+/// After so long without a reply, a request that must not be repeated is preceded by a question: what
 /// has broken meanwhile is then found out before anything is at stake.
 const IDLE: Duration = Duration::from_millis(500);
 
@@ -44,6 +44,29 @@ enum Connection {
 enum Request<'a> {
     Single(&'a Cmd),
     Transaction(&'a Pipeline),
+}
+
+impl Request<'_> {
+    /// The first key of the first command.
+    fn key(&self) -> Option<&[u8]> {
+        let command = match self {
+            Request::Single(command) => *command,
+            Request::Transaction(commands) => commands.cmd_iter().next()?,
+        };
+        let mut words = command.args_iter().filter_map(|word| match word {
+            Arg::Simple(word) => Some(word),
+            _ => None,
+        });
+        match words.next()? {
+            b"EVAL" => words.nth(2),
+            b"XGROUP" | b"XINFO" => words.nth(1),
+            b"XREADGROUP" => {
+                words.find(|word| *word == b"STREAMS")?;
+                words.next()
+            }
+            _ => words.next(),
+        }
+    }
 }
 
 impl Connection {
@@ -262,7 +285,7 @@ impl Link {
         let mut broken = 0;
         let mut elsewhere = 0;
         loop {
-            let (generation, mut connection) = self.connected(repeat, progress).await?;
+            let (generation, mut connection) = self.connected(repeat, request, progress).await?;
             progress.sent.store(true, Ordering::Relaxed);
             let error = match connection.send(request).await {
                 Ok(reply) => {
@@ -298,6 +321,7 @@ impl Link {
     async fn connected(
         &self,
         repeat: Repeat,
+        request: &Request<'_>,
         progress: &Progress,
     ) -> Result<(u64, Connection), RedisError> {
         for _ in 0..2 {
@@ -306,7 +330,7 @@ impl Link {
             if repeat == Repeat::Yes || heard.is_some_and(|heard| heard.elapsed() < IDLE) {
                 return Ok((generation, connection));
             }
-            match connection.send(&Request::Single(&redis::cmd("PING"))).await {
+            match connection.send(&Request::Single(&self.probe(request))).await {
                 Err(error) if is_broken(&error) => self.forget(generation),
                 _ => return Ok((generation, connection)),
             }
@@ -314,6 +338,17 @@ impl Link {
         let (generation, connection, _) = self.current_or_new().await?;
         progress.generation.store(generation, Ordering::Relaxed);
         Ok((generation, connection))
+    }
+
+    /// Asks whether the server is there that a request goes to. On a Cluster a `PING` goes to all
+    /// masters, of which one that hangs must not hold up what the others are asked.
+    fn probe(&self, request: &Request<'_>) -> Cmd {
+        let mut probe = redis::cmd("TYPE");
+        match request.key().filter(|_| self.is_cluster()) {
+            Some(key) => probe.arg(key),
+            None => return redis::cmd("PING"),
+        };
+        probe
     }
 
     async fn current_or_new(&self) -> Result<(u64, Connection, Option<Instant>), RedisError> {
