@@ -1,7 +1,7 @@
 //! The configuration as the command takes it: which source wins, and what a mistake says.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::Command;
 
 use papyra_tests::command::{names, run};
@@ -175,6 +175,12 @@ fn a_file_that_others_can_write_is_not_obeyed_unless_it_is_named() {
     assert_eq!(ended.code, Some(78), "{ended:?}");
     assert!(ended.says(&["papyra.toml", "everybody can change it", "--config"]), "{ended:?}");
     assert_eq!(place.run("--config papyra.toml config check").code, Some(0));
+    // Only root can give a file to a group that is not its own.
+    if chown(place.path("papyra.toml"), None, Some(54_321)).is_ok() {
+        fs::set_permissions(place.path("papyra.toml"), Permissions::from_mode(0o664)).unwrap();
+        let ended = place.run("config check");
+        assert!(ended.code == Some(78) && ended.says(&["group 54321 can change it"]), "{ended:?}");
+    }
     let place = Place::with("engine.cache_dir = \"c\"\n");
     let ended = place.run("config check");
     assert!(ended.code == Some(78) && ended.says(&["papyra.toml:1", "--config"]), "{ended:?}");

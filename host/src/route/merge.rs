@@ -419,7 +419,7 @@ mod tests {
     }
 
     /// Of two stores; the second lets so many reads through.
-    async fn gated(reads: usize) -> (RoutedJournal, Gated) {
+    fn gated(reads: usize) -> (RoutedJournal, Gated) {
         let gated = Gated::new(reads);
         let route = Route::builder()
             .store(Kind::Event, Arc::new(MemoryStore::new()))
@@ -431,7 +431,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_limit_holds_for_whoever_asks_again_after_dropping_the_call() {
-        let (journal, gated) = gated(0).await;
+        let (journal, gated) = gated(0);
         append(&journal, "event", &[1, 3]).await;
         append(&journal, "audit", &[2, 4]).await;
         let mut pages = journal.query(Selection { limit: Some(2), ..Selection::default() });
@@ -442,7 +442,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_dropped_poll_has_found_comes_with_the_next_one() {
-        let (journal, gated) = gated(1).await;
+        let (journal, gated) = gated(1);
         append(&journal, "event", &[1]).await;
         append(&journal, "audit", &[2]).await;
         let mut pages = journal.query(Selection::default());
@@ -458,7 +458,7 @@ mod tests {
 
     #[tokio::test]
     async fn records_that_are_merged_already_outlive_a_dropped_call() {
-        let (journal, gated) = gated(1).await;
+        let (journal, gated) = gated(1);
         // The gate closes where the second store has no more in its first page: there are records of
         // both in the page that grows.
         let many: Vec<u32> = (0..60_000).map(|n| n * 2 + 1).collect();

@@ -76,3 +76,43 @@ async fn answer(
     connection.as_mut().graceful_shutdown();
     let _ = tokio::time::timeout(REQUEST_LIMIT + SLACK, connection).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_being_answered_when_it_stops_is_finished() {
+        let (asked, go_on, stop) =
+            (Arc::new(Notify::new()), Arc::new(Notify::new()), Notify::new());
+        let (tell, wait) = (asked.clone(), go_on.clone());
+        let handler = async move || {
+            tell.notify_one();
+            wait.notified().await;
+            "done"
+        };
+        let router = Router::new().route("/", get(handler));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+            asked.notified().await;
+            stop.notify_one();
+            // It takes nobody any more, and so has seen that it is to stop.
+            while TcpStream::connect(address).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+            go_on.notify_one();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let ((), answer) = tokio::join!(serve(listener, router, stop.notified()), client);
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
+    }
+}
