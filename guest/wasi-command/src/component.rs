@@ -65,13 +65,15 @@ fn scan(path: &str) -> u8 {
 /// The command's exit code for a class of failure.
 fn code(failure: &Failure) -> u8 {
     match failure.code {
-        FailureCode::InvalidArgument | FailureCode::InvalidRecord => USAGE,
+        FailureCode::InvalidArgument | FailureCode::InvalidRecord | FailureCode::Unsupported => {
+            USAGE
+        }
         FailureCode::NotFound => 66,
         FailureCode::Unavailable => 69,
         FailureCode::Full => 73,
         FailureCode::Locked => 75,
         FailureCode::Denied => 77,
-        FailureCode::Unsupported | FailureCode::Corrupt | FailureCode::Failed => 1,
+        FailureCode::Corrupt | FailureCode::Failed => 1,
     }
 }
 

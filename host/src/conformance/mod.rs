@@ -61,6 +61,12 @@ pub trait Fixture: Send + Sync {
         true
     }
 
+    /// Whether what is appended while a rewrite is being committed is kept. Without locks a store cannot
+    /// do that, and must say that only one may write.
+    fn appends_outlive_commits(&self) -> bool {
+        true
+    }
+
     /// The bytes of what a rewrite has named as its evidence, put together; `None` if they cannot be
     /// read here.
     async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {

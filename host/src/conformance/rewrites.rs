@@ -134,6 +134,9 @@ pub async fn meanwhile(fixture: &dyn Fixture) -> Result<(), Stop> {
 }
 
 pub async fn racing(fixture: &dyn Fixture) -> Result<(), Stop> {
+    if !fixture.appends_outlive_commits() {
+        return Err(Stop::NotApplicable("only one may write".to_owned()));
+    }
     let begun = Begun::with(fixture, 0..10).await?;
     let mut rewrite = begun.rewrite(PLAIN).await?;
     rewrite.remove(&begun.ranges(|index| index < 5)).await?;

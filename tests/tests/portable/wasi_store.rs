@@ -197,6 +197,11 @@ impl Fixture for Wasi {
         true
     }
 
+    /// WASI has no locks.
+    fn appends_outlive_commits(&self) -> bool {
+        false
+    }
+
     async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {
         Some(names.iter().flat_map(|name| fs::read(self.dir.path().join(name)).unwrap()).collect())
     }
@@ -219,7 +224,8 @@ async fn the_store_over_wasi_passes_the_suite_of_all_stores() {
         Ok(Box::new(Wasi { dir, store }) as Box<dyn Fixture>)
     };
     let summary = conformance::run(make).await.unwrap_or_else(|failure| panic!("{failure}"));
-    assert_eq!(summary.not_applicable().count(), 0, "{summary}");
+    let missing: Vec<_> = summary.not_applicable().collect();
+    assert_eq!(missing, ["a rewrite keeps what is appended while it is committed"], "{summary}");
 }
 
 const BACKWARD: RewriteOptions =
