@@ -46,7 +46,7 @@ impl storage::Host for PapyraCtx {
         let limit = self.storage_timeout;
         let max_bytes = max_bytes.min(MAX_READ);
         let chunk = match self.snapshot() {
-            Ok(view) => bounded(limit, async { view.read(&segment, at, max_bytes).await }).await,
+            Ok(view) => looked(limit, async { view.read(&segment, at, max_bytes).await }).await,
             Err(error) => Err(error),
         };
         self.counted(chunk.and_then(|chunk| fit::beginning(chunk, max_bytes)))
@@ -62,7 +62,7 @@ impl storage::Host for PapyraCtx {
         let max_bytes = max_bytes.min(MAX_READ);
         let chunk = match self.snapshot() {
             Ok(view) => {
-                bounded(limit, async { view.read_back(&segment, before, max_bytes).await }).await
+                looked(limit, async { view.read_back(&segment, before, max_bytes).await }).await
             }
             Err(error) => Err(error),
         };
@@ -142,17 +142,23 @@ impl PapyraCtx {
 }
 
 /// A slow store is an unavailable store.
-///
-/// Other tasks get their turn first: reading what the page cache holds never waits, and an operation
-/// that does nothing else could not even be dropped until it is over.
 pub(super) async fn bounded<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, storage::StorageError> {
-    tokio::task::yield_now().await;
     let result = tokio::time::timeout(limit, call).await;
     let result = result.unwrap_or_else(|_| Err(StoreError::timed_out(limit)));
     result.map_err(|error| to_wit(&error))
+}
+
+/// Other tasks get their turn before each look: reading what the page cache holds never waits, and an
+/// operation that does nothing else could not even be dropped until it is over.
+async fn looked<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, storage::StorageError> {
+    tokio::task::yield_now().await;
+    bounded(limit, call).await
 }
 
 fn none_open() -> storage::StorageError {
