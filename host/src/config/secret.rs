@@ -1,9 +1,6 @@
 //! What must not be shown.
 
-use crate::store::url_scheme;
-
-/// Kinds of stores that have no password; an `@` is part of a name there.
-const LOCAL: [&str; 3] = ["file", "rotating", "memory"];
+use crate::store::{has_secrets, url_scheme};
 
 /// Parameters whose values are no secrets. A misspelt one can hold anything.
 const HARMLESS: [&str; 10] = [
@@ -26,9 +23,9 @@ pub(super) fn redacted(url: &str) -> String {
     if url_scheme(url).is_none() && !rest.starts_with("//") {
         return url.to_owned();
     }
-    let shown = match LOCAL.contains(&scheme.to_ascii_lowercase().as_str()) {
-        true => without_values(rest, is_secret),
-        false => without_credentials(rest),
+    let shown = match has_secrets(scheme) {
+        true => without_credentials(rest),
+        false => without_values(rest, is_secret),
     };
     format!("{scheme}:{shown}")
 }

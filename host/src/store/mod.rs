@@ -34,9 +34,9 @@ pub use self::read_only::ReadOnlyStore;
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisConfig, RedisStore};
 pub use self::rotating::{Dropped, RotatingStore, RotatingStoreBuilder};
-#[cfg(feature = "config")]
-pub(crate) use self::url::url_scheme;
 pub use self::url::{Registry, StoreUrl, UrlError};
+#[cfg(feature = "config")]
+pub(crate) use self::url::{has_secrets, url_scheme};
 pub use crate::engine::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
     Rewritten, Role, Run, Segment,

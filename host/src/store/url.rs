@@ -380,10 +380,14 @@ fn decoded(scheme: &str, text: &str) -> Result<String, UrlError> {
     decoded.map(std::borrow::Cow::into_owned).map_err(wrong)
 }
 
+/// Whether a URL of this scheme can have a password. Elsewhere an `@` is part of a name.
+pub(crate) fn has_secrets(scheme: &str) -> bool {
+    !WITHOUT_SECRETS.iter().any(|known| scheme.eq_ignore_ascii_case(known))
+}
+
 /// A part of a URL for an error's message.
 fn shown(scheme: &str, part: &str) -> String {
-    let secrets = !WITHOUT_SECRETS.iter().any(|known| scheme.eq_ignore_ascii_case(known));
-    if secrets { "…".to_owned() } else { part.to_owned() }
+    if has_secrets(scheme) { "…".to_owned() } else { part.to_owned() }
 }
 
 fn bad(what: &str, value: &str, expected: &str) -> UrlError {
