@@ -16,10 +16,10 @@ use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use papyra::journal::ScanOptions;
-use papyra::recorder::{Audit, AuditCounts, DeadLetter, Event, Metric};
-use papyra::store::Registry;
-use papyra::{Engine, Journal, Recorder};
+use papyra_persistence::journal::ScanOptions;
+use papyra_persistence::recorder::{Audit, AuditCounts, DeadLetter, Event, Metric};
+use papyra_persistence::store::Registry;
+use papyra_persistence::{Engine, Journal, Recorder};
 use serde_json::json;
 
 const SYSTEM: &str = "demo";

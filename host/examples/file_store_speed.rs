@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use papyra::store::{
+use papyra_persistence::store::{
     Durability, FileStore, Kind, Position, Purpose, Range, RewriteOptions, Run, Store,
 };
 

@@ -4,10 +4,10 @@
 //! cargo run --release --example own_linker -- app.ndjson
 //! ```
 
-use papyra::FileStore;
-use papyra::engine::bindings::EnginePre;
-use papyra::engine::{PapyraCtx, PapyraView, add_to_linker};
-use papyra::journal::ScanOptions;
+use papyra_persistence::FileStore;
+use papyra_persistence::engine::bindings::EnginePre;
+use papyra_persistence::engine::{PapyraCtx, PapyraView, add_to_linker};
+use papyra_persistence::journal::ScanOptions;
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut linker = Linker::<State>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     add_to_linker(&mut linker)?;
-    let component = Component::new(&engine, papyra::Engine::component_bytes())?;
+    let component = Component::new(&engine, papyra_persistence::Engine::component_bytes())?;
     let pre = EnginePre::new(linker.instantiate_pre(&component)?)?;
 
     let papyra = PapyraCtx::new(FileStore::open(path));

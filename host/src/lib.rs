@@ -6,8 +6,8 @@
 //! files, rotating files, Redis and memory, and you can write your own. A [`Journal`] puts an engine and a store together.
 //!
 //! ```
-//! use papyra::journal::{RecoverOptions, RecoveryMode, ScanOptions};
-//! use papyra::{Draft, Engine, FileStore, Journal, Kind, Selection};
+//! use papyra_persistence::journal::{RecoverOptions, RecoveryMode, ScanOptions};
+//! use papyra_persistence::{Draft, Engine, FileStore, Journal, Kind, Selection};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,12 +27,12 @@
 //!     let mode = RecoveryMode::Quarantine;
 //!     let done = journal.recover(RecoverOptions { mode, ..Default::default() }).await?;
 //!     assert_eq!((done.removed_entries, done.remaining), (1, 0));
-//!     println!("set aside in {:?}", done.evidence);
+//!     println!("quarantined in {:?}", done.evidence);
 //!
 //!     let draft = Draft { kind: Kind::Audit, timestamp: None, fields: r#"{"actors": 3}"#.into() };
 //!     journal.append(&[draft]).await?; // on the disk when this returns
 //!
-//!     let newest_first = Selection { order: papyra::journal::Order::NewestFirst, ..Default::default() };
+//!     let newest_first = Selection { order: papyra_persistence::journal::Order::NewestFirst, ..Default::default() };
 //!     let mut pages = journal.query(newest_first);
 //!     while let Some(page) = pages.next().await? {
 //!         assert_eq!(page.count, 3); // recovery has left an audit record of what it did
@@ -70,14 +70,13 @@
 //!
 //! # Features
 //!
-//! All are on by default. With `default-features = false` there are files and memory, and fewer crates.
+//! Files, rotating files and memory need none. The command is a crate of its own, `papyra-cli`.
 //!
 //! | feature | what it adds |
 //! |---|---|
 //! | `redis` | [`store`]`::RedisStore`: one server, TLS, Cluster and Sentinel |
 //! | `config` | the module of that name |
 //! | `serve` | the module of that name |
-//! | `cli` | the `papyra` command, which needs `config` |
 //!
 //! # Building
 //!

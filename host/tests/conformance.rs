@@ -11,8 +11,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use papyra::conformance::{self, Fixture};
-use papyra::store::{Durability, FileStore, MemoryStore, RotatingStore, Store};
+use papyra_persistence::conformance::{self, Fixture};
+use papyra_persistence::store::{Durability, FileStore, MemoryStore, RotatingStore, Store};
 
 mod support;
 use support::TempDir;

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use papyra::store::{Description, MemoryStore, Run, Snapshot, Store, StoreError, StoreErrorKind};
+use papyra_persistence::store::{
+    Description, MemoryStore, Run, Snapshot, Store, StoreError, StoreErrorKind,
+};
 
 /// What appending comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

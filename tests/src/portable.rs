@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use papyra::engine::{PapyraCtx, PapyraView, add_to_linker};
-use papyra::store::{MemoryStore, Store};
+use papyra_persistence::engine::{PapyraCtx, PapyraView, add_to_linker};
+use papyra_persistence::store::{MemoryStore, Store};
 use rustix::fs::{FlockOperation, flock};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use papyra::store::{
+use papyra_persistence::store::{
     Kind, Payload, Position, RedisConfig, RedisStore, Run, Store, StoreError, StoreErrorKind,
 };
 use tempfile::TempDir;

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use papyra::journal::{ScanOptions, Selection};
-use papyra::recorder::{Recorder, Tally};
-use papyra::store::Registry;
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::{ScanOptions, Selection};
+use papyra_persistence::recorder::{Recorder, Tally};
+use papyra_persistence::store::Registry;
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::redis::{Aof, Server};
 use serde_json::Value;
 

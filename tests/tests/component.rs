@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use papyra::Engine;
+use papyra_persistence::Engine;
 
 #[test]
 fn the_component_imports_the_store_and_the_clock_and_nothing_else() {

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 
-use papyra::journal::{Order, ScanOptions, Selection};
-use papyra::store::FileStore;
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::{Order, ScanOptions, Selection};
+use papyra_persistence::store::FileStore;
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::command::names;
 use papyra_tests::numbered;
 use papyra_tests::process::Worker;

@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use papyra::journal::{RecoverOptions, Recovery, RecoveryMode, ScanOptions, ScanReport};
-use papyra::store::FileStore;
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::{
+    RecoverOptions, Recovery, RecoveryMode, ScanOptions, ScanReport,
+};
+use papyra_persistence::store::FileStore;
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::damage::{Damaged, damage};
 use papyra_tests::generate::Generator;
 use papyra_tests::random::Random;

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use papyra::journal::{FailureCode, RecoverOptions, ScanOptions};
-use papyra::store::{Durability, FileStore};
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::{FailureCode, RecoverOptions, ScanOptions};
+use papyra_persistence::store::{Durability, FileStore};
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::command::{self, Ended, names, persistence};
 use papyra_tests::numbered;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -5,15 +5,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use papyra::journal::{
+use papyra_persistence::journal::{
     CompactOptions, FailureCode, InspectOptions, Limits, Order, RecoverOptions, RecoveryMode,
     Retention, ScanOptions, Selection, StartupMode, StartupOptions,
 };
-use papyra::store::{
+use papyra_persistence::store::{
     Chunk, Description, Framing, Layout, Payload, Position, Rewrite, RewriteOptions, Role, Run,
     Segment, Snapshot, Store, StoreError, StoreErrorKind,
 };
-use papyra::{Engine, Journal, JournalError};
+use papyra_persistence::{Engine, Journal, JournalError};
 use papyra_tests::damage::damage;
 use papyra_tests::generate::Generator;
 use papyra_tests::hostile::store::HostileStore;

@@ -7,9 +7,9 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use papyra::journal::{CompactOptions, Limits, RecoverOptions, ScanOptions};
-use papyra::store::RotatingStore;
-use papyra::{Engine, Journal, Retention, Selection};
+use papyra_persistence::journal::{CompactOptions, Limits, RecoverOptions, ScanOptions};
+use papyra_persistence::store::RotatingStore;
+use papyra_persistence::{Engine, Journal, Retention, Selection};
 use papyra_tests::command::{names, persistence, run, run_with};
 use papyra_tests::embed::readme::printed;
 use papyra_tests::embed::{older_papyra, python_command};

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use papyra::journal::{RecoverOptions, RecoveryMode, ScanOptions};
-use papyra::store::FileStore;
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::{RecoverOptions, RecoveryMode, ScanOptions};
+use papyra_persistence::store::FileStore;
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::numbered;
 use papyra_tests::process::Worker;
 use papyra_tests::random::Random;

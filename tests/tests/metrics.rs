@@ -1,10 +1,10 @@
 //! Metrics: every operation is counted once, and the text says what the values say.
 
-use papyra::journal::{
+use papyra_persistence::journal::{
     CompactOptions, InspectOptions, Limits, RecoverOptions, Retention, ScanOptions, Selection,
 };
-use papyra::store::{FileStore, Kind};
-use papyra::{Engine, Journal, Metrics, Recorder};
+use papyra_persistence::store::{FileStore, Kind};
+use papyra_persistence::{Engine, Journal, Metrics, Recorder};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::json;
@@ -71,7 +71,7 @@ async fn every_operation_is_counted_once_and_a_reset_forgets_all_of_it() {
     for (name, value) in metrics.snapshot().journals[0].1.named() {
         assert_eq!(value, 0, "{name}");
     }
-    assert_eq!(journal.measured(), papyra::metrics::Measured::default());
+    assert_eq!(journal.measured(), papyra_persistence::metrics::Measured::default());
 }
 
 #[tokio::test]
@@ -93,11 +93,11 @@ async fn what_comes_to_no_end_counts_as_an_error() {
 #[tokio::test]
 async fn the_text_for_prometheus_has_one_line_per_value() {
     let engine = Engine::new().unwrap();
-    let journal = Journal::new(&engine, papyra::MemoryStore::new());
+    let journal = Journal::new(&engine, papyra_persistence::MemoryStore::new());
     let recorder = Recorder::new(&journal).unwrap();
     let metrics = Metrics::default()
         .journal("a \"quoted\" name", &journal)
-        .journal("other", &Journal::new(&engine, papyra::MemoryStore::new()))
+        .journal("other", &Journal::new(&engine, papyra_persistence::MemoryStore::new()))
         .recorder("main", &recorder);
     recorder.record(Kind::Event, &json!({}));
     recorder.record(Kind::Event, &json!([]));

@@ -5,10 +5,12 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use papyra::journal::{CompactOptions, Limits, RecoverOptions, Retention, ScanOptions, Selection};
-use papyra::recorder::Recorder;
-use papyra::store::{FileStore, Kind};
-use papyra::{Engine, Journal, Metrics};
+use papyra_persistence::journal::{
+    CompactOptions, Limits, RecoverOptions, Retention, ScanOptions, Selection,
+};
+use papyra_persistence::recorder::Recorder;
+use papyra_persistence::store::{FileStore, Kind};
+use papyra_persistence::{Engine, Journal, Metrics};
 use papyra_tests::command::papyra;
 use papyra_tests::python::{filter, python};
 use papyra_tests::served::Served;

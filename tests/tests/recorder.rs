@@ -8,11 +8,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use papyra::journal::ScanOptions;
-use papyra::recorder::{Admission, Audit, AuditCounts, DeadLetter, Event, Metric, Recorder};
-use papyra::route::{Route, RoutedJournal};
-use papyra::store::{Durability, FileStore, Kind};
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::ScanOptions;
+use papyra_persistence::recorder::{
+    Admission, Audit, AuditCounts, DeadLetter, Event, Metric, Recorder,
+};
+use papyra_persistence::route::{Route, RoutedJournal};
+use papyra_persistence::store::{Durability, FileStore, Kind};
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::moody::{Mood, Moody};
 use papyra_tests::process::Worker;
 use papyra_tests::random::Random;

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use papyra::journal::ScanOptions;
-use papyra::recorder::{Admission, Overflow, Recorder, RecorderBuilder, Tally};
-use papyra::store::{FileStore, Kind, MemoryStore};
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::ScanOptions;
+use papyra_persistence::recorder::{Admission, Overflow, Recorder, RecorderBuilder, Tally};
+use papyra_persistence::store::{FileStore, Kind, MemoryStore};
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::moody::{BAD, Mood, Moody};
 use papyra_tests::random::Random;
 use papyra_tests::scale;

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use papyra::journal::{StartupMode, StartupOptions, StartupOutcome};
-use papyra::store::{Kind, MAX_CHECKPOINT, ReadOnlyStore, Store, StoreErrorKind};
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::{StartupMode, StartupOptions, StartupOutcome};
+use papyra_persistence::store::{Kind, MAX_CHECKPOINT, ReadOnlyStore, Store, StoreErrorKind};
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::redis::{Aof, Cluster, Server, append, records};
 
 const EVENTS: &str = "papyra:local:events";

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use papyra::journal::{CompactOptions, KindLimits};
-use papyra::store::delivery::{Source, Wait};
-use papyra::store::{
+use papyra_persistence::journal::{CompactOptions, KindLimits};
+use papyra_persistence::store::delivery::{Source, Wait};
+use papyra_persistence::store::{
     Delivery, FileStore, Kind, Position, Purpose, Range, RedisConfig, RedisStore, RewriteOptions,
     Rewritten, Segment, Store,
 };
-use papyra::{Engine, Journal, Limits, Retention, Selection};
+use papyra_persistence::{Engine, Journal, Limits, Retention, Selection};
 use papyra_tests::command;
 use papyra_tests::random::Random;
 use papyra_tests::redis::{Aof, Server, append, lines, records};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use papyra::conformance::{self, Fixture, Summary};
-use papyra::store::{RedisConfig, RedisStore, Store};
+use papyra_persistence::conformance::{self, Fixture, Summary};
+use papyra_persistence::store::{RedisConfig, RedisStore, Store};
 use papyra_tests::redis::{Aof, Cluster, Server};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);

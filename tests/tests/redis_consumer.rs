@@ -6,10 +6,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use papyra::consumer::{Batch, Consumer, Start, Wait};
-use papyra::journal::FailureCode;
-use papyra::store::{Kind, RedisConfig, RedisStore};
-use papyra::{Engine, Journal, JournalError};
+use papyra_persistence::consumer::{Batch, Consumer, Start, Wait};
+use papyra_persistence::journal::FailureCode;
+use papyra_persistence::store::{Kind, RedisConfig, RedisStore};
+use papyra_persistence::{Engine, Journal, JournalError};
 use papyra_tests::numbered;
 use papyra_tests::process::Worker;
 use papyra_tests::random::Random;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use papyra::store::delivery::{Delivered, PendingFilter, Source, Wait};
-use papyra::store::{Delivery, Kind, Payload, RedisConfig, RedisStore, StoreErrorKind};
+use papyra_persistence::store::delivery::{Delivered, PendingFilter, Source, Wait};
+use papyra_persistence::store::{Delivery, Kind, Payload, RedisConfig, RedisStore, StoreErrorKind};
 use papyra_tests::redis::{Aof, Cluster, Server, append, records};
 
 const EVENTS: &str = "papyra:local:events";

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use papyra::journal::FailureCode;
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::FailureCode;
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::numbered;
 use papyra_tests::redis::{Aof, Server, lines};
 use tokio::task::JoinSet;

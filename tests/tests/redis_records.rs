@@ -1,8 +1,8 @@
 //! What lies in the streams: records of ours, of Papyra, and of others.
 
-use papyra::journal::{RecoverOptions, RecoveryMode, ScanOptions};
-use papyra::store::{Kind, RedisConfig, RedisStore, Run, Store, StoreErrorKind};
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::{RecoverOptions, RecoveryMode, ScanOptions};
+use papyra_persistence::store::{Kind, RedisConfig, RedisStore, Run, Store, StoreErrorKind};
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::redis::{Aof, Server, append, lines, records};
 
 const EVENTS: &str = "papyra:local:events";

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use papyra::journal::{RecoverOptions, RecoveryMode, ScanOptions};
-use papyra::store::{Kind, RedisConfig, RedisStore, Run, Store, StoreErrorKind};
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::{RecoverOptions, RecoveryMode, ScanOptions};
+use papyra_persistence::store::{Kind, RedisConfig, RedisStore, Run, Store, StoreErrorKind};
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::redis::{Certificates, Cluster, Watched, append, lines, records};
 
 const SCAN: ScanOptions = ScanOptions { max_findings: 100, sample: None };

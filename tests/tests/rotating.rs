@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use papyra::store::{Durability, RotatingStore, Store};
+use papyra_persistence::store::{Durability, RotatingStore, Store};
 use papyra_tests::command::{papyra, run};
 use papyra_tests::numbered;
 

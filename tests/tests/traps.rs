@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use papyra::journal::{
+use papyra_persistence::journal::{
     CompactOptions, FailureCode, FieldMatch, InspectOptions, Limits, Order, RecoverOptions,
     RecoveryMode, Retention, ScanOptions, Selection, StartupOptions,
 };
-use papyra::store::{
+use papyra_persistence::store::{
     Chunk, Description, FileStore, MemoryStore, Position, Rewrite, RewriteOptions, Run, Segment,
     Snapshot, Store, StoreError,
 };
-use papyra::{Engine, EngineError, Journal, JournalError};
+use papyra_persistence::{Engine, EngineError, Journal, JournalError};
 use papyra_tests::command::names;
 use papyra_tests::generate::Generator;
 

@@ -328,6 +328,6 @@ mod tests {
         for word in ["verbose", "", "papyra=loud", "=info", "warn,,info", "a b=info"] {
             assert!(Form::Levels.parse(word).is_err(), "{word}");
         }
-        assert!(Form::Levels.parse("INFO, papyra::store=trace").is_ok());
+        assert!(Form::Levels.parse("INFO, papyra_persistence::store=trace").is_ok());
     }
 }

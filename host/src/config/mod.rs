@@ -7,8 +7,8 @@
 //! setting: `retention.max_age` is `PAPYRA_RETENTION_MAX_AGE`.
 //!
 //! ```
-//! use papyra::config::Config;
-//! use papyra::store::{Kind, Registry};
+//! use papyra_persistence::config::Config;
+//! use papyra_persistence::store::{Kind, Registry};
 //!
 //! let config = Config::parse(
 //!     r#"
@@ -23,7 +23,7 @@
 //! let route = config.route(&Registry::standard())?.expect("a store is configured");
 //! assert!(route.store(Kind::Event).is_some() && route.store(Kind::Metric).is_none());
 //! assert_eq!(config.retention().journal.max_age_seconds, Some(30.0 * 86_400.0));
-//! # Ok::<(), papyra::config::ConfigError>(())
+//! # Ok::<(), papyra_persistence::config::ConfigError>(())
 //! ```
 //!
 //! A name that does not exist is an error that names the nearest one that does. Of the environment

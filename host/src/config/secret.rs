@@ -38,7 +38,7 @@ fn without_credentials(rest: &str) -> String {
     let (mark, address) =
         address.rsplit_once('@').map_or(("", address), |(_, address)| ("***@", address));
     let mut hosts = address.split(['/', '?']).take(1).flat_map(|hosts| hosts.split(','));
-    // A target of log events, such as `papyra::store`, begins like this and is none.
+    // A target of log events, such as `papyra_persistence::store`, begins like this and is none.
     let is_server = !slashes.is_empty() || !address.starts_with(':');
     if is_server && !hosts.all(is_host) {
         return format!("{slashes}***");
@@ -88,7 +88,7 @@ mod tests {
             ("file:/a@b?sync=never", "file:/a@b?sync=never"),
             ("/a/b@c", "/a/b@c"),
             ("a?b=c", "a?b=c"),
-            ("papyra::store=loud", "papyra::store=loud"),
+            ("papyra_persistence::store=loud", "papyra_persistence::store=loud"),
         ] {
             assert_eq!(redacted(url), shown);
         }

@@ -5,8 +5,8 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use papyra::conformance::{self, Fixture};
-//! use papyra::store::{MemoryStore, Store};
+//! use papyra_persistence::conformance::{self, Fixture};
+//! use papyra_persistence::store::{MemoryStore, Store};
 //!
 //! struct Memory(Arc<MemoryStore>);
 //!

@@ -6,10 +6,10 @@
 //! others every call is the failure `unsupported`.
 //!
 //! ```no_run
-//! # async fn run(journal: papyra::Journal) -> Result<(), papyra::JournalError> {
+//! # async fn run(journal: papyra_persistence::Journal) -> Result<(), papyra_persistence::JournalError> {
 //! use std::time::Duration;
-//! use papyra::Kind;
-//! use papyra::consumer::Wait;
+//! use papyra_persistence::Kind;
+//! use papyra_persistence::consumer::Wait;
 //!
 //! let mut consumer = journal
 //!     .consumer(Kind::Event, "billing", "billing-1")

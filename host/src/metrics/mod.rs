@@ -1,8 +1,8 @@
 //! Metrics of journals and recorders: as values, and as Prometheus text in a registry that you own.
 //!
 //! ```
-//! use papyra::metrics::Metrics;
-//! use papyra::{Engine, Journal, MemoryStore};
+//! use papyra_persistence::metrics::Metrics;
+//! use papyra_persistence::{Engine, Journal, MemoryStore};
 //! use prometheus_client::encoding::text::encode;
 //! use prometheus_client::registry::Registry;
 //!

@@ -6,8 +6,8 @@
 //! the engine in batches.
 //!
 //! ```
-//! use papyra::recorder::{Admission, Event, Recorder};
-//! use papyra::{Engine, Journal, MemoryStore};
+//! use papyra_persistence::recorder::{Admission, Event, Recorder};
+//! use papyra_persistence::{Engine, Journal, MemoryStore};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let journal = Journal::new(&Engine::new()?, MemoryStore::new());

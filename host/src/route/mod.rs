@@ -4,10 +4,10 @@
 //! other for maintenance and together for reading. One store that fails does not stop the others.
 //!
 //! ```
-//! use papyra::journal::{ScanOptions, Selection};
-//! use papyra::route::{Route, RoutedJournal};
-//! use papyra::store::Kind;
-//! use papyra::{Engine, MemoryStore};
+//! use papyra_persistence::journal::{ScanOptions, Selection};
+//! use papyra_persistence::route::{Route, RoutedJournal};
+//! use papyra_persistence::store::Kind;
+//! use papyra_persistence::{Engine, MemoryStore};
 //! use std::sync::Arc;
 //!
 //! # #[tokio::main(flavor = "current_thread")]

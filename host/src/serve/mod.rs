@@ -21,10 +21,10 @@
 //! behind a proxy that has both.
 //!
 //! ```no_run
-//! # async fn example(engine: papyra::Engine) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn example(engine: papyra_persistence::Engine) -> Result<(), Box<dyn std::error::Error>> {
 //! use std::sync::Arc;
-//! use papyra::serve::Server;
-//! use papyra::store::FileStore;
+//! use papyra_persistence::serve::Server;
+//! use papyra_persistence::store::FileStore;
 //!
 //! let store = Arc::new(FileStore::open("/var/lib/app/events.ndjson"));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:9464").await?;

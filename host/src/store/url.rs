@@ -172,12 +172,12 @@ type Constructor = Box<dyn Fn(&StoreUrl) -> Result<Arc<dyn Store>, UrlError> + S
 /// The backends that URLs can name.
 ///
 /// ```
-/// use papyra::store::Registry;
+/// use papyra_persistence::store::Registry;
 ///
 /// let registry = Registry::standard();
 /// let store = registry.open("file:/var/lib/app/events.ndjson?sync=never")?;
 /// assert_eq!(store.describe().backend, "file");
-/// # Ok::<(), papyra::store::UrlError>(())
+/// # Ok::<(), papyra_persistence::store::UrlError>(())
 /// ```
 #[derive(Default)]
 pub struct Registry {

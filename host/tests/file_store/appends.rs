@@ -2,7 +2,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use papyra::store::{Durability, FileStore, Store, StoreErrorKind};
+use papyra_persistence::store::{Durability, FileStore, Store, StoreErrorKind};
 
 use crate::support::{TempDir, is_patient};
 use crate::{append, line};

@@ -1,16 +1,16 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use papyra::journal::{JournalError, StartupMode, StartupOptions, StartupOutcome};
-use papyra::store::{FileStore, MAX_CHECKPOINT, Store};
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::{JournalError, StartupMode, StartupOptions, StartupOutcome};
+use papyra_persistence::store::{FileStore, MAX_CHECKPOINT, Store};
+use papyra_persistence::{Engine, Journal};
 
 use crate::support::TempDir;
 use crate::{append, line};
 
 const CHECK: StartupOptions = StartupOptions {
     mode: StartupMode::Fail,
-    recovery: papyra::journal::RecoveryMode::Repair,
+    recovery: papyra_persistence::journal::RecoveryMode::Repair,
     full: false,
     record_fact: true,
 };
@@ -21,7 +21,7 @@ async fn a_clean_check_leaves_a_checkpoint_and_a_scan_leaves_nothing() {
     let store = FileStore::open(dir.path("a"));
     append(&store, &line(1)).await.unwrap();
     let journal = Journal::new(&Engine::new().unwrap(), store.clone());
-    journal.scan(papyra::journal::ScanOptions::default()).await.unwrap();
+    journal.scan(papyra_persistence::journal::ScanOptions::default()).await.unwrap();
     assert_eq!(dir.files(), ["a"]);
 
     let ignore = StartupOptions { mode: StartupMode::Ignore, ..CHECK };

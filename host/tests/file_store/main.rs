@@ -14,7 +14,9 @@ mod rewrites;
 #[path = "../support/mod.rs"]
 mod support;
 
-use papyra::store::{Kind, Position, Purpose, Range, RewriteOptions, Run, Store, StoreError};
+use papyra_persistence::store::{
+    Kind, Position, Purpose, Range, RewriteOptions, Run, Store, StoreError,
+};
 
 pub(crate) const PLAIN: RewriteOptions =
     RewriteOptions { purpose: Purpose::Compact, keep_evidence: false, force: false };
@@ -39,7 +41,7 @@ pub(crate) async fn remove(
     store: &dyn Store,
     options: RewriteOptions,
     ranges: &[(u64, u64)],
-) -> Result<papyra::store::Rewritten, StoreError> {
+) -> Result<papyra_persistence::store::Rewritten, StoreError> {
     let snapshot = store.snapshot().await?;
     let name = snapshot.segments()[0].name.clone();
     let mut rewrite = snapshot.rewrite(&name, options).await?;

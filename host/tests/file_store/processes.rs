@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use papyra::store::{Durability, FileStore, Payload, Position, Store, StoreErrorKind};
+use papyra_persistence::store::{Durability, FileStore, Payload, Position, Store, StoreErrorKind};
 
 use crate::support::TempDir;
 use crate::{EVIDENCE, PLAIN, append, line, range, remove};

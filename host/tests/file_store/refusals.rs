@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use papyra::store::{FileStore, Registry, Store, StoreErrorKind};
+use papyra_persistence::store::{FileStore, Registry, Store, StoreErrorKind};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::support::TempDir;

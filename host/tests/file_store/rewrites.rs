@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use papyra::store::{FileStore, Role, Store, StoreErrorKind};
+use papyra_persistence::store::{FileStore, Role, Store, StoreErrorKind};
 use rustix::fs::{FlockOperation, XattrFlags, flock, getxattr, setxattr};
 
 use crate::support::TempDir;

@@ -1,8 +1,8 @@
 use std::fs;
 
-use papyra::journal::{StartupOptions, StartupOutcome, StartupReport};
-use papyra::store::{Durability, RotatingStore};
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::{StartupOptions, StartupOutcome, StartupReport};
+use papyra_persistence::store::{Durability, RotatingStore};
+use papyra_persistence::{Engine, Journal};
 
 use crate::append;
 use crate::support::TempDir;

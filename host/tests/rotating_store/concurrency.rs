@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use papyra::store::{Store, StoreErrorKind};
+use papyra_persistence::store::{Store, StoreErrorKind};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::support::{TempDir, is_patient};

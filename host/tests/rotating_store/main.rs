@@ -14,7 +14,7 @@ mod structure;
 #[path = "../support/mod.rs"]
 mod support;
 
-use papyra::store::{
+use papyra_persistence::store::{
     Durability, Payload, Position, Purpose, Range, RewriteOptions, Role, RotatingStore, Snapshot,
     Store, StoreError,
 };
@@ -74,8 +74,9 @@ pub(crate) async fn text(store: &RotatingStore) -> String {
 /// Names, roles and numbers of the segments, in order.
 pub(crate) async fn segments(store: &RotatingStore) -> Vec<(String, Role, u32)> {
     let snapshot = store.snapshot().await.unwrap();
-    let of =
-        |segment: &papyra::store::Segment| (segment.name.clone(), segment.role, segment.number);
+    let of = |segment: &papyra_persistence::store::Segment| {
+        (segment.name.clone(), segment.role, segment.number)
+    };
     snapshot.segments().iter().map(of).collect()
 }
 
@@ -85,7 +86,7 @@ pub(crate) async fn remove(
     segment: &str,
     start: u64,
     end: u64,
-) -> Result<papyra::store::Rewritten, StoreError> {
+) -> Result<papyra_persistence::store::Rewritten, StoreError> {
     let mut rewrite = snapshot.rewrite(segment, PLAIN).await?;
     let at = |minor| Position { major: 0, minor };
     rewrite.remove(&[Range { start: at(start), end: at(end) }]).await?;

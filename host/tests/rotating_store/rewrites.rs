@@ -1,6 +1,6 @@
 use std::fs;
 
-use papyra::store::{Store, StoreErrorKind};
+use papyra_persistence::store::{Store, StoreErrorKind};
 
 use crate::support::TempDir;
 use crate::{PLAIN, append, fill, line, lines, open, read, remove, text};
@@ -12,8 +12,11 @@ async fn a_rewrite_finds_its_file_whatever_it_is_called_now() {
     fill(&store, 0..8).await;
     let snapshot = store.snapshot().await.unwrap();
     let mut rewrite = snapshot.rewrite("a.1", PLAIN).await.unwrap();
-    let at = |minor| papyra::store::Position { major: 0, minor };
-    rewrite.remove(&[papyra::store::Range { start: at(0), end: at(10) }]).await.unwrap();
+    let at = |minor| papyra_persistence::store::Position { major: 0, minor };
+    rewrite
+        .remove(&[papyra_persistence::store::Range { start: at(0), end: at(10) }])
+        .await
+        .unwrap();
     fill(&other, 8..10).await;
     rewrite.commit(false).await.unwrap();
     assert_eq!(fs::read_to_string(dir.path("a.2")).unwrap(), lines(4..6));
@@ -28,8 +31,11 @@ async fn what_is_appended_before_and_after_a_rotation_is_in_the_rewritten_file()
     fill(&store, 0..2).await;
     let snapshot = store.snapshot().await.unwrap();
     let mut rewrite = snapshot.rewrite("a", PLAIN).await.unwrap();
-    let at = |minor| papyra::store::Position { major: 0, minor };
-    rewrite.remove(&[papyra::store::Range { start: at(0), end: at(10) }]).await.unwrap();
+    let at = |minor| papyra_persistence::store::Position { major: 0, minor };
+    rewrite
+        .remove(&[papyra_persistence::store::Range { start: at(0), end: at(10) }])
+        .await
+        .unwrap();
     fill(&other, 2..8).await;
     let done = rewrite.commit(false).await.unwrap();
     assert_eq!((done.bytes_before, done.bytes_after), (30, 20));
@@ -55,8 +61,11 @@ async fn a_rewrite_of_a_file_that_was_dropped_says_so_and_changes_nothing() {
 
     let snapshot = store.snapshot().await.unwrap();
     let mut rewrite = snapshot.rewrite("a.1", PLAIN).await.unwrap();
-    let at = |minor| papyra::store::Position { major: 0, minor };
-    rewrite.remove(&[papyra::store::Range { start: at(0), end: at(10) }]).await.unwrap();
+    let at = |minor| papyra_persistence::store::Position { major: 0, minor };
+    rewrite
+        .remove(&[papyra_persistence::store::Range { start: at(0), end: at(10) }])
+        .await
+        .unwrap();
     fill(&other, 8..11).await;
     let error = rewrite.commit(false).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Locked);
@@ -92,10 +101,13 @@ async fn evidence_of_a_removed_file_is_the_file() {
     let store = open(&dir, 5);
     fill(&store, 0..4).await;
     let snapshot = store.snapshot().await.unwrap();
-    let options = papyra::store::RewriteOptions { keep_evidence: true, ..PLAIN };
+    let options = papyra_persistence::store::RewriteOptions { keep_evidence: true, ..PLAIN };
     let mut rewrite = snapshot.rewrite("a.1", options).await.unwrap();
-    let at = |minor| papyra::store::Position { major: 0, minor };
-    rewrite.remove(&[papyra::store::Range { start: at(0), end: at(30) }]).await.unwrap();
+    let at = |minor| papyra_persistence::store::Position { major: 0, minor };
+    rewrite
+        .remove(&[papyra_persistence::store::Range { start: at(0), end: at(30) }])
+        .await
+        .unwrap();
     let done = rewrite.commit(false).await.unwrap();
     assert_eq!(fs::read_to_string(&done.evidence[0]).unwrap(), lines(0..3));
     assert!(!dir.path("a.1").exists());

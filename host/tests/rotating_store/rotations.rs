@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
-use papyra::store::{Dropped, Store, StoreErrorKind};
+use papyra_persistence::store::{Dropped, Store, StoreErrorKind};
 
 use crate::support::TempDir;
 use crate::{append, fill, line, lines, open, text};
@@ -141,7 +141,7 @@ async fn what_cannot_be_renamed_as_a_file_is_refused() {
     assert_eq!(content(&dir, "a"), lines(0..3));
 }
 
-fn papyra_error(error: &papyra::StoreError) -> String {
+fn papyra_error(error: &papyra_persistence::StoreError) -> String {
     assert_ne!(error.kind(), StoreErrorKind::Locked);
     error.one_line()
 }

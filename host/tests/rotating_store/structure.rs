@@ -1,6 +1,6 @@
 use std::fs::{self, File};
 
-use papyra::store::{Role, Store, StoreErrorKind};
+use papyra_persistence::store::{Role, Store, StoreErrorKind};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::support::TempDir;
@@ -94,7 +94,7 @@ async fn a_rewrite_clears_away_what_a_killed_rotation_has_left() {
 async fn looking_at_a_missing_directory_says_that_there_is_no_journal() {
     let dir = TempDir::new();
     let url = format!("rotating:{}", dir.path("x/y/a").display());
-    let store = papyra::store::Registry::standard().open(&url).unwrap();
+    let store = papyra_persistence::store::Registry::standard().open(&url).unwrap();
     assert_eq!(store.describe().backend, "rotating");
     assert_eq!(store.snapshot().await.err().unwrap().kind(), StoreErrorKind::NotFound);
     let error = store.append(line(1), &[]).await.unwrap_err();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use papyra::store::Store;
+use papyra_persistence::store::Store;
 use rustix::fs::{FlockOperation, flock};
 
 /// A directory of its own for each test, gone when the test is.

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use papyra::journal::ScanOptions;
-use papyra::store::FileStore;
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::ScanOptions;
+use papyra_persistence::store::FileStore;
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::embed::readme::printed;
 use papyra_tests::embed::{Driver, Host, Reply, python_command};
 use papyra_tests::generate::Generator;

@@ -19,12 +19,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use papyra::consumer::{Batch, Consumer, Wait};
-use papyra::journal::{
+use papyra_persistence::consumer::{Batch, Consumer, Wait};
+use papyra_persistence::journal::{
     CompactOptions, FailureCode, JournalError, Limits, RecoverOptions, RecoveryMode, Retention,
 };
-use papyra::store::{Registry, Store};
-use papyra::{Engine, Journal, Kind, Recorder};
+use papyra_persistence::store::{Registry, Store};
+use papyra_persistence::{Engine, Journal, Kind, Recorder};
 use papyra_tests::numbered;
 
 #[tokio::main]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use papyra::Engine;
+use papyra_persistence::Engine;
 
 use crate::download::download;
 use crate::portable;

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use papyra::store::{
+use papyra_engine::host::{self as native, Host};
+use papyra_engine::json;
+use papyra_persistence::store::{
     Chunk, Description, Frame, Framing, Kind, Layout, Payload, Position, Purpose, Range, Rewrite,
     RewriteOptions, Rewritten, Role, Run, Segment, Snapshot, Store, StoreError, StoreErrorKind,
 };
-use papyra_engine::host::{self as native, Host};
-use papyra_engine::json;
 
 use super::Hostile;
 use crate::random::Random;

@@ -1,7 +1,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use papyra::store::{RedisConfig, RedisStore};
+use papyra_persistence::store::{RedisConfig, RedisStore};
 
 use super::{MISSING, Server, free_port};
 

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use papyra::store::delivery::{
+use papyra_persistence::store::delivery::{
     AutoClaimed, Delivered, Delivery, DeliveryFrame, GroupInfo, PendingEntry, PendingFilter,
     PendingSummary, Source, Wait,
 };
-use papyra::store::{
+use papyra_persistence::store::{
     Description, Framing, Kind, Layout, Payload, Run, Snapshot, Store, StoreError, StoreErrorKind,
 };
 use tokio::sync::Notify;

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use flock::Flock;
-use papyra::consumer::{Batch, Consumer, ConsumerBuilder, Start, Wait};
-use papyra::journal::FailureCode;
-use papyra::{Engine, Journal, JournalError, Kind};
+use papyra_persistence::consumer::{Batch, Consumer, ConsumerBuilder, Start, Wait};
+use papyra_persistence::journal::FailureCode;
+use papyra_persistence::{Engine, Journal, JournalError, Kind};
 
 const RECORD: &str = r#"{"kind": "event", "timestamp": 1763700000}"#;
 
@@ -67,7 +67,7 @@ async fn what_is_lost_after_a_group_was_moved_back_comes_with_the_next_call() {
     assert_eq!(found.entries[0].deliveries, 2);
     assert_eq!(ids(&consumer.next().await.unwrap()), ["5-0", "6-0", "7-0", "8-0"]);
     // What it still works on is not counted as delivered again.
-    let filter = papyra::consumer::PendingFilter {
+    let filter = papyra_persistence::consumer::PendingFilter {
         start: "9-0".to_owned(),
         end: "+".to_owned(),
         count: 10,

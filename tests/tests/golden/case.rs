@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use papyra::journal::{
+use papyra_persistence::journal::{
     Appended, CompactOptions, Compaction, Draft, Failure, Inspection, Page, RecoverOptions,
     Recovery, Retention, ScanOptions, ScanReport, Selection, StartupOptions, StartupReport,
 };

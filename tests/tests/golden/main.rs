@@ -11,8 +11,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use case::{Case, Reply, Step, numbers};
-use papyra::FileStore;
-use papyra::engine::bindings::EnginePre;
+use papyra_persistence::FileStore;
+use papyra_persistence::engine::bindings::EnginePre;
 use papyra_tests::embed::Host;
 use papyra_tests::portable::{Loaded, State, Still, component};
 use serde_json::Value;

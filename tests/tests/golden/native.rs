@@ -1,6 +1,5 @@
 //! The engine compiled for this machine, on a journal in memory.
 
-use papyra::journal as wit;
 use papyra_engine::failure::{Code, Failure, Outcome};
 use papyra_engine::json::Kind;
 use papyra_engine::query::{Order, Selection};
@@ -11,6 +10,7 @@ use papyra_engine::select::{FieldMatch, Filter};
 use papyra_engine::startup::{StartupMode, StartupOptions, StartupOutcome};
 use papyra_engine::tally::Kinds;
 use papyra_engine::{append, compact, fact, inspect, query, scan, startup};
+use papyra_persistence::journal as wit;
 
 #[path = "../../../guest/engine/tests/support/mod.rs"]
 mod support;
@@ -153,22 +153,22 @@ fn recovery_mode(mode: wit::RecoveryMode) -> Mode {
     }
 }
 
-fn kind(kind: papyra::store::Kind) -> Kind {
+fn kind(kind: papyra_persistence::store::Kind) -> Kind {
     match kind {
-        papyra::store::Kind::Event => Kind::Event,
-        papyra::store::Kind::Audit => Kind::Audit,
-        papyra::store::Kind::DeadLetter => Kind::DeadLetter,
-        papyra::store::Kind::Metric => Kind::Metric,
+        papyra_persistence::store::Kind::Event => Kind::Event,
+        papyra_persistence::store::Kind::Audit => Kind::Audit,
+        papyra_persistence::store::Kind::DeadLetter => Kind::DeadLetter,
+        papyra_persistence::store::Kind::Metric => Kind::Metric,
     }
 }
 
 fn kinds(kinds: &Kinds) -> Vec<wit::KindCount> {
     let count = |(kind, amount): (Kind, papyra_engine::tally::Amount)| wit::KindCount {
         kind: match kind {
-            Kind::Event => papyra::store::Kind::Event,
-            Kind::Audit => papyra::store::Kind::Audit,
-            Kind::DeadLetter => papyra::store::Kind::DeadLetter,
-            Kind::Metric => papyra::store::Kind::Metric,
+            Kind::Event => papyra_persistence::store::Kind::Event,
+            Kind::Audit => papyra_persistence::store::Kind::Audit,
+            Kind::DeadLetter => papyra_persistence::store::Kind::DeadLetter,
+            Kind::Metric => papyra_persistence::store::Kind::Metric,
         },
         records: amount.records,
         bytes: amount.bytes,

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use papyra::engine::bindings;
-use papyra::journal::{Failure, InspectOptions};
+use papyra_persistence::engine::bindings;
+use papyra_persistence::journal::{Failure, InspectOptions};
 use papyra_tests::command::names;
 use papyra_tests::portable::State;
 use tempfile::TempDir;

@@ -7,7 +7,7 @@ mod model;
 mod places;
 mod steps;
 
-use papyra::Engine;
+use papyra_persistence::Engine;
 use papyra_tests::random::Random;
 use papyra_tests::scale;
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use papyra::journal::{Retention, Selection};
-use papyra::store::{Kind, MemoryStore};
-use papyra::{Engine, Journal};
+use papyra_persistence::journal::{Retention, Selection};
+use papyra_persistence::store::{Kind, MemoryStore};
+use papyra_persistence::{Engine, Journal};
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use papyra::store::{Durability, FileStore, RedisConfig, RedisStore, RotatingStore, Store};
+use papyra_persistence::store::{
+    Durability, FileStore, RedisConfig, RedisStore, RotatingStore, Store,
+};
 use papyra_tests::redis::{Aof, Cluster, Server};
 use tempfile::TempDir;
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use papyra::journal::{
+use papyra_persistence::journal::{
     CompactOptions, KindLimits, Order, RecoverOptions, RecoveryMode, ScanOptions, StartupOptions,
     StartupOutcome,
 };
-use papyra::store::{Framing, Kind, Payload, Position, Snapshot, Store};
-use papyra::{Engine, Journal, Limits, Retention, Selection};
+use papyra_persistence::store::{Framing, Kind, Payload, Position, Snapshot, Store};
+use papyra_persistence::{Engine, Journal, Limits, Retention, Selection};
 use papyra_tests::random::Random;
 
 use crate::model::{Line, text};
@@ -118,7 +118,7 @@ impl<'a> Run<'a> {
         let kind = Kind::ALL[random.below(4)];
         let text = random.pick(&["{\"kind\": \"ev", "no record", "[1]", "\u{0}\u{0}"]).to_owned();
         self.done.push(format!("damage {}", kind.name()));
-        let run = papyra::store::Run { kind, lines: 1 };
+        let run = papyra_persistence::store::Run { kind, lines: 1 };
         self.store.append(format!("{text}\n"), &[run]).await.unwrap();
         self.model.lines.push(Line { kind, text, damaged: true });
     }

@@ -14,7 +14,9 @@ fn two_builds_from_clean_give_the_same_bytes() {
         let (one, other) = (fs::read(component(name)).unwrap(), fs::read(again.path().join(name)));
         assert!(one == other.unwrap(), "{name} differs");
     }
-    assert!(fs::read(component(NAMES[0])).unwrap() == papyra::Engine::component_bytes());
+    assert!(
+        fs::read(component(NAMES[0])).unwrap() == papyra_persistence::Engine::component_bytes()
+    );
 }
 
 fn text(command: &mut Command) -> String {

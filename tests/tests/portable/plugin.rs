@@ -1,4 +1,4 @@
-use papyra::FileStore;
+use papyra_persistence::FileStore;
 use papyra_tests::embed::readme::{self, printed};
 use papyra_tests::portable::{Loaded, State, component, root, tool};
 use std::path::{Path, PathBuf};

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use papyra::conformance::{self, Fixture};
-use papyra::engine::bindings::papyra::persistence::storage::StorageError;
-use papyra::store::{
+use papyra_persistence::conformance::{self, Fixture};
+use papyra_persistence::engine::bindings::papyra::persistence::storage::StorageError;
+use papyra_persistence::store::{
     Chunk, Description, Position, Range, Rewrite, RewriteOptions, Rewritten, Run, Segment,
     Snapshot, Store, StoreError, StoreErrorKind,
 };
@@ -87,8 +87,8 @@ impl Store for WasiStore {
         Description {
             backend: "wasi".to_owned(),
             location: "journal.ndjson".to_owned(),
-            framing: papyra::store::Framing::Lines,
-            layout: papyra::store::Layout::Sequence,
+            framing: papyra_persistence::store::Framing::Lines,
+            layout: papyra_persistence::store::Layout::Sequence,
             volatile: false,
         }
     }
@@ -228,8 +228,11 @@ async fn the_store_over_wasi_passes_the_suite_of_all_stores() {
     assert_eq!(missing, ["a rewrite keeps what is appended while it is committed"], "{summary}");
 }
 
-const BACKWARD: RewriteOptions =
-    RewriteOptions { purpose: papyra::store::Purpose::Recover, keep_evidence: false, force: false };
+const BACKWARD: RewriteOptions = RewriteOptions {
+    purpose: papyra_persistence::store::Purpose::Recover,
+    keep_evidence: false,
+    force: false,
+};
 
 fn first(bytes: u64) -> [Range; 1] {
     let at = |minor| Position { major: 0, minor };
@@ -264,7 +267,10 @@ async fn the_temporary_of_a_killed_rewrite_is_reported_and_never_taken_for_free(
     fs::write(&temporary, "half").unwrap();
     let snapshot = WasiStore::new(dir.path()).snapshot().await.unwrap();
     let roles: Vec<_> = snapshot.segments().iter().map(|segment| segment.role).collect();
-    assert_eq!(roles, [papyra::store::Role::Active, papyra::store::Role::Leftover]);
+    assert_eq!(
+        roles,
+        [papyra_persistence::store::Role::Active, papyra_persistence::store::Role::Leftover]
+    );
     let refused = snapshot.rewrite("journal.ndjson", BACKWARD).await.err().unwrap();
     assert_eq!(refused.kind(), StoreErrorKind::Locked);
     assert!(refused.to_string().contains(".journal.ndjson.papyra-wasi-rewrite"), "{refused}");

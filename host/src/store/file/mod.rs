@@ -47,7 +47,7 @@ use super::{Description, Run, Snapshot, Store, StoreError};
 ///
 /// ```
 /// use std::time::Duration;
-/// use papyra::store::{Durability, FileStore};
+/// use papyra_persistence::store::{Durability, FileStore};
 ///
 /// let store = FileStore::builder("/var/lib/app/events.ndjson")
 ///     .durability(Durability::Interval(Duration::from_millis(200)))

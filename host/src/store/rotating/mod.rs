@@ -63,7 +63,7 @@ use super::{Description, Run, Snapshot, Store, StoreError};
 /// All processes that append should agree on the limits. Cloning is cheap; clones share one queue.
 ///
 /// ```
-/// use papyra::store::RotatingStore;
+/// use papyra_persistence::store::RotatingStore;
 ///
 /// let store = RotatingStore::builder("/var/lib/app/events.ndjson")
 ///     .max_bytes(10_000_000)

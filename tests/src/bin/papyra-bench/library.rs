@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use papyra::journal::ScanOptions;
-use papyra::store::{Durability, FileStore, RotatingStore, Store};
-use papyra::{Engine, Journal};
 use papyra_engine::scan;
+use papyra_persistence::journal::ScanOptions;
+use papyra_persistence::store::{Durability, FileStore, RotatingStore, Store};
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::native::NativeFile;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;

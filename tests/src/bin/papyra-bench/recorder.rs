@@ -4,9 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use papyra::recorder::{Admission, Event, Recorder, Tally};
-use papyra::store::{Durability, FileStore, Kind};
-use papyra::{Engine, Journal, MemoryStore};
+use papyra_persistence::recorder::{Admission, Event, Recorder, Tally};
+use papyra_persistence::store::{Durability, FileStore, Kind};
+use papyra_persistence::{Engine, Journal, MemoryStore};
 use papyra_tests::moody::{Mood, Moody};
 use serde::Serialize;
 

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use papyra::journal::ScanOptions;
-use papyra::{Engine, Journal, Kind};
+use papyra_persistence::journal::ScanOptions;
+use papyra_persistence::{Engine, Journal, Kind};
 use papyra_tests::redis::{Aof, Server};
 use redis::Value;
 use redis::aio::MultiplexedConnection;

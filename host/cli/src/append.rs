@@ -1,0 +1,435 @@
+//! `append`: records from standard input.
+
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+
+use clap::Args;
+use papyra_persistence::config::Config;
+use papyra_persistence::journal::Appended;
+use papyra_persistence::route::{RoutedAppend, RoutedError, RoutedJournal};
+use papyra_persistence::{Durability, Journal};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::Context;
+use super::args::{TargetArgs, apply_sync};
+use super::exit::{self, Exit};
+use super::findings;
+use super::output::Paint;
+use super::problem::{Problem, chain};
+use super::text::{bytes, count, grouped, printable};
+use super::values;
+
+/// The most bytes of a batch, unless one line alone is longer.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// The longest record that the engine accepts.
+const LINE_BYTES: usize = 16 << 20;
+
+/// Append records from standard input
+///
+/// Each line must be a record: a JSON object with a known `kind` and a numeric `timestamp`. Lines are
+/// written as they are. A batch is written as a whole or not at all; input of up to 8 MiB is one
+/// batch, longer input is written in batches of that size. When a line is refused, its number is
+/// named, nothing of its batch is written, and the message says which lines are.
+#[derive(Debug, Args)]
+#[command(after_help = format!(
+    "Examples:\n  papyra persistence append --path app.ndjson < new.ndjson\n  \
+     producer | papyra persistence append --path app.ndjson --batch 1\n\n{}",
+    exit::help(&[
+        (Exit::Done, "everything is written, as durably as --sync says"),
+        (Exit::Usage, "wrong usage, or a line is not a record"),
+        (Exit::NotFound, "no such directory; a missing file is made"),
+        (Exit::Full, "no space left; nothing half-written stays"),
+    ])
+))]
+pub(super) struct AppendArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// When a batch counts as written: always (on the disk), interval:MS, or never [default: always]
+    #[arg(long, value_name = "POLICY", value_parser = values::sync)]
+    sync: Option<Durability>,
+    /// Write batches of N lines as soon as they are complete, instead of 8 MiB
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    batch: Option<u64>,
+}
+
+impl AppendArgs {
+    pub fn apply(&self, config: &mut Config) {
+        self.target.apply(config);
+        apply_sync(self.sync, config);
+    }
+}
+
+pub(super) async fn run(args: AppendArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
+    let mut writer = Writer::open(context)?;
+    if io::stdin().is_terminal() {
+        context.output.note("reading records from the terminal, one per line; Ctrl-D ends");
+    }
+    let mut batches = read_batches(args.batch.unwrap_or(u64::MAX))?;
+    let mut written = 0;
+    loop {
+        context.output.if_interrupted = state(written);
+        let Some(batch) = batches.recv().await else { break };
+        let batch = batch.map_err(|refused| refused.problem(written))?;
+        let last = batch.first + batch.lines - 1;
+        let before = if written == 0 { String::new() } else { format!("{}; ", state(written)) };
+        context.output.if_interrupted = format!(
+            "{before}whether {} too is not known: all of it or nothing",
+            lines(batch.first, last)
+        );
+        writer.append(&batch, written).await?;
+        written = last;
+    }
+    context.output.report(
+        |paint| writer.people(paint),
+        || findings::document("papyra.append/1", [writer.fields()]),
+    )?;
+    Ok(Exit::Done)
+}
+
+/// Where batches go, and what has gone there.
+enum Writer {
+    One { journal: Journal, total: Appended },
+    Route { journal: RoutedJournal, total: RoutedAppend },
+}
+
+impl Writer {
+    fn open(context: &Context<'_>) -> Result<Self, Problem> {
+        let (route, targets) = context.route()?;
+        match targets.as_slice() {
+            [only] if route.discarded().is_empty() => {
+                let journal = context.journal(only.store.clone())?;
+                Ok(Self::One { journal, total: Appended { records: 0, bytes: 0 } })
+            }
+            _ => {
+                let journal = RoutedJournal::new(&context.engine()?, route);
+                Ok(Self::Route { journal, total: RoutedAppend::default() })
+            }
+        }
+    }
+
+    /// Writes a batch after `written` lines before it.
+    async fn append(&mut self, batch: &Batch, written: u64) -> Result<(), Problem> {
+        match self {
+            Self::One { journal, total } => {
+                let appended = journal.append_lines(&batch.text).await;
+                let appended = appended.map_err(|error| explain(error.into(), batch, written))?;
+                total.records += appended.records;
+                total.bytes += appended.bytes;
+            }
+            Self::Route { journal, total } => match journal.append_lines(&batch.text).await {
+                Ok(done) => total.add(done),
+                Err(RoutedError::Refused(error)) => {
+                    return Err(explain(error.into(), batch, written));
+                }
+                Err(error) => return Err(partial(error, batch, written)),
+            },
+        }
+        Ok(())
+    }
+
+    fn people(&self, paint: Paint) -> String {
+        let line = |location: &str, records: u64, size: u64| {
+            let records = count(records, "record", "records");
+            format!("{}: appended {records}, {}\n", paint.bold(&printable(location)), bytes(size))
+        };
+        match self {
+            Self::One { journal, total } => {
+                line(&journal.describe().location, total.records, total.bytes)
+            }
+            Self::Route { total, .. } => {
+                let stores = total.stores.iter();
+                let mut text: String =
+                    stores.map(|store| line(&store.location, store.records, store.bytes)).collect();
+                for of in &total.discarded {
+                    let records = count(of.records, "record", "records");
+                    let kind = of.kind.name();
+                    text.push_str(&format!("{kind}: dropped {records}, as the route says\n"));
+                }
+                if text.is_empty() {
+                    text.push_str("nothing to append\n");
+                }
+                text
+            }
+        }
+    }
+
+    fn fields(&self) -> Value {
+        match self {
+            Self::One { journal, total } => {
+                let store = journal.describe();
+                json!({
+                    "backend": store.backend,
+                    "location": store.location,
+                    "records": total.records,
+                    "bytes": total.bytes,
+                })
+            }
+            Self::Route { total, .. } => json!({
+                "records": total.records,
+                "bytes": total.bytes,
+                "dropped": total.dropped,
+                "stores": total.stores.iter().map(|store| json!({
+                    "location": store.location,
+                    "records": store.records,
+                    "bytes": store.bytes,
+                })).collect::<Vec<_>>(),
+                "discarded": findings::kind_counts(&total.discarded),
+            }),
+        }
+    }
+}
+
+/// Some stores have their part of a batch, and others have not.
+fn partial(error: RoutedError, batch: &Batch, written: u64) -> Problem {
+    let message = chain(&error);
+    let mut exit = Exit::Done;
+    let mut code = "failed";
+    if let RoutedError::Partial(partial) = error {
+        for failure in partial.failed {
+            let problem = Problem::from(failure.error);
+            if exit.worse(problem.exit) != exit {
+                (exit, code) = (problem.exit, problem.code);
+            }
+        }
+    }
+    let of = lines(batch.first, batch.first + batch.lines - 1);
+    // What of these is written, the message says store by store.
+    let before =
+        if written == 0 { String::new() } else { format!("; before them, {}", state(written)) };
+    let message = format!("of {of}, {message}{before}");
+    Problem::new(exit, code, message)
+}
+
+/// What is in the journal after `written` lines.
+fn state(written: u64) -> String {
+    match written {
+        0 => "nothing was written".to_owned(),
+        1 => "line 1 is written".to_owned(),
+        last => format!("{} are written", lines(1, last)),
+    }
+}
+
+/// `line 7`, or `lines 1 to 1,000`.
+fn lines(first: u64, last: u64) -> String {
+    match first == last {
+        true => format!("line {}", grouped(first)),
+        false => format!("lines {} to {}", grouped(first), grouped(last)),
+    }
+}
+
+/// Counts lines from the start of the input, and says what is written and what is not.
+fn explain(mut problem: Problem, batch: &Batch, written: u64) -> Problem {
+    let state = match written {
+        0 => "nothing was written".to_owned(),
+        _ => format!("{}, nothing after them", state(written)),
+    };
+    match problem.line {
+        // A line of the input, not of the journal.
+        Some(number) if problem.code == "invalid-record" => {
+            let line = batch.first + number.max(1) - 1;
+            // The engine counts within the batch, and knows nothing of the batches before it.
+            let reason = problem.message.as_str();
+            let prefix = format!("record {number} cannot be written: ");
+            let reason = reason.strip_prefix(&prefix).unwrap_or(reason);
+            let reason = reason.strip_suffix("; nothing was written").unwrap_or(reason);
+            problem.message = format!("standard input:{line}: {reason}; {state}");
+            problem.line = Some(line);
+        }
+        _ => problem.message = format!("{}; {state}", problem.message),
+    }
+    problem
+}
+
+/// Lines that are written together.
+struct Batch {
+    text: String,
+    /// Number of the first line in the input, from 1.
+    first: u64,
+    lines: u64,
+}
+
+/// Why the input cannot be read on.
+enum Refused {
+    TooLong { line: u64 },
+    NotUtf8 { line: u64 },
+    Io(io::Error),
+}
+
+impl Refused {
+    fn problem(self, written: u64) -> Problem {
+        let (line, what) = match self {
+            Self::Io(error) => return Problem::io("cannot read standard input", &error),
+            Self::TooLong { line } => (line, "the line is longer than a record may be, 16 MiB"),
+            Self::NotUtf8 { line } => (line, "the line is not UTF-8"),
+        };
+        let mut problem = Problem::new(Exit::Usage, "invalid-record", what);
+        problem.line = Some(line);
+        explain(problem, &Batch { text: String::new(), first: 1, lines: line }, written)
+    }
+}
+
+/// Reads standard input on a thread of its own, which nobody has to wait for at the end.
+fn read_batches(lines: u64) -> Result<mpsc::Receiver<Result<Batch, Refused>>, Problem> {
+    let (sender, receiver) = mpsc::channel(1);
+    let body = move || {
+        let mut reader = Batches::new(BufReader::with_capacity(1 << 20, io::stdin().lock()), lines);
+        while let Some(batch) = reader.next().transpose() {
+            let last = batch.is_err();
+            if sender.blocking_send(batch).is_err() || last {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("stdin".into())
+        .spawn(body)
+        .map_err(|error| Problem::io("cannot start a thread", &error))?;
+    Ok(receiver)
+}
+
+/// Cuts input into batches of whole lines.
+struct Batches<R> {
+    input: R,
+    max_lines: u64,
+    /// Number of the next line that is read.
+    next_line: u64,
+    /// A line that did not fit into the batch before.
+    carried: Vec<u8>,
+    /// A terminal would go on after the end if it were read again.
+    ended: bool,
+}
+
+impl<R: BufRead> Batches<R> {
+    fn new(input: R, max_lines: u64) -> Self {
+        Self { input, max_lines, next_line: 1, carried: Vec::new(), ended: false }
+    }
+
+    /// The next batch, or `None` at the end of the input.
+    fn next(&mut self) -> Result<Option<Batch>, Refused> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut text = std::mem::take(&mut self.carried);
+        let mut lines = u64::from(!text.is_empty());
+        let first = self.next_line - lines;
+        while lines < self.max_lines && text.len() < BATCH_BYTES {
+            let start = text.len();
+            // One more than a line and its end may have, to tell a line that is too long.
+            let mut line = self.input.by_ref().take(LINE_BYTES as u64 + 2);
+            let read = line.read_until(b'\n', &mut text).map_err(Refused::Io)?;
+            if read == 0 {
+                self.ended = true;
+                break;
+            }
+            let line = self.next_line;
+            if read - usize::from(text.ends_with(b"\n")) > LINE_BYTES {
+                return Err(Refused::TooLong { line });
+            }
+            self.next_line += 1;
+            if start > 0 && text.len() > BATCH_BYTES {
+                self.carried = text.split_off(start);
+                break;
+            }
+            lines += 1;
+        }
+        if lines == 0 {
+            return Ok(None);
+        }
+        let text = String::from_utf8(text).map_err(|error| {
+            let good = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+            let before = good.filter(|byte| **byte == b'\n').count();
+            Refused::NotUtf8 { line: first + before as u64 }
+        })?;
+        Ok(Some(Batch { text, first, lines }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(input: &[u8], lines: u64) -> Vec<(u64, u64, usize)> {
+        let mut batches = Batches::new(input, lines);
+        let mut cut = Vec::new();
+        while let Some(batch) = batches.next().ok().flatten() {
+            assert_eq!(batch.text.lines().count() as u64, batch.lines);
+            cut.push((batch.first, batch.lines, batch.text.len()));
+        }
+        cut
+    }
+
+    #[test]
+    fn small_input_is_one_batch_and_its_last_line_may_be_open() {
+        assert_eq!(cut(b"", u64::MAX), []);
+        assert_eq!(cut(b"a\nb\nc", u64::MAX), [(1, 3, 5)]);
+        assert_eq!(cut(b"\n\n", u64::MAX), [(1, 2, 2)]);
+    }
+
+    /// Each piece is a read; a terminal goes on after an end, which is an empty one.
+    struct Terminal(Vec<&'static [u8]>);
+
+    impl Read for Terminal {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let mut piece = self.0.remove(0);
+            piece.read(into)
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_not_read_after_its_end() {
+        let mut batches = Batches::new(BufReader::new(Terminal(vec![b"a\n", b""])), u64::MAX);
+        assert!(batches.next().is_ok_and(|batch| batch.is_some_and(|batch| batch.lines == 1)));
+        assert!(batches.next().is_ok_and(|batch| batch.is_none()));
+    }
+
+    #[test]
+    fn batches_count_lines_from_the_start_of_the_input() {
+        assert_eq!(cut(b"a\nb\nc\nd\ne\n", 2), [(1, 2, 4), (3, 2, 4), (5, 1, 2)]);
+    }
+
+    #[test]
+    fn large_input_is_cut_between_lines() {
+        let line = [&vec![b'x'; (3 << 20) - 1][..], b"\n"].concat();
+        let size = line.len();
+        assert_eq!(
+            cut(&line.repeat(5), u64::MAX),
+            [(1, 2, 2 * size), (3, 2, 2 * size), (5, 1, size)]
+        );
+    }
+
+    #[test]
+    fn a_line_of_exactly_the_limit_passes_and_one_more_byte_does_not() {
+        let mut input = vec![b'x'; LINE_BYTES];
+        input.push(b'\n');
+        assert_eq!(cut(&input, u64::MAX), [(1, 1, LINE_BYTES + 1)]);
+        input.insert(0, b'x');
+        input.splice(0..0, *b"ok\n");
+        let mut batches = Batches::new(&input[..], u64::MAX);
+        assert!(matches!(batches.next(), Err(Refused::TooLong { line: 2 })));
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf_8_is_named() {
+        let mut batches = Batches::new(&b"a\nb\n\xff\n"[..], 2);
+        assert!(batches.next().is_ok_and(|batch| batch.is_some_and(|batch| batch.lines == 2)));
+        assert!(matches!(batches.next(), Err(Refused::NotUtf8 { line: 3 })));
+    }
+
+    #[test]
+    fn a_refused_line_is_counted_from_the_start_and_the_state_is_said() {
+        let batch = Batch { text: String::new(), first: 1001, lines: 1000 };
+        let mut problem = Problem::new(
+            Exit::Usage,
+            "invalid-record",
+            "record 7 cannot be written: no kind; nothing was written",
+        );
+        problem.line = Some(7);
+        let problem = explain(problem, &batch, 1000);
+        assert_eq!(problem.line, Some(1007));
+        assert_eq!(
+            problem.message,
+            "standard input:1007: no kind; lines 1 to 1,000 are written, nothing after them"
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! `config`: what is configured, where each value comes from, and whether it is right.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use papyra_persistence::Durability;
+use papyra_persistence::config::{
+    Config, ConfigError, Entry, Fault, Origin, Value as Setting, table,
+};
+use papyra_persistence::store::Registry;
+use serde_json::{Value, json};
+
+use super::args::{JobsArgs, RetentionArgs, TargetArgs, apply_quarantine_dir, apply_sync};
+use super::exit::{self, Exit};
+use super::log::LogArgs;
+use super::output::Output;
+use super::problem::{Problem, chain};
+use super::text::printable;
+use super::{configured, values};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    Show(ShowArgs),
+    Check(CheckArgs),
+    Settings(SettingsArgs),
+}
+
+/// Show what is in force, as a configuration file that says the same
+///
+/// Options of the other commands can be added, to see what they change. Passwords are not shown.
+#[derive(Debug, Args)]
+#[command(after_help = format!(
+    "Example:\n  papyra config show --origin --max-age 7d\n\n{}",
+    exit::help(&[(Exit::Done, "the configuration is sound")])
+))]
+pub(super) struct ShowArgs {
+    /// Add where each value comes from: an option, a variable, file and line, or the default
+    #[arg(long)]
+    origin: bool,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    retention: RetentionArgs,
+    #[command(flatten)]
+    jobs: JobsArgs,
+    /// When a batch counts as written
+    #[arg(long, value_name = "POLICY", value_parser = values::sync)]
+    sync: Option<Durability>,
+    /// Where recovery sets things aside
+    #[arg(long, value_name = "DIR")]
+    quarantine_dir: Option<PathBuf>,
+}
+
+/// Check the configuration and list everything that is wrong with it
+///
+/// No store is touched.
+#[derive(Debug, Args)]
+#[command(after_help = format!(
+    "Example:\n  papyra --config new.toml config check && mv new.toml papyra.toml\n\n{}",
+    exit::help(&[(Exit::Done, "the configuration is sound")])
+))]
+pub(super) struct CheckArgs {}
+
+/// List every setting with its default and what is allowed
+#[derive(Debug, Args)]
+pub(super) struct SettingsArgs {}
+
+/// The end of the help of `papyra config`: all settings, and how they are found.
+pub(super) fn overview() -> String {
+    format!(
+        "An option is stronger than a variable of the environment, which is stronger than the file, \
+         which is the first of: --config, PAPYRA_CONFIG, ./papyra.toml, \
+         $XDG_CONFIG_HOME/papyra/papyra.toml (~/.config/papyra/papyra.toml), \
+         /etc/papyra/papyra.toml.\n\nSettings (KIND is events, audits, dead_letters or metrics):\n{}",
+        table::plain()
+    )
+}
+
+pub(super) fn run(
+    command: ConfigCommand,
+    file: Option<PathBuf>,
+    log: &LogArgs,
+    output: &mut Output,
+) -> Result<Exit, Problem> {
+    let quiet = output.quiet();
+    match command {
+        ConfigCommand::Show(args) => {
+            let config = configured(file.as_deref(), |config| {
+                log.apply(quiet, config);
+                args.target.apply(config);
+                args.jobs.apply(config);
+                apply_sync(args.sync, config);
+                apply_quarantine_dir(args.quarantine_dir.as_ref(), config);
+                args.retention.apply(config)
+            })?;
+            output.report(|_| people(&config, args.origin), || fields(&config))?;
+            Ok(Exit::Done)
+        }
+        ConfigCommand::Check(_) => check(file, output),
+        ConfigCommand::Settings(_) => {
+            output.report(|_| table::plain(), settings)?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn check(file: Option<PathBuf>, output: &mut Output) -> Result<Exit, Problem> {
+    let mut loader = Config::loader();
+    if let Some(file) = file {
+        loader = loader.file(file);
+    }
+    let loaded = loader.load();
+    let name = match &loaded {
+        Ok(config) => config.file(),
+        Err(error) => file_of(error),
+    };
+    let name = name.map(|path| path.display().to_string());
+    if let Err(error) = loaded.and_then(|config| config.check(&Registry::standard())) {
+        for line in complaints(&error) {
+            output.complain(&line);
+        }
+        if output.json() {
+            output.report(|_| String::new(), || verdict(name.as_deref(), Some(&error)))?;
+        }
+        return Ok(Exit::Configuration);
+    }
+    output.report(
+        |paint| match &name {
+            Some(name) => format!("{}: {}\n", paint.bold(&printable(name)), paint.good("sound")),
+            None => format!("no configuration file; {}\n", paint.good("sound")),
+        },
+        || verdict(name.as_deref(), None),
+    )?;
+    Ok(Exit::Done)
+}
+
+/// The file that is wrong.
+fn file_of(error: &ConfigError) -> Option<&Path> {
+    if let ConfigError::Read { path, .. } = error {
+        return Some(path);
+    }
+    error.faults().iter().find_map(|fault| match &fault.origin {
+        Origin::File { path, .. } => Some(&**path),
+        _ => None,
+    })
+}
+
+fn complaints(error: &ConfigError) -> Vec<String> {
+    match error.faults() {
+        [] => vec![chain(error)],
+        faults => faults.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn verdict(file: Option<&str>, error: Option<&ConfigError>) -> Value {
+    let faults: Vec<Value> = match error {
+        None => Vec::new(),
+        Some(error) if error.faults().is_empty() => vec![json!({ "message": chain(error) })],
+        Some(error) => error.faults().iter().map(fault).collect(),
+    };
+    let exit = if error.is_some() { Exit::Configuration } else { Exit::Done };
+    json!({
+        "schema": "papyra.config-check/1",
+        "ok": error.is_none(),
+        "exit": exit.code(),
+        "file": file,
+        "faults": faults,
+    })
+}
+
+fn fault(fault: &Fault) -> Value {
+    json!({
+        "origin": origin(&fault.origin),
+        "key": fault.key,
+        "value": fault.value,
+        "message": fault.message,
+        "nearest": fault.nearest,
+    })
+}
+
+fn people(config: &Config, origin: bool) -> String {
+    let mut text = match config.file() {
+        Some(path) => format!("# {}\n", path.display()),
+        None => "# no configuration file\n".to_owned(),
+    };
+    let width = config.entries().iter().map(|entry| line(entry).chars().count()).max();
+    let width = width.unwrap_or(0).min(48);
+    for entry in config.entries() {
+        let line = line(entry);
+        if origin && entry.value.is_some() {
+            text.push_str(&format!("{line:<width$}  # {}\n", entry.origin));
+        } else {
+            text.push_str(&format!("{line}\n"));
+        }
+    }
+    for (name, meaning) in table::VARIABLES {
+        if std::env::var_os(name).is_some() {
+            text.push_str(&format!("# {name} is set: {meaning}\n"));
+        }
+    }
+    text
+}
+
+/// A line of TOML. What has no value is a comment.
+fn line(entry: &Entry) -> String {
+    match &entry.value {
+        None => format!("# {} = {}", entry.key, entry.setting.default_shown()),
+        Some(Setting::Count(number)) => format!("{} = {number}", entry.key),
+        // A JSON string is a TOML string.
+        Some(value) => format!("{} = {}", entry.key, json!(value.to_string())),
+    }
+}
+
+fn fields(config: &Config) -> Value {
+    let entry = |entry: &Entry| {
+        json!({
+            "key": entry.key,
+            "value": entry.value.as_ref().map(|value| match value {
+                Setting::Count(number) => json!(number),
+                other => json!(other.to_string()),
+            }),
+            "origin": origin(&entry.origin),
+        })
+    };
+    let file = config.file().map(|path| path.display().to_string());
+    let settings: Vec<_> = config.entries().iter().map(entry).collect();
+    json!({ "schema": "papyra.config/1", "file": file, "settings": settings })
+}
+
+fn origin(origin: &Origin) -> Value {
+    match origin {
+        Origin::File { path, line } => {
+            json!({ "source": "file", "file": path.display().to_string(), "line": line })
+        }
+        Origin::Environment(name) => json!({ "source": "environment", "name": name }),
+        Origin::Flag(name) => json!({ "source": "flag", "name": name }),
+        _ => json!({ "source": "default" }),
+    }
+}
+
+fn settings() -> Value {
+    let setting = |setting: &table::Setting| {
+        json!({
+            "key": setting.key,
+            "variable": table::variable(setting.key),
+            "flag": setting.flag,
+            "default": setting.default,
+            "without": setting.default_shown(),
+            "allowed": setting.form.allowed(),
+            "meaning": setting.meaning,
+            "read_by": setting.readers,
+        })
+    };
+    let settings: Vec<_> = table::SETTINGS.iter().map(setting).collect();
+    json!({ "schema": "papyra.settings/1", "settings": settings })
+}

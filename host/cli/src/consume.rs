@@ -1,0 +1,286 @@
+//! `consume`: records of a group, each with its id, acknowledged once somebody has them.
+
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use papyra_persistence::JournalError;
+use papyra_persistence::config::Config;
+use papyra_persistence::consumer::{Batch, Consumer, Start, Wait};
+use papyra_persistence::journal::{FailureCode, standard};
+use serde_json::{Value, json};
+
+use super::Context;
+use super::args::TargetArgs;
+use super::exit::{self, Exit};
+use super::groups::values::{WaitWord, start, wait};
+use super::output::Output;
+use super::problem::{self, Problem};
+use super::text::count;
+use super::values::KindWord;
+
+/// How long one call waits at most. In between it is seen whether anybody still reads.
+const TURN: Duration = Duration::from_secs(1);
+
+/// How long to leave a backend alone that cannot be reached.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Take records as one of a group of consumers
+///
+/// Each record goes to one consumer of the group. It is written as one line, `{"id":…,
+/// "deliveries":…,"record":…}`, and acknowledged once the output has been flushed, so that after a
+/// crash at any moment it comes again rather than never. With --no-ack it stays pending until `groups
+/// ack`. Entries that are no records are set aside, and records that were delivered more often than
+/// --max-deliveries go to the dead letters. Without --follow, one batch is taken.
+#[derive(Debug, Args)]
+#[command(after_help = format!(
+    "Examples:\n  papyra persistence consume --store redis://localhost --group billing --consumer b1\n  \
+     papyra persistence consume --store redis://localhost --group billing --consumer b1 \\\n      \
+     --follow --max-deliveries 5 | ./bill\n\n{}",
+    exit::help(&[(Exit::Done, "done, also when nothing came in time")])
+))]
+pub(super) struct ConsumeArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The group; made if it does not exist
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    group: String,
+    /// The name of this consumer; one that crashed is continued under its name
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    consumer: String,
+    /// Records of this kind
+    #[arg(long, value_name = "KIND", value_enum, ignore_case = true, default_value = "event")]
+    kind: KindWord,
+    /// Where a new group begins: 0 (everything), $ (from now on), or the last id to skip
+    #[arg(long, value_name = "ID", default_value = "0", value_parser = start)]
+    start: Start,
+    /// At most N records in a batch
+    #[arg(long, value_name = "N", default_value_t = 100,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    count: u32,
+    /// How long to wait when there is nothing: none, a time such as 5s, or forever
+    #[arg(long, value_name = "TIME", default_value = "none", value_parser = wait)]
+    wait: WaitWord,
+    /// Send a record to the dead letters that is delivered more than N times; 0: never
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    max_deliveries: u32,
+    /// What this consumer was given earlier and has not acknowledged, instead of new records
+    #[arg(long)]
+    own_pending: bool,
+    /// Leave the records pending
+    #[arg(long)]
+    no_ack: bool,
+    /// Go on until interrupted; with --own-pending, with new records after the old ones
+    #[arg(long, conflicts_with_all = ["wait", "json"])]
+    follow: bool,
+}
+
+impl ConsumeArgs {
+    pub fn apply(&self, config: &mut Config) {
+        self.target.apply(config);
+    }
+}
+
+pub(super) async fn run(args: ConsumeArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
+    "what was not acknowledged is still pending".clone_into(&mut context.output.if_interrupted);
+    if args.follow {
+        // That is how following ends; it needs no comment.
+        context.output.if_interrupted.clear();
+    }
+    let turn = match args.wait {
+        _ if args.follow => Wait::For(TURN),
+        WaitWord::None => Wait::None,
+        WaitWord::For(time) => Wait::For(time.min(TURN)),
+        WaitWord::Forever => Wait::For(TURN),
+    };
+    let consumer = context
+        .journal_of(args.kind.into())?
+        .consumer(args.kind.into(), &args.group, &args.consumer)
+        .start(&args.start)
+        .count(args.count)
+        .wait(turn)
+        .max_deliveries(args.max_deliveries)
+        .build();
+    let output = &mut *context.output;
+    let mut work = Work { consumer, sink: Sink::new(output.json()), ack: !args.no_ack };
+    if args.own_pending {
+        work.own_pending(output).await?;
+    }
+    match args.follow {
+        true => work.follow(output).await?,
+        false if args.own_pending => {}
+        false => work.once(args.wait, output).await?,
+    }
+    work.sink.end(output)?;
+    Ok(Exit::Done)
+}
+
+/// A consumer and where its records go.
+struct Work {
+    consumer: Consumer,
+    sink: Sink,
+    ack: bool,
+}
+
+impl Work {
+    async fn own_pending(&mut self, output: &mut Output) -> Result<(), Problem> {
+        let mut after = None;
+        loop {
+            let batch = self.consumer.own_pending(after.as_deref()).await?;
+            self.hand_on(&batch, output).await?;
+            after = match batch.last {
+                Some(last) if !output.is_closed() => Some(last),
+                _ => return Ok(()),
+            };
+        }
+    }
+
+    /// One batch, waiting for it as told.
+    async fn once(&mut self, wait: WaitWord, output: &mut Output) -> Result<(), Problem> {
+        let mut left = match wait {
+            WaitWord::None => Some(Duration::ZERO),
+            WaitWord::For(time) => Some(time),
+            WaitWord::Forever => None,
+        };
+        loop {
+            let batch = self.consumer.next().await?;
+            left = left.map(|left| left.saturating_sub(TURN));
+            if batch.last.is_some() || left == Some(Duration::ZERO) || output.reader_gone() {
+                return self.hand_on(&batch, output).await;
+            }
+        }
+    }
+
+    /// Goes on until nobody reads any more, or an interruption.
+    async fn follow(&mut self, output: &mut Output) -> Result<(), Problem> {
+        let mut waiting = false;
+        while !output.is_closed() && !output.reader_gone() {
+            match self.consumer.next().await {
+                Ok(batch) => {
+                    waiting = false;
+                    self.hand_on(&batch, output).await?;
+                }
+                Err(error) if passes(&error) => {
+                    if !waiting {
+                        output.note(&format!("{}; waiting for it", problem::chain(&error)));
+                    }
+                    waiting = true;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a batch, and acknowledges what has left this process.
+    async fn hand_on(&mut self, batch: &Batch, output: &mut Output) -> Result<(), Problem> {
+        self.sink.take(batch, output)?;
+        output.flush()?;
+        if self.ack && !output.is_closed() {
+            self.consumer.ack(batch.ids()).await?;
+        }
+        note(batch, output);
+        match &batch.trouble {
+            Some(failure) => {
+                Err(JournalError::Failure { operation: "consume", failure: failure.clone() }.into())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// What can be over by itself.
+fn passes(error: &JournalError) -> bool {
+    matches!(error.code(), Some(FailureCode::Unavailable | FailureCode::Locked))
+}
+
+/// Tells people what happened to entries that they do not see.
+pub(super) fn note(batch: &Batch, output: &Output) {
+    if let Some(start) = &batch.made {
+        output.note(&format!("the group did not exist; made it, to begin after {start}"));
+    }
+    let lists = [
+        (&batch.set_aside, "set aside: no records, or dead letters that nobody could process"),
+        (&batch.dead_lettered, "sent to the dead letters: delivered too often"),
+        (&batch.deleted, "acknowledged: pending, but no longer there"),
+    ];
+    for (ids, what) in lists {
+        if let (Some(first), more) = (ids.first(), ids.len()) {
+            let entries = count(more as u64, "entry", "entries");
+            let first = if more == 1 { first.clone() } else { format!("{first}, …") };
+            output.note(&format!("{entries} {what} ({first})"));
+        }
+    }
+}
+
+/// Where records go, and what is said about the others at the end of a document.
+pub(super) struct Sink {
+    json: bool,
+    records: u64,
+    set_aside: Vec<String>,
+    dead_lettered: Vec<String>,
+    deleted: Vec<String>,
+    made: Option<String>,
+}
+
+impl Sink {
+    pub fn new(json: bool) -> Self {
+        Self {
+            json,
+            records: 0,
+            set_aside: Vec::new(),
+            dead_lettered: Vec::new(),
+            deleted: Vec::new(),
+            made: None,
+        }
+    }
+
+    pub fn take(&mut self, batch: &Batch, output: &mut Output) -> Result<(), Problem> {
+        for entry in &batch.entries {
+            let (id, deliveries) = (&entry.id, entry.deliveries);
+            let head = format!(r#"{{"id":"{id}","deliveries":{deliveries},"record":"#);
+            if self.json {
+                output.begin(if self.records == 0 { HEAD } else { "," })?;
+                output.data(head.as_bytes())?;
+                output.data(standard(&entry.record).as_bytes())?;
+                output.data(b"}")?;
+            } else {
+                output.data(head.as_bytes())?;
+                output.data(entry.record.as_bytes())?;
+                output.data(b"}\n")?;
+            }
+            self.records += 1;
+        }
+        if self.json {
+            // Only a document ends: what follows for ever would gather without bound.
+            self.set_aside.extend_from_slice(&batch.set_aside);
+            self.dead_lettered.extend_from_slice(&batch.dead_lettered);
+            self.deleted.extend_from_slice(&batch.deleted);
+            self.made = self.made.take().or_else(|| batch.made.clone());
+        }
+        Ok(())
+    }
+
+    pub fn end(self, output: &mut Output) -> Result<(), Problem> {
+        if !self.json {
+            return output.flush();
+        }
+        if self.records == 0 {
+            output.begin(HEAD)?;
+        }
+        output.finish(&self.fields())
+    }
+
+    fn fields(&self) -> Value {
+        json!({
+            "count": self.records,
+            "set_aside": self.set_aside,
+            "dead_lettered": self.dead_lettered,
+            "deleted": self.deleted,
+            "group_made_after": self.made,
+        })
+    }
+}
+
+const HEAD: &str = r#"{"schema":"papyra.consume/1","records":["#;

@@ -1,0 +1,31 @@
+//! `groups create`: a group before its first consumer comes.
+
+use clap::Args;
+use papyra_persistence::consumer::Start;
+use serde_json::json;
+
+use super::super::Context;
+use super::super::findings::document;
+use super::super::problem::Problem;
+use super::{GroupArgs, values};
+
+/// Make a group if it does not exist; one that exists is left as it is
+#[derive(Debug, Args)]
+pub(super) struct CreateArgs {
+    #[command(flatten)]
+    pub group: GroupArgs,
+    /// Where it begins: 0 (everything), $ (from now on), or the last id to skip
+    #[arg(long, value_name = "ID", default_value = "0", value_parser = values::start)]
+    start: Start,
+}
+
+pub(super) async fn run(args: CreateArgs, context: &mut Context<'_>) -> Result<(), Problem> {
+    let made = args.group.open(context)?.create(&args.start).await?;
+    context.output.report(
+        |paint| {
+            let done = if made { paint.good("made") } else { "exists already".to_owned() };
+            format!("{}: {done}\n", paint.bold(&args.group.title()))
+        },
+        || document("papyra.group-create/1", [args.group.fields(), json!({ "made": made })]),
+    )
+}

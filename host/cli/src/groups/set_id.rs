@@ -1,0 +1,33 @@
+//! `groups set-id`: skip, or go back.
+
+use clap::Args;
+use papyra_persistence::consumer::Start;
+use serde_json::json;
+
+use super::super::Context;
+use super::super::findings::document;
+use super::super::problem::Problem;
+use super::{GroupArgs, values};
+
+/// Let a group go on from elsewhere; what is pending stays pending
+#[derive(Debug, Args)]
+pub(super) struct SetIdArgs {
+    #[command(flatten)]
+    pub group: GroupArgs,
+    /// Go on after: 0 (everything again), $ (only what comes from now on), or an id
+    #[arg(long, value_name = "ID", value_parser = values::start)]
+    to: Start,
+}
+
+pub(super) async fn run(args: SetIdArgs, context: &mut Context<'_>) -> Result<(), Problem> {
+    args.group.open(context)?.set_id(&args.to).await?;
+    let to = match &args.to {
+        Start::Everything => "0",
+        Start::Now => "$",
+        Start::After(id) => id.as_str(),
+    };
+    context.output.report(
+        |paint| format!("{}: goes on after {to}\n", paint.bold(&args.group.title())),
+        || document("papyra.group-set-id/1", [args.group.fields(), json!({ "after": to })]),
+    )
+}

@@ -1,0 +1,265 @@
+//! The `papyra` command: one file per subcommand, one definition for help, man pages and
+//! completions, one place that writes.
+
+mod append;
+mod args;
+mod compact;
+mod config;
+mod consume;
+mod each;
+mod exit;
+mod extras;
+mod findings;
+mod groups;
+mod hint;
+mod inspect;
+mod log;
+mod merged;
+mod metrics;
+mod output;
+mod problem;
+mod progress;
+mod read;
+mod recover;
+mod scan;
+#[cfg(feature = "serve")]
+mod serve;
+mod signals;
+mod startup_check;
+mod target;
+mod text;
+mod values;
+
+use std::cell::OnceCell;
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use papyra_persistence::config::Config;
+use papyra_persistence::route::Route;
+use papyra_persistence::store::Kind;
+use papyra_persistence::{Engine, Journal};
+
+use self::args::{Cli, Command};
+use self::exit::Exit;
+use self::output::Output;
+use self::problem::Problem;
+use self::signals::Interruption;
+
+/// How long blocking work, such as copying a file, may take to end after an interruption.
+const WIND_UP: Duration = Duration::from_secs(1);
+
+/// Runs the command that this process was started as.
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|info| {
+        output::complain(&format!(
+            "internal error, please report it: {}",
+            info.to_string().replace('\n', " ")
+        ));
+    }));
+    let exit = catch_unwind(AssertUnwindSafe(|| {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        match Cli::try_parse_from(&words) {
+            Ok(cli) => start(cli),
+            Err(error) => refuse(&error, &words),
+        }
+    }));
+    ExitCode::from(exit.unwrap_or(Exit::Failed).code())
+}
+
+/// What the commands share while they run.
+struct Context<'a> {
+    output: &'a mut Output,
+    interruption: &'a Interruption,
+    /// Options over environment over file over defaults.
+    config: &'a Config,
+    /// Loaded when it is first needed: what is wrong with the options is said before.
+    engine: OnceCell<Engine>,
+}
+
+impl Context<'_> {
+    /// Where each kind goes, and the stores to work on.
+    fn route(&self) -> Result<(Route, Vec<target::Target>), Problem> {
+        target::route(self.config)
+    }
+
+    /// The journal in `store`, with the configured limits.
+    fn journal(&self, store: target::Opened) -> Result<Journal, Problem> {
+        let journal = Journal::with_store(&self.engine()?, store);
+        Ok(journal.with_retention(self.config.retention()))
+    }
+
+    /// The journal that has the records of this kind.
+    fn journal_of(&self, kind: Kind) -> Result<Journal, Problem> {
+        let (route, _) = self.route()?;
+        self.journal(route.store(kind).ok_or_else(each::nowhere)?.clone())
+    }
+
+    fn engine(&self) -> Result<Engine, Problem> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine.clone());
+        }
+        let engine = self.config.engine().build();
+        let engine =
+            engine.map_err(|error| Problem::new(Exit::Failed, "engine", problem::chain(&error)))?;
+        Ok(self.engine.get_or_init(|| engine).clone())
+    }
+
+    /// Shows how far `operation` has come until the returned value is dropped.
+    fn meter(&self, operation: &'static str) -> progress::Meter {
+        progress::Meter::new(operation, self.output, self.interruption)
+    }
+}
+
+fn start(cli: Cli) -> Exit {
+    let mut output = Output::new(cli.json, cli.quiet);
+    let Cli { command, log, config: file, quiet, .. } = cli;
+    let configured = |apply: &dyn Fn(&mut Config) -> Result<(), Problem>| {
+        let config = configured(file.as_deref(), |config| {
+            log.apply(quiet, config);
+            apply(config)
+        })?;
+        log::start(&config)?;
+        Ok(config)
+    };
+    let ended = match command {
+        Command::Persistence(command) => {
+            configured(&|config| command.apply(config)).and_then(|config| {
+                let (name, jobs) = (command.name(), command.jobs(&config));
+                let run = async |context: &mut Context<'_>| command.run(context).await;
+                operate(name, jobs, &config, &mut output, run)
+            })
+        }
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => configured(&|config| args.apply(config)).and_then(|config| {
+            let run = async |context: &mut Context<'_>| serve::run(context).await;
+            operate("serve", 2, &config, &mut output, run)
+        }),
+        Command::Config(command) => config::run(command, file, &log, &mut output),
+        Command::Completions(args) => extras::completions(&args, &mut output),
+        Command::Man(args) => extras::man(&args, &mut output),
+    };
+    ended.unwrap_or_else(|problem| {
+        output.problem(&problem);
+        problem.exit
+    })
+}
+
+/// The configuration with the options of the command over it.
+fn configured(
+    file: Option<&Path>,
+    apply: impl FnOnce(&mut Config) -> Result<(), Problem>,
+) -> Result<Config, Problem> {
+    let mut loader = Config::loader();
+    if let Some(file) = file {
+        loader = loader.file(file);
+    }
+    let mut config = loader.load()?;
+    apply(&mut config)?;
+    Ok(config)
+}
+
+/// Runs what works on a store, until it is done or somebody wants it to stop.
+fn operate(
+    name: &str,
+    threads: usize,
+    config: &Config,
+    output: &mut Output,
+    run: impl AsyncFnOnce(&mut Context<'_>) -> Result<Exit, Problem>,
+) -> Result<Exit, Problem> {
+    let interruption = Interruption::watch()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::io("cannot start threads", &error))?;
+    let ended = runtime.block_on(async {
+        let engine = OnceCell::new();
+        let mut context = Context { output, interruption: &interruption, config, engine };
+        tokio::select! {
+            ended = run(&mut context) => Some(ended),
+            () = interruption.arrived() => None,
+        }
+    });
+    // Everything the operation held is dropped by now; only a running system call is waited for.
+    runtime.shutdown_timeout(WIND_UP);
+    match (ended, interruption.pending()) {
+        (Some(Err(Problem { exit: Exit::Interrupted, .. })) | None, Some(exit)) => {
+            if output.if_interrupted.is_empty() {
+                return output.flush().map(|()| exit);
+            }
+            let message = format!("{name} was interrupted; {}", output.if_interrupted);
+            Err(Problem::new(exit, "interrupted", message))
+        }
+        (Some(Err(mut problem)), _) => {
+            if problem.exit == Exit::NotFound && matches!(name, "groups" | "consume") {
+                problem.message.push_str("; `groups list` shows which groups there are");
+            } else if problem.exit == Exit::NotFound && name != "append" {
+                problem.message.push_str(hint::for_missing(config, &problem));
+            }
+            Err(problem)
+        }
+        (Some(ended), _) => ended,
+        (None, None) => Ok(Exit::Failed),
+    }
+}
+
+/// What clap has to say: help and versions as data, wrong usage as our code for it.
+fn refuse(error: &clap::Error, words: &[OsString]) -> Exit {
+    let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let mut output = Output::new(false, false);
+            let text = output.styled(&error.render());
+            let written = output.data(text.as_bytes()).and_then(|()| output.flush());
+            match written {
+                Ok(()) => Exit::Done,
+                Err(problem) => {
+                    output.problem(&problem);
+                    problem.exit
+                }
+            }
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let problem = Problem::usage("a command is missing; --help lists them");
+            Output::new(json, false).wrong_usage(&error.render().to_string(), &problem);
+            Exit::Usage
+        }
+        _ => {
+            let text = error.render().to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let first = text.split("\n\n").next().unwrap_or_default();
+            let words: Vec<_> = first.split_whitespace().collect();
+            let problem = Problem::usage(words.join(" "));
+            Output::new(json, false).wrong_usage(&format!("papyra: {text}"), &problem);
+            Exit::Usage
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_lists_its_exit_codes() {
+        let command = Cli::command();
+        let persistence = command.find_subcommand("persistence").unwrap();
+        for command in persistence.get_subcommands() {
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
+            assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+        }
+    }
+}

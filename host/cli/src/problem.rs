@@ -1,0 +1,177 @@
+//! What ends a command early: an exit code, a name for programs and one line for people.
+
+use papyra_persistence::config::{ConfigError, Origin};
+use papyra_persistence::journal::{FailureCode, JournalError};
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::text;
+
+/// Why the command could not do what it was asked.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub exit: Exit,
+    /// The class, for programs: `not-found`, `usage`, …
+    pub code: &'static str,
+    /// One line: what, where, what to do next.
+    pub message: String,
+    pub segment: Option<String>,
+    /// Counted from 1, in the segment or in standard input.
+    pub line: Option<u64>,
+}
+
+impl Problem {
+    pub fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+        Self { exit, code, message: message.into(), segment: None, line: None }
+    }
+
+    /// The command was called in a way that makes no sense.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// The command itself met an I/O error.
+    pub fn io(what: &str, error: &std::io::Error) -> Self {
+        Self::new(Exit::of_io(error), "io", format!("{what}: {error}"))
+    }
+
+    /// As part of a document of another schema.
+    pub fn fields(&self) -> Value {
+        let mut value =
+            json!({ "code": self.code, "exit": self.exit.code(), "message": self.message });
+        if let Some(segment) = &self.segment {
+            value["segment"] = json!(segment);
+        }
+        if let Some(line) = self.line {
+            value["line"] = json!(line);
+        }
+        value
+    }
+
+    /// As a document of its own.
+    pub fn document(&self) -> Value {
+        let mut document = json!({ "schema": "papyra.error/1" });
+        if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), self.fields()) {
+            document.extend(fields);
+        }
+        document
+    }
+}
+
+impl From<ConfigError> for Problem {
+    fn from(error: ConfigError) -> Self {
+        let faults = error.faults();
+        if let [fault, ..] = faults
+            && faults.iter().all(|fault| matches!(fault.origin, Origin::Flag(_)))
+        {
+            return Self::usage(fault.message.clone());
+        }
+        let mut problem = Self::new(Exit::Configuration, "configuration", chain(&error));
+        if let Some(Origin::File { line, .. }) = faults.first().map(|fault| &fault.origin) {
+            problem.line = Some(*line as u64);
+        }
+        problem
+    }
+}
+
+impl From<JournalError> for Problem {
+    fn from(error: JournalError) -> Self {
+        let message = chain(&error);
+        match error {
+            JournalError::Failure { failure, .. } => {
+                let place = match (&failure.segment, failure.line) {
+                    (Some(segment), Some(line)) => format!("{segment}:{line}"),
+                    (Some(segment), None) => segment.clone(),
+                    _ => String::new(),
+                };
+                let message = match place.as_str() {
+                    "" => message,
+                    place if message.contains(place) => message,
+                    place => format!("{place}: {message}"),
+                };
+                Self {
+                    exit: Exit::of(failure.code),
+                    code: name(failure.code),
+                    message,
+                    segment: failure.segment,
+                    line: failure.line,
+                }
+            }
+            JournalError::Cancelled { .. } => Self::new(Exit::Interrupted, "interrupted", message),
+            JournalError::TimedOut { .. } => {
+                let message = format!("{message}; --timeout or `startup.timeout` says how much");
+                Self::new(Exit::Unavailable, "timed-out", message)
+            }
+            JournalError::Trap { .. } => Self::new(Exit::Failed, "trap", message),
+            _ => Self::new(Exit::Failed, "failed", message),
+        }
+    }
+}
+
+/// An error and its causes in one line. Of a cause that is itself a page of text, such as a
+/// backtrace, the first line.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut line = first_line(&error.to_string());
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = first_line(&error.to_string());
+        if !line.ends_with(&next) {
+            line.push_str(": ");
+            line.push_str(&next);
+        }
+        cause = error.source();
+    }
+    line
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    text::printable(line.trim_end().trim_end_matches(':')).into_owned()
+}
+
+fn name(code: FailureCode) -> &'static str {
+    match code {
+        FailureCode::InvalidArgument => "invalid-argument",
+        FailureCode::InvalidRecord => "invalid-record",
+        FailureCode::NotFound => "not-found",
+        FailureCode::Unavailable => "unavailable",
+        FailureCode::Full => "full",
+        FailureCode::Locked => "locked",
+        FailureCode::Denied => "denied",
+        FailureCode::Unsupported => "unsupported",
+        FailureCode::Corrupt => "corrupt",
+        FailureCode::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use papyra_persistence::journal::Failure;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_keeps_its_class_and_its_place() {
+        let problem = Problem::from(JournalError::Failure {
+            operation: "append",
+            failure: Failure {
+                code: FailureCode::Locked,
+                message: "held by another process".into(),
+                segment: Some("a.ndjson".into()),
+                line: Some(7),
+            },
+        });
+        assert_eq!(problem.exit, Exit::Locked);
+        assert_eq!(problem.message, "a.ndjson:7: held by another process");
+        assert_eq!(
+            problem.document().to_string(),
+            r#"{"schema":"papyra.error/1","code":"locked","exit":75,"message":"a.ndjson:7: held by another process","segment":"a.ndjson","line":7}"#
+        );
+    }
+
+    #[test]
+    fn causes_are_joined_in_one_line() {
+        let cause = std::io::Error::other("first\nsecond \u{1b}[31m");
+        assert_eq!(chain(&cause), "first");
+    }
+}

@@ -1,0 +1,74 @@
+//! `serve`: watch a journal over HTTP.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use papyra_persistence::config::{Config, Value};
+use papyra_persistence::serve::Server;
+use tokio::net::TcpListener;
+
+use super::args::{RetentionArgs, TargetArgs};
+use super::each;
+use super::exit::{self, Exit};
+use super::problem::Problem;
+use super::{Context, values};
+
+/// Show a journal's state over HTTP: metrics, probes and a page
+///
+/// /metrics is for Prometheus, /healthz and /readyz for a supervisor, / for a person. Nothing that is
+/// asked for changes the journal. There is no password: keep it on loopback, or behind a proxy.
+#[derive(Debug, Args)]
+#[command(after_help = format!(
+    "Examples:\n  papyra serve --path app.ndjson\n  \
+     papyra serve --path app.ndjson --listen 127.0.0.1:0 --check-every 10s\n\n{}",
+    exit::help(&[(Exit::Done, "never: it runs until it is interrupted")])
+))]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    retention: RetentionArgs,
+    /// Address and port; port 0 takes a free one [default: 127.0.0.1:9464]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// How often to look at what was appended; more rarely if looking takes long [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = values::check_every)]
+    check_every: Option<f64>,
+}
+
+impl ServeArgs {
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        self.target.apply(config);
+        if let Some(address) = self.listen {
+            config.set("serve.address", Value::Address(address), "--listen");
+        }
+        if let Some(seconds) = self.check_every {
+            config.set("serve.check_every", Value::Time(seconds), "--check-every");
+        }
+        self.retention.apply(config)
+    }
+}
+
+pub(super) async fn run(context: &mut Context<'_>) -> Result<Exit, Problem> {
+    "nothing was changed".clone_into(&mut context.output.if_interrupted);
+    let (_, targets) = context.route()?;
+    if targets.is_empty() {
+        return Err(each::nowhere());
+    }
+    let stores = targets.into_iter().map(|target| target.store).collect();
+    let wanted = context.config.serve_address();
+    let cannot = |error| Problem::io(&format!("cannot listen on {wanted}"), &error);
+    let listener = TcpListener::bind(wanted).await.map_err(cannot)?;
+    let address = listener.local_addr().map_err(cannot)?;
+    if !address.ip().is_loopback() {
+        context.output.note("whoever reaches this address sees the records; there is no password");
+    }
+    context.output.note(&format!("listening on http://{address}/"));
+    Server::new(&context.engine()?, stores)
+        .retention(&context.config.retention())
+        .check_every(context.config.serve_check_every())
+        .run(listener, std::future::pending())
+        .await
+        .map_err(|error| Problem::io("the server stopped", &error))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,120 @@
+//! From the configuration, options included, to stores.
+
+use std::ffi::OsStr;
+use std::sync::Arc;
+
+use papyra_persistence::config::{Config, Place};
+use papyra_persistence::route::Route;
+use papyra_persistence::store::{Kind, Registry, Store};
+
+use super::problem::Problem;
+use super::text;
+
+/// A store, ready for a journal.
+pub(super) type Opened = Arc<dyn Store>;
+
+/// One of the stores that a command works on.
+pub(super) struct Target {
+    pub store: Opened,
+    /// Which kinds go there.
+    pub kinds: Vec<Kind>,
+    /// What names it on the command line, to be typed again.
+    pub flags: String,
+}
+
+/// Where each kind goes. Nothing is touched before the first operation.
+pub(super) fn route(config: &Config) -> Result<(Route, Vec<Target>), Problem> {
+    let opened = config.route_and_places(&Registry::standard())?;
+    let (route, places) = opened.ok_or_else(|| {
+        Problem::usage(
+            "no store is named: give --path FILE or --store URL, or set `store` in papyra.toml or \
+             PAPYRA_STORE",
+        )
+    })?;
+    let target = |((store, kinds), place): ((&Opened, Vec<Kind>), &Place)| Target {
+        store: store.clone(),
+        kinds,
+        flags: flags(place),
+    };
+    let targets = route.stores().zip(&places).map(target).collect();
+    Ok((route, targets))
+}
+
+fn flags(place: &Place) -> String {
+    match place {
+        Place::Path(path) => {
+            let word = text::quoted(path.as_os_str());
+            // One that begins with `-` would be taken for an option.
+            let joint = if word.starts_with('-') { '=' } else { ' ' };
+            format!("--path{joint}{word}")
+        }
+        // Whoever types it again knows the password.
+        other => format!("--store {}", text::quoted(OsStr::new(&other.shown()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use clap::Parser;
+    use papyra_persistence::Durability;
+
+    use super::super::args::{Cli, Command};
+    use super::super::exit::Exit;
+    use super::*;
+
+    /// What `papyra persistence LINE` would work on, without a file and an environment.
+    pub fn opened(line: &str) -> Result<Target, Problem> {
+        let words = ["papyra", "persistence"].into_iter().chain(line.split(' '));
+        let Command::Persistence(command) = Cli::try_parse_from(words).unwrap().command else {
+            panic!("{line}")
+        };
+        let mut config = Config::defaults();
+        command.apply(&mut config)?;
+        let (_, targets) = route(&config)?;
+        Ok(targets.into_iter().next().unwrap())
+    }
+
+    #[test]
+    fn options_are_judged_by_the_backend() {
+        let refused = |line: &str| opened(line).map(|_| ()).unwrap_err();
+        let place = |line: &str| opened(line).unwrap().store.describe().location;
+        assert_eq!(place("append --store file:a --sync interval:5"), "a");
+        assert!(opened("append --store file:a?create=true --sync never").is_ok());
+        assert!(opened("append --store ./a?b%zz --sync never").is_ok());
+        let twice = refused("append --store file:a?sync=never --sync always");
+        assert!(twice.message.contains("twice"), "{}", twice.message);
+        assert_eq!(twice.exit, Exit::Usage);
+        let memory = refused("append --store memory: --sync never");
+        assert!(memory.message.contains("--sync does not go with a memory store"));
+        assert_eq!(refused("scan --store floppy:a").exit, Exit::Usage);
+        assert!(refused("scan").message.contains("PAPYRA_STORE"));
+        assert!(opened("recover --store memory: --mode quarantine --quarantine-dir q").is_ok());
+    }
+
+    #[test]
+    fn a_store_can_be_typed_again_without_its_password() {
+        assert_eq!(opened("scan --path a").unwrap().flags, "--path a");
+        assert_eq!(flags(&Place::Path(PathBuf::from("a b"))), "--path 'a b'");
+        assert_eq!(flags(&Place::Path(PathBuf::from("-a"))), "--path=-a");
+        let secret = flags(&Place::Url("redis://:hunter2@h".into()));
+        assert_eq!(secret, "--store 'redis://***@h'");
+    }
+
+    #[test]
+    fn a_setting_that_the_store_does_not_have_is_for_other_stores() {
+        let mut config = Config::parse("store = \"memory:\"\nsync = \"never\"").unwrap();
+        assert!(route(&config).is_ok());
+        let five = Durability::Interval(Duration::from_millis(5));
+        super::super::args::apply_sync(Some(five), &mut config);
+        assert!(route(&config).is_err());
+    }
+
+    #[test]
+    fn a_wrong_url_in_the_configuration_is_wrong_configuration() {
+        let config = Config::parse("store = \"floppy:a\"").unwrap();
+        assert_eq!(route(&config).map(|_| ()).unwrap_err().exit, Exit::Configuration);
+    }
+}
