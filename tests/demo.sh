@@ -1,5 +1,5 @@
 #!/bin/sh
-# A journal is damaged, found out, repaired with the evidence kept, compacted and read back.
+# A journal is damaged, found out, repaired with the quarantine kept, compacted and read back.
 set -eu
 
 cd "$(dirname -- "$0")/.."
@@ -36,11 +36,11 @@ run 2 papyra persistence scan --path journal.ndjson
 
 say "What would a repair do?"
 run 0 papyra persistence recover --path journal.ndjson --mode quarantine \
-    --quarantine-dir evidence --dry-run
+    --quarantine-dir quarantine --dry-run
 
-say "Repair it, and keep everything that is taken out as evidence"
-run 0 papyra persistence recover --path journal.ndjson --mode quarantine --quarantine-dir evidence
-run 0 ls -l evidence
+say "Repair it, and keep everything that is taken out as quarantine"
+run 0 papyra persistence recover --path journal.ndjson --mode quarantine --quarantine-dir quarantine
+run 0 ls -l quarantine
 run 0 papyra persistence scan --path journal.ndjson
 
 say "Keep the newest 10,000 records"

@@ -81,7 +81,8 @@ async fn rewrite(dir: &std::path::Path, batch: &str) {
     let store = FileStore::open(&path);
     let began = Instant::now();
     let snapshot = store.snapshot().await.unwrap();
-    let options = RewriteOptions { purpose: Purpose::Compact, keep_evidence: false, force: false };
+    let options =
+        RewriteOptions { purpose: Purpose::Compact, keep_quarantine: false, force: false };
     let mut rewrite = snapshot.rewrite("large", options).await.unwrap();
     let at = |minor| Position { major: 0, minor };
     rewrite.remove(&[Range { start: at(0), end: at(half) }]).await.unwrap();

@@ -18,7 +18,7 @@
 //!     std::fs::write(&path, "{\"kind\": \"event\", \"timestamp\": 1738000000}\n{\"kind\": \"ev")?;
 //!
 //!     let engine = Engine::new()?; // one per process: it is compiled once, and cheap to clone
-//!     let store = FileStore::builder(&path).evidence_dir(directory.join("evidence")).build();
+//!     let store = FileStore::builder(&path).quarantine_dir(directory.join("quarantine")).build();
 //!     let journal = Journal::new(&engine, store);
 //!
 //!     let report = journal.scan(ScanOptions::default()).await?;
@@ -27,7 +27,7 @@
 //!     let mode = RecoveryMode::Quarantine;
 //!     let done = journal.recover(RecoverOptions { mode, ..Default::default() }).await?;
 //!     assert_eq!((done.removed_entries, done.remaining), (1, 0));
-//!     println!("quarantined in {:?}", done.evidence);
+//!     println!("quarantined in {:?}", done.quarantine);
 //!
 //!     let draft = Draft { kind: Kind::Audit, timestamp: None, fields: r#"{"actors": 3}"#.into() };
 //!     journal.append(&[draft]).await?; // on the disk when this returns

@@ -23,11 +23,11 @@ struct File {
 }
 
 impl File {
-    fn new(durability: Durability, evidence: bool) -> Self {
+    fn new(durability: Durability, quarantine: bool) -> Self {
         let dir = TempDir::new();
         let mut builder = FileStore::builder(dir.path("journal.ndjson")).durability(durability);
-        if evidence {
-            builder = builder.evidence_dir(dir.path("evidence"));
+        if quarantine {
+            builder = builder.quarantine_dir(dir.path("quarantine"));
         }
         Self { store: builder.build(), dir }
     }
@@ -45,7 +45,7 @@ impl Fixture for File {
         true
     }
 
-    async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {
+    async fn quarantine(&self, names: &[String]) -> Option<Vec<u8>> {
         Some(names.iter().flat_map(|name| fs::read(name).unwrap()).collect())
     }
 
@@ -64,7 +64,8 @@ impl Rotating {
     fn new(durability: Durability) -> Self {
         let dir = TempDir::new();
         let builder = RotatingStore::builder(dir.path("journal.ndjson")).durability(durability);
-        let builder = builder.evidence_dir(dir.path("evidence")).max_bytes(3_500).max_files(1000);
+        let builder =
+            builder.quarantine_dir(dir.path("quarantine")).max_bytes(3_500).max_files(1000);
         Self { store: builder.build(), dir }
     }
 }
@@ -81,7 +82,7 @@ impl Fixture for Rotating {
         true
     }
 
-    async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {
+    async fn quarantine(&self, names: &[String]) -> Option<Vec<u8>> {
         Some(names.iter().flat_map(|name| fs::read(name).unwrap()).collect())
     }
 
@@ -125,11 +126,11 @@ async fn a_rotating_set_passes_with_every_durability() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_place_for_evidence_only_that_does_not_apply() {
+async fn without_a_place_for_quarantine_only_that_does_not_apply() {
     let make = async || Ok(Box::new(File::new(Durability::Never, false)) as Box<dyn Fixture>);
     let summary = conformance::run(make).await.unwrap_or_else(|failure| panic!("{failure}"));
     let missing: Vec<_> = summary.not_applicable().collect();
-    assert_eq!(missing, ["evidence is what was removed"], "{summary}");
+    assert_eq!(missing, ["quarantine is what was removed"], "{summary}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

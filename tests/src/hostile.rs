@@ -249,7 +249,7 @@ impl Host for Hostile {
             bytes_before: self.number(),
             bytes_after: self.number(),
             removed_entries: Some(self.number()),
-            evidence: vec!["../../evidence".to_owned()],
+            quarantine: vec!["../../quarantine".to_owned()],
         })
     }
 

@@ -12,7 +12,7 @@ pub struct Patchy {
     /// What is in the journal.
     pub data: Vec<u8>,
     /// What rewrites were told to keep, in order.
-    pub evidence: Vec<u8>,
+    pub quarantine: Vec<u8>,
     /// How many rewrites were finished.
     pub rewrites: usize,
     random: Random,
@@ -24,7 +24,7 @@ impl Patchy {
     /// A journal whose chunks have 1 to `largest` bytes, each time another number.
     pub fn new(data: Vec<u8>, largest: usize, seed: u64) -> Self {
         let random = Random::new(seed);
-        Self { data, evidence: Vec::new(), rewrites: 0, random, largest, open: None }
+        Self { data, quarantine: Vec::new(), rewrites: 0, random, largest, open: None }
     }
 
     fn length(&mut self, room: usize, max: u32) -> usize {
@@ -113,8 +113,8 @@ impl Host for Patchy {
         for range in &removed {
             let (start, end) = (range.start.minor as usize, range.end.minor as usize);
             kept.extend_from_slice(&self.data[from..start]);
-            if options.keep_evidence {
-                self.evidence.extend_from_slice(&self.data[start..end]);
+            if options.keep_quarantine {
+                self.quarantine.extend_from_slice(&self.data[start..end]);
             }
             from = end;
         }
@@ -126,7 +126,7 @@ impl Host for Patchy {
         let bytes_before = self.data.len() as u64;
         self.data = kept;
         let bytes_after = self.data.len() as u64;
-        Ok(Rewritten { bytes_before, bytes_after, removed_entries: None, evidence: Vec::new() })
+        Ok(Rewritten { bytes_before, bytes_after, removed_entries: None, quarantine: Vec::new() })
     }
 
     fn rewrite_abort(&mut self) {

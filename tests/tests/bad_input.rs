@@ -144,13 +144,18 @@ fn what_was_never_a_journal_is_not_emptied() {
             assert_refused(&mut persistence("recover", &path), 64, &words);
         }
         assert!(fs::read(&path).unwrap() == *bytes, "{name}");
-        let evidence = place.path("evidence");
-        let quarantine =
-            ["--no-fact", "--mode", "quarantine", "--quarantine-dir", evidence.to_str().unwrap()];
-        assert_eq!(given("recover", &path, &quarantine).code, Some(0));
-        let kept = evidence.join(&names(&evidence)[0]);
+        let quarantine = place.path("quarantine");
+        let options = [
+            "--no-audit",
+            "--mode",
+            "quarantine",
+            "--quarantine-dir",
+            quarantine.to_str().unwrap(),
+        ];
+        assert_eq!(given("recover", &path, &options).code, Some(0));
+        let kept = quarantine.join(&names(&quarantine)[0]);
         assert!(fs::metadata(&path).unwrap().len() == 0 && fs::read(&kept).unwrap() == *bytes);
-        fs::remove_dir_all(&evidence).unwrap();
+        fs::remove_dir_all(&quarantine).unwrap();
     }
 }
 
@@ -210,7 +215,7 @@ fn words_that_make_no_sense_are_wrong_usage_and_the_message_teaches() {
 }
 
 #[test]
-fn evidence_may_lie_on_another_file_system() {
+fn quarantine_may_lie_on_another_file_system() {
     let place = Place::new();
     let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else {
         return eprintln!("there is no /dev/shm here: quarantine across file systems is not tried");
@@ -220,12 +225,12 @@ fn evidence_may_lie_on_another_file_system() {
         eprintln!("/dev/shm is no other file system here");
     }
     let path = place.put("a.ndjson", [RECORD, "garbage\n", RECORD].concat());
-    let evidence = elsewhere.path().join("evidence");
-    let evidence_dir = evidence.to_str().unwrap();
-    let options = ["--no-fact", "--mode", "quarantine", "--quarantine-dir", evidence_dir];
+    let quarantine = elsewhere.path().join("quarantine");
+    let quarantine_dir = quarantine.to_str().unwrap();
+    let options = ["--no-audit", "--mode", "quarantine", "--quarantine-dir", quarantine_dir];
     assert_eq!(given("recover", &path, &options).code, Some(0));
     assert_eq!(fs::read_to_string(&path).unwrap(), RECORD.repeat(2));
-    assert_eq!(fs::read(evidence.join(&names(&evidence)[0])).unwrap(), b"garbage\n");
+    assert_eq!(fs::read(quarantine.join(&names(&quarantine)[0])).unwrap(), b"garbage\n");
     assert_eq!(names(place.0.path()), ["a.ndjson"]);
 }
 
@@ -306,8 +311,8 @@ fn a_symlink_stays_one_and_its_target_keeps_mode_and_owner() {
     let link = place.path("link.ndjson");
     symlink("real/a.ndjson", &link).unwrap();
     for (operation, options, left) in [
-        ("recover", &["--no-fact"][..], 2),
-        ("compact", &["--no-fact", "--max-records", "1"], 1),
+        ("recover", &["--no-audit"][..], 2),
+        ("compact", &["--no-audit", "--max-records", "1"], 1),
         ("append", &[], 2),
     ] {
         assert_eq!(given(operation, &link, options).code, Some(0), "{operation}");

@@ -16,9 +16,9 @@ fn the_component_imports_the_store_and_the_clock_and_nothing_else() {
     assert_eq!(
         imports,
         [
-            "papyra:persistence/delivery@0.1.0",
-            "papyra:persistence/storage@0.1.0",
-            "papyra:persistence/types@0.1.0",
+            "papyra:persistence/groups@0.2.0",
+            "papyra:persistence/storage@0.2.0",
+            "papyra:persistence/types@0.2.0",
             "wasi:clocks/wall-clock@0.2.0",
         ]
     );
@@ -26,7 +26,7 @@ fn the_component_imports_the_store_and_the_clock_and_nothing_else() {
         wit.lines().filter_map(|line| line.trim().strip_prefix("export ")).collect();
     assert_eq!(
         exports,
-        ["papyra:persistence/journal@0.1.0;", "papyra:persistence/consumer@0.1.0;"]
+        ["papyra:persistence/journal@0.2.0;", "papyra:persistence/consumer@0.2.0;"]
     );
 }
 

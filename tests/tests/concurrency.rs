@@ -18,7 +18,7 @@ const RECORDS: u64 = 200_000;
 async fn maintenance_beside_a_live_writer_loses_and_doubles_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.ndjson");
-    let evidence = dir.path().join("evidence");
+    let quarantine = dir.path().join("quarantine");
     let path_text = path.to_str().unwrap();
     // Damage at the start gives recovery something to do, and enough room that compaction, whose
     // limit is never reached, has to look at everything.
@@ -30,7 +30,7 @@ async fn maintenance_beside_a_live_writer_loses_and_doubles_nothing() {
         Worker::start(WORKER, &["append", path_text, "0", &RECORDS.to_string(), "20", "never"]);
     let compactor = Worker::start(WORKER, &["compact", path_text, "1000000", "1000000"]);
     let recoverer =
-        Worker::start(WORKER, &["recover", path_text, evidence.to_str().unwrap(), "1000000"]);
+        Worker::start(WORKER, &["recover", path_text, quarantine.to_str().unwrap(), "1000000"]);
     let follower = tokio::spawn(follow(journal.clone()));
 
     let (mut scans, mut injected) = (0, 0);
@@ -51,21 +51,21 @@ async fn maintenance_beside_a_live_writer_loses_and_doubles_nothing() {
 
     let bytes = fs::read(&path).unwrap();
     // Their names sort by time.
-    let set_aside: Vec<Vec<u8>> =
-        names(&evidence).iter().map(|name| fs::read(evidence.join(name)).unwrap()).collect();
+    let quarantined: Vec<Vec<u8>> =
+        names(&quarantine).iter().map(|name| fs::read(quarantine.join(name)).unwrap()).collect();
     let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-    // Recovery was killed, perhaps after it had set aside and before it switched.
-    let twice = set_aside.last().map_or(0, |newest| lines(newest));
-    let set_aside = set_aside.concat();
-    let garbage = [&bytes[..], b"\n", &set_aside]
+    // Recovery was killed, perhaps after it had quarantined and before it switched.
+    let twice = quarantined.last().map_or(0, |newest| lines(newest));
+    let quarantined = quarantined.concat();
+    let garbage = [&bytes[..], b"\n", &quarantined]
         .concat()
         .split(|byte| *byte == b'\n')
         .filter(|line| line.ends_with(b"garbage"))
         .count() as u64;
     let all = injected + 1;
-    assert!(garbage >= all, "damage is in the journal or in the evidence: {garbage} of {all}");
+    assert!(garbage >= all, "damage is in the journal or in the quarantine: {garbage} of {all}");
     assert!(garbage <= all + twice, "and nowhere twice: {garbage} of {all}");
-    assert!(!set_aside.is_empty(), "recovery was at work");
+    assert!(!quarantined.is_empty(), "recovery was at work");
 
     let numbers = numbered::numbers(&bytes);
     assert!(numbers == (0..RECORDS).collect::<Vec<_>>(), "all there, once, in order");

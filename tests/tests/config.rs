@@ -259,7 +259,7 @@ fn the_configured_store_and_its_limits_are_used_and_options_are_stronger() {
     assert_eq!(place.run("persistence read --no-retention").stdout, lines("event", &[1, 2, 3]));
     let refused = place.run("persistence compact --no-retention");
     assert_eq!(refused.code, Some(64), "{refused:?}");
-    assert_eq!(place.run("persistence compact --no-fact").code, Some(0));
+    assert_eq!(place.run("persistence compact --no-audit").code, Some(0));
     assert_eq!(place.text("app.ndjson"), lines("event", &[2, 3]));
     place.put("other.ndjson", &line("audit", 9));
     assert_eq!(place.run("persistence read --path other.ndjson").stdout, line("audit", 9));
@@ -270,15 +270,15 @@ fn the_configured_store_and_its_limits_are_used_and_options_are_stronger() {
 #[test]
 fn the_startup_check_does_what_is_configured() {
     let place = Place::with(
-        "store = \"app.ndjson\"\nquarantine_dir = \"evidence\"\n[startup]\nmode = \"recover\"\n\
+        "store = \"app.ndjson\"\nquarantine_dir = \"quarantine\"\n[startup]\nmode = \"recover\"\n\
          recovery_mode = \"quarantine\"\n",
     );
     place.put("app.ndjson", &format!("{}oops\n", line("event", 1)));
     assert_eq!(place.run("persistence startup-check --mode fail").code, Some(2));
-    let ended = place.run("persistence startup-check --no-fact");
+    let ended = place.run("persistence startup-check --no-audit");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(place.text("app.ndjson"), line("event", 1));
-    assert_eq!(names(&place.path("evidence")).len(), 1);
+    assert_eq!(names(&place.path("quarantine")).len(), 1);
     place.put(
         "papyra.toml",
         "store = \"a\"\n[startup]\nmode = \"recover\"\nrecovery_mode = \"quarantine\"\n",

@@ -31,7 +31,7 @@ impl Bench {
 
     fn journal(&self) -> Journal {
         let store = FileStore::builder(self.dir.path().join("j.ndjson"))
-            .evidence_dir(self.dir.path().join("evidence"))
+            .quarantine_dir(self.dir.path().join("quarantine"))
             .build();
         Journal::new(&self.engine, store)
     }
@@ -44,9 +44,9 @@ impl Bench {
         fs::read(self.dir.path().join("j.ndjson")).unwrap()
     }
 
-    fn take_evidence(&self) -> Vec<u8> {
+    fn take_quarantine(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for file in fs::read_dir(self.dir.path().join("evidence")).into_iter().flatten() {
+        for file in fs::read_dir(self.dir.path().join("quarantine")).into_iter().flatten() {
             let path = file.unwrap().path();
             bytes.extend(fs::read(&path).unwrap());
             fs::remove_file(path).unwrap();
@@ -57,7 +57,7 @@ impl Bench {
 
 async fn recover(journal: &Journal, mode: RecoveryMode) -> Recovery {
     journal
-        .recover(RecoverOptions { mode, record_fact: false, ..RecoverOptions::default() })
+        .recover(RecoverOptions { mode, record_audit: false, ..RecoverOptions::default() })
         .await
         .unwrap()
 }
@@ -89,7 +89,7 @@ async fn check(bench: &Bench, damaged: &Damaged, mode: RecoveryMode, which: &str
 
     if mode == RecoveryMode::Repair && before.records == 0 && before.entries > 0 {
         // Nothing would be left, so repair refuses; quarantine, which keeps all, does not.
-        let options = RecoverOptions { mode, record_fact: false, ..RecoverOptions::default() };
+        let options = RecoverOptions { mode, record_audit: false, ..RecoverOptions::default() };
         let refused = journal.recover(options).await;
         assert!(refused.is_err() || before.entries == 1, "{which}");
         assert!(refused.is_ok() || bench.take() == damaged.bytes, "{which}");
@@ -97,20 +97,20 @@ async fn check(bench: &Bench, damaged: &Damaged, mode: RecoveryMode, which: &str
     }
     let done = recover(&journal, mode).await;
     let kept = bench.take();
-    let evidence = bench.take_evidence();
+    let quarantine = bench.take_quarantine();
     assert_survivors(&kept, damaged, which);
 
     let added = u64::from(done.terminated);
     let gone = damaged.bytes.len() as u64 + added - kept.len() as u64;
     assert_eq!(gone, done.removed_bytes, "{which}");
     if mode == RecoveryMode::Quarantine {
-        assert_eq!(evidence.len() as u64, gone, "{which}: removed bytes are kept as evidence");
+        assert_eq!(quarantine.len() as u64, gone, "{which}: removed bytes are kept as quarantine");
         assert!(
-            is_interleaved(&damaged.bytes, &kept, &evidence),
-            "{which}: kept + evidence = original"
+            is_interleaved(&damaged.bytes, &kept, &quarantine),
+            "{which}: kept + quarantine = original"
         );
     } else {
-        assert!(evidence.is_empty(), "{which}");
+        assert!(quarantine.is_empty(), "{which}");
     }
     assert_eq!(
         done.changed,
@@ -136,21 +136,21 @@ fn assert_survivors(kept: &[u8], damaged: &Damaged, which: &str) {
     }
 }
 
-/// Whether the lines of the original are those that were kept and those set aside, each in order. A
+/// Whether the lines of the original are those that were kept and those quarantined, each in order. A
 /// last line may have been given its line end.
-fn is_interleaved(original: &[u8], kept: &[u8], evidence: &[u8]) -> bool {
-    let (mut kept, mut evidence) = (kept, evidence);
+fn is_interleaved(original: &[u8], kept: &[u8], quarantine: &[u8]) -> bool {
+    let (mut kept, mut quarantine) = (kept, quarantine);
     for line in original.split_inclusive(|byte| *byte == b'\n') {
         // Equal lines are equal in kind, so whichever side has the line next is the right one.
-        if let Some(rest) = evidence.strip_prefix(line) {
-            evidence = rest;
+        if let Some(rest) = quarantine.strip_prefix(line) {
+            quarantine = rest;
         } else if let Some(rest) = kept.strip_prefix(line) {
             kept = rest;
         } else {
             return false;
         }
     }
-    evidence.is_empty() && (kept.is_empty() || kept == b"\n")
+    quarantine.is_empty() && (kept.is_empty() || kept == b"\n")
 }
 
 #[tokio::test]

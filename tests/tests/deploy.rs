@@ -28,7 +28,7 @@ fn started(words: &[String], dir: &Path) -> Ended {
     run(Command::new(papyra()).args(words).env("XDG_CACHE_HOME", dir.join("cache")))
 }
 
-/// The check lets a service start when nothing is lost by it, and keeps what it sets aside.
+/// The check lets a service start when nothing is lost by it, and keeps what it quarantines .
 fn judges(check: &[String]) {
     assert_eq!(Path::new(&check[0]).file_name().unwrap(), "papyra");
     let torn = [SOUND, TORN].concat();
@@ -37,9 +37,9 @@ fn judges(check: &[String]) {
         fs::write(dir.path().join("app.ndjson"), journal).unwrap();
         let ended = started(check, dir.path());
         assert_eq!(ended.code, Some(0), "{ended:?}");
-        let evidence = dir.path().join("evidence");
-        let kept = if evidence.exists() { names(&evidence) } else { Vec::new() };
-        let kept = kept.iter().flat_map(|name| fs::read(evidence.join(name)).unwrap());
+        let quarantine = dir.path().join("quarantine");
+        let kept = if quarantine.exists() { names(&quarantine) } else { Vec::new() };
+        let kept = kept.iter().flat_map(|name| fs::read(quarantine.join(name)).unwrap());
         assert_eq!(kept.collect::<Vec<_>>(), aside, "{ended:?}");
     }
     // The first start has no journal yet; and what cannot be looked at stops it.

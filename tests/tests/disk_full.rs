@@ -56,14 +56,14 @@ fn refuses_everything(
     let most = (records - records / 10).to_string();
     let dir = path.parent().unwrap();
     let before = (fs::read(path).unwrap(), names(dir));
-    let evidence = dir.join("evidence");
-    let evidence = evidence.to_str().unwrap();
+    let quarantine = dir.join("quarantine");
+    let quarantine = quarantine.to_str().unwrap();
     for (operation, options) in [
         ("append", &["--json"][..]),
         ("append", &["--json", "--sync", "never"]),
         ("append", &["--json", "--sync", "interval:50"]),
         ("recover", &["--json"]),
-        ("recover", &["--json", "--mode", "quarantine", "--quarantine-dir", evidence]),
+        ("recover", &["--json", "--mode", "quarantine", "--quarantine-dir", quarantine]),
         ("compact", &["--json", "--max-records", &most]),
         ("startup-check", &["--json", "--mode", "recover"]),
     ] {
@@ -76,7 +76,7 @@ fn refuses_everything(
             fs::read(path).unwrap() == before.0,
             "{operation} {options:?}: the bytes are there"
         );
-        let _ = fs::remove_dir(evidence);
+        let _ = fs::remove_dir(quarantine);
         assert_eq!(names(dir), before.1, "{operation} {options:?}: nothing else is");
     }
 }
@@ -89,9 +89,9 @@ fn accepts_everything(path: &Path, records: u64) {
         assert_eq!(ended.code, Some(0), "{operation}: {ended:?}");
     };
     run("append", &[], &lines(records..end));
-    run("recover", &["--no-fact"], "");
+    run("recover", &["--no-audit"], "");
     assert!(numbered::numbers(&fs::read(path).unwrap()).into_iter().eq(0..end));
-    run("compact", &["--no-fact", "--max-records", "50"], "");
+    run("compact", &["--no-audit", "--max-records", "50"], "");
     assert!(numbered::numbers(&fs::read(path).unwrap()).into_iter().eq(end - 50..end));
     run("scan", &[], "");
 }

@@ -10,7 +10,7 @@ use papyra_engine::json::Kind;
 use papyra_engine::query::{self, Order, Selection};
 use papyra_engine::recover::{self, Mode, RecoverOptions};
 use papyra_engine::retention::{Limits, Retention};
-use papyra_engine::scan::{self, Part, ScanOptions, ScanReport};
+use papyra_engine::scan::{self, Partition, ScanOptions, ScanReport};
 use papyra_engine::select::{FieldMatch, Filter};
 use papyra_engine::startup::{self, StartupMode, StartupOptions};
 use papyra_engine::survey;
@@ -92,7 +92,7 @@ fn check_recovery(mut host: Patchy, before: &ScanReport, mode: Mode) {
     let gone = usize::try_from(done.removed_bytes).unwrap();
     assert_eq!(host.data.len() + gone, original + added);
     if mode == Mode::Quarantine {
-        assert_eq!(host.evidence.len(), gone);
+        assert_eq!(host.quarantine.len(), gone);
     }
     let after = scan::scan(&mut host, ALL).unwrap();
     assert_eq!(after.tally.damaged, 0, "{mode:?}: {}", after.findings_ndjson());
@@ -109,11 +109,12 @@ fn check_compaction(mut host: Patchy, max_records: u64) {
     let (visible, _) = answer(&mut host, Order::OldestFirst, &policy);
     let (reversed, _) = answer(&mut host, Order::NewestFirst, &policy);
     assert_eq!(visible.lines().rev().collect::<Vec<_>>(), reversed.lines().collect::<Vec<_>>());
-    let options = CompactOptions { dry_run: false, force: false, keep_evidence: true, as_of: None };
+    let options =
+        CompactOptions { dry_run: false, force: false, keep_quarantine: true, as_of: None };
     let original = host.data.len();
     let done = compact::compact(&mut host, &policy, options).unwrap();
     assert_eq!(done.records_after, max_records.min(done.records_before));
-    assert_eq!(host.data.len() + host.evidence.len(), original);
+    assert_eq!(host.data.len() + host.quarantine.len(), original);
     let (left, _) = answer(&mut host, Order::OldestFirst, &Retention::default());
     assert_eq!(left, visible, "at most {max_records} records");
 }
@@ -130,7 +131,7 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
     let mode = if random.once_in(2) { Mode::Repair } else { Mode::Quarantine };
     let dry_run = random.once_in(3);
     let options =
-        CompactOptions { dry_run, force: random.once_in(2), keep_evidence: true, as_of: None };
+        CompactOptions { dry_run, force: random.once_in(2), keep_quarantine: true, as_of: None };
     match random.below(9) {
         0 => {
             let sample = random.once_in(3).then(|| random.below(9) as u64);
@@ -138,19 +139,19 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
         }
         1 => {
             let mut results = Vec::new();
-            for part in scan::divide(host, random.below(9) as u32)? {
+            for part in scan::partition(host, random.below(9) as u32)? {
                 let options = ScanOptions { max_findings, sample: None };
-                results.push(scan::write_result(&scan::scan_part(host, &part, options)?)?);
+                results.push(scan::write_result(&scan::scan_partition(host, &part, options)?)?);
             }
             scan::conclude(host, &results, ALL).map(drop)
         }
         2 => recover::recover(host, RecoverOptions { mode, dry_run, max_findings }).map(drop),
         3 => compact::compact(host, &policy, options).map(drop),
         4 => {
-            let parts: Vec<Part> = scan::divide(host, 3)?;
-            let surveys = parts
-                .iter()
-                .map(|part| scan::write_result(&survey::survey_part(host, part, &policy, 1.8e9)?));
+            let parts: Vec<Partition> = scan::partition(host, 3)?;
+            let surveys = parts.iter().map(|part| {
+                scan::write_result(&survey::survey_partition(host, part, &policy, 1.8e9)?)
+            });
             let surveys = surveys.collect::<Outcome<Vec<_>>>()?;
             compact::compact_surveyed(host, &surveys, &policy, options).map(drop)
         }
@@ -162,7 +163,7 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
                 mode: all[random.below(3)],
                 recovery: mode,
                 full,
-                record_fact: random.once_in(2),
+                record_audit: random.once_in(2),
             };
             startup::startup_check(host, options).map(drop)
         }
@@ -291,10 +292,10 @@ fn quoted_apart(text: &str) -> Vec<&str> {
 }
 
 fn in_shares(host: &mut Patchy, shares: u32) -> ScanReport {
-    let parts = scan::divide(host, shares).unwrap();
+    let parts = scan::partition(host, shares).unwrap();
     let results: Vec<_> = parts
         .iter()
-        .map(|part| scan::write_result(&scan::scan_part(host, part, ALL).unwrap()).unwrap())
+        .map(|part| scan::write_result(&scan::scan_partition(host, part, ALL).unwrap()).unwrap())
         .collect();
     scan::conclude(host, &results, ALL).unwrap()
 }

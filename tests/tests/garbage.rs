@@ -36,13 +36,13 @@ async fn run(journal: &Journal, name: &str, random: &mut Random) -> Result<(), J
     match name {
         "scan" => journal.scan(ScanOptions { max_findings, sample }).await.map(drop),
         "recover" => journal
-            .recover(RecoverOptions { mode, dry_run, max_findings, record_fact: true })
+            .recover(RecoverOptions { mode, dry_run, max_findings, record_audit: true })
             .await
             .map(drop),
         "compact" => {
-            let (force, keep_evidence) = (random.once_in(2), random.once_in(2));
+            let (force, keep_quarantine) = (random.once_in(2), random.once_in(2));
             let options =
-                CompactOptions { dry_run, force, keep_evidence, as_of: None, record_fact: true };
+                CompactOptions { dry_run, force, keep_quarantine, as_of: None, record_audit: true };
             journal.compact(options).await.map(drop)
         }
         "query" => {
@@ -64,7 +64,7 @@ async fn run(journal: &Journal, name: &str, random: &mut Random) -> Result<(), J
                 mode: mode_of_start,
                 recovery: mode,
                 full: dry_run,
-                record_fact: true,
+                record_audit: true,
             };
             journal.startup_check(options, None).await.map(drop)
         }

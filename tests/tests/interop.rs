@@ -106,7 +106,7 @@ async fn a_set_that_papyra_has_rotated_is_one_journal_here_and_stays_one_there()
         let sealed = dir.path().join("rot.log.1");
         let mut file = OpenOptions::new().append(true).open(sealed).expect("a sealed file");
         file.write_all(b"\xff\xfe\n[1]\n").expect("a write");
-        let options = RecoverOptions { record_fact: false, ..RecoverOptions::default() };
+        let options = RecoverOptions { record_audit: false, ..RecoverOptions::default() };
         let recovery = set.recover(options).await.expect("a recovery");
         assert_eq!((recovery.before.damaged, recovery.removed_entries), (2, 2));
         let read = papyra(old, "read", "rotating", &target, &json!({}));
@@ -126,7 +126,7 @@ async fn a_set_that_papyra_has_rotated_is_one_journal_here_and_stays_one_there()
         let left = events.len() as u64
             + read["audits"].as_u64().unwrap_or(0)
             + read["dead_letters"].as_u64().unwrap_or(0);
-        // The fact of the compaction is an audit that Papyra can read.
+        // The audit record of the compaction is an audit that Papyra can read.
         assert_eq!((left, events.last()), (12 + 1, Some(&json!(RECORDS - 1))));
         assert_eq!(read["anomalies"], json!([]));
     }
@@ -165,10 +165,10 @@ fn papyra_reads_what_was_recovered_and_compacted_here() {
 
         let aside = dir.path().join("aside");
         let mut recover = persistence("recover", &path);
-        recover.args(["--no-fact", "--mode", "quarantine", "--quarantine-dir"]).arg(&aside);
+        recover.args(["--no-audit", "--mode", "quarantine", "--quarantine-dir"]).arg(&aside);
         let ended = run(&mut recover);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        // Records with `NaN` are suspect, and quarantine sets them aside as well.
+        // Records with `NaN` are suspect, and quarantine quarantines them  as well.
         let odd = |line: &&str| line.contains("NaN");
         assert_eq!(
             text(&path),
@@ -185,7 +185,7 @@ fn papyra_reads_what_was_recovered_and_compacted_here() {
         let count = kept["events"].as_array().map_or(0, Vec::len) as u64
             + kept["audits"].as_u64().unwrap_or(0)
             + kept["dead_letters"].as_u64().unwrap_or(0);
-        assert_eq!(count, 5 + 1, "and the fact of the compaction");
+        assert_eq!(count, 5 + 1, "and the audit of the compaction");
     }
 }
 
@@ -224,7 +224,7 @@ async fn streams_that_papyra_has_written_to_redis_are_scanned_and_recovered_here
         assert_eq!(report.records, count.as_u64().expect("a number"));
         assert_eq!(report.damaged, 2);
 
-        let options = RecoverOptions { record_fact: false, ..RecoverOptions::default() };
+        let options = RecoverOptions { record_audit: false, ..RecoverOptions::default() };
         all.recover(options).await.expect("a recovery");
         let read = papyra(old, "read", "redis", &server.url(), &json!({}));
         assert_eq!(read["anomalies"], json!([]), "Papyra finds nothing left");

@@ -19,10 +19,10 @@ fn start(args: &[&str]) -> Worker {
     Worker::start(WORKER, args)
 }
 
-/// Everything in the journal and in the evidence beside it.
-fn everything(path: &Path, evidence: &Path) -> Vec<u8> {
+/// Everything in the journal and in the quarantine beside it.
+fn everything(path: &Path, quarantine: &Path) -> Vec<u8> {
     let mut bytes = fs::read(path).unwrap_or_default();
-    let files = fs::read_dir(evidence).into_iter().flatten();
+    let files = fs::read_dir(quarantine).into_iter().flatten();
     for file in files.map(|file| file.unwrap().path()) {
         bytes.push(b'\n');
         bytes.extend(fs::read(file).unwrap());
@@ -34,8 +34,8 @@ fn everything(path: &Path, evidence: &Path) -> Vec<u8> {
 async fn killing_appends_and_recoveries_loses_and_doubles_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.ndjson");
-    let evidence = dir.path().join("evidence");
-    let (path_text, evidence_text) = (path.to_str().unwrap(), evidence.to_str().unwrap());
+    let quarantine = dir.path().join("quarantine");
+    let (path_text, quarantine_text) = (path.to_str().unwrap(), quarantine.to_str().unwrap());
     let engine = Engine::new().unwrap();
     let mut random = Random::new(scale::seed());
     let (mut first, mut acknowledged) = (0, Vec::new());
@@ -44,7 +44,7 @@ async fn killing_appends_and_recoveries_loses_and_doubles_nothing() {
         let sync = ["always", "never", "5"][cycle % 3];
         let (number, batch) = (first.to_string(), (1 + random.below(50)).to_string());
         let appender = start(&["append", path_text, &number, "1000000", &batch, sync]);
-        let recoverer = start(&["recover", path_text, evidence_text, "1000000"]);
+        let recoverer = start(&["recover", path_text, quarantine_text, "1000000"]);
         let most = Duration::from_millis(60);
         let acks = appender.kill_within(most, &mut random);
         changed += recoverer
@@ -64,7 +64,7 @@ async fn killing_appends_and_recoveries_loses_and_doubles_nothing() {
             fs::write(&path, &bytes).unwrap();
         }
         if cycle % 10 == 9 || cycle + 1 == scale::kill_cycles() {
-            let counts = numbered::count(&everything(&path, &evidence));
+            let counts = numbered::count(&everything(&path, &quarantine));
             for number in acknowledged.iter().cloned().flatten() {
                 let times = counts.get(&number).copied().unwrap_or(0);
                 assert_eq!(times, 1, "record {number} after cycle {cycle}");
@@ -72,7 +72,7 @@ async fn killing_appends_and_recoveries_loses_and_doubles_nothing() {
             assert!(counts.values().all(|times| *times == 1), "nothing is doubled");
             if first > 3_000_000 {
                 // Start over, or counting becomes the whole test.
-                fs::remove_dir_all(&evidence).ok();
+                fs::remove_dir_all(&quarantine).ok();
                 fs::remove_file(&path).unwrap();
                 acknowledged.clear();
                 first = 0;
@@ -80,7 +80,7 @@ async fn killing_appends_and_recoveries_loses_and_doubles_nothing() {
         }
     }
     assert!(changed > 0 || scale::kill_cycles() < 20, "no recovery was ever caught at work");
-    let store = FileStore::builder(&path).evidence_dir(&evidence).build();
+    let store = FileStore::builder(&path).quarantine_dir(&quarantine).build();
     let journal = Journal::new(&engine, store);
     let options = RecoverOptions { mode: RecoveryMode::Quarantine, ..RecoverOptions::default() };
     if path.exists() {

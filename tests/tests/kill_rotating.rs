@@ -116,7 +116,7 @@ fn sizes(dir: &Path) -> Option<BTreeMap<String, (u64, u64)>> {
     for entry in fs::read_dir(dir).ok()? {
         let entry = entry.ok()?;
         let name = entry.file_name().into_string().ok()?;
-        if name == "evidence" || name.ends_with("papyra-rewrite") {
+        if name == "quarantine" || name.ends_with("papyra-rewrite") {
             continue;
         }
         let metadata = entry.metadata().ok()?;
@@ -144,7 +144,7 @@ fn check(set: &Set, acknowledged: &[std::ops::Range<u64>], cycle: usize) -> u64 
 #[test]
 fn killing_rotations_and_recoveries_loses_only_what_rotation_drops() {
     let set = Set::new();
-    let evidence = set.dir.path().join("evidence");
+    let quarantine = set.dir.path().join("quarantine");
     let mut random = Random::new(scale::seed() + 10);
     let sampler = Sampler::start(set.dir.path());
     let (mut first, mut acknowledged, mut recovered) = (0, Vec::new(), 0);
@@ -153,7 +153,7 @@ fn killing_rotations_and_recoveries_loses_only_what_rotation_drops() {
         let batch = (1 + random.below(BATCH as usize)).to_string();
         let begin = first.to_string();
         let appender = start(&["append", &set.url, &begin, "1000000", &batch, sync]);
-        let recoverer = start(&["recover", &set.url, evidence.to_str().unwrap(), "1000000"]);
+        let recoverer = start(&["recover", &set.url, quarantine.to_str().unwrap(), "1000000"]);
         let most = Duration::from_millis(60);
         let acks = appender.kill_within(most, &mut random);
         let changes = recoverer.kill_within(most / 4, &mut random);
@@ -183,7 +183,7 @@ fn killing_rotations_and_recoveries_loses_only_what_rotation_drops() {
     assert!(most > (MAX_FILES - 1) * MAX_BYTES || scale::kill_cycles() < 20, "{most}: never full");
     assert!(recovered > 0 || scale::kill_cycles() < 20, "no recovery was ever caught at work");
     // Before anybody rotates, who would clear away what a rotation has left.
-    let recoverer = start(&["recover", &set.url, evidence.to_str().unwrap(), "1"]);
+    let recoverer = start(&["recover", &set.url, quarantine.to_str().unwrap(), "1"]);
     assert!(recoverer.finish().1);
     assert_nothing_left(&set);
     settle(&set, first);

@@ -28,7 +28,7 @@ fn memory_does_not_grow_with_the_journal() {
     out.write_all(b"this is not a record\n").unwrap();
     generator.write(&mut out, half).unwrap();
     out.into_inner().unwrap();
-    check_all(&path, &dir.path().join("evidence"), first.records);
+    check_all(&path, &dir.path().join("quarantine"), first.records);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn memory_does_not_grow_with_a_line() {
     out.write_all(b"\"}\n").unwrap();
     let last = generator.write(&mut out, 100_000).unwrap();
     out.into_inner().unwrap();
-    check_all(&path, &dir.path().join("evidence"), last.records);
+    check_all(&path, &dir.path().join("quarantine"), last.records);
 }
 
 #[test]
@@ -63,16 +63,16 @@ fn records_of_the_largest_size_fit_into_the_sandbox_one_after_the_other() {
     }
     generator.write(&mut out, 100_000).unwrap();
     out.into_inner().unwrap();
-    check_all(&path, &dir.path().join("evidence"), first.records);
+    check_all(&path, &dir.path().join("quarantine"), first.records);
 }
 
 /// Every operation that reads it all, and at last those that change it.
-fn check_all(path: &Path, evidence: &Path, keep: u64) {
-    let evidence = evidence.to_str().unwrap();
+fn check_all(path: &Path, quarantine: &Path, keep: u64) {
+    let quarantine = quarantine.to_str().unwrap();
     let keep = (keep / 2).to_string();
     // The first start compiles the engine, which is not what is measured here.
     command::run(&mut command::persistence("inspect", "/dev/null"));
-    let quarantine = ["--mode", "quarantine", "--quarantine-dir", evidence];
+    let quarantine = ["--mode", "quarantine", "--quarantine-dir", quarantine];
     for (operation, options, code) in [
         ("inspect", &[][..], 0),
         ("inspect", &["--show-metrics", "--limit", "1000000000"], 0),

@@ -43,7 +43,7 @@ async fn every_operation_is_counted_once_and_a_reset_forgets_all_of_it() {
     journal.query(Selection::default()).next().await.unwrap();
     journal.inspect(InspectOptions { limit: 10 }).await.unwrap();
     for (name, expected) in [
-        ("records_written", 3), // one of them by us, two facts
+        ("records_written", 3), // one of them by us, two envelope
         ("scans", 1),
         ("anomalies_detected", 1),
         ("recoveries", 1),
@@ -53,7 +53,7 @@ async fn every_operation_is_counted_once_and_a_reset_forgets_all_of_it() {
         ("reads", 2),
         ("read_errors", 0),
         ("bytes_reclaimed", compacted.bytes_before - compacted.bytes_after),
-        ("bytes_written", (RECORD.len() + recovered.fact.len() + compacted.fact.len()) as u64),
+        ("bytes_written", (RECORD.len() + recovered.audit.len() + compacted.audit.len()) as u64),
     ] {
         assert_eq!(count(&metrics, name), expected, "{name}");
     }

@@ -15,7 +15,7 @@ const KEY: &str = "papyra:local:checkpoint";
 async fn check(engine: &Engine, store: Arc<dyn Store>) -> (StartupOutcome, u64, u64, String) {
     let journal = Journal::with_store(engine, store);
     let report = journal.startup_check(StartupOptions::default(), None).await.unwrap();
-    (report.outcome, report.scan.unwrap().records, report.vouched_bytes, report.note)
+    (report.outcome, report.scan.unwrap().records, report.indexed_bytes, report.note)
 }
 
 fn bytes(lines: &[String]) -> u64 {

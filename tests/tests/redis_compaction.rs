@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use papyra_persistence::journal::{CompactOptions, KindLimits};
-use papyra_persistence::store::delivery::{Source, Wait};
+use papyra_persistence::store::groups::{Source, Wait};
 use papyra_persistence::store::{
-    Delivery, FileStore, Kind, Position, Purpose, Range, RedisConfig, RedisStore, RewriteOptions,
-    Rewritten, Segment, Store,
+    ConsumerGroups, FileStore, Kind, Position, Purpose, Range, RedisConfig, RedisStore,
+    RewriteOptions, Rewritten, Segment, Store,
 };
 use papyra_persistence::{Engine, Journal, Limits, Retention, Selection};
 use papyra_tests::command;
@@ -15,9 +15,9 @@ use papyra_tests::redis::{Aof, Server, append, lines, records};
 
 const EVENTS: &str = "papyra:local:events";
 const SPARE: RewriteOptions =
-    RewriteOptions { purpose: Purpose::Compact, keep_evidence: false, force: false };
+    RewriteOptions { purpose: Purpose::Compact, keep_quarantine: false, force: false };
 const FORCE: RewriteOptions = RewriteOptions { force: true, ..SPARE };
-const KEEP: RewriteOptions = RewriteOptions { keep_evidence: true, ..SPARE };
+const KEEP: RewriteOptions = RewriteOptions { keep_quarantine: true, ..SPARE };
 
 fn exactly(server: &Server) -> RedisStore {
     let mut config = RedisConfig::new(server.url());
@@ -180,9 +180,9 @@ fn every_limit() -> Vec<(&'static str, u64, Retention)> {
 const COMPACT: CompactOptions = CompactOptions {
     dry_run: false,
     force: false,
-    keep_evidence: false,
+    keep_quarantine: false,
     as_of: None,
-    record_fact: false,
+    record_audit: false,
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,7 +40,7 @@ impl Fixture for Redis {
         false
     }
 
-    async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {
+    async fn quarantine(&self, names: &[String]) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         for name in names {
             let reply = (self.cli)(&["xrange", name, "-", "+"]);

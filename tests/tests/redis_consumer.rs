@@ -321,7 +321,7 @@ async fn a_group_that_was_destroyed_goes_on_after_what_its_consumer_has_acknowle
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_that_no_engine_could_hold_is_set_aside() {
+async fn an_entry_that_no_engine_could_hold_is_quarantined() {
     let server = Server::start(Aof::Off, &[]);
     append(&server.store(), Kind::Event, &records("event", 0..1)).await.unwrap();
     let client = redis::Client::open(server.url()).unwrap();
@@ -334,13 +334,13 @@ async fn an_entry_that_no_engine_could_hold_is_set_aside() {
 
     let journal = journal(&server);
     let mut consumer = journal.consumer(Kind::Event, "workers", "w").build();
-    let (mut found, mut set_aside) = (Vec::new(), 0);
+    let (mut found, mut quarantined) = (Vec::new(), 0);
     while found.len() < 2 {
         let batch = next(&mut consumer).await.unwrap();
         found.extend(numbers(&batch));
-        set_aside += batch.set_aside.len();
+        quarantined += batch.quarantined.len();
     }
-    assert_eq!((found, set_aside), (vec![0, 2], 1));
+    assert_eq!((found, quarantined), (vec![0, 2], 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use papyra_persistence::store::delivery::{Source, Wait};
-use papyra_persistence::store::{Delivery, Kind, RedisConfig, RedisStore, Store, StoreErrorKind};
+use papyra_persistence::store::groups::{Source, Wait};
+use papyra_persistence::store::{
+    ConsumerGroups, Kind, RedisConfig, RedisStore, Store, StoreErrorKind,
+};
 use papyra_tests::command::{self, papyra};
 use papyra_tests::redis::{Aof, Server, append, free_port, lines, records};
 

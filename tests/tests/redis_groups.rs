@@ -72,7 +72,7 @@ fn programs_can_see_and_steer_groups() {
     let last = with(&["consume"], &["--consumer", "c", "--own-pending", "--max-deliveries", "1"]);
     assert_eq!((&last["count"], &last["dead_lettered"]), (&json!(0), &json!(["4-0"])));
     let aside = with(&["consume"], &consumer);
-    assert_eq!((&aside["count"], &aside["set_aside"]), (&json!(0), &json!(["9-0"])));
+    assert_eq!((&aside["count"], &aside["quarantined"]), (&json!(0), &json!(["9-0"])));
     assert_eq!(server.cli(&["xlen", "papyra:local:dead_letters"]), "1");
     assert_eq!(server.cli(&["xlen", "papyra:local:quarantine:papyra_local_events"]), "1");
     assert_eq!(server.cli(&["xpending", EVENTS, "g"]).lines().next(), Some("0"));

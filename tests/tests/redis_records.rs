@@ -12,7 +12,7 @@ const SCAN: ScanOptions = ScanOptions { max_findings: 100, sample: None };
 fn quarantine() -> RecoverOptions {
     RecoverOptions {
         mode: RecoveryMode::Quarantine,
-        record_fact: false,
+        record_audit: false,
         ..RecoverOptions::default()
     }
 }
@@ -72,7 +72,7 @@ async fn damage_is_found_with_its_id_and_set_aside_with_id_and_all_fields() {
     }
 
     let done = journal.recover(quarantine()).await.unwrap();
-    assert_eq!((done.removed_entries, done.evidence), (3, vec![QUARANTINE.to_owned()]));
+    assert_eq!((done.removed_entries, done.quarantine), (3, vec![QUARANTINE.to_owned()]));
     assert_eq!(lines(&store).await, records("event", 0..5));
     let kept = server.cli(&["xrange", QUARANTINE, "-", "+"]);
     for fields in [
@@ -92,7 +92,7 @@ async fn damage_is_found_with_its_id_and_set_aside_with_id_and_all_fields() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_entry_is_set_aside_after_a_newer_one() {
+async fn an_older_entry_is_quarantined_after_a_newer_one() {
     let server = Server::start(Aof::Off, &[]);
     let store = server.store();
     append(&store, Kind::Event, &records("event", 0..1)).await.unwrap();
@@ -105,7 +105,7 @@ async fn an_older_entry_is_set_aside_after_a_newer_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_with_more_fields_than_lua_can_pass_on_is_set_aside_packed() {
+async fn an_entry_with_more_fields_than_lua_can_pass_on_is_quarantined_packed() {
     let server = Server::start(Aof::Off, &[]);
     let fields: Vec<String> = (0..10_000).map(|part| format!("part-{part}")).collect();
     let mut wide = vec!["xadd", EVENTS, "*"];

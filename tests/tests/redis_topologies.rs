@@ -53,7 +53,7 @@ async fn on_a_cluster_kinds_lie_on_several_nodes_and_are_one_journal() {
     let report = journal.scan(SCAN).await.unwrap();
     assert_eq!((report.records, report.damaged), (150, 1));
     let mode = RecoveryMode::Quarantine;
-    let options = RecoverOptions { mode, record_fact: false, ..RecoverOptions::default() };
+    let options = RecoverOptions { mode, record_audit: false, ..RecoverOptions::default() };
     assert_eq!(journal.recover(options).await.unwrap().removed_entries, 1);
     assert_eq!(journal.scan(SCAN).await.unwrap().damaged, 0);
     let quarantine = "papyra:local:quarantine:papyra_local_audits";

@@ -98,10 +98,10 @@ fn recovery_and_compaction_leave_files_alone_that_have_nothing_to_lose() {
         command.args(["persistence", operation, "--store", &url]).args(rest);
         run(&mut command)
     };
-    assert_eq!(command("recover", &["--no-fact"]).code, Some(0));
+    assert_eq!(command("recover", &["--no-audit"]).code, Some(0));
     assert_eq!((inode(&file(3)), inode(&file(1))), (first, last));
     assert_eq!(fs::read_to_string(file(2)).unwrap(), lines(50));
-    let ended = command("compact", &["--no-fact", "--max-records", "120", "--json"]);
+    let ended = command("compact", &["--no-audit", "--max-records", "120", "--json"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(ended.document()["records_after"], 120);
     assert!(!file(3).exists());

@@ -85,10 +85,10 @@ fn recovery_and_compaction_work_on_all_stores() {
     let place = Place::with(&format!("{ROUTE}[retention]\nmax_records = 1\n"));
     place.put("events.ndjson", &format!("{}oops\n{}", line("event", 1), line("event", 3)));
     place.put("rest.ndjson", &format!("{}nope\n{}", line("audit", 2), line("audit", 4)));
-    let ended = place.run("persistence recover --no-fact --mode quarantine --quarantine-dir q");
+    let ended = place.run("persistence recover --no-audit --mode quarantine --quarantine-dir q");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(names(&place.path("q")).len(), 2);
-    assert_eq!(place.run("persistence compact --no-fact").code, Some(0));
+    assert_eq!(place.run("persistence compact --no-audit").code, Some(0));
     assert_eq!(place.text("events.ndjson"), line("event", 3));
     assert_eq!(place.text("rest.ndjson"), line("audit", 4));
 }
@@ -173,7 +173,7 @@ fn an_option_that_only_some_stores_have_is_for_those() {
     let place = Place::with(&route);
     assert_eq!(place.append(&(line("event", 1) + &line("audit", 2))).code, Some(0));
     place.put("rest.ndjson", &format!("{}nope\n", line("audit", 2)));
-    let ended = place.run("persistence recover --no-fact --mode quarantine --quarantine-dir q");
+    let ended = place.run("persistence recover --no-audit --mode quarantine --quarantine-dir q");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(names(&place.path("q")).len(), 1);
     assert_eq!(place.text("rest.ndjson"), line("audit", 2));

@@ -25,14 +25,14 @@ const RECOVER: RecoverOptions = RecoverOptions {
     mode: RecoveryMode::Repair,
     dry_run: false,
     max_findings: 5,
-    record_fact: true,
+    record_audit: true,
 };
 const COMPACT: CompactOptions = CompactOptions {
     dry_run: false,
     force: false,
-    keep_evidence: false,
+    keep_quarantine: false,
     as_of: None,
-    record_fact: true,
+    record_audit: true,
 };
 const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000}\n";
 

@@ -157,8 +157,8 @@ impl Anomalies {
         let mut set = Self::default();
         match verdict {
             Verdict::Damaged(damage) => set.insert((*damage).into()),
-            Verdict::Record(facts) if facts.suspect.is_empty() => {}
-            Verdict::Record(facts) => {
+            Verdict::Record(envelope) if envelope.suspect.is_empty() => {}
+            Verdict::Record(envelope) => {
                 for (flag, anomaly) in [
                     (Suspect::NONSTANDARD_NUMBER, Anomaly::NonstandardNumber),
                     (Suspect::MISSING_KIND, Anomaly::MissingKind),
@@ -166,7 +166,7 @@ impl Anomalies {
                     (Suspect::DUPLICATE_KEY, Anomaly::DuplicateKey),
                     (Suspect::INVALID_TIMESTAMP, Anomaly::InvalidTimestamp),
                 ] {
-                    if facts.suspect.contains(flag) {
+                    if envelope.suspect.contains(flag) {
                         set.insert(anomaly);
                     }
                 }

@@ -2,7 +2,7 @@
 
 use crate::failure::{Code, Failure, Outcome};
 use crate::host::{Host, Run};
-use crate::json::{Damage, Facts, Kind, Suspect, Validator, Verdict};
+use crate::json::{Damage, Envelope, Kind, Suspect, Validator, Verdict};
 use crate::{MAX_DEPTH, MAX_ENTRY};
 
 /// A record to be written.
@@ -104,12 +104,12 @@ fn acceptable(length: usize, verdict: &Verdict) -> Result<Kind, String> {
         return Err(format!("it is {length} bytes long, more than the limit of {MAX_ENTRY}"));
     }
     match verdict {
-        Verdict::Record(Facts { kind: Some(kind), timestamp: Some(_), suspect, depth })
+        Verdict::Record(Envelope { kind: Some(kind), timestamp: Some(_), suspect, depth })
             if suspect.is_empty() && *depth <= MAX_DEPTH =>
         {
             Ok(*kind)
         }
-        Verdict::Record(facts) => Err(objection(facts)),
+        Verdict::Record(envelope) => Err(objection(envelope)),
         Verdict::Damaged(Damage::NotAnObject) => {
             Err("it is not a JSON object (one record per line)".to_owned())
         }
@@ -117,7 +117,7 @@ fn acceptable(length: usize, verdict: &Verdict) -> Result<Kind, String> {
     }
 }
 
-fn objection(facts: &Facts) -> String {
+fn objection(envelope: &Envelope) -> String {
     let reasons = [
         (Suspect::MISSING_KIND, "it has no field `kind`: one of event, audit, dead_letter, metric"),
         (Suspect::UNKNOWN_KIND, "its `kind` is none of event, audit, dead_letter, metric"),
@@ -128,9 +128,9 @@ fn objection(facts: &Facts) -> String {
         ),
         (Suspect::NONSTANDARD_NUMBER, "it contains NaN or Infinity, which is not JSON"),
     ];
-    match reasons.into_iter().find(|(flag, _)| facts.suspect.contains(*flag)) {
+    match reasons.into_iter().find(|(flag, _)| envelope.suspect.contains(*flag)) {
         Some((_, reason)) => reason.to_owned(),
-        None => format!("it is nested {} deep, more than the limit of {MAX_DEPTH}", facts.depth),
+        None => format!("it is nested {} deep, more than the limit of {MAX_DEPTH}", envelope.depth),
     }
 }
 

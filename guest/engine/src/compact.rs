@@ -15,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::host::{Framing, Host, Position, Purpose, Range, RewriteOptions, Rewritten, Segment};
 use crate::plan::Plan;
 use crate::retention::{Retainer, Retention};
-use crate::scan::{Part, parse_result, visit_part};
+use crate::scan::{Partition, parse_result, visit_partition};
 use crate::survey::{Block, Survey};
 use crate::tally::Kinds;
 use crate::walk::{self, Entry, NEXT, Place, STOP, Step, View};
@@ -24,7 +24,7 @@ use crate::walk::{self, Entry, NEXT, Place, STOP, Step, View};
 pub struct CompactOptions {
     pub dry_run: bool,
     pub force: bool,
-    pub keep_evidence: bool,
+    pub keep_quarantine: bool,
     pub as_of: Option<f64>,
 }
 
@@ -42,13 +42,13 @@ pub struct Compaction {
     pub kept: Kinds,
     pub damaged_removed: u64,
     pub damaged_kept: u64,
-    pub ageless_kept: u64,
+    pub untimed_kept: u64,
     pub pinned_removed: u64,
     pub pinned_kept: u64,
     pub rewritten: Vec<String>,
-    pub evidence: Vec<String>,
+    pub quarantine: Vec<String>,
     pub as_of: f64,
-    pub fact: String,
+    pub audit: String,
     pub note: String,
 }
 
@@ -66,9 +66,9 @@ pub fn compact<H: Host>(
         view.require_order()?;
         for segment in &view.members {
             let part =
-                Part { segment: segment.name.clone(), start: segment.start, end: segment.end };
+                Partition { segment: segment.name.clone(), start: segment.start, end: segment.end };
             let mut survey = Survey::new(&view, &part);
-            visit_part(host, &part, &mut |_, entry| survey.add(entry, policy, as_of))?;
+            visit_partition(host, &part, &mut |_, entry| survey.add(entry, policy, as_of))?;
             surveys.push(survey);
         }
     }
@@ -191,10 +191,10 @@ impl<'v> Compactor<'v> {
         let mut cuts = Cuts::default();
         let mut retainer = Retainer::new(self.as_of);
         let mut visit = |retainer: &mut Retainer, index, entry: &Entry<'_>| {
-            let Some(facts) = &entry.facts else { return NEXT };
-            let admission = retainer.admit(self.policy, facts, entry.stored);
+            let Some(envelope) = &entry.envelope else { return NEXT };
+            let admission = retainer.admit(self.policy, envelope, entry.stored);
             let place = self.view.place_after(index, entry);
-            if cuts.note(admission, facts.kind, place) { STOP } else { NEXT }
+            if cuts.note(admission, envelope.kind, place) { STOP } else { NEXT }
         };
         if self.view.is_parallel() {
             // Age alone is judged entry by entry.
@@ -232,7 +232,7 @@ impl<'v> Compactor<'v> {
     ) -> Outcome<()> {
         let options = RewriteOptions {
             purpose: Purpose::Compact,
-            keep_evidence: self.options.keep_evidence,
+            keep_quarantine: self.options.keep_quarantine,
             force: self.options.force,
         };
         let mut share = Share {
@@ -262,7 +262,7 @@ impl<'v> Compactor<'v> {
                     Some(0) => self.balked = true,
                     _ => report.rewritten.push(segment.name.clone()),
                 }
-                report.evidence.extend(done.evidence);
+                report.quarantine.extend(done.quarantine);
                 report.bytes_before = report.bytes_before.saturating_add(done.bytes_before);
                 report.bytes_after = report.bytes_after.saturating_add(done.bytes_after);
             }
@@ -315,7 +315,7 @@ impl<'v> Compactor<'v> {
             return NEXT;
         }
         if pinned.is_some_and(|pinned| entry.start >= pinned) {
-            let record = u64::from(entry.facts.is_some());
+            let record = u64::from(entry.envelope.is_some());
             if !self.options.force {
                 share.kept_since = true;
                 share.pinned_kept += record;
@@ -352,7 +352,7 @@ impl<'v> Compactor<'v> {
             let pinned = segment.pinned.is_some_and(|pinned| entry.start >= pinned);
             if (self.options.force || !pinned) && self.goes(index, entry, cuts) {
                 left.add(entry, self.policy, self.as_of);
-                spared += u64::from(pinned && entry.facts.is_some());
+                spared += u64::from(pinned && entry.envelope.is_some());
             }
             if left.entries().records >= missing { STOP } else { NEXT }
         })?;
@@ -389,10 +389,10 @@ impl<'v> Compactor<'v> {
 
     fn goes(&self, index: usize, entry: &Entry<'_>, cuts: &Cuts) -> bool {
         let place = self.view.place(index, entry);
-        let Some(facts) = &entry.facts else { return self.is_before(place, cuts.all) };
+        let Some(envelope) = &entry.envelope else { return self.is_before(place, cuts.all) };
         self.is_before(place, cuts.all)
-            || self.policy.expires(facts, self.as_of)
-            || facts.kind.is_some_and(|kind| self.is_before(place, cuts.of_kind(kind)))
+            || self.policy.expires(envelope, self.as_of)
+            || envelope.kind.is_some_and(|kind| self.is_before(place, cuts.of_kind(kind)))
     }
 
     fn blank_report(&self) -> Compaction {
@@ -408,13 +408,13 @@ impl<'v> Compactor<'v> {
             kept: Kinds::default(),
             damaged_removed: 0,
             damaged_kept: 0,
-            ageless_kept: 0,
+            untimed_kept: 0,
             pinned_removed: 0,
             pinned_kept: 0,
             rewritten: Vec::new(),
-            evidence: Vec::new(),
+            quarantine: Vec::new(),
             as_of: self.as_of,
-            fact: String::new(),
+            audit: String::new(),
             note: String::new(),
         }
     }
@@ -433,7 +433,7 @@ impl<'v> Compactor<'v> {
         report.kept = total.kinds().minus(&self.removed.kinds());
         report.damaged_removed = self.removed.damaged.records;
         report.damaged_kept = total.damaged.minus(self.removed.damaged).records;
-        report.ageless_kept = total.ageless.saturating_sub(self.removed.ageless);
+        report.untimed_kept = total.untimed.saturating_sub(self.removed.untimed);
         if !report.changed {
             report.note = match (self.view.description.volatile, self.balked, report.pinned_kept) {
                 (true, ..) => format!("the {} store keeps nothing to compact", report.backend),

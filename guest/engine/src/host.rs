@@ -112,7 +112,7 @@ pub enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RewriteOptions {
     pub purpose: Purpose,
-    pub keep_evidence: bool,
+    pub keep_quarantine: bool,
     pub force: bool,
 }
 
@@ -121,7 +121,7 @@ pub struct Rewritten {
     pub bytes_before: u64,
     pub bytes_after: u64,
     pub removed_entries: Option<u64>,
-    pub evidence: Vec<String>,
+    pub quarantine: Vec<String>,
 }
 
 /// Why the store could not do what it was asked.

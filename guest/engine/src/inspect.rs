@@ -40,14 +40,14 @@ pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome
     let _ = view.backward(host, &mut |_: &mut H, _, entry: &Entry<'_>| {
         let enough = tally.records >= limit;
         beyond += u32::from(enough);
-        let admission = match &entry.facts {
-            Some(facts) => retainer.admit(policy, facts, entry.stored),
+        let admission = match &entry.envelope {
+            Some(envelope) => retainer.admit(policy, envelope, entry.stored),
             None => Admission::Visible,
         };
         match admission {
             Admission::Full => return STOP,
             // Neither damage nor what is hidden is an older record.
-            Admission::Visible if enough && entry.facts.is_some() => sampled = true,
+            Admission::Visible if enough && entry.envelope.is_some() => sampled = true,
             Admission::Visible => tally.add(entry, now),
             Admission::Expired | Admission::KindFull => {}
         }
@@ -81,8 +81,8 @@ fn oldest<H: Host>(
     let mut oldest = None;
     let _ = view.forward(host, &mut |_: &mut H, _, entry: &Entry<'_>| {
         seen += 1;
-        let visible = entry.facts.filter(|facts| !policy.expires(facts, now));
-        let timestamp = visible.and_then(|facts| facts.timestamp);
+        let visible = entry.envelope.filter(|envelope| !policy.expires(envelope, now));
+        let timestamp = visible.and_then(|envelope| envelope.timestamp);
         oldest = timestamp.filter(|timestamp| time::is_usable(*timestamp));
         if oldest.is_some() || seen >= OLDEST_AMONG { STOP } else { NEXT }
     })?;

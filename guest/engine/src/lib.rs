@@ -12,7 +12,7 @@
 //! | [`retention`], [`survey`], [`compact`] | what is too old or too much, and its removal |
 //! | [`query`], [`cursor`], `trail` | which records to return, and where to go on |
 //! | [`append`] | what may be written |
-//! | [`fact`] | the audit record that recovery and compaction leave of what they did |
+//! | [`audit record`] | the audit record that recovery and compaction leave of what they did |
 //! | [`consumer`] | what consumers of a group are given, and what becomes of poison |
 //! | [`inspect`] | overviews |
 //! | [`startup`], [`checkpoint`] | the verdict at start, and what need not be read again for it |
@@ -24,6 +24,7 @@
 
 pub mod anomaly;
 pub mod append;
+pub mod audit;
 pub mod checkpoint;
 pub mod compact;
 #[cfg(target_arch = "wasm32")]
@@ -31,9 +32,8 @@ pub mod component;
 pub mod consumer;
 pub mod cursor;
 mod cuts;
-pub mod delivery;
-pub mod fact;
 pub mod failure;
+pub mod groups;
 pub mod host;
 pub mod inspect;
 pub mod json;

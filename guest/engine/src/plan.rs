@@ -115,7 +115,7 @@ impl<'s> Plan<'s> {
     }
 
     /// The options of a recovery.
-    pub fn for_recovery(keep_evidence: bool) -> RewriteOptions {
-        RewriteOptions { purpose: Purpose::Recover, keep_evidence, force: false }
+    pub fn for_recovery(keep_quarantine: bool) -> RewriteOptions {
+        RewriteOptions { purpose: Purpose::Recover, keep_quarantine, force: false }
     }
 }

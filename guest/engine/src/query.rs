@@ -76,7 +76,7 @@ impl Reached {
 
     fn pass(&mut self, place: Place, entry: &Entry<'_>) {
         self.place = Some(place);
-        if entry.facts.is_some() {
+        if entry.envelope.is_some() {
             self.sound = Some(place);
         }
     }
@@ -92,11 +92,11 @@ impl Filling<'_> {
     }
 
     fn take(&mut self, entry: &Entry<'_>) -> Outcome<()> {
-        let Some(facts) = &entry.facts else {
+        let Some(envelope) = &entry.envelope else {
             self.page.damaged += 1;
             return Ok(());
         };
-        if !self.filter.accepts(entry.bytes, facts) {
+        if !self.filter.accepts(entry.bytes, envelope) {
             return Ok(());
         }
         let text = std::str::from_utf8(entry.bytes)
@@ -186,8 +186,8 @@ fn newest_first<H: Host>(
             end = false;
             return STOP;
         }
-        let admission = match &entry.facts {
-            Some(facts) => retainer.admit(policy, facts, entry.stored),
+        let admission = match &entry.envelope {
+            Some(envelope) => retainer.admit(policy, envelope, entry.stored),
             None => Admission::Visible,
         };
         match admission {
@@ -308,11 +308,11 @@ fn is_visible(
     index: usize,
     entry: &Entry<'_>,
 ) -> bool {
-    let Some(facts) = &entry.facts else { return true };
-    if policy.expires(facts, as_of) {
+    let Some(envelope) = &entry.envelope else { return true };
+    if policy.expires(envelope, as_of) {
         return false;
     }
-    let cut = facts.kind.and_then(|kind| *cuts.get(kind.index())?);
+    let cut = envelope.kind.and_then(|kind| *cuts.get(kind.index())?);
     cut.is_none_or(|cut| !is_hidden_by(view, cut, view.place(index, entry)))
 }
 
@@ -344,17 +344,17 @@ fn begin<H: Host>(
     let mut cuts = Cuts::default();
     let retainer = &mut cursor.retainer;
     let _ = view.backward(host, &mut |_: &mut H, index, entry: &Entry<'_>| {
-        let Some(facts) = &entry.facts else { return NEXT };
-        match retainer.admit(policy, facts, entry.stored) {
+        let Some(envelope) = &entry.envelope else { return NEXT };
+        match retainer.admit(policy, envelope, entry.stored) {
             Admission::Full => return STOP,
             Admission::Expired => return NEXT,
             Admission::KindFull => {
-                note_cut(view, &mut cuts, facts.kind, index, entry);
+                note_cut(view, &mut cuts, envelope.kind, index, entry);
                 return NEXT;
             }
             Admission::Visible => {}
         }
-        if selection.filter.accepts(entry.bytes, facts) {
+        if selection.filter.accepts(entry.bytes, envelope) {
             from = Some((index, entry.start));
             left = left.map(|left| left - 1);
         }

@@ -30,11 +30,11 @@ pub struct Recovery {
     pub removed_bytes: u64,
     pub terminated: u32,
     pub rewritten: Vec<String>,
-    pub evidence: Vec<String>,
+    pub quarantine: Vec<String>,
     pub remaining: u64,
     pub bytes_before: u64,
     pub bytes_after: u64,
-    pub fact: String,
+    pub audit: String,
     pub note: String,
 }
 
@@ -64,7 +64,7 @@ fn refuse_to_empty<H: Host>(host: &mut H, view: &View) -> Outcome<()> {
     let flow = view.forward(host, &mut |_: &mut H, _, entry: &Entry<'_>| {
         entries += 1;
         torn = !entry.terminated && entry.bytes.first() == Some(&b'{');
-        if entry.facts.is_some() { STOP } else { NEXT }
+        if entry.envelope.is_some() { STOP } else { NEXT }
     })?;
     if flow.is_break() || entries == 0 || (entries == 1 && torn) {
         return Ok(());
@@ -82,7 +82,7 @@ struct Work {
     removed_bytes: u64,
     terminated: u32,
     rewritten: Vec<String>,
-    evidence: Vec<String>,
+    quarantine: Vec<String>,
     /// Anomalous entries that stay.
     kept: u64,
     /// Leftovers of interrupted rewrites that were removed.
@@ -109,7 +109,7 @@ impl Work {
             removed_bytes: 0,
             terminated: 0,
             rewritten: Vec::new(),
-            evidence: Vec::new(),
+            quarantine: Vec::new(),
             kept: 0,
             cleared: 0,
             bytes_before: 0,
@@ -120,7 +120,7 @@ impl Work {
 
     fn fate(&self, entry: &Entry<'_>) -> Fate {
         let suspect_goes = self.options.mode == Mode::Quarantine && entry.anomalies.is_suspect();
-        match &entry.facts {
+        match &entry.envelope {
             None => Fate::Removed,
             Some(_) if suspect_goes => Fate::Removed,
             Some(_) if !entry.terminated => Fate::Completed,
@@ -170,7 +170,7 @@ impl Work {
         self.terminated += u32::from(terminate_tail);
         if let Some(done) = plan.finish(host, terminate_tail)? {
             self.rewritten.push(segment.name.clone());
-            self.evidence.extend(done.evidence);
+            self.quarantine.extend(done.quarantine);
             self.bytes_before = self.bytes_before.saturating_add(done.bytes_before);
             self.bytes_after = self.bytes_after.saturating_add(done.bytes_after);
         } else {
@@ -216,7 +216,7 @@ impl Work {
             (true, true, _) => String::new(),
             (true, false, 0) => "nothing is damaged".to_owned(),
             (true, false, _) => {
-                "nothing is damaged; suspect records stay (quarantine sets them aside)".to_owned()
+                "nothing is damaged; suspect records stay (quarantine quarantines them )".to_owned()
             }
         };
         let untouched = self.bytes_before == 0 && !changed;
@@ -228,11 +228,11 @@ impl Work {
             removed_bytes: self.removed_bytes,
             terminated: self.terminated,
             rewritten: self.rewritten,
-            evidence: self.evidence,
+            quarantine: self.quarantine,
             remaining: self.kept + before.tally.structural.saturating_sub(self.cleared),
             bytes_before: if untouched { bytes } else { self.bytes_before },
             bytes_after: if untouched { bytes } else { self.bytes_after },
-            fact: String::new(),
+            audit: String::new(),
             note,
             before,
         }

@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::failure::{Failure, Outcome};
-use crate::json::{Facts, Kind};
+use crate::json::{Envelope, Kind};
 use crate::survey::Block;
 use crate::tally::Amount;
 use crate::time;
@@ -135,17 +135,17 @@ impl Retention {
     }
 
     /// Whether a record is too old. No age can be told without a usable timestamp.
-    pub fn expires(&self, facts: &Facts, as_of: f64) -> bool {
-        let usable = facts.timestamp.filter(|timestamp| time::is_usable(*timestamp));
-        match (self.age_limit(facts.kind), usable) {
+    pub fn expires(&self, envelope: &Envelope, as_of: f64) -> bool {
+        let usable = envelope.timestamp.filter(|timestamp| time::is_usable(*timestamp));
+        match (self.age_limit(envelope.kind), usable) {
             (Some(age), Some(timestamp)) => timestamp < as_of - age,
             _ => false,
         }
     }
 
     /// Whether an age limit applies to this record but cannot be judged.
-    pub fn is_ageless(&self, facts: &Facts) -> bool {
-        self.age_limit(facts.kind).is_some() && !facts.timestamp.is_some_and(time::is_usable)
+    pub fn is_untimed(&self, envelope: &Envelope) -> bool {
+        self.age_limit(envelope.kind).is_some() && !envelope.timestamp.is_some_and(time::is_usable)
     }
 }
 
@@ -182,18 +182,18 @@ impl Retainer {
     }
 
     /// Judges the next older record.
-    pub fn admit(&mut self, policy: &Retention, facts: &Facts, stored: u64) -> Admission {
+    pub fn admit(&mut self, policy: &Retention, envelope: &Envelope, stored: u64) -> Admission {
         if self.full {
             return Admission::Full;
         }
-        if policy.expires(facts, self.as_of) {
+        if policy.expires(envelope, self.as_of) {
             return Admission::Expired;
         }
         let one = Amount { records: 1, bytes: stored };
-        let kind = facts.kind.map(Kind::index);
+        let kind = envelope.kind.map(Kind::index);
         let of_kind = kind.and_then(|index| self.taken_of.get(index).copied());
-        if self.is_full(facts.kind)
-            || policy.refuses_kind(facts.kind, of_kind.unwrap_or_default(), one)
+        if self.is_full(envelope.kind)
+            || policy.refuses_kind(envelope.kind, of_kind.unwrap_or_default(), one)
         {
             if let Some(full) = kind.and_then(|index| self.full_of.get_mut(index)) {
                 *full = true;

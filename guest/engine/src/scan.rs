@@ -52,7 +52,7 @@ impl ScanReport {
 
 /// A share of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct Partition {
     pub segment: String,
     pub start: Position,
     pub end: Position,
@@ -196,7 +196,7 @@ fn sample<H: Host>(host: &mut H, view: &View, count: u64, max: u32) -> Outcome<S
 }
 
 /// Cuts the store into at most `shares` parts of about equal size, between entries.
-pub fn divide<H: Host>(host: &mut H, shares: u32) -> Outcome<Vec<Part>> {
+pub fn partition<H: Host>(host: &mut H, shares: u32) -> Outcome<Vec<Partition>> {
     let view = View::open(host)?;
     let shares = shares.clamp(1, MAX_SHARES);
     let total = view.bytes().max(1);
@@ -219,7 +219,7 @@ pub fn divide<H: Host>(host: &mut H, shares: u32) -> Outcome<Vec<Part>> {
                 false => walk::line_end(host, segment, target)?,
             };
             if end > start {
-                parts.push(Part { segment: segment.name.clone(), start, end });
+                parts.push(Partition { segment: segment.name.clone(), start, end });
                 start = end;
             }
         }
@@ -228,10 +228,14 @@ pub fn divide<H: Host>(host: &mut H, shares: u32) -> Outcome<Vec<Part>> {
 }
 
 /// Looks at one share.
-pub fn scan_part<H: Host>(host: &mut H, part: &Part, options: ScanOptions) -> Outcome<Sight> {
+pub fn scan_partition<H: Host>(
+    host: &mut H,
+    part: &Partition,
+    options: ScanOptions,
+) -> Outcome<Sight> {
     let now = host.now();
     let mut sight = Sight::default();
-    visit_part(host, part, &mut |framing, entry| {
+    visit_partition(host, part, &mut |framing, entry| {
         sight.see(&part.segment, framing, entry, now, options.max_findings);
     })?;
     sight.leave(&part.segment);
@@ -239,20 +243,22 @@ pub fn scan_part<H: Host>(host: &mut H, part: &Part, options: ScanOptions) -> Ou
 }
 
 /// Visits the entries of a share that a caller named, once that share has been checked.
-pub fn visit_part<H: Host>(
+pub fn visit_partition<H: Host>(
     host: &mut H,
-    part: &Part,
+    part: &Partition,
     visit: &mut impl FnMut(Framing, &Entry<'_>),
 ) -> Outcome<()> {
     let view = View::open(host)?;
     let framing = view.description.framing;
     let segment = view.members.iter().find(|segment| segment.name == part.segment);
     let segment = segment.ok_or_else(|| {
-        let message = format!("there is no segment {:?}; call `divide` again", part.segment);
+        let message = format!("there is no segment {:?}; call `partitions` again", part.segment);
         Failure::argument(message)
     })?;
     if part.start < segment.start || part.end > segment.end || part.start > part.end {
-        return Err(Failure::argument("the share lies outside its segment; call `divide` again"));
+        return Err(Failure::argument(
+            "the share lies outside its segment; call `partitions` again",
+        ));
     }
     let range = Range { start: part.start, end: part.end };
     let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {

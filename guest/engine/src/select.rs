@@ -3,7 +3,7 @@
 use memchr::memmem;
 
 use crate::failure::{Failure, Outcome};
-use crate::json::{self, Facts, Kind};
+use crate::json::{self, Envelope, Kind};
 
 /// The most conditions on fields in one query.
 const MAX_CONDITIONS: usize = 64;
@@ -47,10 +47,10 @@ impl Filter {
         Ok(Self { kinds, since, until, matching })
     }
 
-    pub fn accepts(&self, bytes: &[u8], facts: &Facts) -> bool {
+    pub fn accepts(&self, bytes: &[u8], envelope: &Envelope) -> bool {
         let kind_fits =
-            self.kinds.is_empty() || facts.kind.is_some_and(|kind| self.kinds.contains(&kind));
-        kind_fits && self.accepts_time(facts.timestamp) && self.accepts_fields(bytes)
+            self.kinds.is_empty() || envelope.kind.is_some_and(|kind| self.kinds.contains(&kind));
+        kind_fits && self.accepts_time(envelope.timestamp) && self.accepts_fields(bytes)
     }
 
     fn accepts_time(&self, timestamp: Option<f64>) -> bool {

@@ -1,7 +1,7 @@
 //! The verdict on a store before a system starts on it.
 
+use crate::audit;
 use crate::checkpoint::{self, Checkpoint, Look};
-use crate::fact;
 use crate::failure::{Code, Outcome};
 use crate::host::{Host, StorageError};
 use crate::recover::{self, RecoverOptions, Recovery};
@@ -30,7 +30,7 @@ pub struct StartupOptions {
     pub mode: StartupMode,
     pub recovery: recover::Mode,
     pub full: bool,
-    pub record_fact: bool,
+    pub record_audit: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,7 @@ pub struct StartupReport {
     pub outcome: StartupOutcome,
     pub scan: Option<ScanReport>,
     pub recovery: Option<Recovery>,
-    pub vouched_bytes: u64,
+    pub indexed_bytes: u64,
     pub note: String,
 }
 
@@ -61,7 +61,7 @@ pub fn startup_check<H: Host>(host: &mut H, options: StartupOptions) -> Outcome<
         Err(failure) => return Err(failure),
     };
     let note = keep(host, known.as_ref(), look.next.as_ref());
-    let report = StartupReport { vouched_bytes: look.vouched, note, ..StartupReport::of(Healthy) };
+    let report = StartupReport { indexed_bytes: look.vouched, note, ..StartupReport::of(Healthy) };
     if look.report.is_healthy() {
         return Ok(StartupReport { scan: Some(look.report), ..report });
     }
@@ -82,17 +82,17 @@ fn recover_and_verify<H: Host>(
     options: StartupOptions,
     before: Look,
 ) -> Outcome<StartupReport> {
-    let StartupOptions { recovery: mode, record_fact, .. } = options;
+    let StartupOptions { recovery: mode, record_audit, .. } = options;
     let nothing_to_do = before.report.tally.damaged == 0 && mode == recover::Mode::Repair;
     if nothing_to_do {
         return Ok(StartupReport {
             scan: Some(before.report),
-            vouched_bytes: before.vouched,
+            indexed_bytes: before.vouched,
             ..StartupReport::of(StartupOutcome::Tolerated)
         });
     }
     let options = RecoverOptions { mode, dry_run: false, max_findings: FINDINGS };
-    let recovery = fact::recover(host, options, record_fact)?;
+    let recovery = audit::recover(host, options, record_audit)?;
     let after = checkpoint::look(host, None, FINDINGS)?;
     let outcome = match (after.report.tally.damaged, recovery.changed) {
         (0, true) => StartupOutcome::Recovered,
@@ -125,6 +125,6 @@ fn keep<H: Host>(host: &mut H, old: Option<&Checkpoint>, new: Option<&Checkpoint
 
 impl StartupReport {
     fn of(outcome: StartupOutcome) -> Self {
-        Self { outcome, scan: None, recovery: None, vouched_bytes: 0, note: String::new() }
+        Self { outcome, scan: None, recovery: None, indexed_bytes: 0, note: String::new() }
     }
 }

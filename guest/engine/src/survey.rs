@@ -9,7 +9,7 @@ use crate::failure::Outcome;
 use crate::host::{Framing, Host, Position};
 use crate::json::Kind;
 use crate::retention::Retention;
-use crate::scan::{Part, visit_part};
+use crate::scan::{Partition, visit_partition};
 use crate::tally::{Amount, Kinds};
 use crate::walk::{Entry, View};
 
@@ -36,7 +36,7 @@ pub struct Block {
     /// Entries that are no records.
     pub damaged: Amount,
     /// Live records to which an age limit applies that cannot be judged.
-    pub ageless: u64,
+    pub untimed: u64,
 }
 
 impl Block {
@@ -46,10 +46,10 @@ impl Block {
 
     pub fn add(&mut self, entry: &Entry<'_>, policy: &Retention, as_of: f64) {
         self.end = entry.end;
-        let Some(facts) = &entry.facts else { return self.damaged.add(entry.stored) };
-        let expired = policy.expires(facts, as_of);
-        self.ageless += u64::from(!expired && policy.is_ageless(facts));
-        match (expired, facts.kind) {
+        let Some(envelope) = &entry.envelope else { return self.damaged.add(entry.stored) };
+        let expired = policy.expires(envelope, as_of);
+        self.untimed += u64::from(!expired && policy.is_untimed(envelope));
+        match (expired, envelope.kind) {
             (false, Some(kind)) => self.live.add(kind, entry.stored),
             (false, None) => self.unclassed.add(entry.stored),
             (true, Some(kind)) => self.expired.add(kind, entry.stored),
@@ -69,7 +69,7 @@ impl Block {
         self.expired.merge(&other.expired);
         self.expired_unclassed.merge(other.expired_unclassed);
         self.damaged.merge(other.damaged);
-        self.ageless += other.ageless;
+        self.untimed += other.untimed;
     }
 
     /// The counts without those of another block, which is a part of this one.
@@ -82,7 +82,7 @@ impl Block {
             expired: self.expired.minus(&part.expired),
             expired_unclassed: self.expired_unclassed.minus(part.expired_unclassed),
             damaged: self.damaged.minus(part.damaged),
-            ageless: self.ageless.saturating_sub(part.ageless),
+            untimed: self.untimed.saturating_sub(part.untimed),
         }
     }
 
@@ -136,7 +136,7 @@ pub struct Survey {
 }
 
 impl Survey {
-    pub fn new(view: &View, part: &Part) -> Self {
+    pub fn new(view: &View, part: &Partition) -> Self {
         Self {
             segment: part.segment.clone(),
             blocks: Vec::new(),
@@ -175,7 +175,7 @@ impl Survey {
 }
 
 /// How many blocks a share may have: as large a part of all as the share is of the store.
-fn max_blocks(view: &View, part: &Part) -> usize {
+fn max_blocks(view: &View, part: &Partition) -> usize {
     let share = match view.description.framing {
         Framing::Lines => {
             let bytes = u128::from(part.start.until(part.end));
@@ -189,13 +189,13 @@ fn max_blocks(view: &View, part: &Part) -> usize {
 }
 
 /// Surveys one share.
-pub fn survey_part<H: Host>(
+pub fn survey_partition<H: Host>(
     host: &mut H,
-    part: &Part,
+    part: &Partition,
     policy: &Retention,
     as_of: f64,
 ) -> Outcome<Survey> {
     let mut survey = Survey::new(&View::open(host)?, part);
-    visit_part(host, part, &mut |_, entry| survey.add(entry, policy, as_of))?;
+    visit_partition(host, part, &mut |_, entry| survey.add(entry, policy, as_of))?;
     Ok(survey)
 }

@@ -108,12 +108,12 @@ impl Tally {
     pub fn add(&mut self, entry: &Entry<'_>, now: f64) {
         self.bytes += entry.stored;
         self.entries += 1;
-        if let Some(facts) = &entry.facts {
+        if let Some(envelope) = &entry.envelope {
             self.records += 1;
-            if let Some(kind) = facts.kind {
+            if let Some(kind) = envelope.kind {
                 self.kinds.add(kind, entry.stored);
             }
-            self.time(facts.timestamp, now);
+            self.time(envelope.timestamp, now);
         }
         if !entry.anomalies.is_empty() {
             self.damaged += u64::from(entry.anomalies.is_damage());

@@ -142,7 +142,7 @@ impl Trail {
         }
         let mut search = Search::new(self, view);
         let _ = view.backward(host, &mut |_: &mut H, index, entry: &Entry<'_>| {
-            if entry.facts.is_none() {
+            if entry.envelope.is_none() {
                 return NEXT;
             }
             search.pass(index, entry)
@@ -258,7 +258,7 @@ impl Marks {
         let mut bytes = 0_u64;
         let _ = side.walk(host, view, place, &mut |_: &mut H, _, entry: &Entry<'_>| {
             bytes = bytes.saturating_add(entry.stored);
-            if entry.facts.is_some() {
+            if entry.envelope.is_some() {
                 marks.near.push(hash(entry.bytes));
             }
             if marks.suffice(bytes) { STOP } else { NEXT }

@@ -4,8 +4,8 @@
 mod support;
 
 use papyra_engine::consumer::{self, Batch, Pace, Subscription};
-use papyra_engine::delivery::{PendingFilter, Source, Wait};
 use papyra_engine::failure::Code;
+use papyra_engine::groups::{PendingFilter, Source, Wait};
 use papyra_engine::host::StorageError;
 use papyra_engine::json::Kind;
 use support::consumers::{events, fresh, ids, lines, own, pending, subscription};
@@ -132,7 +132,7 @@ fn pending_or_none(host: &Groups) -> usize {
 }
 
 #[test]
-fn what_is_no_record_is_set_aside_and_does_not_stay_pending() {
+fn what_is_no_record_is_quarantined_and_does_not_stay_pending() {
     let mut host = events(1);
     for (n, entry) in ["garbage", "[]", "{\"kind\":\"event\",\n\"timestamp\":1}"].iter().enumerate()
     {
@@ -142,7 +142,7 @@ fn what_is_no_record_is_set_aside_and_does_not_stay_pending() {
     host.store.streams[0].push((at(6, 0), None));
     let batch = fresh(&mut host, &subscription());
     assert_eq!(ids(&batch), ["1-0"]);
-    assert_eq!(batch.set_aside, ["2-0", "3-0", "4-0", "5-0", "6-0"]);
+    assert_eq!(batch.quarantined, ["2-0", "3-0", "4-0", "5-0", "6-0"]);
     let reasons: Vec<_> = host.aside.iter().map(|(_, reason)| reason.as_str()).collect();
     assert_eq!(
         reasons,
@@ -265,8 +265,9 @@ fn arguments_that_make_no_sense_are_refused_before_anything_is_asked() {
 
 #[test]
 fn a_backend_that_contradicts_itself_is_refused_without_a_trap() {
-    use papyra_engine::delivery::{Delivered, DeliveryFrame};
-    let frame = |id: &str, end| DeliveryFrame { id: id.into(), end, missing: false, deliveries: 1 };
+    use papyra_engine::groups::{Delivered, DeliveredFrame};
+    let frame =
+        |id: &str, end| DeliveredFrame { id: id.into(), end, missing: false, deliveries: 1 };
     for frames in [
         vec![frame("1-0", 99)],
         vec![frame("1-0", 5), frame("2-0", 3)],

@@ -65,7 +65,7 @@ fn recover(host: &mut impl Host, mode: Mode) {
 
 fn compact(host: &mut impl Host, policy: &Retention) {
     let options =
-        CompactOptions { dry_run: false, force: false, keep_evidence: false, as_of: None };
+        CompactOptions { dry_run: false, force: false, keep_quarantine: false, as_of: None };
     assert!(compact::compact(host, policy, options).unwrap().changed);
 }
 
@@ -130,7 +130,7 @@ fn a_limit_per_kind_loses_nothing_when_compaction_removes_what_it_hides() {
 }
 
 #[test]
-fn following_goes_on_when_the_last_record_is_set_aside() {
+fn following_goes_on_when_the_last_record_is_quarantined() {
     let suspect = line("metric", 0, 5).replace("\"n\":0", "\"n\":NaN");
     let mut host = VecHost::new(lines("event", 0..1000, 5).concat() + &suspect);
     let mut selection = Selection { limit: Some(2), ..all(Order::OldestFirst) };
@@ -144,7 +144,7 @@ fn following_goes_on_when_the_last_record_is_set_aside() {
 }
 
 #[test]
-fn pages_go_on_when_their_last_records_are_set_aside() {
+fn pages_go_on_when_their_last_records_are_quarantined() {
     // Suspect records in turns with sound ones, many at a time.
     let kind = |n: usize| if (n / 100).is_multiple_of(2) { "event" } else { "odd" };
     let records: Vec<_> = (0..4000).map(|n| line(kind(n), n, 1500)).collect();

@@ -4,8 +4,8 @@
 mod support;
 
 use papyra_engine::consumer::{self, Pace, Subscription};
-use papyra_engine::delivery::Source;
 use papyra_engine::failure::Code;
+use papyra_engine::groups::Source;
 use papyra_engine::host::StorageError;
 use papyra_engine::json::Kind;
 use serde_json::Value;
@@ -163,19 +163,19 @@ fn entries_that_are_claimed_by_name_have_their_last_chance_alone() {
 }
 
 #[test]
-fn a_dead_letter_that_nobody_can_process_is_set_aside_and_not_wrapped_again() {
+fn a_dead_letter_that_nobody_can_process_is_quarantined_and_not_wrapped_again() {
     let mut host = events(0);
     host.store.push(2, at(1, 0), record("dead_letter", NOW, 1).trim_end());
     let letters = Subscription { kind: Kind::DeadLetter, max_deliveries: 1, ..subscription() };
     fresh(&mut host, &letters);
     let batch = own(&mut host, &letters);
-    assert_eq!((batch.count, batch.set_aside.as_slice()), (0, &["1-0".to_owned()][..]));
+    assert_eq!((batch.count, batch.quarantined.as_slice()), (0, &["1-0".to_owned()][..]));
     assert_eq!(host.store.streams[2].len(), 1);
     assert_eq!(host.aside[0].1, "delivered more than 1 times");
 }
 
 #[test]
-fn what_cannot_be_wrapped_in_a_sound_record_is_set_aside() {
+fn what_cannot_be_wrapped_in_a_sound_record_is_quarantined() {
     let mut host = events(0);
     host.store.push(0, at(1, 0), "{\"kind\":\"event\",\"timestamp\":1,\"x\":NaN}");
     host.store.push(0, at(2, 0), record("event", NOW, (16 << 20) - 100).trim_end());
@@ -183,7 +183,7 @@ fn what_cannot_be_wrapped_in_a_sound_record_is_set_aside() {
     fresh(&mut host, &once);
     fresh(&mut host, &once);
     let batch = own(&mut host, &once);
-    assert_eq!(batch.set_aside, ["1-0", "2-0"]);
+    assert_eq!(batch.quarantined, ["1-0", "2-0"]);
     assert_eq!(batch.dead_lettered, [""; 0]);
 }
 
@@ -223,12 +223,12 @@ fn trouble_with_poison_does_not_keep_good_records_from_the_consumer() {
     let mut host = events(1);
     host.store.push(0, at(2, 0), "garbage");
     host.store.push(0, at(3, 0), "garbage");
-    host.failures.push_back(("set-aside", StorageError::Denied("read only".into())));
+    host.failures.push_back(("quarantined", StorageError::Denied("read only".into())));
     let batch = fresh(&mut host, &subscription());
-    assert_eq!((ids(&batch), batch.set_aside.len()), (vec!["1-0".to_owned()], 0));
+    assert_eq!((ids(&batch), batch.quarantined.len()), (vec!["1-0".to_owned()], 0));
     assert_eq!(batch.trouble.unwrap().code, Code::Denied);
     assert_eq!(pending(&host), [1, 2, 3], "nothing is acknowledged unseen");
-    assert_eq!(own(&mut host, &subscription()).set_aside, ["2-0", "3-0"]);
+    assert_eq!(own(&mut host, &subscription()).quarantined, ["2-0", "3-0"]);
 }
 
 #[test]

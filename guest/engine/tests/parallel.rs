@@ -17,7 +17,7 @@ use support::streams::{Streams, at};
 use support::{NOW, VecHost, record};
 
 const RUN: CompactOptions =
-    CompactOptions { dry_run: false, force: false, keep_evidence: false, as_of: None };
+    CompactOptions { dry_run: false, force: false, keep_quarantine: false, as_of: None };
 
 /// An entry, the stream it lies in, and how far it is from the entry before.
 fn entry() -> impl Strategy<Value = (String, usize, u64)> {

@@ -85,7 +85,7 @@ fn following_returns_each_record_once_across_appends_recovery_and_compaction() {
     let limits = Limits { max_records: Some(50), ..Limits::default() };
     let policy = Retention::new(limits, &[]).unwrap();
     let options =
-        CompactOptions { dry_run: false, force: false, keep_evidence: false, as_of: None };
+        CompactOptions { dry_run: false, force: false, keep_quarantine: false, as_of: None };
     assert!(compact::compact(&mut host, &policy, options).unwrap().changed);
     host.data.extend(lines[600..700].concat().bytes());
     let more = ask(&mut host, &selection);
@@ -102,7 +102,7 @@ fn following_returns_each_record_once_across_appends_recovery_and_compaction() {
 /// Damage of one kind looks alike: what was looked at last and is gone must not be taken for what came
 /// later.
 #[test]
-fn damage_that_is_set_aside_takes_no_record_along() {
+fn damage_that_is_quarantined_takes_no_record_along() {
     let lines = numbered(30, 5);
     let mut host = VecHost::new(lines[..10].concat() + "garbage\n");
     for limit in [None, Some(0)] {

@@ -46,7 +46,7 @@ fn quarantine_keeps_every_removed_byte() {
     let mut host = VecHost::new(data.clone());
     recover(&mut host, Mode::Quarantine, false);
     assert_eq!(host.data, sound);
-    assert_eq!(host.evidence.len() + host.data.len(), data.len());
+    assert_eq!(host.quarantine.len() + host.data.len(), data.len());
     let report = scan::scan(&mut host, ScanOptions { max_findings: 1, sample: None }).unwrap();
     assert!(report.is_healthy());
 }
@@ -91,7 +91,7 @@ fn a_file_that_was_never_ndjson_is_emptied_only_into_quarantine() {
     let failure = recover::recover(&mut host, refused).unwrap_err();
     assert_eq!((failure.code, &host.data), (Code::InvalidArgument, &png));
     recover(&mut host, Mode::Quarantine, false);
-    assert_eq!((host.data.len(), host.evidence), (0, png));
+    assert_eq!((host.data.len(), host.quarantine), (0, png));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use support::{NOW, VecHost, record};
 
 const RUN: CompactOptions =
-    CompactOptions { dry_run: false, force: false, keep_evidence: false, as_of: None };
+    CompactOptions { dry_run: false, force: false, keep_quarantine: false, as_of: None };
 
 /// One line of a journal: a record, or damage.
 #[derive(Clone, Debug)]
@@ -235,9 +235,9 @@ proptest! {
         let mut alone = VecHost::new(data.clone());
         let expected = compact::compact(&mut alone, &retention, RUN).unwrap();
         let mut host = VecHost::new(data);
-        let parts = scan::divide(&mut host, shares).unwrap();
+        let parts = scan::partition(&mut host, shares).unwrap();
         let surveys: Vec<_> = parts.iter()
-            .map(|part| survey::survey_part(&mut host, part, &retention, NOW).unwrap())
+            .map(|part| survey::survey_partition(&mut host, part, &retention, NOW).unwrap())
             .map(|survey| write_result(&survey).unwrap())
             .collect();
         let options = CompactOptions { as_of: Some(NOW), ..RUN };
@@ -283,7 +283,7 @@ fn a_record_exactly_at_the_age_limit_is_kept() {
 fn a_clock_that_counts_from_boot_expires_nothing_and_is_counted() {
     let mut host = VecHost::new(record("event", 2403.198, 1).repeat(3));
     let done = compact::compact(&mut host, &limited(None, Some(60.0), None), RUN).unwrap();
-    assert_eq!((done.changed, done.ageless_kept), (false, 3));
+    assert_eq!((done.changed, done.untimed_kept), (false, 3));
 }
 
 #[test]
@@ -316,10 +316,10 @@ fn limits_that_make_no_sense_are_refused() {
 fn surveys_that_do_not_cover_the_store_are_refused() {
     let mut host = VecHost::new(record("event", NOW, 100).repeat(100));
     let policy = limited(Some(3), None, None);
-    let parts = scan::divide(&mut host, 4).unwrap();
+    let parts = scan::partition(&mut host, 4).unwrap();
     let mut surveys: Vec<_> = parts
         .iter()
-        .map(|part| survey::survey_part(&mut host, part, &policy, NOW).unwrap())
+        .map(|part| survey::survey_partition(&mut host, part, &policy, NOW).unwrap())
         .map(|survey| write_result(&survey).unwrap())
         .collect();
     surveys.remove(1);

@@ -100,11 +100,11 @@ fn shares_put_together_equal_one_scan() {
     let whole = scan(data.clone());
     for shares in [1, 2, 3, 8, 64] {
         let mut host = VecHost::new(data.clone());
-        let parts = scan::divide(&mut host, shares).unwrap();
+        let parts = scan::partition(&mut host, shares).unwrap();
         assert!(parts.len() <= shares as usize && !parts.is_empty());
         let results: Vec<_> = parts
             .iter()
-            .map(|part| scan::scan_part(&mut host, part, ALL).unwrap())
+            .map(|part| scan::scan_partition(&mut host, part, ALL).unwrap())
             .map(|sight| scan::write_result(&sight).unwrap())
             .collect();
         assert_eq!(scan::conclude(&mut host, &results, ALL).unwrap(), whole, "{shares}");
@@ -167,8 +167,8 @@ fn timestamps_of_shares_are_handed_on_to_the_last_bit() {
     for timestamp in [1.700_000_000_45e292, 1_795_219_200.123_456_7, 4.611_686_018_427_388e18] {
         let mut host = VecHost::new(record("event", timestamp, 3));
         let whole = scan::scan(&mut host, ALL).unwrap();
-        let part = scan::divide(&mut host, 1).unwrap().remove(0);
-        let sight = scan::scan_part(&mut host, &part, ALL).unwrap();
+        let part = scan::partition(&mut host, 1).unwrap().remove(0);
+        let sight = scan::scan_partition(&mut host, &part, ALL).unwrap();
         let text = scan::write_result(&sight).unwrap();
         assert_eq!(scan::conclude(&mut host, &[text], ALL).unwrap(), whole);
     }

@@ -9,7 +9,7 @@ use support::{NOW, VecHost, record};
 
 fn check(data: &str, mode: StartupMode, recovery: Mode) -> (StartupOutcome, String) {
     let mut host = VecHost::new(data);
-    let options = StartupOptions { mode, recovery, full: false, record_fact: false };
+    let options = StartupOptions { mode, recovery, full: false, record_audit: false };
     let report = startup::startup_check(&mut host, options).unwrap();
     (report.outcome, String::from_utf8(host.data).unwrap())
 }
@@ -47,14 +47,14 @@ fn ignore_does_not_read_the_store() {
 }
 
 fn again(host: &mut VecHost, mode: StartupMode, full: bool) -> StartupReport {
-    let options = StartupOptions { mode, recovery: Mode::Repair, full, record_fact: false };
+    let options = StartupOptions { mode, recovery: Mode::Repair, full, record_audit: false };
     startup::startup_check(host, options).unwrap()
 }
 
 /// A sound journal of about 1.2 MB that has been checked once.
 fn checked() -> VecHost {
     let mut host = VecHost::new(record("event", NOW, 1000).repeat(1200));
-    assert_eq!(again(&mut host, StartupMode::Fail, false).vouched_bytes, 0);
+    assert_eq!(again(&mut host, StartupMode::Fail, false).indexed_bytes, 0);
     host
 }
 
@@ -66,7 +66,7 @@ fn a_clean_check_lets_the_next_one_read_what_came_since() {
     host.bytes_read = 0;
 
     let report = again(&mut host, StartupMode::Fail, false);
-    assert_eq!((report.outcome, report.vouched_bytes), (StartupOutcome::Healthy, size));
+    assert_eq!((report.outcome, report.indexed_bytes), (StartupOutcome::Healthy, size));
     let scan = report.scan.unwrap();
     assert_eq!((scan.tally.records, scan.tally.bytes), (1201, host.data.len() as u64));
     assert_eq!(scan.tally.span.newest, Some(NOW + 1.0));
@@ -111,12 +111,12 @@ fn what_the_windows_show_is_noticed_and_the_rest_only_by_a_full_check() {
 fn a_journal_that_was_cut_or_rewritten_is_read_in_full() {
     let mut host = checked();
     host.data.truncate(1_000_000);
-    assert_eq!(again(&mut host, StartupMode::ScanOnly, false).vouched_bytes, 0);
+    assert_eq!(again(&mut host, StartupMode::ScanOnly, false).indexed_bytes, 0);
 
     let mut host = checked();
     let line = record("event", NOW, 1000).len();
     host.data.drain(..line);
-    assert_eq!(again(&mut host, StartupMode::Fail, false).vouched_bytes, 0);
+    assert_eq!(again(&mut host, StartupMode::Fail, false).indexed_bytes, 0);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_checkpoint_that_is_nonsense_is_no_checkpoint() {
     for text in ["", "{", "null", "{\"format\": \"papyra.checkpoint/1 9.9.9\", \"marks\": []}"] {
         let mut host = checked();
         host.checkpoint = text.to_owned();
-        assert_eq!(again(&mut host, StartupMode::Fail, false).vouched_bytes, 0, "{text}");
+        assert_eq!(again(&mut host, StartupMode::Fail, false).indexed_bytes, 0, "{text}");
         assert!(host.checkpoint.len() > 100, "a new one is kept");
     }
 }

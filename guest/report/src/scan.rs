@@ -140,7 +140,7 @@ pub fn next(report: &Scan<'_>, flags: &str) -> Option<String> {
              papyra persistence recover {flags} --dry-run\n"
         ))
     } else if report.suspect > 0 {
-        Some(to_set_aside(report, flags))
+        Some(to_quarantine(report, flags))
     } else if has_leftover(report) {
         Some(format!(
             "\nThe records are sound. To remove what an interrupted rewrite left behind:\n  \
@@ -156,12 +156,12 @@ pub fn next(report: &Scan<'_>, flags: &str) -> Option<String> {
     }
 }
 
-/// How to set suspect records aside.
-pub fn to_set_aside(report: &Scan<'_>, flags: &str) -> String {
+/// How to quarantine suspect records.
+pub fn to_quarantine(report: &Scan<'_>, flags: &str) -> String {
     // Redis has a place of its own for them.
     let directory = if report.backend == "redis" { "" } else { " --quarantine-dir DIR" };
     format!(
-        "\nSuspect records are whole and stay readable. To set them aside:\n  \
+        "\nSuspect records are whole and stay readable. To quarantine them:\n  \
          papyra persistence recover {flags} --mode quarantine{directory}\n"
     )
 }

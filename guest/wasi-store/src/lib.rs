@@ -7,7 +7,7 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `PAPYRA_PATH` | the journal; without it, the last argument of the program |
-//! | `PAPYRA_EVIDENCE_DIR` | where a rewrite puts what it removes; without it there is no such place |
+//! | `PAPYRA_QUARANTINE_DIR` | where a rewrite puts what it removes; without it there is no such place |
 //! | `PAPYRA_SYNC` | `always` (default): an append returns once it is on the disk; `never`: once it is written |
 //!
 //! Paths are looked up in the preopened directories: absolute ones by the longest name that is their
@@ -20,7 +20,7 @@
 //! * A torn line at the end stays alone: the next append puts a line end behind it first.
 //! * A snapshot ends where the file ended, whatever is appended or rewritten later.
 //! * A rewrite makes a new file beside the old one, syncs it, and gives it the old one's name. What
-//!   was appended meanwhile is in it. Evidence is synced first. A symlink stays one.
+//!   was appended meanwhile is in it. Quarantine is synced first. A symlink stays one.
 //! * After a failed sync nothing is acknowledged before the file has been opened and synced anew.
 //!
 //! # What WASI cannot promise

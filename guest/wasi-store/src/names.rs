@@ -76,7 +76,7 @@ pub fn checkpoint(path: &str) -> String {
     beside(path, &format!(".{}.papyra-checkpoint", split(path).1))
 }
 
-/// A moment in UTC, as it stands in names of evidence: `20261121T144006.123Z`.
+/// A moment in UTC, as it stands in names of quarantine: `20261121T144006.123Z`.
 pub fn stamp(seconds: u64, nanoseconds: u32) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use papyra_persistence::config::Config;
 use papyra_persistence::journal::{CompactOptions, Compaction, Retention};
-use papyra_persistence::store::delivery::{Delivery, GroupLoss};
+use papyra_persistence::store::groups::{ConsumerGroups, GroupLoss};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -50,7 +50,7 @@ pub(super) struct CompactArgs {
     as_of: Option<f64>,
     /// Do not append an audit record of what was done; it would come on top of the limits
     #[arg(long)]
-    no_fact: bool,
+    no_audit: bool,
     #[command(flatten)]
     jobs: JobsArgs,
 }
@@ -81,16 +81,16 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
         force: args.force,
         // What the configuration names is for recovery: keeping all that is compacted away would
         // free nothing.
-        keep_evidence: args.quarantine_dir.is_some(),
+        keep_quarantine: args.quarantine_dir.is_some(),
         as_of: args.as_of,
-        record_fact: !args.no_fact,
+        record_audit: !args.no_audit,
     };
     each::run(context, "papyra.compact/1", async |context, target| {
         let meter = context.meter("compact");
         let journal = context.journal(target.store.clone())?;
         let journal = journal.with_jobs(args::jobs(context.config));
         let compaction = journal.with_progress(meter.callback()).compact(options).await?;
-        let losses = target.store.delivery().map(Delivery::losses).unwrap_or_default();
+        let losses = target.store.groups().map(ConsumerGroups::losses).unwrap_or_default();
         let mut text = people(&compaction, &policy, args.as_of.is_some(), context.output.paint());
         for loss in &losses {
             let group = format!("{} ({})", printable(&loss.group), loss.kind.name());
@@ -138,11 +138,11 @@ fn people(compaction: &Compaction, policy: &Retention, as_of_given: bool, paint:
             format!("{damaged_kept} kept (`recover` sees to them), {damaged_removed} removed");
         field(&mut text, "damaged", &line);
     }
-    if c.ageless_kept > 0 {
-        let records = count(c.ageless_kept, "record", "records");
+    if c.untimed_kept > 0 {
+        let records = count(c.untimed_kept, "record", "records");
         field(
             &mut text,
-            "ageless",
+            "untimed",
             &format!("{records} kept whatever their age: no time, or one before 2000"),
         );
     }
@@ -157,8 +157,8 @@ fn people(compaction: &Compaction, policy: &Retention, as_of_given: bool, paint:
             paint.bad(&format!("{records} removed, from the first on that consumer groups need"));
         field(&mut text, "pinned", &line);
     }
-    recover::evidence(&mut text, &c.evidence);
-    recover::fact(&mut text, &c.fact);
+    recover::quarantine(&mut text, &c.quarantine);
+    recover::audit(&mut text, &c.audit);
     if !c.note.is_empty() {
         field(&mut text, "note", &printable(&c.note));
     }
@@ -211,12 +211,12 @@ fn fields(compaction: &Compaction, policy: &Retention) -> Value {
         "kept": findings::kind_counts(&c.kept),
         "damaged_removed": c.damaged_removed,
         "damaged_kept": c.damaged_kept,
-        "ageless_kept": c.ageless_kept,
+        "untimed_kept": c.untimed_kept,
         "pinned_removed": c.pinned_removed,
         "pinned_kept": c.pinned_kept,
         "rewritten": c.rewritten,
-        "evidence": c.evidence,
-        "fact": recover::fact_fields(&c.fact),
+        "quarantine": c.quarantine,
+        "audit": recover::audit_fields(&c.audit),
         "note": c.note,
     })
 }
@@ -241,13 +241,13 @@ mod tests {
             kept: vec![KindCount { kind: Kind::Event, records: 1_000, bytes: 100_000 }],
             damaged_removed: 2,
             damaged_kept: 1,
-            ageless_kept: 0,
+            untimed_kept: 0,
             pinned_removed: 0,
             pinned_kept: 0,
             rewritten: vec!["app.ndjson".into()],
-            evidence: Vec::new(),
+            quarantine: Vec::new(),
             as_of: 1_738_000_000.25,
-            fact: String::new(),
+            audit: String::new(),
             note: String::new(),
         }
     }

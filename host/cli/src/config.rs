@@ -46,7 +46,7 @@ pub(super) struct ShowArgs {
     /// When a batch counts as written
     #[arg(long, value_name = "POLICY", value_parser = values::sync)]
     sync: Option<Durability>,
-    /// Where recovery sets things aside
+    /// Where recovery quarantines things
     #[arg(long, value_name = "DIR")]
     quarantine_dir: Option<PathBuf>,
 }

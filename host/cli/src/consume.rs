@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Each record goes to one consumer of the group. It is written as one line, `{"id":…,
 /// "deliveries":…,"record":…}`, and acknowledged once the output has been flushed, so that after a
 /// crash at any moment it comes again rather than never. With --no-ack it stays pending until `groups
-/// ack`. Entries that are no records are set aside, and records that were delivered more often than
+/// ack`. Entries that are no records are quarantined, and records that were delivered more often than
 /// --max-deliveries go to the dead letters. Without --follow, one batch is taken.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
@@ -201,7 +201,7 @@ pub(super) fn note(batch: &Batch, output: &Output) {
         output.note(&format!("the group did not exist; made it, to begin after {start}"));
     }
     let lists = [
-        (&batch.set_aside, "set aside: no records, or dead letters that nobody could process"),
+        (&batch.quarantined, "quarantined: no records, or dead letters that nobody could process"),
         (&batch.dead_lettered, "sent to the dead letters: delivered too often"),
         (&batch.deleted, "acknowledged: pending, but no longer there"),
     ];
@@ -218,7 +218,7 @@ pub(super) fn note(batch: &Batch, output: &Output) {
 pub(super) struct Sink {
     json: bool,
     records: u64,
-    set_aside: Vec<String>,
+    quarantined: Vec<String>,
     dead_lettered: Vec<String>,
     deleted: Vec<String>,
     made: Option<String>,
@@ -229,7 +229,7 @@ impl Sink {
         Self {
             json,
             records: 0,
-            set_aside: Vec::new(),
+            quarantined: Vec::new(),
             dead_lettered: Vec::new(),
             deleted: Vec::new(),
             made: None,
@@ -254,7 +254,7 @@ impl Sink {
         }
         if self.json {
             // Only a document ends: what follows for ever would gather without bound.
-            self.set_aside.extend_from_slice(&batch.set_aside);
+            self.quarantined.extend_from_slice(&batch.quarantined);
             self.dead_lettered.extend_from_slice(&batch.dead_lettered);
             self.deleted.extend_from_slice(&batch.deleted);
             self.made = self.made.take().or_else(|| batch.made.clone());
@@ -275,7 +275,7 @@ impl Sink {
     fn fields(&self) -> Value {
         json!({
             "count": self.records,
-            "set_aside": self.set_aside,
+            "quarantined": self.quarantined,
             "dead_lettered": self.dead_lettered,
             "deleted": self.deleted,
             "group_made_after": self.made,

@@ -45,9 +45,9 @@ pub(super) fn next(report: &ScanReport, flags: &str) -> String {
     scan::next(&view(report), flags).unwrap_or_default()
 }
 
-/// How to set suspect records aside.
-pub(super) fn to_set_aside(report: &ScanReport, flags: &str) -> String {
-    scan::to_set_aside(&view(report), flags)
+/// How to quarantine suspect records.
+pub(super) fn to_quarantine(report: &ScanReport, flags: &str) -> String {
+    scan::to_quarantine(&view(report), flags)
 }
 
 pub(super) fn list(text: &mut String, report: &ScanReport, paint: Paint) {

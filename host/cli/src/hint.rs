@@ -42,6 +42,6 @@ mod tests {
         assert!(hint("x", missing).contains("`append`"));
         assert!(hint("no/such/place/x", missing).contains("directory"));
         assert!(hint("redis://localhost", missing).contains("--store"));
-        assert_eq!(hint("x", "cannot set evidence aside"), "");
+        assert_eq!(hint("x", "cannot write the quarantine in"), "");
     }
 }

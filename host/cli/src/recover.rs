@@ -26,7 +26,7 @@ use super::text::{bytes, count, field, grouped, printable};
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence recover --path app.ndjson --dry-run\n  \
-     papyra persistence recover --path app.ndjson --mode quarantine --quarantine-dir evidence\n\n{}",
+     papyra persistence recover --path app.ndjson --mode quarantine --quarantine-dir quarantine\n\n{}",
     exit::help(&[
         (Exit::Done, "the journal is healthy now (--dry-run: would be)"),
         (Exit::Remaining, "recovery finished, anomalies remain (--dry-run: would remain)"),
@@ -38,7 +38,7 @@ pub(super) struct RecoverArgs {
     /// What to do with what is damaged or suspect
     #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value_t)]
     mode: ModeWord,
-    /// The directory where things of files are set aside; made if it is missing
+    /// The directory where things of files are quarantined; made if it is missing
     #[arg(long, value_name = "DIR")]
     quarantine_dir: Option<PathBuf>,
     /// Report what would be done, and do nothing
@@ -46,7 +46,7 @@ pub(super) struct RecoverArgs {
     dry_run: bool,
     /// Do not append an audit record of what was done
     #[arg(long)]
-    no_fact: bool,
+    no_audit: bool,
     #[command(flatten)]
     findings: FindingsArgs,
 }
@@ -73,8 +73,8 @@ impl From<ModeWord> for RecoveryMode {
     }
 }
 
-/// Checks that there is a place for evidence if there can be some, and that none is named in vain.
-pub(super) fn check_evidence(
+/// Checks that there is a place for quarantine if there can be some, and that none is named in vain.
+pub(super) fn check_quarantine(
     mode: RecoveryMode,
     option: &str,
     directory: Option<&PathBuf>,
@@ -90,7 +90,7 @@ pub(super) fn check_evidence(
             )))
         }
         (RecoveryMode::Repair, Some(_)) => Err(Problem::usage(format!(
-            "--quarantine-dir is only for {option} quarantine; {option} repair keeps no evidence"
+            "--quarantine-dir is only for {option} quarantine; {option} repair keeps no quarantine"
         ))),
         _ => Ok(()),
     }
@@ -105,7 +105,7 @@ impl RecoverArgs {
 
 pub(super) async fn run(args: RecoverArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
     let mode = RecoveryMode::from(args.mode);
-    check_evidence(mode, "--mode", args.quarantine_dir.as_ref(), context.config)?;
+    check_quarantine(mode, "--mode", args.quarantine_dir.as_ref(), context.config)?;
     if args.mode == ModeWord::Rebuild {
         context.output.note("`rebuild` is called `repair` here");
     }
@@ -114,7 +114,7 @@ pub(super) async fn run(args: RecoverArgs, context: &mut Context<'_>) -> Result<
         mode,
         dry_run: args.dry_run,
         max_findings: args.findings.findings,
-        record_fact: !args.no_fact,
+        record_audit: !args.no_audit,
     };
     each::run(context, "papyra.recover/1", async |context, target| {
         let meter = context.meter("recover");
@@ -151,7 +151,7 @@ fn people(recovery: &Recovery, flags: &str, paint: Paint) -> String {
         && recovery.mode == RecoveryMode::Repair
         && recovery.before.suspect > 0
     {
-        text.push_str(&findings::to_set_aside(&recovery.before, flags));
+        text.push_str(&findings::to_quarantine(&recovery.before, flags));
     }
     if recovery.dry_run && recovery.changed {
         text.push_str("\nTo do it, type the same without --dry-run.\n");
@@ -166,7 +166,7 @@ pub(super) fn body(text: &mut String, recovery: &Recovery, paint: Paint) {
     if recovery.removed_entries > 0 {
         let label = match recovery.mode {
             RecoveryMode::Repair => label("dropped", "to drop"),
-            RecoveryMode::Quarantine => label("set aside", "to set aside"),
+            RecoveryMode::Quarantine => label("quarantined", "to quarantined"),
         };
         let entries = count(recovery.removed_entries, "entry", "entries");
         field(text, label, &format!("{entries}, {}", bytes(recovery.removed_bytes)));
@@ -180,8 +180,8 @@ pub(super) fn body(text: &mut String, recovery: &Recovery, paint: Paint) {
         let (before, after) = (grouped(recovery.bytes_before), bytes(recovery.bytes_after));
         field(text, "size", &format!("{before} -> {after}"));
     }
-    evidence(text, &recovery.evidence);
-    fact(text, &recovery.fact);
+    quarantine(text, &recovery.quarantine);
+    audit(text, &recovery.audit);
     if recovery.remaining > 0 {
         let left = count(recovery.remaining, "anomaly", "anomalies");
         field(text, label("remaining", "to remain"), &paint.doubtful(&left));
@@ -191,17 +191,17 @@ pub(super) fn body(text: &mut String, recovery: &Recovery, paint: Paint) {
     }
 }
 
-/// What holds the evidence, one name per line.
-pub(super) fn evidence(text: &mut String, names: &[String]) {
+/// What holds the quarantine, one name per line.
+pub(super) fn quarantine(text: &mut String, names: &[String]) {
     for (index, name) in names.iter().enumerate() {
-        field(text, if index == 0 { "evidence" } else { "" }, &printable(name));
+        field(text, if index == 0 { "quarantine" } else { "" }, &printable(name));
     }
 }
 
 /// That the journal tells of it.
-pub(super) fn fact(text: &mut String, line: &str) {
+pub(super) fn audit(text: &mut String, line: &str) {
     if !line.is_empty() {
-        field(text, "fact", "1 audit record appended");
+        field(text, "audit", "1 audit record appended");
     }
 }
 
@@ -218,18 +218,18 @@ pub(super) fn fields(recovery: &Recovery) -> Value {
         "removed_bytes": recovery.removed_bytes,
         "terminated": recovery.terminated,
         "rewritten": recovery.rewritten,
-        "evidence": recovery.evidence,
+        "quarantine": recovery.quarantine,
         "remaining": recovery.remaining,
         "bytes_before": recovery.bytes_before,
         "bytes_after": recovery.bytes_after,
-        "fact": fact_fields(&recovery.fact),
+        "audit": audit_fields(&recovery.audit),
         "note": recovery.note,
         "before": findings::fields(&recovery.before),
     })
 }
 
-/// A fact as the document that it is.
-pub(super) fn fact_fields(line: &str) -> Value {
+/// An audit record as the document that it is.
+pub(super) fn audit_fields(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or(Value::Null)
 }
 
@@ -238,7 +238,7 @@ pub(super) mod tests {
     use super::super::findings::tests::damaged;
     use super::*;
 
-    /// One damaged line set aside.
+    /// One damaged line quarantined.
     pub fn recovery() -> Recovery {
         Recovery {
             mode: RecoveryMode::Quarantine,
@@ -249,25 +249,25 @@ pub(super) mod tests {
             removed_bytes: 48,
             terminated: 0,
             rewritten: vec!["app.ndjson".into()],
-            evidence: vec!["evidence/app.ndjson.1".into()],
+            quarantine: vec!["quarantine/app.ndjson.1".into()],
             remaining: 0,
             bytes_before: 2_048,
             bytes_after: 2_000,
-            fact: String::new(),
+            audit: String::new(),
             note: String::new(),
         }
     }
 
     #[test]
-    fn what_was_done_is_said_with_numbers_and_evidence() {
+    fn what_was_done_is_said_with_numbers_and_quarantine() {
         let text = people(&recovery(), "--path a", Paint::NONE);
         assert!(
             text.starts_with(
                 "/var/log/app.ndjson: recovered\n  \
                  found        1 damaged\n  \
-                 set aside    1 entry, 48 bytes\n  \
+                 quarantined    1 entry, 48 bytes\n  \
                  size         2,048 -> 2,000 bytes (2.0 KiB)\n  \
-                 evidence     evidence/app.ndjson.1\n"
+                 quarantine     quarantine/app.ndjson.1\n"
             ),
             "{text}"
         );
@@ -275,10 +275,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_dry_run_is_marked_and_tells_how_to_do_it() {
-        let dry = Recovery { dry_run: true, evidence: Vec::new(), ..recovery() };
+        let dry = Recovery { dry_run: true, quarantine: Vec::new(), ..recovery() };
         let text = people(&dry, "--path a", Paint::NONE);
         assert!(text.contains("would be recovered (dry run, nothing was changed)"), "{text}");
-        assert!(text.contains("to set aside 1 entry, 48 bytes\n"), "{text}");
+        assert!(text.contains("to quarantined 1 entry, 48 bytes\n"), "{text}");
         assert!(text.ends_with("without --dry-run.\n"), "{text}");
     }
 
@@ -287,17 +287,17 @@ pub(super) mod tests {
         let (directory, nowhere) = (PathBuf::from("q"), PathBuf::new());
         let config = |url: &str| Config::parse(&format!("store = {url:?}")).unwrap();
         let check =
-            |mode, directory, url: &str| check_evidence(mode, "--mode", directory, &config(url));
+            |mode, directory, url: &str| check_quarantine(mode, "--mode", directory, &config(url));
         let (repair, quarantine) = (RecoveryMode::Repair, RecoveryMode::Quarantine);
         assert!(check(quarantine, Some(&directory), "a").is_ok());
         let error = check(quarantine, None, "a").unwrap_err();
         assert!(error.exit == Exit::Usage && error.message.contains("--quarantine-dir DIR"));
         assert_eq!(check(repair, Some(&directory), "a").unwrap_err().exit, Exit::Usage);
         assert!(check(quarantine, Some(&nowhere), "a").is_err());
-        assert!(check(quarantine, None, "file:a?evidence=q").is_ok());
+        assert!(check(quarantine, None, "file:a?quarantine=q").is_ok());
         let configured = Config::parse("store = \"a\"\nquarantine_dir = \"q\"").unwrap();
-        assert!(check_evidence(quarantine, "--mode", None, &configured).is_ok());
+        assert!(check_quarantine(quarantine, "--mode", None, &configured).is_ok());
         // What is configured for other modes is no mistake here.
-        assert!(check_evidence(repair, "--mode", None, &configured).is_ok());
+        assert!(check_quarantine(repair, "--mode", None, &configured).is_ok());
     }
 }

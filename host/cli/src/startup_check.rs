@@ -51,11 +51,11 @@ pub(super) struct StartupCheckArgs {
     full: bool,
     /// Do not append an audit record of what --mode recover did
     #[arg(long)]
-    no_fact: bool,
+    no_audit: bool,
     /// How long the check of a store may take, such as 30s; then exit code 69 [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = values::startup_timeout, allow_hyphen_values = true)]
     timeout: Option<f64>,
-    /// Where --recovery-mode quarantine sets things aside; made if it is missing
+    /// Where --recovery-mode quarantine quarantines things ; made if it is missing
     #[arg(long, value_name = "DIR")]
     quarantine_dir: Option<PathBuf>,
 }
@@ -107,14 +107,14 @@ pub(super) async fn run(
     let StartupSettings { mode, recovery, timeout, .. } = context.config.startup();
     let directory = args.quarantine_dir.as_ref();
     if mode == StartupMode::Recover || directory.is_some() || args.recovery_mode.is_some() {
-        recover::check_evidence(recovery, "--recovery-mode", directory, context.config)?;
+        recover::check_quarantine(recovery, "--recovery-mode", directory, context.config)?;
     }
     let state = match mode {
         StartupMode::Recover => "the journal is either as it was or fully recovered",
         _ => "nothing was changed",
     };
     state.clone_into(&mut context.output.if_interrupted);
-    let options = StartupOptions { mode, recovery, full: args.full, record_fact: !args.no_fact };
+    let options = StartupOptions { mode, recovery, full: args.full, record_audit: !args.no_audit };
     if context.route()?.1.is_empty() {
         // To keep nothing is a choice, and nothing stands in the way of a start.
         let fields = json!({ "stores": [], "may_start": true, "exit": Exit::Done.code() });
@@ -162,8 +162,8 @@ fn people(report: &StartupReport, location: &str, flags: &str, paint: Paint) -> 
         StartupOutcome::Refused => paint.bad("anomalies found; the system must not start"),
     };
     let mut text = format!("{location}: {verdict}\n");
-    if report.vouched_bytes > 0 {
-        let vouched = bytesize::ByteSize(report.vouched_bytes);
+    if report.indexed_bytes > 0 {
+        let vouched = bytesize::ByteSize(report.indexed_bytes);
         let since = format!("only what came since the last clean check ({vouched} before that)");
         field(&mut text, "read", &since);
     }
@@ -198,7 +198,7 @@ fn fields(report: &StartupReport, location: &str) -> Value {
         "may_start": report.outcome != StartupOutcome::Refused,
         "scan": report.scan.as_ref().map(findings::fields),
         "recovery": report.recovery.as_ref().map(recover::fields),
-        "vouched_bytes": report.vouched_bytes,
+        "indexed_bytes": report.indexed_bytes,
         "note": report.note,
     })
 }
@@ -211,13 +211,13 @@ mod tests {
 
     fn report(outcome: StartupOutcome) -> StartupReport {
         let note = String::new();
-        StartupReport { outcome, scan: None, recovery: None, vouched_bytes: 0, note }
+        StartupReport { outcome, scan: None, recovery: None, indexed_bytes: 0, note }
     }
 
     #[test]
     fn what_was_not_read_again_is_said() {
         let report =
-            StartupReport { vouched_bytes: 3_000_000_000, ..report(StartupOutcome::Healthy) };
+            StartupReport { indexed_bytes: 3_000_000_000, ..report(StartupOutcome::Healthy) };
         let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
         assert!(text.contains("read         only what came since"), "{text}");
     }
@@ -240,13 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn a_recovery_is_reported_with_its_evidence() {
+    fn a_recovery_is_reported_with_its_quarantine() {
         let report = StartupReport {
             scan: Some(healthy()),
             recovery: Some(recovery()),
             ..report(StartupOutcome::Recovered)
         };
         let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
-        assert!(text.contains("evidence     evidence/app.ndjson.1"), "{text}");
+        assert!(text.contains("quarantine     quarantine/app.ndjson.1"), "{text}");
     }
 }

@@ -8,7 +8,7 @@ const directory = mkdtempSync(join(tmpdir(), "papyra-"));
 try {
   const path = join(directory, "events.ndjson");
   const engine = await Engine.load(process.argv[2]);
-  const store = new FileStore(path, { evidenceDir: join(directory, "evidence") });
+  const store = new FileStore(path, { quarantineDir: join(directory, "quarantine") });
   const journal = Journal.open(engine, store, { retention: { journal: { maxRecords: 3 } } });
 
   for (const name of ["first", "second", "third"]) {
@@ -19,7 +19,7 @@ try {
   const { records, damaged, anomalies } = journal.scan();
   console.log(`${records} records, ${damaged} damaged: ${anomalies.map((one) => one.anomaly)}`);
   const { removedEntries, removedBytes } = journal.recover("quarantine");
-  console.log(`${removedEntries} entry, ${removedBytes} bytes set aside`);
+  console.log(`${removedEntries} entry, ${removedBytes} bytes quarantined`);
   const { recordsBefore, recordsAfter } = journal.compact();
   console.log(`${recordsBefore} records -> ${recordsAfter}`);
   for (const page of journal.query()) {

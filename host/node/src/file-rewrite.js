@@ -8,7 +8,7 @@
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { StoreError } from "./errors.js";
-import { Evidence } from "./evidence.js";
+import { Quarantine } from "./quarantine.js";
 import * as files from "./files.js";
 
 /** @typedef {import("./file-store.js").FileStore} FileStore */
@@ -32,9 +32,9 @@ export const temporaryPath = (target) => join(dirname(target), `.${basename(targ
 /** @implements {Rewrite} */
 export class FileRewrite {
   #store;
-  #evidenceDir;
-  /** @type {Evidence | undefined} */
-  #evidence;
+  #quarantineDir;
+  /** @type {Quarantine | undefined} */
+  #quarantine;
   #id;
   #length;
   /** What the path resolves to: a symlink stays a symlink. */
@@ -51,11 +51,11 @@ export class FileRewrite {
    * @param {FileStore} store
    * @param {string} id the file that was looked at
    * @param {number} length of the snapshot
-   * @param {string} [evidenceDir]
+   * @param {string} [quarantineDir]
    */
-  constructor(store, id, length, evidenceDir) {
+  constructor(store, id, length, quarantineDir) {
     this.#store = store;
-    this.#evidenceDir = evidenceDir;
+    this.#quarantineDir = quarantineDir;
     this.#id = id;
     this.#length = length;
     this.#guarded(() => this.#begin());
@@ -80,10 +80,10 @@ export class FileRewrite {
     }
   }
 
-  /** Evidence first: its name is protected by the temporary's lock. */
+  /** Quarantine first: its name is protected by the temporary's lock. */
   abort() {
-    this.#evidence?.discard();
-    this.#evidence = undefined;
+    this.#quarantine?.discard();
+    this.#quarantine = undefined;
     if (this.#temporary) files.remove(this.#temporary);
     this.#temporary = undefined;
     for (const fd of [this.#source, this.#new]) if (fd >= 0) fs.closeSync(fd);
@@ -159,9 +159,9 @@ export class FileRewrite {
       );
     }
     this.#copy(this.#new, this.#cursor, from);
-    if (this.#evidenceDir && from < to) {
-      this.#evidence ??= new Evidence(this.#evidenceDir, this.#target, this.#source);
-      this.#copy(this.#evidence.fd, from, to);
+    if (this.#quarantineDir && from < to) {
+      this.#quarantine ??= new Quarantine(this.#quarantineDir, this.#target, this.#source);
+      this.#copy(this.#quarantine.fd, from, to);
     }
     this.#cursor = to;
     this.#removed += to - from;
@@ -176,13 +176,13 @@ export class FileRewrite {
     const terminate = terminateTail && this.#torn && !tailRemoved;
     if (this.#removed === 0 && !terminate) {
       const size = this.#locked("shared", () => this.#size());
-      return { bytesBefore: BigInt(size), bytesAfter: BigInt(size), evidence: [] };
+      return { bytesBefore: BigInt(size), bytesAfter: BigInt(size), quarantine: [] };
     }
 
     // Everything that takes long happens before writers are made to wait.
     this.#copy(this.#new, this.#cursor, this.#length);
     fs.fsyncSync(this.#new);
-    const evidence = this.#evidence ? [this.#evidence.finish()] : [];
+    const quarantine = this.#quarantine ? [this.#quarantine.finish()] : [];
     const dropLineEnd = this.#torn && tailRemoved;
     let copied = this.#length;
     for (let round = 0; round < ROUNDS; round++) {
@@ -202,9 +202,9 @@ export class FileRewrite {
       fs.renameSync(temporaryPath(this.#target), this.#target);
       // The switch has happened, and there is no way back.
       this.#temporary = undefined;
-      this.#evidence?.stay();
+      this.#quarantine?.stay();
       files.syncDir(dirname(this.#target));
-      return { bytesBefore: BigInt(before), bytesAfter: BigInt(after), evidence };
+      return { bytesBefore: BigInt(before), bytesAfter: BigInt(after), quarantine };
     });
   }
 

@@ -42,7 +42,7 @@ export class FileStore {
    * @param {string} path
    * @param {object} [options]
    * @param {boolean} [options.sync] `false`: an append survives the death of the process, but no power cut
-   * @param {string} [options.evidenceDir] where a rewrite puts what it removes, if it is asked to keep that
+   * @param {string} [options.quarantineDir] where a rewrite puts what it removes, if it is asked to keep that
    * @param {boolean} [options.createParents] whether the first append creates missing directories
    * @param {number} [options.lockWait] seconds to wait for another process, then fail with `locked`
    * @param {boolean} [options.locking] `false` saves 2 ms a call, where no other process ever writes
@@ -53,7 +53,7 @@ export class FileStore {
     path,
     {
       sync = true,
-      evidenceDir,
+      quarantineDir,
       createParents = false,
       lockWait = 10,
       locking = true,
@@ -64,7 +64,7 @@ export class FileStore {
     this.#sync = sync;
     this.#createParents = createParents;
     this.path = resolve(path);
-    this.evidenceDir = evidenceDir && resolve(evidenceDir);
+    this.quarantineDir = quarantineDir && resolve(quarantineDir);
     this.lockWait = lockWait;
     this.locking = locking;
     this.attributes = attributes;
@@ -265,7 +265,7 @@ class FileSnapshot {
   }
 
   /** @type {import("./types.js").Snapshot["rewrite"]} */
-  rewrite(segment, { keepEvidence }) {
+  rewrite(segment, { keepQuarantine }) {
     this.#end(segment);
     if (segment !== basename(this.#store.path)) {
       throw new StoreError(
@@ -273,14 +273,14 @@ class FileSnapshot {
         `${segment} does not belong to the journal and is never changed`,
       );
     }
-    const evidenceDir = keepEvidence ? this.#store.evidenceDir : undefined;
-    if (keepEvidence && !evidenceDir) {
+    const quarantineDir = keepQuarantine ? this.#store.quarantineDir : undefined;
+    if (keepQuarantine && !quarantineDir) {
       throw new StoreError(
         "unsupported",
-        "no place for evidence has been set up; give the store an evidence directory",
+        "no place for quarantine has been set up; give the store an quarantine directory",
       );
     }
-    return new FileRewrite(this.#store, this.#id, this.#length, evidenceDir);
+    return new FileRewrite(this.#store, this.#id, this.#length, quarantineDir);
   }
 
   close() {

@@ -7,7 +7,7 @@ import { fromContract, toContract } from "./values.js";
 /** @typedef {import("./types.js").Chunk} Chunk */
 
 /** What a store without consumer groups says to everything. */
-const DELIVERY = [
+const GROUPS = [
   "ensureGroup",
   "fetch",
   "ack",
@@ -17,7 +17,7 @@ const DELIVERY = [
   "autoClaim",
   "listGroups",
   "setId",
-  "setAside",
+  "quarantined",
 ];
 
 /** What one instance of the engine can reach: one store, and the clock. */
@@ -41,8 +41,8 @@ export class Host {
     // jco asks for interfaces by their names without version.
     return {
       "papyra:persistence/storage": guarded(this.#storage()),
-      "papyra:persistence/delivery": guarded(
-        Object.fromEntries(DELIVERY.map((name) => [name, noGroups])),
+      "papyra:persistence/groups": guarded(
+        Object.fromEntries(GROUPS.map((name) => [name, noGroups])),
       ),
       "wasi:clocks/wall-clock": {
         now: () => {

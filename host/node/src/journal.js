@@ -109,36 +109,36 @@ export class Journal {
   }
 
   /**
-   * Repair what is damaged: `repair` drops it, `quarantine` sets it aside. An audit record says what was
-   * done, unless `recordFact` is false.
+   * Repair what is damaged: `repair` drops it, `quarantine` quarantines it . An audit record says what was
+   * done, unless `recordAudit` is false.
    *
    * @param {import("./types.js").RecoveryMode} [mode]
-   * @param {{ dryRun?: boolean, maxFindings?: number, recordFact?: boolean }} [options]
+   * @param {{ dryRun?: boolean, maxFindings?: number, recordAudit?: boolean }} [options]
    * @returns {import("./types.js").Recovery}
    */
-  recover(mode = "repair", { dryRun = false, maxFindings = 100, recordFact = true } = {}) {
+  recover(mode = "repair", { dryRun = false, maxFindings = 100, recordAudit = true } = {}) {
     return this.#call("recover", {
       mode: chosen("mode", mode, RECOVERY_MODES),
       dryRun: flag("dryRun", dryRun),
       maxFindings: small("maxFindings", maxFindings),
-      recordFact: flag("recordFact", recordFact),
+      recordAudit: flag("recordAudit", recordAudit),
     });
   }
 
   /**
    * Remove what retention hides. Refused if there is no limit at all. An audit record says what was done,
-   * unless `recordFact` is false.
+   * unless `recordAudit` is false.
    *
    * @param {import("./types.js").CompactOptions} [options]
    * @returns {import("./types.js").Compaction}
    */
-  compact({ dryRun = false, force = false, keepEvidence = false, asOf, recordFact = true } = {}) {
+  compact({ dryRun = false, force = false, keepQuarantine = false, asOf, recordAudit = true } = {}) {
     const options = {
       dryRun: flag("dryRun", dryRun),
       force: flag("force", force),
-      keepEvidence: flag("keepEvidence", keepEvidence),
+      keepQuarantine: flag("keepQuarantine", keepQuarantine),
       asOf: seconds("asOf", asOf),
-      recordFact: flag("recordFact", recordFact),
+      recordAudit: flag("recordAudit", recordAudit),
     };
     return this.#call("compact", this.#retention, options);
   }
@@ -159,15 +159,15 @@ export class Journal {
    *
    * @param {import("./types.js").StartupMode} [mode]
    * @param {import("./types.js").RecoveryMode} [recovery]
-   * @param {{ full?: boolean, recordFact?: boolean }} [options]
+   * @param {{ full?: boolean, recordAudit?: boolean }} [options]
    * @returns {import("./types.js").StartupReport}
    */
-  startupCheck(mode = "fail", recovery = "repair", { full = false, recordFact = true } = {}) {
+  startupCheck(mode = "fail", recovery = "repair", { full = false, recordAudit = true } = {}) {
     return this.#call("startupCheck", {
       mode: chosen("mode", mode, STARTUP_MODES),
       recovery: chosen("recovery", recovery, RECOVERY_MODES),
       full: flag("full", full),
-      recordFact: flag("recordFact", recordFact),
+      recordAudit: flag("recordAudit", recordAudit),
     });
   }
 

@@ -89,21 +89,21 @@ export interface Recovery {
   removedBytes: number;
   terminated: number;
   rewritten: string[];
-  evidence: string[];
+  quarantine: string[];
   remaining: number;
   bytesBefore: number;
   bytesAfter: number;
   note: string;
   /** The audit record that was appended, with its line end; empty if there is none. */
-  fact: string;
+  audit: string;
 }
 
 export interface CompactOptions {
   dryRun?: boolean;
   force?: boolean;
-  keepEvidence?: boolean;
+  keepQuarantine?: boolean;
   asOf?: number | Date;
-  recordFact?: boolean;
+  recordAudit?: boolean;
 }
 
 export interface Compaction {
@@ -118,15 +118,15 @@ export interface Compaction {
   kept: KindCount[];
   damagedRemoved: number;
   damagedKept: number;
-  agelessKept: number;
+  untimedKept: number;
   pinnedRemoved: number;
   pinnedKept: number;
   rewritten: string[];
-  evidence: string[];
+  quarantine: string[];
   asOf: number;
   note: string;
   /** The audit record that was appended, with its line end; empty if there is none. */
-  fact: string;
+  audit: string;
 }
 
 export interface Inspection {
@@ -150,7 +150,7 @@ export interface StartupReport {
   scan?: ScanReport;
   recovery?: Recovery;
   /** Bytes that an earlier clean check has vouched for. */
-  vouchedBytes: number;
+  indexedBytes: number;
   note: string;
 }
 
@@ -221,7 +221,7 @@ export interface Chunk {
 
 export interface RewriteOptions {
   purpose: "recover" | "compact";
-  keepEvidence: boolean;
+  keepQuarantine: boolean;
   force: boolean;
 }
 
@@ -229,14 +229,14 @@ export interface Rewritten {
   bytesBefore: bigint;
   bytesAfter: bigint;
   removedEntries?: bigint;
-  evidence: string[];
+  quarantine: string[];
 }
 
 /** A segment that is being rewritten. Without effect until `commit`. */
 export interface Rewrite {
   /** These ranges go: half open, ascending, after those of earlier calls. */
   remove(ranges: Range[]): void;
-  /** Make evidence durable, then switch atomically. */
+  /** Make quarantine durable, then switch atomically. */
   commit(terminateTail: boolean): Rewritten;
   /** Leave nothing behind. */
   abort(): void;

@@ -10,16 +10,16 @@ import { WASIShim } from "@bytecodealliance/preview2-shim/instantiation";
  * Imports for `Journal.openWasi`, made for each instance anew.
  *
  * @param {string} path of the journal
- * @param {{ evidenceDir?: string }} [options] `evidenceDir`: where a rewrite puts what it is asked to keep, in
+ * @param {{ quarantineDir?: string }} [options] `quarantineDir`: where a rewrite puts what it is asked to keep, in
  *   the directory of the journal or below it
  * @returns {() => Record<string, Record<string, unknown>>}
  */
-export function preopened(path, { evidenceDir } = {}) {
+export function preopened(path, { quarantineDir } = {}) {
   const file = resolve(path);
-  const evidence = evidenceDir && relative(dirname(file), resolve(evidenceDir));
+  const quarantine = quarantineDir && relative(dirname(file), resolve(quarantineDir));
   const sandbox = {
     preopens: { ".": dirname(file) },
-    env: { PAPYRA_PATH: basename(file), ...(evidence && { PAPYRA_EVIDENCE_DIR: evidence }) },
+    env: { PAPYRA_PATH: basename(file), ...(quarantine && { PAPYRA_QUARANTINE_DIR: quarantine }) },
     args: ["papyra"],
     enableNetwork: false,
   };

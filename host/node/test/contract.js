@@ -3,7 +3,7 @@
 /** What `wit/` has as 64-bit integers. */
 const WHOLE = new Set(["limit", "sample", "max_records", "max_total_bytes"]);
 const FINDINGS = 1000;
-const COMPACT = { dryRun: false, force: false, keepEvidence: false, recordFact: false };
+const COMPACT = { dryRun: false, force: false, keepQuarantine: false, recordAudit: false };
 
 export function contract(start, call, options = {}) {
   const given = lowered(options);
@@ -22,7 +22,7 @@ function parameters(call, { retention, ...given }) {
     case "scan":
       return [{ maxFindings: FINDINGS, ...given }];
     case "recover":
-      return [{ maxFindings: FINDINGS, dryRun: false, recordFact: false, ...given }];
+      return [{ maxFindings: FINDINGS, dryRun: false, recordAudit: false, ...given }];
     case "compact":
       return [policy(retention), { ...COMPACT, ...given }];
     case "inspect":
@@ -32,7 +32,7 @@ function parameters(call, { retention, ...given }) {
     case "append-lines":
       return [given.lines];
     case "startup-check":
-      return [{ full: false, recordFact: false, ...given }];
+      return [{ full: false, recordAudit: false, ...given }];
     default:
       throw new TypeError(`there is no call ${call}`);
   }

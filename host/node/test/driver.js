@@ -30,9 +30,9 @@ const operations = {
     return { records, count, cursor };
   },
   scan: ({ max_findings }) => journal.scan({ maxFindings: max_findings }),
-  // Most of the suite compares bytes, which a fact would only blur; it asks where it wants one.
-  recover: ({ mode, ...options }) => journal.recover(mode, { recordFact: false, ...camel(options) }),
-  compact: (options) => journal.compact({ recordFact: false, ...camel(options) }),
+  // Most of the suite compares bytes, which an audit record would only blur; it asks where it wants one.
+  recover: ({ mode, ...options }) => journal.recover(mode, { recordAudit: false, ...camel(options) }),
+  compact: (options) => journal.compact({ recordAudit: false, ...camel(options) }),
   inspect: ({ limit }) => journal.inspect(limit),
   startup_check: ({ mode, recovery, ...options }) => journal.startupCheck(mode, recovery, camel(options)),
   contract: ({ call, with: options }) => contract(start, call, options),
@@ -64,8 +64,8 @@ async function open({ engine, store, path, retention, clock, ...options }) {
 }
 
 /** The imports of the component over WASI, with a clock that may stand still. */
-function wasi(path, { evidenceDir }, clock) {
-  const imports = preopened(path, { evidenceDir });
+function wasi(path, { quarantineDir }, clock) {
+  const imports = preopened(path, { quarantineDir });
   if (clock === undefined) return imports;
   const now = { seconds: BigInt(Math.floor(clock)), nanoseconds: (clock % 1) * 1e9 };
   const still = { now: () => now, resolution: () => ({ seconds: 0n, nanoseconds: 1 }) };

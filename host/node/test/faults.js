@@ -17,7 +17,7 @@ function journalAt(t, text, options) {
   t.after(() => fs.rmSync(directory, { recursive: true }));
   const path = join(directory, "events.ndjson");
   fs.writeFileSync(path, text);
-  const store = new FileStore(path, { evidenceDir: directory, ...options });
+  const store = new FileStore(path, { quarantineDir: directory, ...options });
   return { path, store, journal: Journal.open(engine, store) };
 }
 
@@ -67,7 +67,7 @@ test("wrong arguments are refused with what is right", () => {
   refused(() => [...journal.query({ kinds: ["bogus"] })], kind);
   refused(() => journal.recover("bogus"), /mode must be one of repair, quarantine, not bogus/);
   refused(() => journal.startupCheck("bogus"), /mode must be one of ignore, scan-only, fail, recover, not/);
-  refused(() => journal.recover("repair", { recordFact: "no" }), /recordFact must be true or false, not no/);
+  refused(() => journal.recover("repair", { recordAudit: "no" }), /recordAudit must be true or false, not no/);
   for (const maxFindings of [-1, 1.5, 2 ** 40, "x"]) refused(() => journal.scan({ maxFindings }), /maxFindings must be/);
   for (const mode of ["scan_only", "scan-only"]) assert.notEqual(journal.startupCheck(mode).outcome, "ignored");
 });
@@ -95,7 +95,7 @@ os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + ${lis
   const get = "print([(name, os.getxattr(sys.argv[1], name)) for name in sorted(os.listxattr(sys.argv[1]))])";
   const [before, mode] = [`${python(get, path).stdout}`, fs.statSync(path).mode];
   assert.match(before, /posix_acl_access.*user\.kept/);
-  assert.equal(journal.recover("repair", { recordFact: false }).changed, true);
+  assert.equal(journal.recover("repair", { recordAudit: false }).changed, true);
   assert.equal(fs.readFileSync(path, "utf8"), RECORD);
   assert.equal(`${python(get, path).stdout}`, before);
   assert.equal(fs.statSync(path).mode, mode);

@@ -10,7 +10,7 @@ from papyra_persistence import Draft, Engine, FileStore, Journal, Limits, Retent
 with tempfile.TemporaryDirectory() as directory:
     path = Path(directory, "events.ndjson")
     engine = Engine(sys.argv[1])
-    store = FileStore(path, evidence_dir=Path(directory, "evidence"))
+    store = FileStore(path, quarantine_dir=Path(directory, "quarantine"))
     journal = Journal(engine, store, Retention(Limits(max_records=3)))
 
     for name in ("first", "second", "third"):
@@ -22,7 +22,7 @@ with tempfile.TemporaryDirectory() as directory:
     names = ", ".join(one.anomaly for one in report.anomalies)
     print(f"{report.records} records, {report.damaged} damaged: {names}")
     recovery = journal.recover("quarantine")
-    print(f"{recovery.removed_entries} entry, {recovery.removed_bytes} bytes set aside")
+    print(f"{recovery.removed_entries} entry, {recovery.removed_bytes} bytes quarantined")
     compaction = journal.compact()
     print(f"{compaction.records_before} records -> {compaction.records_after}")
     for page in journal.query():

@@ -160,7 +160,7 @@ class JournalPersistence(PersistenceBackend):
         return self._scanned(report)
 
     async def recover(self, config: Any = None) -> PersistenceRecoveryReport:
-        """Remove what is damaged, or set it aside. Without a configuration it repairs; a mode of
+        """Remove what is damaged, or quarantine it. Without a configuration it repairs; a mode of
         ``IGNORE`` only looks."""
         config = config or PersistenceRecoveryConfig(mode=PersistenceRecoveryMode.REPAIR)
         self._metrics.recoveries += 1
@@ -225,12 +225,12 @@ class JournalPersistence(PersistenceBackend):
 
     async def _recover(self, config: PersistenceRecoveryConfig) -> PersistenceRecoveryReport:
         quarantine = config.mode is PersistenceRecoveryMode.QUARANTINE
-        evidence_dir = (config.quarantine_dir or self._path.parent) if quarantine else None
+        quarantine_dir = (config.quarantine_dir or self._path.parent) if quarantine else None
         mode = "quarantine" if quarantine else "repair"
-        store = FileStore(self._path, evidence_dir=evidence_dir)
+        store = FileStore(self._path, quarantine_dir=quarantine_dir)
         done = await self._run(
             lambda journal: journal.recover(
-                mode, max_findings=_MAX_ANOMALIES, record_fact=False
+                mode, max_findings=_MAX_ANOMALIES, record_audit=False
             ),
             store,
         )
@@ -238,7 +238,7 @@ class JournalPersistence(PersistenceBackend):
             backend=_BACKEND,
             scan=self._scanned(done.before),
             repaired_files=(str(self._path),) if done.changed else (),
-            quarantined_files=tuple(done.evidence),
+            quarantined_files=tuple(done.quarantine),
         )
 
     async def _compact(self) -> CompactionReport:
@@ -248,7 +248,7 @@ class JournalPersistence(PersistenceBackend):
             report = await self._scan(0)
             records, size = report.records, report.bytes
             return CompactionReport(_BACKEND, records, records, size, size)
-        done = await self._run(lambda journal: journal.compact(record_fact=False))
+        done = await self._run(lambda journal: journal.compact(record_audit=False))
         return CompactionReport(
             _BACKEND, done.records_before, done.records_after, done.bytes_before, done.bytes_after
         )

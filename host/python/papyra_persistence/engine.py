@@ -15,7 +15,7 @@ from .interrupts import Interrupts, Stopped
 from .store import Store
 from .values import outcome
 
-_JOURNAL = "papyra:persistence/journal@0.1.0"
+_JOURNAL = "papyra:persistence/journal@0.2.0"
 #: An instance may use so much memory, whatever the size of the journal.
 MEMORY_LIMIT = 64 << 20
 

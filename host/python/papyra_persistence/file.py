@@ -44,18 +44,18 @@ class FileStore:
         path: str | os.PathLike[str],
         *,
         sync: bool = True,
-        evidence_dir: str | os.PathLike[str] | None = None,
+        quarantine_dir: str | os.PathLike[str] | None = None,
         create_parents: bool = False,
         lock_wait: float = 10.0,
     ):
         """Touches nothing; the first append creates the file.
 
         ``sync=False``: an append survives the death of the process, but not a power cut.
-        ``evidence_dir``: where a rewrite puts what it removes, if it is asked to keep that.
+        ``quarantine_dir``: where a rewrite puts what it removes, if it is asked to keep that.
         ``lock_wait``: seconds to wait for another process before giving up with ``locked``.
         """
         self.path = os.path.abspath(path)
-        self.evidence_dir = None if evidence_dir is None else os.path.abspath(evidence_dir)
+        self.quarantine_dir = None if quarantine_dir is None else os.path.abspath(quarantine_dir)
         self.lock_wait = lock_wait
         self._location = os.fspath(path)
         self._sync = sync
@@ -224,20 +224,20 @@ class FileSnapshot:
         start = max(end - _clamped(max_bytes), 0)
         return Chunk(Position(0, start), self._bytes(start, end), start == 0)
 
-    def rewrite(self, segment: str, purpose: str, keep_evidence: bool, force: bool) -> FileRewrite:
+    def rewrite(self, segment: str, purpose: str, keep_quarantine: bool, force: bool) -> FileRewrite:
         self._end(segment)
         if segment != self._name:
             raise StoreError(
                 "unsupported", f"{segment} does not belong to the journal and is never changed"
             )
         store = self._store
-        evidence_dir = store.evidence_dir if keep_evidence else None
-        if keep_evidence and evidence_dir is None:
+        quarantine_dir = store.quarantine_dir if keep_quarantine else None
+        if keep_quarantine and quarantine_dir is None:
             raise StoreError(
                 "unsupported",
-                "no place for evidence has been set up; give the store an evidence directory",
+                "no place for quarantine has been set up; give the store an quarantine directory",
             )
-        return FileRewrite(store.path, self._id, self._length, store.lock_wait, evidence_dir)
+        return FileRewrite(store.path, self._id, self._length, store.lock_wait, quarantine_dir)
 
     def close(self) -> None:
         fd, self._fd = getattr(self, "_fd", -1), -1

@@ -15,7 +15,7 @@ from .store import Checkpoints, Chunk, Position, Rewrite, Snapshot, Store
 from .values import lowered, record
 
 _PACKAGE = "papyra:persistence"
-_VERSION = "0.1.0"
+_VERSION = "0.2.0"
 #: More would end the instance before the engine could say anything about it.
 _MAX_CHUNK = 17 << 20
 _MAX_FRAMES = 1 << 17
@@ -24,7 +24,7 @@ _MAX_FRAMES = 1 << 17
 #: takes 1.2 times as long). Of ASCII as much is asked as the engine wants, because calls are dear.
 _MOST_LINES = 384 << 10
 #: What a store without consumer groups says to everything.
-_DELIVERY = (
+_GROUPS = (
     "ensure-group",
     "fetch",
     "ack",
@@ -34,7 +34,7 @@ _DELIVERY = (
     "auto-claim",
     "list-groups",
     "set-id",
-    "set-aside",
+    "quarantined",
 )
 
 
@@ -67,7 +67,7 @@ class Host:
             "save-checkpoint": self._save_checkpoint,
         }
         clock = {"now": self._now, "resolution": lambda: record(seconds=0, nanoseconds=1)}
-        unsupported = dict.fromkeys(_DELIVERY, _no_groups)
+        unsupported = dict.fromkeys(_GROUPS, _no_groups)
         with linker.root() as root:
             self._define(root, f"{_PACKAGE}/storage@{_VERSION}", storage)
             self._define(root, f"{_PACKAGE}/delivery@{_VERSION}", unsupported)
@@ -151,10 +151,10 @@ class Host:
 
     def _rewrite_begin(self, segment: str, options: Record) -> None:
         self._rewrite_abort()
-        keep_evidence = getattr(options, "keep-evidence")
+        keep_quarantine = getattr(options, "keep-quarantine")
         snapshot = self._opened()
         self._rewrite = asked(
-            snapshot.rewrite, segment, options.purpose, keep_evidence, options.force
+            snapshot.rewrite, segment, options.purpose, keep_quarantine, options.force
         )
 
     def _rewriting(self) -> Rewrite:

@@ -119,15 +119,15 @@ class Journal:
         *,
         dry_run: bool = False,
         max_findings: int = 100,
-        record_fact: bool = True,
+        record_audit: bool = True,
     ) -> Recovery:
-        """Repair what is damaged. ``mode``: ``repair`` drops it, ``quarantine`` sets it aside. An
-        audit record says what was done, if ``record_fact``."""
+        """Repair what is damaged. ``mode``: ``repair`` drops it, ``quarantine`` quarantines it . An
+        audit record says what was done, if ``record_audit``."""
         options = record(
             mode=chosen("mode", mode, RECOVERY_MODES),
             dry_run=dry_run,
             max_findings=max_findings,
-            record_fact=record_fact,
+            record_audit=record_audit,
         )
         return self._call(Recovery, "recover", options)
 
@@ -136,18 +136,18 @@ class Journal:
         *,
         dry_run: bool = False,
         force: bool = False,
-        keep_evidence: bool = False,
+        keep_quarantine: bool = False,
         as_of: float | None = None,
-        record_fact: bool = True,
+        record_audit: bool = True,
     ) -> Compaction:
         """Remove what retention hides. Refused if there is no limit at all. An audit record says what
-        was done, if ``record_fact``."""
+        was done, if ``record_audit``."""
         options = record(
             dry_run=dry_run,
             force=force,
-            keep_evidence=keep_evidence,
+            keep_quarantine=keep_quarantine,
             as_of=as_of,
-            record_fact=record_fact,
+            record_audit=record_audit,
         )
         return self._call(Compaction, "compact", self._retention, options)
 
@@ -161,7 +161,7 @@ class Journal:
         recovery: str = "repair",
         *,
         full: bool = False,
-        record_fact: bool = True,
+        record_audit: bool = True,
     ) -> StartupReport:
         """Check before a system starts: ``ignore``, ``scan_only``, ``fail`` or ``recover``. After a
         clean check the next one reads what was appended since, and samples the rest, unless it is to
@@ -170,7 +170,7 @@ class Journal:
             mode=chosen("mode", mode, STARTUP_MODES),
             recovery=chosen("recovery", recovery, RECOVERY_MODES),
             full=full,
-            record_fact=record_fact,
+            record_audit=record_audit,
         )
         return self._call(StartupReport, "startup-check", options)
 

@@ -67,7 +67,7 @@ class _View:
         start = max(end - max(max_bytes, 1), 0)
         return Chunk(Position(0, start), self._store.copy(start, end), start == 0)
 
-    def rewrite(self, segment: str, purpose: str, keep_evidence: bool, force: bool) -> Rewrite:
+    def rewrite(self, segment: str, purpose: str, keep_quarantine: bool, force: bool) -> Rewrite:
         raise StoreError("unsupported", "a journal in memory cannot be damaged and is not rewritten")
 
     def close(self) -> None:

@@ -111,13 +111,13 @@ class Recovery:
     removed_bytes: int
     terminated: int
     rewritten: list[str]
-    evidence: list[str]
+    quarantine: list[str]
     remaining: int
     bytes_before: int
     bytes_after: int
     note: str
     #: The audit record that was appended, with its line end; empty if there is none.
-    fact: str
+    audit: str
 
 
 @dataclass(frozen=True)
@@ -133,15 +133,15 @@ class Compaction:
     kept: list[KindCount]
     damaged_removed: int
     damaged_kept: int
-    ageless_kept: int
+    untimed_kept: int
     pinned_removed: int
     pinned_kept: int
     rewritten: list[str]
-    evidence: list[str]
+    quarantine: list[str]
     as_of: float
     note: str
     #: The audit record that was appended, with its line end; empty if there is none.
-    fact: str
+    audit: str
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class StartupReport:
     scan: ScanReport | None
     recovery: Recovery | None
     #: Bytes that an earlier clean check has vouched for.
-    vouched_bytes: int
+    indexed_bytes: int
     note: str
 
 

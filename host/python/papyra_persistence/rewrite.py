@@ -47,13 +47,13 @@ class FileRewrite:
     """One rewrite. Whoever begins one calls `commit` or `abort`."""
 
     def __init__(
-        self, path: str, opened: FileId, length: int, lock_wait: float, evidence_dir: str | None
+        self, path: str, opened: FileId, length: int, lock_wait: float, quarantine_dir: str | None
     ):
         self._path = path
         self._length = length
         self._lock_wait = lock_wait
-        self._evidence_dir = evidence_dir
-        self._evidence: _Evidence | None = None
+        self._quarantine_dir = quarantine_dir
+        self._quarantine: _Quarantine | None = None
         self._cursor = 0
         self._removed = 0
         self._source = self._new = -1
@@ -91,10 +91,10 @@ class FileRewrite:
                         f"{self._cursor} and {self._length}",
                     )
                 _copy(self._source, self._new, self._cursor, start)
-                if self._evidence_dir is not None and start < end:
-                    if self._evidence is None:
-                        self._evidence = _Evidence(self._evidence_dir, self._target, self._source)
-                    _copy(self._source, self._evidence.fd, start, end)
+                if self._quarantine_dir is not None and start < end:
+                    if self._quarantine is None:
+                        self._quarantine = _Quarantine(self._quarantine_dir, self._target, self._source)
+                    _copy(self._source, self._quarantine.fd, start, end)
                 self._cursor = end
                 self._removed += end - start
         except OSError as cause:
@@ -119,7 +119,7 @@ class FileRewrite:
         # Everything that takes long happens before writers are made to wait.
         _copy(self._source, self._new, self._cursor, self._length)
         os.fsync(self._new)
-        evidence = [] if self._evidence is None else [self._evidence.finish()]
+        quarantine = [] if self._quarantine is None else [self._quarantine.finish()]
         drop_line_end = self._torn and tail_removed
         copied = self._length
         for _ in range(_ROUNDS):
@@ -141,25 +141,25 @@ class FileRewrite:
             os.rename(temporary_path(self._target), self._target)
             self._stay()
             sync_dir(os.path.dirname(self._target))
-        return Rewritten(before, after, evidence)
+        return Rewritten(before, after, quarantine)
 
     def _stay(self) -> None:
         """The switch has happened, and there is no way back."""
-        if self._evidence is not None:
-            self._evidence.stay()
+        if self._quarantine is not None:
+            self._quarantine.stay()
         self._temporary = None
 
     def _switched(self) -> bool:
         return self._new >= 0 and named(self._target) == identify(os.fstat(self._new))
 
     def abort(self) -> None:
-        """Evidence first: its name is protected by the temporary's lock."""
+        """Quarantine first: its name is protected by the temporary's lock."""
         if self._temporary is not None and self._switched():
             # An interrupt came after the switch, before it was noted.
             self._stay()
-        evidence, self._evidence = self._evidence, None
-        if evidence is not None:
-            evidence.discard()
+        quarantine, self._quarantine = self._quarantine, None
+        if quarantine is not None:
+            quarantine.discard()
         temporary, self._temporary = self._temporary, None
         if temporary is not None:
             _remove(temporary)
@@ -256,7 +256,7 @@ def _copy(source: int, target: int, start: int, end: int) -> None:
         start += done
 
 
-class _Evidence:
+class _Quarantine:
     """What is removed. It has a hidden name until it is complete."""
 
     def __init__(self, directory: str, target: str, source: int):
@@ -265,7 +265,7 @@ class _Evidence:
         device, inode = identify(status)
         self._directory = directory
         self._name = os.path.basename(target)
-        hidden = f".{self._name}.{device:x}-{inode:x}.papyra-evidence"
+        hidden = f".{self._name}.{device:x}-{inode:x}.papyra-quarantine"
         path = os.path.join(directory, hidden)
         # The caller holds the rewrite lock of this inode, so this is the leftover of a killed rewrite.
         _remove(path)

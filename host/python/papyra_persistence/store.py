@@ -73,7 +73,7 @@ class Rewritten:
 
     bytes_before: int
     bytes_after: int
-    evidence: list[str] = field(default_factory=list)
+    quarantine: list[str] = field(default_factory=list)
     removed_entries: int | None = None
 
 
@@ -84,7 +84,7 @@ class Rewrite(Protocol):
         """These ranges go: half open, ascending, after those of earlier calls."""
 
     def commit(self, terminate_tail: bool) -> Rewritten:
-        """Make evidence durable, then switch atomically."""
+        """Make quarantine durable, then switch atomically."""
 
     def abort(self) -> None:
         """Leave nothing behind. Also called after a failure."""
@@ -101,7 +101,7 @@ class Snapshot(Protocol):
     def read_back(self, segment: str, before: Position, max_bytes: int) -> Chunk:
         """Bytes that lie directly before ``before``."""
 
-    def rewrite(self, segment: str, purpose: str, keep_evidence: bool, force: bool) -> Rewrite:
+    def rewrite(self, segment: str, purpose: str, keep_quarantine: bool, force: bool) -> Rewrite:
         """Begin to rewrite a segment. ``purpose`` is ``recover`` or ``compact``."""
 
     def close(self) -> None:

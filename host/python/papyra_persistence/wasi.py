@@ -26,14 +26,14 @@ class WasiJournal(Journal):
         path: str | os.PathLike[str],
         retention: Retention | None = None,
         *,
-        evidence_dir: str | os.PathLike[str] | None = None,
+        quarantine_dir: str | os.PathLike[str] | None = None,
     ):
-        """``engine`` must have been made from ``papyra-wasi.wasm``. ``evidence_dir``: where a rewrite
+        """``engine`` must have been made from ``papyra-wasi.wasm``. ``quarantine_dir``: where a rewrite
         puts what it is asked to keep, in the directory of the journal or below it."""
         target = Path(path).absolute()
         env = [("PAPYRA_PATH", target.name)]
-        if evidence_dir is not None:
-            env.append(("PAPYRA_EVIDENCE_DIR", os.path.relpath(evidence_dir, target.parent)))
+        if quarantine_dir is not None:
+            env.append(("PAPYRA_QUARANTINE_DIR", os.path.relpath(quarantine_dir, target.parent)))
         self._start = lambda: _instantiate(engine, target, env)
         self._begin(retention)
 

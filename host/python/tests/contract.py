@@ -29,10 +29,10 @@ def _parameters(call: str, given: dict[str, Any]) -> list[Any]:
     if call == "scan":
         return [_lowered({"max_findings": _FINDINGS, "sample": None} | given)]
     if call == "recover":
-        return [_lowered({"max_findings": _FINDINGS, "dry_run": False, "record_fact": False} | given)]
+        return [_lowered({"max_findings": _FINDINGS, "dry_run": False, "record_audit": False} | given)]
     if call == "compact":
         retention = given.pop("retention", {})
-        flags = dict.fromkeys(("dry_run", "force", "keep_evidence", "record_fact"), False)
+        flags = dict.fromkeys(("dry_run", "force", "keep_quarantine", "record_audit"), False)
         return [_policy(retention), _lowered(flags | {"as_of": None} | given)]
     if call == "inspect":
         return [_lowered({"limit": given["limit"]}), _policy(given.get("retention", {}))]
@@ -41,7 +41,7 @@ def _parameters(call: str, given: dict[str, Any]) -> list[Any]:
     if call == "append-lines":
         return [given["lines"]]
     if call == "startup-check":
-        return [_lowered({"full": False, "record_fact": False} | given)]
+        return [_lowered({"full": False, "record_audit": False} | given)]
     raise TypeError(f"there is no call {call}")
 
 

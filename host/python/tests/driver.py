@@ -76,8 +76,8 @@ class Driver:
         loaded = self.engines[engine]
         policy = Retention(Limits(**(retention or {})))
         if store == "wasi":
-            evidence_dir = options.get("evidence_dir")
-            self.journal = WasiJournal(loaded, path, policy, evidence_dir=evidence_dir)
+            quarantine_dir = options.get("quarantine_dir")
+            self.journal = WasiJournal(loaded, path, policy, quarantine_dir=quarantine_dir)
             return
         stores = {
             "file": lambda: FileStore(path, **options),
@@ -109,8 +109,8 @@ class Driver:
 
     def run(self, op: str, request: dict[str, Any]) -> Any:
         if op in ("recover", "compact"):
-            # Most of the suite compares bytes, which a fact would only blur.
-            request.setdefault("record_fact", False)
+            # Most of the suite compares bytes, which an audit record would only blur.
+            request.setdefault("record_audit", False)
         own = getattr(self, op, None)
         return own(**request) if own else getattr(self.journal, op)(**request)
 

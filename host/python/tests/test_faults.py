@@ -30,7 +30,7 @@ class InDirectory(unittest.TestCase):
         self.path = self.dir / "events.ndjson"
 
     def store(self, **options: object) -> FileStore:
-        return FileStore(self.path, evidence_dir=self.dir / "evidence", **options)
+        return FileStore(self.path, quarantine_dir=self.dir / "quarantine", **options)
 
     def code_of_append(self, store: FileStore) -> str:
         try:
@@ -280,19 +280,19 @@ class InterruptTest(InDirectory):
             rewrite.commit(False)
         store.append("third\n", [])
 
-    def evidence(self) -> list[str]:
-        return [one.read_text() for one in (self.dir / "evidence").iterdir()]
+    def quarantine(self) -> list[str]:
+        return [one.read_text() for one in (self.dir / "quarantine").iterdir()]
 
-    def test_an_interrupt_after_the_switch_keeps_the_evidence(self) -> None:
+    def test_an_interrupt_after_the_switch_keeps_the_quarantine(self) -> None:
         self.interrupted(switch=True)
         self.assertEqual(self.path.read_text(), "second\nthird\n")
-        self.assertEqual(self.evidence(), ["first\n"])
+        self.assertEqual(self.quarantine(), ["first\n"])
 
     def test_an_interrupt_before_the_switch_leaves_nothing_behind(self) -> None:
         self.interrupted(switch=False)
         self.assertEqual(self.path.read_text(), "first\nsecond\nthird\n")
-        self.assertEqual(self.evidence(), [])
-        self.assertEqual(sorted(one.name for one in self.dir.iterdir()), ["events.ndjson", "evidence"])
+        self.assertEqual(self.quarantine(), [])
+        self.assertEqual(sorted(one.name for one in self.dir.iterdir()), ["events.ndjson", "quarantine"])
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ impl Config {
         if let Some(named) = &places.default {
             route = match opener.open(named)? {
                 Some(store) => route.default_store(store),
-                None => route.drop_rest(),
+                None => route.discard_rest(),
             };
         }
         for (kind, named) in Kind::ALL.into_iter().zip(&places.kinds) {
@@ -212,7 +212,7 @@ struct Extra<'c> {
 
 /// The settings that are parameters of stores.
 const SYNC: &str = "sync";
-const EVIDENCE: &str = "evidence";
+const QUARANTINE: &str = "quarantine";
 
 impl Opener<'_> {
     fn make(&mut self, place: &Place) -> Result<Arc<dyn Store>, String> {
@@ -229,10 +229,10 @@ impl Opener<'_> {
     }
 
     fn file_store(&mut self, path: &Path) -> Arc<dyn Store> {
-        self.taken.extend([SYNC, EVIDENCE]);
+        self.taken.extend([SYNC, QUARANTINE]);
         let mut builder = FileStore::builder(path).durability(self.config.durability().0);
         if let Some((directory, _)) = self.config.quarantine_dir() {
-            builder = builder.evidence_dir(directory);
+            builder = builder.quarantine_dir(directory);
         }
         Arc::new(builder.build())
     }
@@ -250,8 +250,8 @@ impl Opener<'_> {
             if names(&url, parameter) && !asked {
                 continue;
             }
-            // Nothing that vanishes with the process has to be set aside.
-            let moot = parameter == EVIDENCE && store.describe().volatile;
+            // Nothing that vanishes with the process has to be quarantined.
+            let moot = parameter == QUARANTINE && store.describe().volatile;
             let joint = if url.contains('?') { '&' } else { '?' };
             let value = utf8_percent_encode(&value, NON_ALPHANUMERIC);
             let longer = format!("{url}{joint}{parameter}={value}");
@@ -278,13 +278,13 @@ impl Opener<'_> {
     /// An option that no store has would do nothing.
     fn every_option_is_taken(&self) -> Result<(), ConfigError> {
         let sync = Some((SYNC, self.config.durability().1));
-        let evidence = self.config.quarantine_dir().map(|(_, origin)| (EVIDENCE, origin));
+        let quarantine = self.config.quarantine_dir().map(|(_, origin)| (QUARANTINE, origin));
         let fault = |(parameter, origin): (&str, &Origin)| {
             let asked = matches!(origin, Origin::Flag(_)) && !self.opened.is_empty();
             let message = "no store of the route has this option";
             (asked && !self.taken.contains(parameter)).then(|| Fault::new(origin, message))
         };
-        let faults: Vec<_> = sync.into_iter().chain(evidence).filter_map(fault).collect();
+        let faults: Vec<_> = sync.into_iter().chain(quarantine).filter_map(fault).collect();
         if faults.is_empty() { Ok(()) } else { Err(ConfigError::Wrong(faults)) }
     }
 }
@@ -305,7 +305,7 @@ impl Config {
             let value = directory.to_str().ok_or_else(|| {
                 format!("{origin} names a directory that is not UTF-8; use --path for the store")
             })?;
-            extras.push(Extra { parameter: EVIDENCE, value: value.to_owned(), origin });
+            extras.push(Extra { parameter: QUARANTINE, value: value.to_owned(), origin });
         }
         Ok(extras)
     }
@@ -322,7 +322,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// As [`Config::route`]; and if a startup check is to set things aside and has no place for them.
+    /// As [`Config::route`]; and if a startup check is to quarantine entries and has no place for them.
     pub fn check(&self, registry: &Registry) -> Result<(), ConfigError> {
         self.route(registry)?;
         let startup = self.startup();
@@ -332,7 +332,7 @@ impl Config {
         match self.entry("startup.recovery_mode").filter(|_| sets_aside) {
             None => Ok(()),
             Some(entry) => {
-                let message = "set `quarantine_dir`, which says where things are set aside";
+                let message = "set `quarantine_dir`, which says where things are quarantined";
                 let fault = Fault::new(&entry.origin, message);
                 Err(ConfigError::Wrong(vec![fault.about(&entry.key, "quarantine".to_owned())]))
             }
@@ -350,7 +350,8 @@ impl Config {
             Place::Url(url) if url_scheme(url).is_none() => true,
             Place::Url(url) => {
                 let joint = if url.contains('?') { '&' } else { '?' };
-                !names(url, EVIDENCE) && registry.open(&format!("{url}{joint}{EVIDENCE}=x")).is_ok()
+                !names(url, QUARANTINE)
+                    && registry.open(&format!("{url}{joint}{QUARANTINE}=x")).is_ok()
             }
         };
         let mut all = places.default.iter().chain(&places.kinds);

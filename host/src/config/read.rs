@@ -102,7 +102,7 @@ impl Config {
         }
     }
 
-    /// Where recovery sets things aside, and who says so.
+    /// Where recovery quarantines things , and who says so.
     #[must_use]
     pub fn quarantine_dir(&self) -> Option<(&Path, &Origin)> {
         let origin = &self.entry("quarantine_dir")?.origin;

@@ -72,7 +72,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         flag: Some("--quarantine-dir"),
-        ..new("quarantine_dir", Form::Directory, "none", "where things are set aside", RECOVERING)
+        ..new("quarantine_dir", Form::Directory, "none", "where things are quarantined", RECOVERING)
     },
     Setting {
         flag: Some("--mode"),

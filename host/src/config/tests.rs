@@ -218,34 +218,34 @@ fn an_option_is_for_the_stores_of_a_route_that_have_it() {
         config.route(&Registry::standard()).map(|_| ()).map_err(|error| error.to_string())
     };
     let never = [("sync", Value::Sync(crate::Durability::Never), "--sync")];
-    let evidence = [("quarantine_dir", Value::Directory("q".into()), "--quarantine-dir")];
-    let both = [&never[..], &evidence].concat();
+    let quarantine = [("quarantine_dir", Value::Directory("q".into()), "--quarantine-dir")];
+    let both = [&never[..], &quarantine].concat();
     for file in ["a", "file:a", "rotating:a"] {
         let route = format!("route.events = \"redis://h\"\nroute.default = \"{file}\"");
         assert_eq!(open(&route, &both), Ok(()), "{file}");
     }
     let servers = "route.events = \"redis://h\"\nroute.default = \"redis://i\"";
     let none = Err("--quarantine-dir: no store of the route has this option".to_owned());
-    assert_eq!(open(servers, &evidence), none);
-    // Nothing that vanishes with the process has to be set aside.
+    assert_eq!(open(servers, &quarantine), none);
+    // Nothing that vanishes with the process has to be quarantined.
     let volatile = "route.events = \"redis://h\"\nroute.default = \"memory:\"";
-    assert_eq!(open(volatile, &evidence), Ok(()));
+    assert_eq!(open(volatile, &quarantine), Ok(()));
     assert!(open(volatile, &never).is_err());
     // A store that was named, or that is the only one, is the one that is meant.
     for single in
         ["store = \"redis://h\"", "route.events = \"none\"\nroute.default = \"redis://h\""]
     {
-        let error = open(single, &evidence).unwrap_err();
+        let error = open(single, &quarantine).unwrap_err();
         assert!(error.contains("does not go with a redis store"), "{error}");
     }
 }
 
 #[test]
-fn whether_a_place_for_evidence_is_lacking_depends_on_the_store() {
+fn whether_a_place_for_quarantine_is_lacking_depends_on_the_store() {
     let lacks =
         |text: &str| Config::parse(text).unwrap().lacks_quarantine_dir(&Registry::standard());
-    assert!(lacks("store = \"a\"") && !lacks("store = \"file:a?no_evidence=q\""));
-    assert!(!lacks("store = \"file:a?evidence=q\"") && !lacks("store = \"memory:\""));
+    assert!(lacks("store = \"a\"") && !lacks("store = \"file:a?no_quarantine=q\""));
+    assert!(!lacks("store = \"file:a?quarantine=q\"") && !lacks("store = \"memory:\""));
     assert!(!lacks("store = \"a\"\nquarantine_dir = \"q\""));
     assert!(lacks("route.events = \"memory:\"\nroute.default = \"file:a?sync=never\""));
 }

@@ -6,7 +6,7 @@ use super::{Fixture, Stop};
 use crate::store::{Purpose, Range, Rewrite, RewriteOptions, Snapshot};
 
 const OPTIONS: RewriteOptions =
-    RewriteOptions { purpose: Purpose::Recover, keep_evidence: false, force: false };
+    RewriteOptions { purpose: Purpose::Recover, keep_quarantine: false, force: false };
 const TORN: &str = r#"{"kind": "ev"#;
 
 async fn tear(fixture: &dyn Fixture, tail: &str) -> Result<(), Stop> {

@@ -67,14 +67,14 @@ pub trait Fixture: Send + Sync {
         true
     }
 
-    /// The bytes of what a rewrite has named as its evidence, put together; `None` if they cannot be
+    /// The bytes of what a rewrite has named as its quarantine, put together; `None` if they cannot be
     /// read here.
-    async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {
+    async fn quarantine(&self, names: &[String]) -> Option<Vec<u8>> {
         let _ = names;
         None
     }
 
-    /// What lies about beside the store and does not belong to it, such as temporaries and evidence;
+    /// What lies about beside the store and does not belong to it, such as temporaries and quarantine;
     /// `None` if that cannot be told.
     async fn debris(&self) -> Option<Vec<String>> {
         None
@@ -187,7 +187,7 @@ const CHECKS: &[(&str, Run)] = &[
     ("an abandoned rewrite leaves nothing behind", |f| Box::pin(rewrites::abandoned(f))),
     ("only one rewrite is open at a time", |f| Box::pin(rewrites::exclusive(f))),
     ("ranges that are out of order or outside are refused", |f| Box::pin(rewrites::bad_ranges(f))),
-    ("evidence is what was removed", |f| Box::pin(rewrites::evidence(f))),
+    ("quarantine is what was removed", |f| Box::pin(rewrites::quarantine(f))),
     ("a torn tail never swallows the next line", |f| Box::pin(damage::isolated(f))),
     ("a torn tail goes with the line end that isolates it", |f| Box::pin(damage::removed(f))),
     ("a missing line end is added", |f| Box::pin(damage::terminated(f))),

@@ -10,7 +10,7 @@ use crate::store::{
 };
 
 const PLAIN: RewriteOptions =
-    RewriteOptions { purpose: Purpose::Recover, keep_evidence: false, force: false };
+    RewriteOptions { purpose: Purpose::Recover, keep_quarantine: false, force: false };
 
 /// Which entries go, by index.
 type Choice = fn(usize) -> bool;
@@ -190,7 +190,7 @@ pub async fn stable(fixture: &dyn Fixture) -> Result<(), Stop> {
 pub async fn abandoned(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..10).await?;
     let debris = fixture.debris().await;
-    let kept = RewriteOptions { keep_evidence: true, ..PLAIN };
+    let kept = RewriteOptions { keep_quarantine: true, ..PLAIN };
     let options = match begun.snapshot.rewrite(&begun.segment.name, kept).await {
         Err(error) if error.kind() == StoreErrorKind::Unsupported => PLAIN,
         other => other.map(|_| kept)?,
@@ -243,16 +243,16 @@ pub async fn bad_ranges(fixture: &dyn Fixture) -> Result<(), Stop> {
     same("the store", &lines(&*begun.store).await?, &begun.lines)
 }
 
-pub async fn evidence(fixture: &dyn Fixture) -> Result<(), Stop> {
+pub async fn quarantine(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..12).await?;
     let goes = |index: usize| index.is_multiple_of(3);
-    let mut rewrite = begun.rewrite(RewriteOptions { keep_evidence: true, ..PLAIN }).await?;
+    let mut rewrite = begun.rewrite(RewriteOptions { keep_quarantine: true, ..PLAIN }).await?;
     rewrite.remove(&begun.ranges(goes)).await?;
     let done = rewrite.commit(false).await?;
     same("the store", &lines(&*begun.store).await?, &begun.without(goes))?;
-    ensure(!done.evidence.is_empty(), || "it is not said where the evidence is".to_owned())?;
-    let Some(found) = fixture.evidence(&done.evidence).await else {
-        return Err(Stop::NotApplicable("the fixture cannot read evidence".to_owned()));
+    ensure(!done.quarantine.is_empty(), || "it is not said where the quarantine is".to_owned())?;
+    let Some(found) = fixture.quarantine(&done.quarantine).await else {
+        return Err(Stop::NotApplicable("the fixture cannot read quarantine".to_owned()));
     };
     let mut expected = Vec::new();
     for entry in begun.entries.iter().enumerate().filter(|(index, _)| goes(*index)) {

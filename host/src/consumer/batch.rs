@@ -24,8 +24,8 @@ pub struct Batch {
     /// The records, in ascending order of ids.
     pub entries: Vec<Entry>,
     /// Entries that are no records, and dead letters that were delivered too often: copied to where
-    /// the store keeps evidence, and acknowledged.
-    pub set_aside: Vec<String>,
+    /// the store keeps quarantine, and acknowledged.
+    pub quarantined: Vec<String>,
     /// Entries that were delivered too often, went to the dead letters, and were acknowledged.
     pub dead_lettered: Vec<String>,
     /// Pending entries that no longer exist; they were acknowledged.
@@ -51,7 +51,7 @@ impl Batch {
         let entries = batch.records.lines().map(|line| read_line(line).ok_or_else(not_a_batch));
         Ok(Self {
             entries: entries.collect::<Result<_, _>>()?,
-            set_aside: batch.set_aside,
+            quarantined: batch.quarantined,
             dead_lettered: batch.dead_lettered,
             deleted: batch.deleted,
             last: batch.last,

@@ -2,7 +2,7 @@
 //! is acknowledged, and goes to the dead letters when it has been delivered too often.
 //!
 //! Delivery is at least once: a consumer can see a record again after a crash, so what it does must
-//! be idempotent. Only stores whose backend has groups can do this (see [`Store::delivery`]); with the
+//! be idempotent. Only stores whose backend has groups can do this (see [`Store::groups`]); with the
 //! others every call is the failure `unsupported`.
 //!
 //! ```no_run
@@ -30,7 +30,7 @@
 //! a call that was dropped, or that failed, are not lost: the next call of [`Consumer::next`] asks for
 //! them first.
 //!
-//! [`Store::delivery`]: crate::store::Store::delivery
+//! [`Store::groups`]: crate::store::Store::groups
 
 mod batch;
 mod groups;
@@ -43,10 +43,10 @@ pub use self::groups::Group;
 use self::marks::Marks;
 use crate::engine::Session;
 use crate::engine::bindings::exports::papyra::persistence::consumer::Subscription;
-use crate::engine::bindings::papyra::persistence::delivery::{Source, Wait as WitWait};
+use crate::engine::bindings::papyra::persistence::groups::{Source, Wait as WitWait};
 use crate::journal::{Counters, FailureCode, Journal, JournalError};
 use crate::store::Kind;
-pub use crate::store::delivery::{
+pub use crate::store::groups::{
     ConsumerPending, GroupInfo, PendingEntry, PendingFilter, PendingSummary,
 };
 
@@ -353,7 +353,7 @@ impl Consumer {
     fn receive(&mut self, batch: batch::WitBatch) -> Result<Batch, JournalError> {
         let batch = Batch::read(batch)?;
         batch.entries.iter().for_each(|entry| self.marks.give(&entry.id));
-        for settled in [&batch.set_aside, &batch.dead_lettered, &batch.deleted] {
+        for settled in [&batch.quarantined, &batch.dead_lettered, &batch.deleted] {
             self.marks.settle(settled);
         }
         let records_read = batch.entries.len() as u64;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::bindings::papyra::persistence::delivery::{
+use super::bindings::papyra::persistence::groups::{
     self, AutoClaimed, Delivered, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source,
     Wait,
 };
@@ -14,7 +14,7 @@ use super::bindings::papyra::persistence::storage::{Payload, StorageError};
 use super::bindings::papyra::persistence::types::Kind;
 use super::context::PapyraCtx;
 use super::link::{Reply, bounded, to_wit};
-use crate::store::{Delivery, Store, StoreError, StoreErrorKind};
+use crate::store::{ConsumerGroups, Store, StoreError, StoreErrorKind};
 
 /// The most entries, or ids, of one call.
 const MAX_COUNT: u32 = 10_000;
@@ -25,7 +25,7 @@ const MAX_DELIVERED: usize = 20 << 20;
 
 type Answer<T> = Result<T, StorageError>;
 
-impl delivery::Host for PapyraCtx {
+impl groups::Host for PapyraCtx {
     async fn ensure_group(&mut self, kind: Kind, group: String, start: String) -> Reply<bool> {
         let store = self.work.store.clone();
         Ok(bounded(self.storage_timeout, async {
@@ -137,7 +137,7 @@ impl delivery::Host for PapyraCtx {
             .await)
     }
 
-    async fn set_aside(
+    async fn quarantine(
         &mut self,
         kind: Kind,
         group: String,
@@ -146,15 +146,15 @@ impl delivery::Host for PapyraCtx {
     ) -> Reply<()> {
         let store = self.work.store.clone();
         Ok(bounded(self.storage_timeout, async {
-            groups(&store)?.set_aside(kind, &group, &id, &reason).await
+            groups(&store)?.quarantine(kind, &group, &id, &reason).await
         })
         .await)
     }
 }
 
 /// The store's groups. A store never pretends to have some.
-fn groups(store: &Arc<dyn Store>) -> Result<&dyn Delivery, StoreError> {
-    store.delivery().ok_or_else(|| {
+fn groups(store: &Arc<dyn Store>) -> Result<&dyn ConsumerGroups, StoreError> {
+    store.groups().ok_or_else(|| {
         let backend = store.describe().backend;
         let message = format!(
             "a {backend} store has no consumer groups; of the stores that come with papyra, only those \

@@ -207,10 +207,10 @@ fn link_imports(
 ///
 /// If the linker has these interfaces already.
 pub fn add_to_linker<T: PapyraView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    use bindings::papyra::persistence::{delivery, storage};
+    use bindings::papyra::persistence::{groups, storage};
 
     storage::add_to_linker::<T, HasPapyra>(linker, T::papyra)?;
-    delivery::add_to_linker::<T, HasPapyra>(linker, T::papyra)
+    groups::add_to_linker::<T, HasPapyra>(linker, T::papyra)
 }
 
 /// How the generated code finds the context in the data of a store.

@@ -110,7 +110,7 @@ impl Journal {
                 .call(operation, async |j, store| j.call_startup_check(store, options).await)
                 .await?;
             if report.outcome == StartupOutcome::Absent {
-                let place = self.store.check_place();
+                let place = self.store.can_create();
                 place.map_err(|error| JournalError::store(operation, &error))?;
             }
             Ok(report)

@@ -238,25 +238,25 @@ impl Default for ScanOptions {
 
 impl Default for StartupOptions {
     /// Refuse any anomaly, and read only what came since the last clean check. A recovery would
-    /// leave a fact.
+    /// leave an audit record.
     fn default() -> Self {
         let (mode, recovery) = (StartupMode::Fail, RecoveryMode::Repair);
-        Self { mode, recovery, full: false, record_fact: true }
+        Self { mode, recovery, full: false, record_audit: true }
     }
 }
 
 impl Default for RecoverOptions {
-    /// Repair, for real, with a fact, and with the first 100 findings listed.
+    /// Repair, for real, with an audit record, and with the first 100 findings listed.
     fn default() -> Self {
         let mode = RecoveryMode::Repair;
-        Self { mode, dry_run: false, max_findings: 100, record_fact: true }
+        Self { mode, dry_run: false, max_findings: 100, record_audit: true }
     }
 }
 
 impl Default for CompactOptions {
-    /// Now, for real, with a fact, without evidence, and not beyond what consumer groups still need.
+    /// Now, for real, with an audit record, without quarantine, and not beyond what consumer groups still need.
     fn default() -> Self {
-        let (dry_run, force, keep_evidence) = (false, false, false);
-        Self { dry_run, force, keep_evidence, as_of: None, record_fact: true }
+        let (dry_run, force, keep_quarantine) = (false, false, false);
+        Self { dry_run, force, keep_quarantine, as_of: None, record_audit: true }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::task::JoinSet;
 
 use super::{Failure, FailureCode, Journal, JournalError, Retention, ScanOptions};
-use crate::engine::bindings::exports::papyra::persistence::journal::Part;
+use crate::engine::bindings::exports::papyra::persistence::journal::Partition;
 use crate::engine::{Engine, Session, Work};
 use crate::store::StoreError;
 
@@ -62,21 +62,21 @@ impl Journal {
         work: &Work,
         operation: &'static str,
         max_findings: u32,
-    ) -> Result<Vec<Part>, JournalError> {
+    ) -> Result<Vec<Partition>, JournalError> {
         if self.jobs == 1 || work.total() < PARALLEL_FROM || self.describe().volatile {
             return Ok(Vec::new());
         }
         let fitting = FINDINGS_TOGETHER / (max_findings as usize).clamp(1, MAX_FINDINGS);
         let shares = self.jobs.saturating_mul(SHARES_PER_JOB).min(fitting);
         let shares = u32::try_from(shares).unwrap_or(u32::MAX);
-        session.call(operation, async |j, store| j.call_divide(store, shares).await).await
+        session.call(operation, async |j, store| j.call_partitions(store, shares).await).await
     }
 
     /// Runs `task` on every share, and returns the results in the order of the shares.
     pub(super) async fn run_shares(
         &self,
         work: &Work,
-        shares: Vec<Part>,
+        shares: Vec<Partition>,
         task: &Task,
     ) -> Result<Vec<String>, JournalError> {
         let queue = Arc::new(Queue { shares, next: AtomicUsize::new(0) });
@@ -102,7 +102,7 @@ impl Journal {
 }
 
 struct Queue {
-    shares: Vec<Part>,
+    shares: Vec<Partition>,
     next: AtomicUsize,
 }
 
@@ -119,9 +119,9 @@ async fn run_worker(
         let Some(share) = queue.shares.get(index) else { return Ok(results) };
         let result = session
             .call(task.operation(), async |j, store| match &task {
-                Task::Scan(options) => j.call_scan_part(store, share, *options).await,
+                Task::Scan(options) => j.call_scan_partition(store, share, *options).await,
                 Task::Survey { retention, as_of } => {
-                    j.call_survey_part(store, share, retention, *as_of).await
+                    j.call_survey_partition(store, share, retention, *as_of).await
                 }
             })
             .await?;

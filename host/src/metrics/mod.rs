@@ -27,7 +27,7 @@
 //!
 //! | name | what |
 //! |---|---|
-//! | `records_written`, `bytes_written` | records that the store has taken, facts included, and their bytes |
+//! | `records_written`, `bytes_written` | records that the store has taken, audit records included, and their bytes |
 //! | `scans`, `anomalies_detected` | scans, and anomalies that they found; the same anomaly counts each time |
 //! | `recoveries`, `compactions` | attempts, failed ones included; dry runs are not counted |
 //! | `write_errors`, `scan_errors`, `recovery_errors`, `compaction_errors`, `read_errors` | failures |

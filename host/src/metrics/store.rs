@@ -12,7 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::journal::ScanReport;
 use crate::store::Kind;
-use crate::store::delivery::GroupInfo;
+use crate::store::groups::GroupInfo;
 
 type Labels = Vec<(&'static str, String)>;
 type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;

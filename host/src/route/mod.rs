@@ -159,7 +159,7 @@ impl RouteBuilder {
     }
 
     /// Records of kinds of which nothing else is said are dropped, and counted.
-    pub fn drop_rest(mut self) -> Self {
+    pub fn discard_rest(mut self) -> Self {
         self.default = Some(Target::Discard);
         self
     }
@@ -229,7 +229,7 @@ mod tests {
     fn a_kind_of_which_nothing_is_said_is_not_dropped_silently() {
         let refused = Route::builder().store(Kind::Event, memory()).build();
         assert!(matches!(refused, Err(RouteError::Unrouted { kind: Kind::Audit })));
-        assert_eq!(Route::builder().drop_rest().build().unwrap().stores().len(), 0);
+        assert_eq!(Route::builder().discard_rest().build().unwrap().stores().len(), 0);
     }
 
     #[test]

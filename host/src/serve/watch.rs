@@ -9,7 +9,7 @@ use crate::journal::{
     Journal, RecoveryMode, Retention, ScanReport, StartupMode, StartupOptions, StartupOutcome,
 };
 use crate::metrics::StoreLook;
-use crate::store::delivery::GroupInfo;
+use crate::store::groups::GroupInfo;
 use crate::store::{Kind, ReadOnlyStore, Store};
 
 /// A check is not waited for longer than this.
@@ -153,17 +153,17 @@ impl Watched {
     }
 
     async fn groups(&self) -> Vec<(Kind, GroupInfo)> {
-        let Some(delivery) = self.store.delivery() else { return Vec::new() };
-        let mut groups = Vec::new();
+        let Some(groups) = self.store.groups() else { return Vec::new() };
+        let mut found = Vec::new();
         for kind in Kind::ALL {
-            match tokio::time::timeout(GROUPS_LIMIT, delivery.list_groups(kind)).await {
+            match tokio::time::timeout(GROUPS_LIMIT, groups.list_groups(kind)).await {
                 Ok(Ok(of_kind)) => {
-                    groups.extend(of_kind.into_iter().take(MAX_GROUPS).map(|group| (kind, group)));
+                    found.extend(of_kind.into_iter().take(MAX_GROUPS).map(|group| (kind, group)));
                 }
                 Ok(Err(error)) => tracing::warn!(%error, "cannot list consumer groups"),
                 Err(_) => tracing::warn!("listing consumer groups took too long"),
             }
         }
-        groups
+        found
     }
 }

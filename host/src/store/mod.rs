@@ -9,10 +9,10 @@
 //! *guest-controlled*: a store clamps or refuses what is outside its snapshot, with checked
 //! arithmetic, and never joins a segment name to a path.
 
-pub mod delivery;
 mod disk;
 mod error;
 pub mod file;
+pub mod groups;
 mod kind;
 mod memory;
 mod read_only;
@@ -25,10 +25,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use self::delivery::Delivery;
 pub use self::disk::config::{DiskBuilder, Durability};
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::file::{FileStore, FileStoreBuilder};
+pub use self::groups::ConsumerGroups;
 pub use self::memory::MemoryStore;
 pub use self::read_only::ReadOnlyStore;
 #[cfg(feature = "redis")]
@@ -88,7 +88,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// `NotFound` if not even the place for it is there, such as a directory on a volume that is not
     /// mounted.
-    fn check_place(&self) -> Result<(), StoreError> {
+    fn can_create(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -99,7 +99,7 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// The store's consumer groups, if its backend has such. Constant, cheap.
-    fn delivery(&self) -> Option<&dyn Delivery> {
+    fn groups(&self) -> Option<&dyn ConsumerGroups> {
         None
     }
 
@@ -165,7 +165,7 @@ pub trait Snapshot: Send + Sync + 'static {
     ///
     /// `Locked` if another rewrite of the store is open, in this process or another, or if the segment
     /// was rewritten after this snapshot was taken and its positions no longer hold; at the latest
-    /// [`Rewrite::commit`] must say so. `Unsupported` if evidence is asked for and no place for it has been set up, or the store cannot rewrite.
+    /// [`Rewrite::commit`] must say so. `Unsupported` if quarantine is asked for and no place for it has been set up, or the store cannot rewrite.
     async fn rewrite(
         &self,
         segment: &str,
@@ -184,7 +184,7 @@ pub trait Rewrite: Send {
     /// `Failed` if the ranges are not as described. After an error the rewrite can only be dropped.
     async fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError>;
 
-    /// Makes the evidence durable, then switches to the new content atomically, together with
+    /// Makes the quarantine durable, then switches to the new content atomically, together with
     /// everything that was appended since the snapshot. After a crash at any moment, the old or the
     /// new content is there, whole.
     ///

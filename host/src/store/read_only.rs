@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Chunk, Delivery, Description, Position, Rewrite, RewriteOptions, Run, Segment, Snapshot, Store,
-    StoreError, StoreErrorKind,
+    Chunk, ConsumerGroups, Description, Position, Rewrite, RewriteOptions, Run, Segment, Snapshot,
+    Store, StoreError, StoreErrorKind,
 };
 
 /// Another store, without any way to change it: appends and rewrites are `Unsupported`, whatever the
@@ -41,11 +41,11 @@ impl Store for ReadOnlyStore {
         Ok(Arc::new(ReadOnlySnapshot(self.inner.snapshot().await?)))
     }
 
-    fn check_place(&self) -> Result<(), StoreError> {
-        self.inner.check_place()
+    fn can_create(&self) -> Result<(), StoreError> {
+        self.inner.can_create()
     }
 
-    fn delivery(&self) -> Option<&dyn Delivery> {
+    fn groups(&self) -> Option<&dyn ConsumerGroups> {
         None
     }
 

@@ -284,7 +284,7 @@ fn is_scheme(text: &str) -> bool {
 const WITHOUT_SECRETS: [&str; 3] = ["file", "rotating", "memory"];
 
 /// The parameters that all stores in files have.
-const IN_FILES: [&str; 5] = ["sync", "evidence", "create", "parents", "lock_wait"];
+const IN_FILES: [&str; 5] = ["sync", "quarantine", "create", "parents", "lock_wait"];
 
 fn file(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
     url.allow(&IN_FILES)?;
@@ -328,8 +328,8 @@ fn settings<Kind>(
     if let Some(sync) = url.parameter("sync") {
         builder = builder.durability(durability(sync)?);
     }
-    if let Some(dir) = url.parameter("evidence") {
-        builder = builder.evidence_dir(dir);
+    if let Some(dir) = url.parameter("quarantine") {
+        builder = builder.quarantine_dir(dir);
     }
     if let Some(create) = url.flag("create")? {
         builder = builder.create(create);
@@ -428,7 +428,7 @@ mod tests {
         let error = location("s3:bucket").unwrap_err();
         assert!(error.contains("`file:`, `memory:`"), "{error}");
         let error = location("file:a?snyc=never").unwrap_err();
-        assert!(error.contains("sync, evidence"), "{error}");
+        assert!(error.contains("sync, quarantine"), "{error}");
         for url in [
             "file:",
             "file:a?sync=ALWAYS",

@@ -12,7 +12,7 @@ const CHECK: StartupOptions = StartupOptions {
     mode: StartupMode::Fail,
     recovery: papyra_persistence::journal::RecoveryMode::Repair,
     full: false,
-    record_fact: true,
+    record_audit: true,
 };
 
 #[tokio::test]
@@ -29,11 +29,11 @@ async fn a_clean_check_leaves_a_checkpoint_and_a_scan_leaves_nothing() {
     assert_eq!(dir.files(), ["a"]);
 
     let first = journal.startup_check(CHECK, None).await.unwrap();
-    assert_eq!((first.outcome, first.vouched_bytes), (StartupOutcome::Healthy, 0));
+    assert_eq!((first.outcome, first.indexed_bytes), (StartupOutcome::Healthy, 0));
     assert!(dir.path(".a.papyra-checkpoint").exists());
     append(&store, &line(2)).await.unwrap();
     let second = journal.startup_check(CHECK, None).await.unwrap();
-    assert_eq!((second.vouched_bytes, second.scan.unwrap().records), (line(1).len() as u64, 2));
+    assert_eq!((second.indexed_bytes, second.scan.unwrap().records), (line(1).len() as u64, 2));
     assert_eq!(dir.files().len(), 2, "the temporary is gone");
 }
 

@@ -19,9 +19,9 @@ use papyra_persistence::store::{
 };
 
 pub(crate) const PLAIN: RewriteOptions =
-    RewriteOptions { purpose: Purpose::Compact, keep_evidence: false, force: false };
-pub(crate) const EVIDENCE: RewriteOptions =
-    RewriteOptions { purpose: Purpose::Recover, keep_evidence: true, force: false };
+    RewriteOptions { purpose: Purpose::Compact, keep_quarantine: false, force: false };
+pub(crate) const QUARANTINE: RewriteOptions =
+    RewriteOptions { purpose: Purpose::Recover, keep_quarantine: true, force: false };
 
 pub(crate) fn line(n: usize) -> String {
     format!("{{\"kind\": \"event\", \"timestamp\": 1700000000, \"n\": {n}}}\n")

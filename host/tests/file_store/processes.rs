@@ -9,7 +9,7 @@ use std::time::Duration;
 use papyra_persistence::store::{Durability, FileStore, Payload, Position, Store, StoreErrorKind};
 
 use crate::support::TempDir;
-use crate::{EVIDENCE, PLAIN, append, line, range, remove};
+use crate::{PLAIN, QUARANTINE, append, line, range, remove};
 
 const TASK: &str = "PAPYRA_TEST_TASK";
 const JOURNAL: &str = "PAPYRA_TEST_JOURNAL";
@@ -34,12 +34,12 @@ async fn the_child() {
     let Ok(task) = std::env::var(TASK) else { return };
     let journal = std::env::var(JOURNAL).unwrap();
     let builder = FileStore::builder(&journal).durability(Durability::Never);
-    let store = builder.evidence_dir(format!("{journal}.evidence")).build();
+    let store = builder.quarantine_dir(format!("{journal}.quarantine")).build();
     match &*task {
         "limited" => limited(&store, Path::new(&journal)).await,
         "rewrite" => loop {
             let length = fs::metadata(&journal).unwrap().len();
-            let result = remove(&store, EVIDENCE, &[(0, length / 2)]).await;
+            let result = remove(&store, QUARANTINE, &[(0, length / 2)]).await;
             drop(result);
             append(&store, &"x".repeat(3 << 20).replace("xxxxxxxx", "xxxxxxx\n")).await.unwrap();
         },
@@ -134,7 +134,7 @@ async fn writers_lose_nothing_while_others_rewrite() {
 async fn a_killed_rewrite_leaves_old_or_new_and_blocks_nobody() {
     let dir = TempDir::new();
     let journal = dir.path("a");
-    let store = FileStore::builder(&journal).evidence_dir(dir.path("a.evidence")).build();
+    let store = FileStore::builder(&journal).quarantine_dir(dir.path("a.quarantine")).build();
     for round in 0..30 {
         let before: String = (0..40_000).map(|n| line(n + round)).collect();
         fs::write(&journal, &before).unwrap();
@@ -159,7 +159,7 @@ async fn a_killed_rewrite_leaves_old_or_new_and_blocks_nobody() {
         assert_eq!(fs::read_to_string(&journal).unwrap(), format!("{isolated}{}", line(7)));
         assert!(!dir.path(".a.papyra-rewrite").exists());
         let half: Vec<String> =
-            dir.files().into_iter().filter(|name| name.ends_with(".papyra-evidence")).collect();
+            dir.files().into_iter().filter(|name| name.ends_with(".papyra-quarantine")).collect();
         assert!(half.is_empty(), "{half:?}");
     }
 }

@@ -8,7 +8,7 @@ use papyra_persistence::store::{FileStore, Role, Store, StoreErrorKind};
 use rustix::fs::{FlockOperation, XattrFlags, flock, getxattr, setxattr};
 
 use crate::support::TempDir;
-use crate::{EVIDENCE, PLAIN, append, line, remove};
+use crate::{PLAIN, QUARANTINE, append, line, remove};
 
 #[tokio::test]
 async fn mode_owner_attributes_and_symlink_stay() {
@@ -40,23 +40,23 @@ async fn mode_owner_attributes_and_symlink_stay() {
 }
 
 #[tokio::test]
-async fn kept_and_set_aside_bytes_make_up_the_original() {
+async fn kept_and_quarantined_bytes_make_up_the_original() {
     let dir = TempDir::new();
     // On another file system, in a directory that is not there yet.
     let away = TempDir::under(Path::new("/dev/shm"));
     let path = dir.path("a");
     let original: String = (0..60_000).map(line).collect();
     fs::write(&path, &original).unwrap();
-    let store = FileStore::builder(&path).evidence_dir(away.path("x/y")).build();
+    let store = FileStore::builder(&path).quarantine_dir(away.path("x/y")).build();
     // Small and large runs of both kinds, cut without regard to lines: the store does not judge.
     let length = original.len() as u64;
     let mut ranges = vec![(0, 5), (7, 8), (900_000, 1_900_000)];
     ranges.extend((2_000_000..2_200_000).step_by(100).map(|at| (at, at + 37)));
     ranges.push((length - 3, length));
-    let done = remove(&store, EVIDENCE, &ranges).await.unwrap();
+    let done = remove(&store, QUARANTINE, &ranges).await.unwrap();
 
     let kept = fs::read_to_string(&path).unwrap();
-    let gone = fs::read_to_string(&done.evidence[0]).unwrap();
+    let gone = fs::read_to_string(&done.quarantine[0]).unwrap();
     let (mut kept, mut gone) = (&*kept, &*gone);
     let mut at = 0;
     for (start, end) in ranges {

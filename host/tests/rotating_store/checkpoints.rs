@@ -37,7 +37,7 @@ async fn check(engine: &Engine, store: &RotatingStore) -> StartupReport {
 async fn figures(engine: &Engine, store: &RotatingStore) -> (StartupOutcome, u64, u64) {
     let report = check(engine, store).await;
     assert_eq!(report.note, "");
-    (report.outcome, report.vouched_bytes / LINE, report.scan.unwrap().records)
+    (report.outcome, report.indexed_bytes / LINE, report.scan.unwrap().records)
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_change_in_a_sealed_file_is_found_although_there_is_a_checkpoint() {
     bytes[0] = b'!';
     fs::write(dir.path("a.2"), &bytes).unwrap();
     let report = check(&engine, &store).await;
-    assert_eq!((report.outcome, report.vouched_bytes), (StartupOutcome::Refused, 0));
+    assert_eq!((report.outcome, report.indexed_bytes), (StartupOutcome::Refused, 0));
     let scan = report.scan.unwrap();
     assert_eq!((scan.records, scan.damaged), (7, 1));
     assert!(scan.findings.contains("a.2"), "{}", scan.findings);

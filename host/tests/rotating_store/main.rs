@@ -22,7 +22,7 @@ use papyra_persistence::store::{
 use support::TempDir;
 
 pub(crate) const PLAIN: RewriteOptions =
-    RewriteOptions { purpose: Purpose::Compact, keep_evidence: false, force: false };
+    RewriteOptions { purpose: Purpose::Compact, keep_quarantine: false, force: false };
 
 /// Ten bytes.
 pub(crate) fn line(number: u32) -> String {
@@ -36,7 +36,7 @@ pub(crate) fn lines(numbers: std::ops::Range<u32>) -> String {
 /// Three lines per file.
 pub(crate) fn open(dir: &TempDir, max_files: u32) -> RotatingStore {
     let builder = RotatingStore::builder(dir.path("a")).durability(Durability::Never);
-    builder.max_bytes(30).max_files(max_files).evidence_dir(dir.path("evidence")).build()
+    builder.max_bytes(30).max_files(max_files).quarantine_dir(dir.path("quarantine")).build()
 }
 
 pub(crate) async fn append(store: &RotatingStore, lines: &str) -> Result<(), StoreError> {

@@ -96,12 +96,12 @@ async fn a_sealed_file_of_which_nothing_stays_is_removed() {
 }
 
 #[tokio::test]
-async fn evidence_of_a_removed_file_is_the_file() {
+async fn quarantine_of_a_removed_file_is_the_file() {
     let dir = TempDir::new();
     let store = open(&dir, 5);
     fill(&store, 0..4).await;
     let snapshot = store.snapshot().await.unwrap();
-    let options = papyra_persistence::store::RewriteOptions { keep_evidence: true, ..PLAIN };
+    let options = papyra_persistence::store::RewriteOptions { keep_quarantine: true, ..PLAIN };
     let mut rewrite = snapshot.rewrite("a.1", options).await.unwrap();
     let at = |minor| papyra_persistence::store::Position { major: 0, minor };
     rewrite
@@ -109,6 +109,6 @@ async fn evidence_of_a_removed_file_is_the_file() {
         .await
         .unwrap();
     let done = rewrite.commit(false).await.unwrap();
-    assert_eq!(fs::read_to_string(&done.evidence[0]).unwrap(), lines(0..3));
+    assert_eq!(fs::read_to_string(&done.quarantine[0]).unwrap(), lines(0..3));
     assert!(!dir.path("a.1").exists());
 }

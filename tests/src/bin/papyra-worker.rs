@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! papyra-worker append  STORE FIRST COUNT BATCH SYNC    SYNC: always, never, or milliseconds
-//! papyra-worker recover STORE EVIDENCE_DIR ROUNDS
+//! papyra-worker recover STORE QUARANTINE_DIR ROUNDS
 //! papyra-worker compact STORE MAX_RECORDS ROUNDS
 //! papyra-worker record  STORE COUNT BATCH               flushes after each batch
 //! papyra-worker consume STORE GROUP NAME MAX_DELIVERIES BATCH
@@ -41,12 +41,12 @@ async fn main() -> Result<()> {
             let journal = Journal::with_store(&engine, open(store, "sync", &sync)?);
             append(&journal, first.parse()?, count.parse()?, batch.parse()?).await
         }
-        ["recover", store, evidence, rounds] => {
-            let journal = Journal::with_store(&engine, open(store, "evidence", evidence)?);
+        ["recover", store, quarantine, rounds] => {
+            let journal = Journal::with_store(&engine, open(store, "quarantine", quarantine)?);
             let options = RecoverOptions {
                 mode: RecoveryMode::Quarantine,
                 max_findings: 10,
-                record_fact: false,
+                record_audit: false,
                 ..RecoverOptions::default()
             };
             repeat(rounds, async || journal.recover(options).await.map(|done| done.changed)).await
@@ -56,7 +56,7 @@ async fn main() -> Result<()> {
             let policy = Retention { journal: limits, ..Retention::default() };
             let store = open(store, "create", "false")?;
             let journal = Journal::with_store(&engine, store).with_retention(policy);
-            let options = CompactOptions { record_fact: false, ..CompactOptions::default() };
+            let options = CompactOptions { record_audit: false, ..CompactOptions::default() };
             repeat(rounds, async || journal.compact(options).await.map(|done| done.changed)).await
         }
         ["record", store, count, batch] => {

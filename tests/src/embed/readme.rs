@@ -23,7 +23,7 @@ pub fn printed(command: &mut Command) -> String {
 /// What the example of every language prints.
 pub const TOUR: &str = "\
 3 records, 1 damaged: truncated_line
-1 entry, 25 bytes set aside
+1 entry, 25 bytes quarantined
 4 records -> 3
 third
 recover

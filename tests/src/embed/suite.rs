@@ -46,7 +46,7 @@ fn document(operation: &str, path: &Path, options: &[&str]) -> Value {
     let mut command = persistence(operation, path);
     command.args(options).arg("--json");
     if ["recover", "compact"].contains(&operation) {
-        command.arg("--no-fact");
+        command.arg("--no-audit");
     }
     let mut document = command::run(&mut command).document();
     strip(&mut document);
@@ -119,7 +119,7 @@ pub fn a_cursor_goes_on_after_the_last_page(host: Host) {
 }
 
 /// Reports on damaged journals are those of the command, down to the excerpts, and what recovery
-/// leaves and sets aside are the same bytes.
+/// leaves and quarantines are the same bytes.
 pub fn damage_is_found_and_recovered_as_by_the_command(host: Host) {
     let dir = temp();
     let original = Generator::with_pool(7, 64).journal(400);
@@ -127,13 +127,13 @@ pub fn damage_is_found_and_recovered_as_by_the_command(host: Host) {
     for seed in 0..12 {
         let damaged = damage(&original, seed).bytes;
         let (ours, theirs) = (dir.path().join("j.ndjson"), dir.path().join("command/j.ndjson"));
-        let evidence = [dir.path().join("evidence"), dir.path().join("command/evidence")];
+        let quarantine = [dir.path().join("quarantine"), dir.path().join("command/quarantine")];
         fs::create_dir_all(dir.path().join("command")).expect("a directory");
         for mode in ["repair", "quarantine"] {
             for path in [&ours, &theirs] {
                 fs::write(path, &damaged).expect("a journal");
             }
-            driver.open(&ours, json!({"evidence_dir": evidence[0]}));
+            driver.open(&ours, json!({"quarantine_dir": quarantine[0]}));
             let mut report = scan(&mut driver);
             same_place(&mut report, &theirs);
             let expected = document("scan", &theirs, &["--findings", "10000"]);
@@ -141,9 +141,9 @@ pub fn damage_is_found_and_recovered_as_by_the_command(host: Host) {
 
             let options = json!({"mode": mode, "dry_run": false, "max_findings": 10_000});
             let mut report = driver.ask("recover", options).report();
-            let fact = report.as_object_mut().and_then(|fields| fields.remove("fact"));
-            assert_eq!(fact, Some(json!("")), "none was asked for");
-            let quarantine = evidence[1].to_string_lossy().into_owned();
+            let audit = report.as_object_mut().and_then(|fields| fields.remove("audit"));
+            assert_eq!(audit, Some(json!("")), "none was asked for");
+            let quarantine = quarantine[1].to_string_lossy().into_owned();
             let mut options = vec!["--mode", mode, "--findings", "10000"];
             if mode == "quarantine" {
                 options.extend(["--quarantine-dir", &quarantine]);
@@ -152,10 +152,10 @@ pub fn damage_is_found_and_recovered_as_by_the_command(host: Host) {
             same_place(&mut report["before"], &theirs);
             let kept = fs::read(&ours).expect("a journal");
             assert!(kept == fs::read(&theirs).expect("a journal"), "seed {seed}, {mode}");
-            let aside = [report["evidence"].take(), expected["evidence"].take()];
+            let aside = [report["quarantine"].take(), expected["quarantine"].take()];
             assert_eq!(report, expected, "seed {seed}, {mode}");
             let [ours, theirs] = aside.map(|list| contents(dir.path(), &list));
-            assert!(ours == theirs, "seed {seed}: the evidence differs");
+            assert!(ours == theirs, "seed {seed}: the quarantine differs");
         }
     }
     assert!(
@@ -167,7 +167,7 @@ pub fn damage_is_found_and_recovered_as_by_the_command(host: Host) {
 /// What is in the files that a report names. Components name them as they see them, from `dir`.
 fn contents(dir: &Path, paths: &Value) -> Vec<Vec<u8>> {
     let paths = paths.as_array().into_iter().flatten().filter_map(Value::as_str);
-    paths.map(|path| fs::read(dir.join(path)).expect("evidence")).collect()
+    paths.map(|path| fs::read(dir.join(path)).expect("quarantine")).collect()
 }
 
 /// Compaction leaves the bytes that the command leaves, and keeps mode and symlink.
@@ -217,9 +217,9 @@ pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
         let options = json!({"mode": "fail", "recovery": "repair", "full": full});
         let report = driver.ask("startup_check", options).report();
         assert_eq!(report["outcome"], "healthy", "{report}");
-        (report["vouched_bytes"].as_u64().expect("a number"), report["note"].clone())
+        (report["indexed_bytes"].as_u64().expect("a number"), report["note"].clone())
     };
-    let theirs = || document("startup-check", &path, &["--mode", "fail"])["vouched_bytes"].clone();
+    let theirs = || document("startup-check", &path, &["--mode", "fail"])["indexed_bytes"].clone();
     let size = || fs::metadata(&path).expect("a journal").len();
     let more = |number| {
         let mut file = OpenOptions::new().append(true).open(&path).expect("a journal");
@@ -262,7 +262,7 @@ pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
     fs::write(&path, changed).expect("a journal");
     let options = json!({"mode": "fail", "recovery": "repair"});
     let report = driver.ask("startup_check", options).report();
-    assert_eq!((&report["outcome"], &report["vouched_bytes"]), (&json!("refused"), &json!(0)));
+    assert_eq!((&report["outcome"], &report["indexed_bytes"]), (&json!("refused"), &json!(0)));
 }
 
 /// Recovery and compaction say in the journal what they have done, if they have done something.
@@ -271,19 +271,19 @@ pub fn a_fact_says_what_was_done(host: Host) {
     let path = dir.path().join("j.ndjson");
     fs::write(&path, lines(0..4) + "torn\n").expect("a journal");
     let mut driver = opened(host, &path, json!({"retention": {"max_records": 2}}));
-    let mut facts = String::new();
+    let mut envelope = String::new();
     for (operation, options) in [("recover", json!({"mode": "repair"})), ("compact", json!({}))] {
         let mut options = options;
-        options["record_fact"] = json!(true);
+        options["record_audit"] = json!(true);
         let report = driver.ask(operation, options.clone()).report();
-        let fact = report["fact"].as_str().expect("a fact");
-        assert!(fact.contains(&format!("\"action\":\"{operation}\"")), "{fact}");
-        assert!(fs::read_to_string(&path).expect("text").ends_with(fact));
-        fact.clone_into(&mut facts);
+        let audit = report["audit"].as_str().expect("a audit");
+        assert!(audit.contains(&format!("\"action\":\"{operation}\"")), "{audit}");
+        assert!(fs::read_to_string(&path).expect("text").ends_with(audit));
+        audit.clone_into(&mut envelope);
         let again = driver.ask(operation, options).report();
-        assert_eq!((&again["changed"], &again["fact"]), (&json!(false), &json!("")));
+        assert_eq!((&again["changed"], &again["audit"]), (&json!(false), &json!("")));
     }
-    assert!(!facts.is_empty());
+    assert!(!envelope.is_empty());
 }
 
 /// What a crash has torn does not swallow the next record.

@@ -156,7 +156,7 @@ impl Snapshot for View {
                 Purpose::Recover => native::Purpose::Recover,
                 Purpose::Compact => native::Purpose::Compact,
             },
-            keep_evidence: options.keep_evidence,
+            keep_quarantine: options.keep_quarantine,
             force: options.force,
         };
         self.store.inner().hostile.rewrite_begin(segment, options).map_err(error)?;
@@ -177,8 +177,8 @@ impl Rewrite for Open {
 
     async fn commit(self: Box<Self>, terminate_tail: bool) -> Result<Rewritten, StoreError> {
         let done = self.0.inner().hostile.rewrite_commit(terminate_tail).map_err(error)?;
-        let native::Rewritten { bytes_before, bytes_after, removed_entries, evidence } = done;
-        Ok(Rewritten { bytes_before, bytes_after, removed_entries, evidence })
+        let native::Rewritten { bytes_before, bytes_after, removed_entries, quarantine } = done;
+        Ok(Rewritten { bytes_before, bytes_after, removed_entries, quarantine })
     }
 }
 

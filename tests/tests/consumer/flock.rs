@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use papyra_persistence::store::delivery::{
-    AutoClaimed, Delivered, Delivery, DeliveryFrame, GroupInfo, PendingEntry, PendingFilter,
+use papyra_persistence::store::groups::{
+    AutoClaimed, ConsumerGroups, Delivered, DeliveredFrame, GroupInfo, PendingEntry, PendingFilter,
     PendingSummary, Source, Wait,
 };
 use papyra_persistence::store::{
@@ -27,7 +27,7 @@ pub struct Inner {
     pub lose: AtomicU64,
     /// Fetches do what they are asked and never answer.
     pub hold: AtomicBool,
-    /// Nothing can be set aside.
+    /// Nothing can be quarantined.
     pub refuse: AtomicBool,
     /// Acknowledging never answers.
     pub hang: AtomicBool,
@@ -113,7 +113,7 @@ fn hand_out(
         consumer.clone_into(owner);
         *deliveries += 1;
         data.extend_from_slice(record.as_bytes());
-        delivered.frames.push(DeliveryFrame {
+        delivered.frames.push(DeliveredFrame {
             id: format!("{id}-0"),
             end: u32::try_from(data.len()).unwrap(),
             missing: false,
@@ -155,13 +155,13 @@ impl Store for Flock {
         Err(StoreError::new(StoreErrorKind::Unsupported, "only groups are tested here"))
     }
 
-    fn delivery(&self) -> Option<&dyn Delivery> {
+    fn groups(&self) -> Option<&dyn ConsumerGroups> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl Delivery for Flock {
+impl ConsumerGroups for Flock {
     async fn ensure_group(&self, _: Kind, group: &str, start: &str) -> Result<bool, StoreError> {
         let state = &mut *self.state();
         let delivered = if start == "$" { state.next } else { number(start) };
@@ -276,9 +276,9 @@ impl Delivery for Flock {
         Ok(())
     }
 
-    async fn set_aside(&self, _: Kind, group: &str, id: &str, _: &str) -> Result<(), StoreError> {
+    async fn quarantine(&self, _: Kind, group: &str, id: &str, _: &str) -> Result<(), StoreError> {
         if self.0.refuse.load(Ordering::Relaxed) {
-            return Err(StoreError::new(StoreErrorKind::Full, "no room for evidence"));
+            return Err(StoreError::new(StoreErrorKind::Full, "no room for quarantine"));
         }
         self.state().groups.get_mut(group).unwrap().pending.remove(&number(id));
         Ok(())

@@ -79,7 +79,7 @@ async fn what_is_lost_after_a_group_was_moved_back_comes_with_the_next_call() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_set_aside_comes_again() {
+async fn what_could_not_be_quarantined_comes_again() {
     let (store, engine) = (Flock::default(), Engine::new().unwrap());
     let mut consumer = consumer(&store, &engine).build();
     [RECORD, "{", RECORD].into_iter().for_each(|record| store.push(record));
@@ -88,7 +88,7 @@ async fn what_could_not_be_set_aside_comes_again() {
     assert_eq!((ids(&first), first.trouble.is_some()), (vec!["1-0", "3-0"], true));
     store.knobs().refuse.store(false, Ordering::Relaxed);
     let second = consumer.next().await.unwrap();
-    assert_eq!((ids(&second), &*second.set_aside), (vec![], &["2-0".to_owned()][..]));
+    assert_eq!((ids(&second), &*second.quarantined), (vec![], &["2-0".to_owned()][..]));
     assert_eq!(store.pending("workers"), [1, 3]);
 }
 

@@ -58,14 +58,14 @@ pub enum Report {
 
 impl Report {
     /// The line that the call has appended about itself.
-    fn fact(&self) -> &str {
+    fn audit(&self) -> &str {
         match self {
-            Self::Recovery(done) => &done.fact,
-            Self::Compaction(done) => &done.fact,
-            Self::Startup(done) => done.recovery.as_ref().map_or("", |done| &done.fact),
+            Self::Recovery(done) => &done.audit,
+            Self::Compaction(done) => &done.audit,
+            Self::Startup(done) => done.recovery.as_ref().map_or("", |done| &done.audit),
             Self::Foreign(report) => {
-                let nested = || report["recovery"]["fact"].as_str();
-                report["fact"].as_str().or_else(nested).unwrap_or_default()
+                let nested = || report["recovery"]["audit"].as_str();
+                report["audit"].as_str().or_else(nested).unwrap_or_default()
             }
             _ => "",
         }
@@ -74,8 +74,8 @@ impl Report {
 
 pub type Reply = Result<Report, Failure>;
 
-/// What a fact says of names and places that the host has given.
-const NAMES: [&str; 4] = ["rewritten", "rewritten_total", "evidence", "evidence_total"];
+/// What an audit record says of names and places that the host has given.
+const NAMES: [&str; 4] = ["rewritten", "rewritten_total", "quarantine", "quarantine_total"];
 
 const OUTCOME: [&str; 4] = ["gives", "fails", "leaves", "sets_aside"];
 
@@ -136,16 +136,16 @@ fn call(name: &str, with: &Value) -> Call {
         "scan" => Call::Scan(ScanOptions { max_findings, sample: with["sample"].as_u64() }),
         "recover" => {
             let dry_run = flag("dry_run");
-            let record_fact = flag("record_fact");
-            Call::Recover(RecoverOptions { mode: mode(), dry_run, max_findings, record_fact })
+            let record_audit = flag("record_audit");
+            Call::Recover(RecoverOptions { mode: mode(), dry_run, max_findings, record_audit })
         }
         "compact" => {
             let options = CompactOptions {
                 dry_run: flag("dry_run"),
                 force: flag("force"),
-                keep_evidence: flag("keep_evidence"),
+                keep_quarantine: flag("keep_quarantine"),
                 as_of: with["as_of"].as_f64(),
-                record_fact: flag("record_fact"),
+                record_audit: flag("record_audit"),
             };
             Call::Compact(retention(with), options)
         }
@@ -162,8 +162,8 @@ fn call(name: &str, with: &Value) -> Call {
         "append-lines" => Call::AppendLines(String::from_utf8(decode(&with["lines"])).unwrap()),
         "startup-check" => {
             let (mode, recovery) = (parse(&with["mode"], &[]), parse(&with["recovery"], &[]));
-            let (full, record_fact) = (flag("full"), flag("record_fact"));
-            Call::StartupCheck(StartupOptions { mode, recovery, full, record_fact })
+            let (full, record_audit) = (flag("full"), flag("record_audit"));
+            Call::StartupCheck(StartupOptions { mode, recovery, full, record_audit })
         }
         other => panic!("there is no call {other}"),
     }
@@ -211,16 +211,16 @@ fn names(value: &mut Value, translate: &impl Fn(&str) -> String) {
 }
 
 /// What a step has given and left, as it stands in a file.
-pub fn outcome(reply: Reply, before: &[u8], after: &[u8], set_aside: &[u8]) -> Value {
+pub fn outcome(reply: Reply, before: &[u8], after: &[u8], quarantined: &[u8]) -> Value {
     let mut outcome = Map::new();
-    let fact = reply.as_ref().map_or("", Report::fact).as_bytes().to_vec();
+    let audit = reply.as_ref().map_or("", Report::audit).as_bytes().to_vec();
     let after =
-        after.strip_suffix(&fact[..]).unwrap_or_else(|| panic!("the fact is not the last line"));
+        after.strip_suffix(&audit[..]).unwrap_or_else(|| panic!("the audit is not the last line"));
     match reply {
         Ok(report) => {
             let mut gives = gives(report);
             if let Some(scan) = gives.get_mut("scan") {
-                leave_out(scan, fact.len());
+                leave_out(scan, audit.len());
             }
             outcome.insert("gives".to_owned(), gives)
         }
@@ -236,16 +236,16 @@ pub fn outcome(reply: Reply, before: &[u8], after: &[u8], set_aside: &[u8]) -> V
     if before != after {
         outcome.insert("leaves".to_owned(), encode(after));
     }
-    if !set_aside.is_empty() {
-        outcome.insert("sets_aside".to_owned(), encode(set_aside));
+    if !quarantined.is_empty() {
+        outcome.insert("sets_aside".to_owned(), encode(quarantined));
     }
     Value::Object(outcome)
 }
 
-/// How long a fact is depends on the names that the host has given.
-fn leave_out(scan: &mut Value, fact: usize) {
-    let less = |bytes: &mut Value| *bytes = json!(bytes.as_u64().unwrap() - fact as u64);
-    if fact > 0 && scan.is_object() {
+/// How long an audit record is depends on the names that the host has given.
+fn leave_out(scan: &mut Value, audit: usize) {
+    let less = |bytes: &mut Value| *bytes = json!(bytes.as_u64().unwrap() - audit as u64);
+    if audit > 0 && scan.is_object() {
         less(&mut scan["bytes"]);
         let kinds = scan["kinds"].as_array_mut().unwrap();
         less(&mut kinds.iter_mut().find(|kind| kind["kind"] == "audit").unwrap()["bytes"]);
@@ -324,14 +324,14 @@ fn portable(report: &mut Value) {
     let Value::Object(fields) = report else { return };
     fields.remove("backend");
     fields.remove("location");
-    // How many there are depends on the host: some stores put all evidence into one thing.
-    fields.remove("evidence");
-    if let Some(Value::String(line)) = fields.get("fact") {
-        let mut fact = serde_json::from_str(line).unwrap_or(Value::Null);
-        if let Value::Object(fact) = &mut fact {
-            fact.retain(|name, _| !NAMES.contains(&name.as_str()));
+    // How many there are depends on the host: some stores put all quarantine into one thing.
+    fields.remove("quarantine");
+    if let Some(Value::String(line)) = fields.get("audit") {
+        let mut audit = serde_json::from_str(line).unwrap_or(Value::Null);
+        if let Value::Object(audit) = &mut audit {
+            audit.retain(|name, _| !NAMES.contains(&name.as_str()));
         }
-        fields.insert("fact".to_owned(), fact);
+        fields.insert("audit".to_owned(), audit);
     }
     if let Some(Value::Array(names)) = fields.get("rewritten") {
         let count = names.len();

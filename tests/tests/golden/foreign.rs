@@ -18,7 +18,7 @@ impl Foreign {
     pub fn new(host: Host, driver: Option<Driver>, case: &Case) -> Self {
         let mut driver = driver.unwrap_or_else(|| Driver::start(host));
         let dir = folder(case);
-        let options = json!({"evidence_dir": dir.path().join("evidence"), "clock": case.clock});
+        let options = json!({"quarantine_dir": dir.path().join("quarantine"), "clock": case.clock});
         driver.open(&dir.path().join("golden.ndjson"), options);
         Self { driver, dir }
     }

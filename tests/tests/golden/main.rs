@@ -21,7 +21,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 /// Something that runs the engine on a journal.
 trait Subject {
     async fn call(&mut self, step: &Step) -> Reply;
-    /// The journal as it is now, and all evidence.
+    /// The journal as it is now, and all quarantine.
     fn bytes(&self) -> (Vec<u8>, Vec<u8>);
 }
 
@@ -32,9 +32,9 @@ async fn play(case: &Case, subject: &mut impl Subject) -> Vec<Value> {
     let mut outcomes = Vec::new();
     for step in &case.steps {
         let reply = subject.call(step).await;
-        let (after, set_aside) = subject.bytes();
-        outcomes.push(case::outcome(reply, &before, &after, &set_aside[aside.len()..]));
-        (before, aside) = (after, set_aside);
+        let (after, quarantined) = subject.bytes();
+        outcomes.push(case::outcome(reply, &before, &after, &quarantined[aside.len()..]));
+        (before, aside) = (after, quarantined);
     }
     outcomes
 }
@@ -81,7 +81,7 @@ async fn the_sandboxed_engine_on_a_file_of_the_host_gives_what_the_vectors_say()
     for (path, case) in cases() {
         let dir = sandbox::folder(&case);
         let file = dir.path().join("golden.ndjson");
-        let store = FileStore::builder(file).evidence_dir(dir.path().join("evidence")).build();
+        let store = FileStore::builder(file).quarantine_dir(dir.path().join("quarantine")).build();
         let mut wasi = WasiCtxBuilder::new();
         wasi.wall_clock(Still(case.clock));
         let state = State::with(wasi, store);
@@ -98,7 +98,7 @@ async fn the_component_over_wasi_gives_what_the_vectors_say() {
         let dir = sandbox::folder(&case);
         let mut wasi = WasiCtxBuilder::new();
         wasi.wall_clock(Still(case.clock));
-        wasi.env("PAPYRA_PATH", "golden.ndjson").env("PAPYRA_EVIDENCE_DIR", "evidence");
+        wasi.env("PAPYRA_PATH", "golden.ndjson").env("PAPYRA_QUARANTINE_DIR", "quarantine");
         let state = State::wasi(wasi, dir.path());
         let mut subject = sandbox::Sandbox::new(&loaded.engine, &pre, state, dir).await;
         check(&path, &case, &play(&case, &mut subject).await);

@@ -9,7 +9,7 @@ use papyra_engine::scan::{ScanOptions, ScanReport, anomaly_counts};
 use papyra_engine::select::{FieldMatch, Filter};
 use papyra_engine::startup::{StartupMode, StartupOptions, StartupOutcome};
 use papyra_engine::tally::Kinds;
-use papyra_engine::{append, compact, fact, inspect, query, scan, startup};
+use papyra_engine::{append, audit, compact, inspect, query, scan, startup};
 use papyra_persistence::journal as wit;
 
 #[path = "../../../guest/engine/tests/support/mod.rs"]
@@ -33,16 +33,16 @@ impl Native {
         Ok(match call {
             Call::Scan(options) => Report::Scan(report(scan::scan(host, scan_options(*options))?)),
             Call::Recover(options) => {
-                let wit::RecoverOptions { mode, dry_run, max_findings, record_fact } = *options;
+                let wit::RecoverOptions { mode, dry_run, max_findings, record_audit } = *options;
                 let options = RecoverOptions { mode: recovery_mode(mode), dry_run, max_findings };
-                Report::Recovery(recovery(fact::recover(host, options, record_fact)?))
+                Report::Recovery(recovery(audit::recover(host, options, record_audit)?))
             }
             Call::Compact(policy, options) => {
-                let wit::CompactOptions { dry_run, force, keep_evidence, as_of, record_fact } =
+                let wit::CompactOptions { dry_run, force, keep_quarantine, as_of, record_audit } =
                     *options;
-                let options = compact::CompactOptions { dry_run, force, keep_evidence, as_of };
+                let options = compact::CompactOptions { dry_run, force, keep_quarantine, as_of };
                 let policy = retention(policy)?;
-                let done = fact::compact(host, None, &policy, options, record_fact)?;
+                let done = audit::compact(host, None, &policy, options, record_audit)?;
                 Report::Compaction(compaction(done))
             }
             Call::Inspect(limit, policy) => {
@@ -74,7 +74,7 @@ impl Native {
             }
             Call::AppendLines(lines) => appended(append::append_lines(host, lines.clone())?),
             Call::StartupCheck(options) => {
-                let wit::StartupOptions { mode, recovery: recovering, full, record_fact } =
+                let wit::StartupOptions { mode, recovery: recovering, full, record_audit } =
                     *options;
                 let mode = match mode {
                     wit::StartupMode::Ignore => StartupMode::Ignore,
@@ -84,7 +84,12 @@ impl Native {
                 };
                 let done = startup::startup_check(
                     host,
-                    StartupOptions { mode, recovery: recovery_mode(recovering), full, record_fact },
+                    StartupOptions {
+                        mode,
+                        recovery: recovery_mode(recovering),
+                        full,
+                        record_audit,
+                    },
                 )?;
                 Report::Startup(wit::StartupReport {
                     outcome: match done.outcome {
@@ -97,7 +102,7 @@ impl Native {
                     },
                     scan: done.scan.map(report),
                     recovery: done.recovery.map(recovery),
-                    vouched_bytes: done.vouched_bytes,
+                    indexed_bytes: done.indexed_bytes,
                     note: done.note,
                 })
             }
@@ -138,7 +143,7 @@ impl Subject for Native {
     }
 
     fn bytes(&self) -> (Vec<u8>, Vec<u8>) {
-        (self.0.data.clone(), self.0.evidence.clone())
+        (self.0.data.clone(), self.0.quarantine.clone())
     }
 }
 
@@ -251,11 +256,11 @@ fn recovery(done: Recovery) -> wit::Recovery {
         removed_bytes: done.removed_bytes,
         terminated: done.terminated,
         rewritten: done.rewritten,
-        evidence: done.evidence,
+        quarantine: done.quarantine,
         remaining: done.remaining,
         bytes_before: done.bytes_before,
         bytes_after: done.bytes_after,
-        fact: done.fact,
+        audit: done.audit,
         note: done.note,
     }
 }
@@ -273,13 +278,13 @@ fn compaction(done: compact::Compaction) -> wit::Compaction {
         kept: kinds(&done.kept),
         damaged_removed: done.damaged_removed,
         damaged_kept: done.damaged_kept,
-        ageless_kept: done.ageless_kept,
+        untimed_kept: done.untimed_kept,
         pinned_removed: done.pinned_removed,
         pinned_kept: done.pinned_kept,
         rewritten: done.rewritten,
-        evidence: done.evidence,
+        quarantine: done.quarantine,
         as_of: done.as_of,
-        fact: done.fact,
+        audit: done.audit,
         note: done.note,
     }
 }

@@ -90,13 +90,13 @@ impl Subject for Sandbox {
     }
 }
 
-/// The journal in a [`folder`], and all evidence.
+/// The journal in a [`folder`], and all quarantine.
 pub fn contents(dir: &TempDir) -> (Vec<u8>, Vec<u8>) {
-    let evidence = dir.path().join("evidence");
+    let quarantine = dir.path().join("quarantine");
     let mut aside = Vec::new();
-    if evidence.is_dir() {
-        for name in names(&evidence) {
-            aside.extend(fs::read(evidence.join(name)).unwrap());
+    if quarantine.is_dir() {
+        for name in names(&quarantine) {
+            aside.extend(fs::read(quarantine.join(name)).unwrap());
         }
     }
     (fs::read(dir.path().join("golden.ndjson")).unwrap(), aside)

@@ -33,10 +33,10 @@ impl Place {
 
     pub fn file() -> Self {
         Self::on_disk(|dir| {
-            let (path, evidence) = (dir.path().join("a.ndjson"), dir.path().join("evidence"));
+            let (path, quarantine) = (dir.path().join("a.ndjson"), dir.path().join("quarantine"));
             Box::new(move || {
                 let builder = FileStore::builder(&path).durability(Durability::Never);
-                Arc::new(builder.evidence_dir(&evidence).build())
+                Arc::new(builder.quarantine_dir(&quarantine).build())
             })
         })
     }
@@ -44,11 +44,11 @@ impl Place {
     /// Files of differing size, so many of them that nothing is dropped.
     pub fn rotating(seed: u64) -> Self {
         Self::on_disk(|dir| {
-            let (path, evidence) = (dir.path().join("a.ndjson"), dir.path().join("evidence"));
+            let (path, quarantine) = (dir.path().join("a.ndjson"), dir.path().join("quarantine"));
             Box::new(move || {
                 let builder = RotatingStore::builder(&path).durability(Durability::Never);
                 let builder = builder.max_bytes(150 + seed % 7 * 180).max_files(1_000);
-                Arc::new(builder.evidence_dir(&evidence).build())
+                Arc::new(builder.quarantine_dir(&quarantine).build())
             })
         })
     }

@@ -153,16 +153,16 @@ impl<'a> Run<'a> {
         }
         let retention = retention(random);
         let dry_run = random.once_in(4);
-        let keep_evidence = random.once_in(4);
-        self.done.push(format!("compact {dry_run} {keep_evidence} {retention:?}"));
+        let keep_quarantine = random.once_in(4);
+        self.done.push(format!("compact {dry_run} {keep_quarantine} {retention:?}"));
         let before = self.model.lines.len() as u64;
         let all = self.model.lines.clone();
         self.model.compact(&retention).await;
         let after = self.model.lines.len() as u64;
         let options = CompactOptions {
             dry_run,
-            keep_evidence,
-            record_fact: false,
+            keep_quarantine,
+            record_audit: false,
             ..CompactOptions::default()
         };
         let journal = self.journal().with_retention(retention);
@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
         let quarantine = self.model.records().next().is_none() || random.once_in(2);
         let mode = if quarantine { RecoveryMode::Quarantine } else { RecoveryMode::Repair };
         self.done.push(format!("recover {mode:?}"));
-        let options = RecoverOptions { mode, dry_run: false, max_findings: 5, record_fact: false };
+        let options = RecoverOptions { mode, dry_run: false, max_findings: 5, record_audit: false };
         let report = self.journal().recover(options).await.unwrap();
         let damaged = self.model.damaged();
         self.same("entries removed", &report.removed_entries, &damaged);

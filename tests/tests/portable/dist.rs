@@ -36,7 +36,7 @@ fn what_is_made_of_the_engine_imports_wasi_and_nothing_that_has_to_be_supplied()
         let lines = |word| world.lines().filter_map(move |line| line.trim().strip_prefix(word));
         let foreign: Vec<_> = lines("import ").filter(|name| !name.starts_with("wasi:")).collect();
         // Names of types, which WIT imports from where they are declared. There is no function in it.
-        assert_eq!(foreign, ["papyra:persistence/types@0.1.0;"], "{name}");
+        assert_eq!(foreign, ["papyra:persistence/types@0.2.0;"], "{name}");
         assert!(lines("import ").all(|name| !name.contains("sockets") && !name.contains("random")));
         let found: Vec<_> = lines("export ").collect();
         assert_eq!(found.len(), exports.len(), "{name}: {found:?}");

@@ -29,7 +29,7 @@ struct Inner {
 impl Inner {
     async fn open(dir: &Path) -> Self {
         let mut wasi = WasiCtxBuilder::new();
-        wasi.env("PAPYRA_PATH", "journal.ndjson").env("PAPYRA_EVIDENCE_DIR", "evidence");
+        wasi.env("PAPYRA_PATH", "journal.ndjson").env("PAPYRA_QUARANTINE_DIR", "quarantine");
         let mut store = wasmtime::Store::new(&LOADED.engine, State::wasi(wasi, dir));
         let instance = LOADED.pre.instantiate_async(&mut store).await.unwrap();
         Self { store, instance }
@@ -43,7 +43,7 @@ impl Inner {
         (R,): ComponentNamedList + Lift,
     {
         let Self { store, instance } = self;
-        let interface = "papyra:persistence/storage@0.1.0";
+        let interface = "papyra:persistence/storage@0.2.0";
         let storage = instance.get_export_index(&mut *store, None, interface).unwrap();
         let function = instance.get_export_index(&mut *store, Some(&storage), name).unwrap();
         let function = instance.get_typed_func::<P, (R,)>(&mut *store, function).unwrap();
@@ -168,7 +168,7 @@ impl Drop for Open {
             let abort = async move {
                 let mut inner = inner.lock().await;
                 let Inner { store, instance } = &mut *inner;
-                let interface = "papyra:persistence/storage@0.1.0";
+                let interface = "papyra:persistence/storage@0.2.0";
                 let storage = instance.get_export_index(&mut *store, None, interface).unwrap();
                 let name = "rewrite-abort";
                 let abort = instance.get_export_index(&mut *store, Some(&storage), name).unwrap();
@@ -202,15 +202,15 @@ impl Fixture for Wasi {
         false
     }
 
-    async fn evidence(&self, names: &[String]) -> Option<Vec<u8>> {
+    async fn quarantine(&self, names: &[String]) -> Option<Vec<u8>> {
         Some(names.iter().flat_map(|name| fs::read(self.dir.path().join(name)).unwrap()).collect())
     }
 
     async fn debris(&self) -> Option<Vec<String>> {
         let mut debris = names(self.dir.path());
-        if let Some(folder) = debris.iter().position(|name| name == "evidence") {
+        if let Some(folder) = debris.iter().position(|name| name == "quarantine") {
             debris.remove(folder);
-            debris.extend(names(&self.dir.path().join("evidence")));
+            debris.extend(names(&self.dir.path().join("quarantine")));
         }
         Some(debris.into_iter().filter(|name| name != "journal.ndjson").collect())
     }
@@ -230,7 +230,7 @@ async fn the_store_over_wasi_passes_the_suite_of_all_stores() {
 
 const BACKWARD: RewriteOptions = RewriteOptions {
     purpose: papyra_persistence::store::Purpose::Recover,
-    keep_evidence: false,
+    keep_quarantine: false,
     force: false,
 };
 

@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use super::Component;
 use super::exports::papyra::persistence::consumer::{self as wit, Guest};
-use super::papyra::persistence::{delivery, types};
+use super::papyra::persistence::{groups, types};
 use crate::consumer::{self, Batch, Pace, Subscription};
-use crate::delivery::Delivery;
+use crate::groups::ConsumerGroups;
 
 thread_local! {
     static PACE: Cell<Pace> = Cell::default();
@@ -20,10 +20,10 @@ fn paced<T>(run: impl FnOnce(&mut Pace) -> T) -> T {
     result
 }
 
-impl<H: Delivery + Default> Guest for Component<H> {
+impl<H: ConsumerGroups + Default> Guest for Component<H> {
     fn next(
         subscription: wit::Subscription,
-        source: delivery::Source,
+        source: groups::Source,
     ) -> Result<wit::Batch, types::Failure> {
         let subscription = subscription.into();
         let batch =
@@ -38,15 +38,15 @@ impl<H: Delivery + Default> Guest for Component<H> {
     fn summarize_pending(
         kind: types::Kind,
         group: String,
-    ) -> Result<delivery::PendingSummary, types::Failure> {
+    ) -> Result<groups::PendingSummary, types::Failure> {
         Ok(consumer::summarize_pending(&mut H::default(), kind.into(), &group)?.into())
     }
 
     fn list_pending(
         kind: types::Kind,
         group: String,
-        filter: delivery::PendingFilter,
-    ) -> Result<Vec<delivery::PendingEntry>, types::Failure> {
+        filter: groups::PendingFilter,
+    ) -> Result<Vec<groups::PendingEntry>, types::Failure> {
         let entries =
             consumer::list_pending(&mut H::default(), kind.into(), &group, &filter.into())?;
         Ok(entries.into_iter().map(Into::into).collect())
@@ -76,7 +76,7 @@ impl<H: Delivery + Default> Guest for Component<H> {
         Ok(batch?.into())
     }
 
-    fn list_groups(kind: types::Kind) -> Result<Vec<delivery::GroupInfo>, types::Failure> {
+    fn list_groups(kind: types::Kind) -> Result<Vec<groups::GroupInfo>, types::Failure> {
         let groups = consumer::list_groups(&mut H::default(), kind.into())?;
         Ok(groups.into_iter().map(Into::into).collect())
     }
@@ -105,9 +105,18 @@ impl From<wit::Subscription> for Subscription {
 
 impl From<Batch> for wit::Batch {
     fn from(batch: Batch) -> Self {
-        let Batch { records, count, set_aside, dead_lettered, deleted, last, next, made, trouble } =
-            batch;
+        let Batch {
+            records,
+            count,
+            quarantined,
+            dead_lettered,
+            deleted,
+            last,
+            next,
+            made,
+            trouble,
+        } = batch;
         let trouble = trouble.map(Into::into);
-        Self { records, count, set_aside, dead_lettered, deleted, last, next, made, trouble }
+        Self { records, count, quarantined, dead_lettered, deleted, last, next, made, trouble }
     }
 }

@@ -11,7 +11,7 @@ use crate::metrics::Counters;
 use crate::query::{Order, Page, Selection};
 use crate::recover::{Mode, RecoverOptions, Recovery};
 use crate::retention::{Limits, Retention};
-use crate::scan::{Part, ScanOptions, ScanReport, anomaly_counts};
+use crate::scan::{Partition, ScanOptions, ScanReport, anomaly_counts};
 use crate::select::{FieldMatch, Filter};
 use crate::startup::{StartupMode, StartupOptions, StartupOutcome, StartupReport};
 use crate::tally::Kinds;
@@ -115,14 +115,14 @@ impl From<Page> for wit::Page {
     }
 }
 
-impl From<wit::Part> for Part {
-    fn from(part: wit::Part) -> Self {
+impl From<wit::Partition> for Partition {
+    fn from(part: wit::Partition) -> Self {
         Self { segment: part.segment, start: part.start.into(), end: part.end.into() }
     }
 }
 
-impl From<Part> for wit::Part {
-    fn from(part: Part) -> Self {
+impl From<Partition> for wit::Partition {
+    fn from(part: Partition) -> Self {
         Self { segment: part.segment, start: part.start.into(), end: part.end.into() }
     }
 }
@@ -183,7 +183,7 @@ impl From<wit::RecoveryMode> for Mode {
 
 impl From<wit::RecoverOptions> for RecoverOptions {
     fn from(options: wit::RecoverOptions) -> Self {
-        let wit::RecoverOptions { mode, dry_run, max_findings, record_fact: _ } = options;
+        let wit::RecoverOptions { mode, dry_run, max_findings, record_audit: _ } = options;
         Self { mode: mode.into(), dry_run, max_findings }
     }
 }
@@ -202,11 +202,11 @@ impl From<Recovery> for wit::Recovery {
             removed_bytes: recovery.removed_bytes,
             terminated: recovery.terminated,
             rewritten: recovery.rewritten,
-            evidence: recovery.evidence,
+            quarantine: recovery.quarantine,
             remaining: recovery.remaining,
             bytes_before: recovery.bytes_before,
             bytes_after: recovery.bytes_after,
-            fact: recovery.fact,
+            audit: recovery.audit,
             note: recovery.note,
         }
     }
@@ -214,8 +214,9 @@ impl From<Recovery> for wit::Recovery {
 
 impl From<wit::CompactOptions> for CompactOptions {
     fn from(options: wit::CompactOptions) -> Self {
-        let wit::CompactOptions { dry_run, force, keep_evidence, as_of, record_fact: _ } = options;
-        Self { dry_run, force, keep_evidence, as_of }
+        let wit::CompactOptions { dry_run, force, keep_quarantine, as_of, record_audit: _ } =
+            options;
+        Self { dry_run, force, keep_quarantine, as_of }
     }
 }
 
@@ -233,13 +234,13 @@ impl From<Compaction> for wit::Compaction {
             kept: kind_counts(&compaction.kept),
             damaged_removed: compaction.damaged_removed,
             damaged_kept: compaction.damaged_kept,
-            ageless_kept: compaction.ageless_kept,
+            untimed_kept: compaction.untimed_kept,
             pinned_removed: compaction.pinned_removed,
             pinned_kept: compaction.pinned_kept,
             rewritten: compaction.rewritten,
-            evidence: compaction.evidence,
+            quarantine: compaction.quarantine,
             as_of: compaction.as_of,
-            fact: compaction.fact,
+            audit: compaction.audit,
             note: compaction.note,
         }
     }
@@ -265,8 +266,8 @@ impl From<Inspection> for wit::Inspection {
 
 impl From<wit::StartupOptions> for StartupOptions {
     fn from(options: wit::StartupOptions) -> Self {
-        let wit::StartupOptions { mode, recovery, full, record_fact } = options;
-        Self { mode: mode.into(), recovery: recovery.into(), full, record_fact }
+        let wit::StartupOptions { mode, recovery, full, record_audit } = options;
+        Self { mode: mode.into(), recovery: recovery.into(), full, record_audit }
     }
 }
 
@@ -294,7 +295,7 @@ impl From<StartupReport> for wit::StartupReport {
             },
             scan: report.scan.map(Into::into),
             recovery: report.recovery.map(Into::into),
-            vouched_bytes: report.vouched_bytes,
+            indexed_bytes: report.indexed_bytes,
             note: report.note,
         }
     }

@@ -1,15 +1,15 @@
 //! Consumer groups, as the bindings reach them.
 
 use super::imports::Imports;
-use super::papyra::persistence::{delivery as wit, storage};
-use crate::delivery::{
-    AutoClaimed, ConsumerPending, Delivered, Delivery, DeliveryFrame, GroupInfo, PendingEntry,
-    PendingFilter, PendingSummary, Source, Wait,
+use super::papyra::persistence::{groups as wit, storage};
+use crate::groups::{
+    AutoClaimed, ConsumerGroups, ConsumerPending, Delivered, DeliveredFrame, GroupInfo,
+    PendingEntry, PendingFilter, PendingSummary, Source, Wait,
 };
 use crate::host::StorageError;
 use crate::json::Kind;
 
-impl Delivery for Imports {
+impl ConsumerGroups for Imports {
     fn ensure_group(&mut self, kind: Kind, group: &str, start: &str) -> Result<bool, StorageError> {
         Ok(wit::ensure_group(kind.into(), group, start)?)
     }
@@ -92,14 +92,14 @@ impl Delivery for Imports {
         Ok(wit::set_id(kind.into(), group, id)?)
     }
 
-    fn set_aside(
+    fn quarantine(
         &mut self,
         kind: Kind,
         group: &str,
         id: &str,
         reason: &str,
     ) -> Result<(), StorageError> {
-        Ok(wit::set_aside(kind.into(), group, id, reason)?)
+        Ok(wit::quarantine(kind.into(), group, id, reason)?)
     }
 }
 
@@ -111,8 +111,8 @@ impl From<wit::Delivered> for Delivered {
             storage::Payload::Raw(bytes) => bytes,
         };
         let frames = frames.into_iter().map(|frame| {
-            let wit::DeliveryFrame { id, end, missing, deliveries } = frame;
-            DeliveryFrame { id, end, missing, deliveries }
+            let wit::DeliveredFrame { id, end, missing, deliveries } = frame;
+            DeliveredFrame { id, end, missing, deliveries }
         });
         Self { data, frames: frames.collect(), deleted }
     }

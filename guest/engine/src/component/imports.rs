@@ -63,12 +63,12 @@ impl Host for Imports {
         segment: &str,
         options: RewriteOptions,
     ) -> Result<(), StorageError> {
-        let RewriteOptions { purpose, keep_evidence, force } = options;
+        let RewriteOptions { purpose, keep_quarantine, force } = options;
         let purpose = match purpose {
             Purpose::Recover => wit::Purpose::Recover,
             Purpose::Compact => wit::Purpose::Compact,
         };
-        Ok(wit::rewrite_begin(segment, wit::RewriteOptions { purpose, keep_evidence, force })?)
+        Ok(wit::rewrite_begin(segment, wit::RewriteOptions { purpose, keep_quarantine, force })?)
     }
 
     fn rewrite_remove(&mut self, ranges: &[Range]) -> Result<(), StorageError> {
@@ -80,9 +80,9 @@ impl Host for Imports {
     }
 
     fn rewrite_commit(&mut self, terminate_tail: bool) -> Result<Rewritten, StorageError> {
-        let wit::Rewritten { bytes_before, bytes_after, removed_entries, evidence } =
+        let wit::Rewritten { bytes_before, bytes_after, removed_entries, quarantine } =
             wit::rewrite_commit(terminate_tail)?;
-        Ok(Rewritten { bytes_before, bytes_after, removed_entries, evidence })
+        Ok(Rewritten { bytes_before, bytes_after, removed_entries, quarantine })
     }
 
     fn rewrite_abort(&mut self) {

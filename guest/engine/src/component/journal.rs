@@ -10,7 +10,7 @@ use crate::failure::Outcome;
 use crate::host::Host;
 use crate::metrics::Counters;
 use crate::scan::{self, ScanReport, write_result};
-use crate::{compact, fact, inspect, query, recover, startup, survey};
+use crate::{audit, compact, inspect, query, recover, startup, survey};
 
 thread_local! {
     static COUNTERS: Cell<Counters> = Cell::default();
@@ -51,7 +51,7 @@ fn count_compaction(counters: &mut Counters, compaction: Option<&compact::Compac
         Some(done) => {
             counters.compactions += 1;
             counters.bytes_reclaimed += done.bytes_before.saturating_sub(done.bytes_after);
-            count_fact(counters, &done.fact);
+            count_audit(counters, &done.audit);
         }
         None => {
             counters.compactions += 1;
@@ -60,11 +60,11 @@ fn count_compaction(counters: &mut Counters, compaction: Option<&compact::Compac
     }
 }
 
-/// A fact is a record like any other.
-fn count_fact(counters: &mut Counters, fact: &str) {
-    if !fact.is_empty() {
+/// An audit record is a record like any other.
+fn count_audit(counters: &mut Counters, audit: &str) {
+    if !audit.is_empty() {
         counters.records_written += 1;
-        counters.bytes_written += fact.len() as u64;
+        counters.bytes_written += audit.len() as u64;
     }
 }
 
@@ -74,7 +74,7 @@ fn count_recovery(counters: &mut Counters, recovery: Option<&recover::Recovery>)
         Some(done) if done.dry_run => {}
         Some(done) => {
             counters.recoveries += 1;
-            count_fact(counters, &done.fact);
+            count_audit(counters, &done.audit);
         }
         None => {
             counters.recoveries += 1;
@@ -109,12 +109,15 @@ impl<H: Host + Default> Guest for Component<H> {
         finish(scan::scan(&mut H::default(), options.into()), count_scan)
     }
 
-    fn divide(shares: u32) -> Result<Vec<wit::Part>, types::Failure> {
-        Ok(scan::divide(&mut H::default(), shares)?.into_iter().map(Into::into).collect())
+    fn partitions(maximum: u32) -> Result<Vec<wit::Partition>, types::Failure> {
+        Ok(scan::partition(&mut H::default(), maximum)?.into_iter().map(Into::into).collect())
     }
 
-    fn scan_part(part: wit::Part, options: wit::ScanOptions) -> Result<String, types::Failure> {
-        let sight = scan::scan_part(&mut H::default(), &part.into(), options.into())?;
+    fn scan_partition(
+        part: wit::Partition,
+        options: wit::ScanOptions,
+    ) -> Result<String, types::Failure> {
+        let sight = scan::scan_partition(&mut H::default(), &part.into(), options.into())?;
         Ok(write_result(&sight)?)
     }
 
@@ -126,8 +129,8 @@ impl<H: Host + Default> Guest for Component<H> {
     }
 
     fn recover(options: wit::RecoverOptions) -> Result<wit::Recovery, types::Failure> {
-        let record = options.record_fact;
-        finish(fact::recover(&mut H::default(), options.into(), record), count_recovery)
+        let record = options.record_audit;
+        finish(audit::recover(&mut H::default(), options.into(), record), count_recovery)
     }
 
     fn compact(
@@ -135,18 +138,18 @@ impl<H: Host + Default> Guest for Component<H> {
         options: wit::CompactOptions,
     ) -> Result<wit::Compaction, types::Failure> {
         let policy = retention.try_into()?;
-        let record = options.record_fact;
-        let done = fact::compact(&mut H::default(), None, &policy, options.into(), record);
+        let record = options.record_audit;
+        let done = audit::compact(&mut H::default(), None, &policy, options.into(), record);
         finish(done, count_compaction)
     }
 
-    fn survey_part(
-        part: wit::Part,
+    fn survey_partition(
+        part: wit::Partition,
         retention: types::Retention,
         as_of: f64,
     ) -> Result<String, types::Failure> {
         let policy = retention.try_into()?;
-        let survey = survey::survey_part(&mut H::default(), &part.into(), &policy, as_of)?;
+        let survey = survey::survey_partition(&mut H::default(), &part.into(), &policy, as_of)?;
         Ok(write_result(&survey)?)
     }
 
@@ -156,9 +159,9 @@ impl<H: Host + Default> Guest for Component<H> {
         options: wit::CompactOptions,
     ) -> Result<wit::Compaction, types::Failure> {
         let policy = retention.try_into()?;
-        let record = options.record_fact;
+        let record = options.record_audit;
         let done =
-            fact::compact(&mut H::default(), Some(&surveys), &policy, options.into(), record);
+            audit::compact(&mut H::default(), Some(&surveys), &policy, options.into(), record);
         finish(done, count_compaction)
     }
 

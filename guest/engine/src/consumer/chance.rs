@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use super::check::{MAX_COUNT, parse_id};
 use super::{END, Subscription, work::Work};
-use crate::delivery::{Delivery, PendingEntry, PendingFilter};
 use crate::failure::{Code, Failure, Outcome};
+use crate::groups::{ConsumerGroups, PendingEntry, PendingFilter};
 
 /// How many of the next entries to take at once, given how often each was delivered before; `handed`:
 /// the batch already holds something.
@@ -36,7 +36,7 @@ impl Subscription {
 
     /// How many of the consumer's own pending entries to take at once, of `count`, after `after`. 0: the
     /// next one has to wait for another batch.
-    pub(super) fn own_at_once<H: Delivery>(
+    pub(super) fn own_at_once<H: ConsumerGroups>(
         &self,
         host: &mut H,
         after: &str,
@@ -61,7 +61,7 @@ impl Subscription {
 
     /// Which pending entries of anybody that have been idle for so long to take at once, of `count`, from
     /// `start` on, and where to go on. None and not the end: the next one has to wait for another batch.
-    pub(super) fn idle_at_once<H: Delivery>(
+    pub(super) fn idle_at_once<H: ConsumerGroups>(
         &self,
         host: &mut H,
         start: &str,
@@ -84,7 +84,7 @@ impl Subscription {
         Ok((ids, next))
     }
 
-    fn list<H: Delivery>(
+    fn list<H: ConsumerGroups>(
         &self,
         host: &mut H,
         start: String,
@@ -102,7 +102,7 @@ impl Subscription {
     }
 
     /// What is known of how often these have been delivered.
-    pub(super) fn histories<H: Delivery>(
+    pub(super) fn histories<H: ConsumerGroups>(
         &self,
         host: &mut H,
         idle: u64,

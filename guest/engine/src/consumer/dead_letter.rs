@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Subscription;
 use crate::append;
-use crate::delivery::DeliveryFrame;
+use crate::groups::DeliveredFrame;
 
 /// Writes the dead letter for a record, with its line end. `None` if it would not be a sound record:
 /// too long, too deep, or with numbers that are no JSON.
@@ -12,7 +12,7 @@ use crate::delivery::DeliveryFrame;
 /// `message_type` and `payload` are what Papyra calls the two in its own dead letters.
 pub fn compose(
     subscription: &Subscription,
-    frame: &DeliveryFrame,
+    frame: &DeliveredFrame,
     record: &str,
     now: f64,
 ) -> Option<String> {

@@ -1,12 +1,17 @@
 //! Groups and their pending entries: checked, and handed on.
 
 use super::check;
-use crate::delivery::{Delivery, GroupInfo, PendingEntry, PendingFilter, PendingSummary};
 use crate::failure::Outcome;
+use crate::groups::{ConsumerGroups, GroupInfo, PendingEntry, PendingFilter, PendingSummary};
 use crate::json::Kind;
 
 /// Acknowledges, as many at a time as one call may name.
-pub fn ack<H: Delivery>(host: &mut H, kind: Kind, group: &str, ids: &[String]) -> Outcome<u64> {
+pub fn ack<H: ConsumerGroups>(
+    host: &mut H,
+    kind: Kind,
+    group: &str,
+    ids: &[String],
+) -> Outcome<u64> {
     check::name("group", group)?;
     check::ids(ids)?;
     let mut acked: u64 = 0;
@@ -16,7 +21,7 @@ pub fn ack<H: Delivery>(host: &mut H, kind: Kind, group: &str, ids: &[String]) -
     Ok(acked)
 }
 
-pub fn summarize_pending<H: Delivery>(
+pub fn summarize_pending<H: ConsumerGroups>(
     host: &mut H,
     kind: Kind,
     group: &str,
@@ -25,7 +30,7 @@ pub fn summarize_pending<H: Delivery>(
     Ok(host.summarize_pending(kind, group)?)
 }
 
-pub fn list_pending<H: Delivery>(
+pub fn list_pending<H: ConsumerGroups>(
     host: &mut H,
     kind: Kind,
     group: &str,
@@ -41,12 +46,12 @@ pub fn list_pending<H: Delivery>(
     Ok(host.list_pending(kind, group, filter)?)
 }
 
-pub fn list_groups<H: Delivery>(host: &mut H, kind: Kind) -> Outcome<Vec<GroupInfo>> {
+pub fn list_groups<H: ConsumerGroups>(host: &mut H, kind: Kind) -> Outcome<Vec<GroupInfo>> {
     Ok(host.list_groups(kind)?)
 }
 
 /// Returns whether the group is new.
-pub fn create_group<H: Delivery>(
+pub fn create_group<H: ConsumerGroups>(
     host: &mut H,
     kind: Kind,
     group: &str,
@@ -57,7 +62,7 @@ pub fn create_group<H: Delivery>(
     Ok(host.ensure_group(kind, group, start)?)
 }
 
-pub fn set_id<H: Delivery>(host: &mut H, kind: Kind, group: &str, id: &str) -> Outcome<()> {
+pub fn set_id<H: ConsumerGroups>(host: &mut H, kind: Kind, group: &str, id: &str) -> Outcome<()> {
     check::name("group", group)?;
     check::start(id)?;
     Ok(host.set_id(kind, group, id)?)

@@ -1,6 +1,6 @@
 //! Consuming records in groups, so that each is done by somebody and none blocks the others.
 //!
-//! An entry that is no record is set aside and acknowledged. A record that has been delivered too
+//! An entry that is no record is quarantined and acknowledged. A record that has been delivered too
 //! often goes to the dead letters; its last chance it has alone. A group that does not exist is made. What the backend hands out is
 //! always returned: what nobody has been told of would stay pending until somebody looks.
 
@@ -13,8 +13,8 @@ mod work;
 pub use self::groups::{ack, create_group, list_groups, list_pending, set_id, summarize_pending};
 pub use self::work::Pace;
 use self::work::Work;
-use crate::delivery::{AutoClaimed, Delivered, Delivery, Source, Wait};
 use crate::failure::{Code, Failure, Outcome};
+use crate::groups::{AutoClaimed, ConsumerGroups, Delivered, Source, Wait};
 use crate::json::Kind;
 
 /// Who consumes what, and how; `wit/consumer.wit` documents the fields.
@@ -45,7 +45,7 @@ impl Subscription {
 pub struct Batch {
     pub records: String,
     pub count: u32,
-    pub set_aside: Vec<String>,
+    pub quarantined: Vec<String>,
     pub dead_lettered: Vec<String>,
     pub deleted: Vec<String>,
     pub last: Option<String>,
@@ -58,7 +58,7 @@ pub struct Batch {
 const ROUNDS: u32 = 64;
 
 /// The next records. `pace` is what earlier calls have learnt about their size.
-pub fn next<H: Delivery>(
+pub fn next<H: ConsumerGroups>(
     host: &mut H,
     subscription: &Subscription,
     mut source: Source,
@@ -107,7 +107,7 @@ pub fn next<H: Delivery>(
     work.finish(String::new())
 }
 
-fn fetch<H: Delivery>(
+fn fetch<H: ConsumerGroups>(
     host: &mut H,
     subscription: &Subscription,
     source: &Source,
@@ -119,7 +119,7 @@ fn fetch<H: Delivery>(
 }
 
 /// Asking first and making the group only when it is missing saves a round trip on every call.
-fn fetch_or_make<H: Delivery>(
+fn fetch_or_make<H: ConsumerGroups>(
     host: &mut H,
     subscription: &Subscription,
     source: &Source,
@@ -141,7 +141,7 @@ fn fetch_or_make<H: Delivery>(
 }
 
 /// Takes over particular entries.
-pub fn claim<H: Delivery>(
+pub fn claim<H: ConsumerGroups>(
     host: &mut H,
     subscription: &Subscription,
     min_idle_ms: u64,
@@ -178,7 +178,7 @@ pub fn claim<H: Delivery>(
 }
 
 /// Takes over whatever has been idle for so long, walking from `start`.
-pub fn claim_idle<H: Delivery>(
+pub fn claim_idle<H: ConsumerGroups>(
     host: &mut H,
     subscription: &Subscription,
     min_idle_ms: u64,
@@ -214,7 +214,7 @@ pub fn claim_idle<H: Delivery>(
 
 /// Takes over the next that are idle, as many as may be handed out together; `None` if the next one has
 /// to wait for another batch.
-fn claim_some<H: Delivery>(
+fn claim_some<H: ConsumerGroups>(
     host: &mut H,
     subscription: &Subscription,
     min_idle_ms: u64,

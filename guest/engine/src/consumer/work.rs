@@ -5,8 +5,8 @@ use super::dead_letter;
 use super::{Batch, Subscription};
 use crate::MAX_ENTRY;
 use crate::anomaly::Anomaly;
-use crate::delivery::{Delivered, Delivery, DeliveryFrame};
 use crate::failure::{Failure, Outcome};
+use crate::groups::{ConsumerGroups, Delivered, DeliveredFrame};
 use crate::host::Run;
 use crate::json::{Damage, Kind, Validator, Verdict};
 
@@ -140,7 +140,7 @@ impl<'s> Work<'s> {
     }
 
     /// Takes what was handed out: records are kept for the consumer, the rest is settled.
-    pub fn take<H: Delivery>(
+    pub fn take<H: ConsumerGroups>(
         &mut self,
         host: &mut H,
         delivered: Delivered,
@@ -175,14 +175,14 @@ impl<'s> Work<'s> {
     }
 
     /// How much of a batch these entries take, at most.
-    fn payload(&self, frames: &[DeliveryFrame]) -> usize {
+    fn payload(&self, frames: &[DeliveredFrame]) -> usize {
         let starts = std::iter::once(0).chain(frames.iter().map(|frame| frame.end));
         let handed_on = starts.zip(frames).filter(|(_, frame)| !self.is_poison(frame));
         handed_on.map(|(start, frame)| frame.end.saturating_sub(start) as usize + 80).sum()
     }
 
     /// It was handed out so often that it is not handed on.
-    fn is_poison(&self, frame: &DeliveryFrame) -> bool {
+    fn is_poison(&self, frame: &DeliveredFrame) -> bool {
         let max = u64::from(self.subscription.max_deliveries);
         max > 0 && frame.deliveries > max
     }
@@ -200,7 +200,7 @@ impl<'s> Work<'s> {
     /// Decides what becomes of an entry.
     fn sort(
         &mut self,
-        frame: &DeliveryFrame,
+        frame: &DeliveredFrame,
         bytes: &[u8],
         now: f64,
         poison: &mut Poison,
@@ -238,8 +238,8 @@ impl<'s> Work<'s> {
         Ok(())
     }
 
-    fn hand_out(&mut self, frame: &DeliveryFrame, record: &str) {
-        let DeliveryFrame { id, deliveries, .. } = frame;
+    fn hand_out(&mut self, frame: &DeliveredFrame, record: &str) {
+        let DeliveredFrame { id, deliveries, .. } = frame;
         let records = &mut self.batch.records;
         records.push_str("{\"id\":\"");
         records.push_str(id);
@@ -253,7 +253,7 @@ impl<'s> Work<'s> {
 
     /// Carries out what was decided about entries that are not handed on. Whatever fails leaves the
     /// rest pending, to be met again.
-    fn settle<H: Delivery>(
+    fn settle<H: ConsumerGroups>(
         &mut self,
         host: &mut H,
         poison: Poison,
@@ -265,8 +265,8 @@ impl<'s> Work<'s> {
             self.batch.deleted.extend(deleted);
         }
         for (id, reason) in poison.aside {
-            host.set_aside(*kind, group, &id, &reason)?;
-            self.batch.set_aside.push(id);
+            host.quarantine(*kind, group, &id, &reason)?;
+            self.batch.quarantined.push(id);
         }
         if let Ok(lines @ 1..) = u32::try_from(poison.lettered.len()) {
             // In this order a crash in between makes a second letter, in the other it would lose the
@@ -283,7 +283,7 @@ impl<'s> Work<'s> {
         self.batch.last = self.last();
         self.batch.next = next;
         let nothing = self.batch.count == 0
-            && self.batch.set_aside.is_empty()
+            && self.batch.quarantined.is_empty()
             && self.batch.dead_lettered.is_empty()
             && self.batch.deleted.is_empty();
         match self.batch.trouble.take() {
@@ -296,7 +296,7 @@ impl<'s> Work<'s> {
 /// The text of a record, or what is wrong with it.
 fn judge<'b>(
     validator: &mut Validator,
-    frame: &DeliveryFrame,
+    frame: &DeliveredFrame,
     bytes: &'b [u8],
 ) -> Result<&'b str, Anomaly> {
     if frame.missing {

@@ -1,6 +1,6 @@
 //! The two fields the engine reads: top-level `kind` and `timestamp`.
 
-use super::verdict::{Facts, Kind, Suspect};
+use super::verdict::{Envelope, Kind, Suspect};
 use super::{decimal, lookup, string, word};
 
 /// Where the record's `kind` and `timestamp` are: each the index of its key's closing quote.
@@ -67,7 +67,7 @@ impl Keys {
 
     /// What the fields say. The record at `buf[start]` is known to be valid.
     #[inline(always)]
-    pub fn facts(self, buf: &[u8], start: usize, nonstandard: bool, depth: u32) -> Facts {
+    pub fn envelope(self, buf: &[u8], start: usize, nonstandard: bool, depth: u32) -> Envelope {
         let keys = if self.escaped { Self::respelled(buf, start) } else { self };
         let mut suspect = Suspect::none();
         if nonstandard {
@@ -86,7 +86,7 @@ impl Keys {
         if timestamp.is_none() {
             suspect.insert(Suspect::INVALID_TIMESTAMP);
         }
-        Facts { kind, timestamp, suspect, depth }
+        Envelope { kind, timestamp, suspect, depth }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Finds and judges NDJSON lines.
 //!
 //! [`Validator::line`] answers in one pass over the bytes: where the line ends, whether it is a
-//! record, and the few facts about a record that the engine decides by. Nothing is built, and
+//! record, and the few audit records about a record that the engine decides by. Nothing is built, and
 //! nothing is allocated for records nested less than 64 deep.
 //!
 //! The grammar is RFC 8259 to the letter, with two concessions to what Papyra writes: `NaN`,
@@ -26,7 +26,7 @@ mod word;
 mod tests;
 
 pub use lookup::{equals, find};
-pub use verdict::{Damage, Facts, Kind, Line, Suspect, Verdict};
+pub use verdict::{Damage, Envelope, Kind, Line, Suspect, Verdict};
 
 /// Judges lines, one at a time. Keeps scratch space, so use one for many lines.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ impl Validator {
         let verdict = if !encoded {
             Verdict::Damaged(Damage::InvalidUtf8)
         } else if object {
-            Verdict::Record(whole.keys.facts(buf, first, whole.nonstandard, whole.depth))
+            Verdict::Record(whole.keys.envelope(buf, first, whole.nonstandard, whole.depth))
         } else {
             Verdict::Damaged(Damage::NotAnObject)
         };

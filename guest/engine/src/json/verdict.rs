@@ -118,7 +118,7 @@ impl fmt::Debug for Suspect {
 
 /// What the engine needs to know about a record.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Facts {
+pub struct Envelope {
     /// The class, unless `kind` is missing or unknown.
     pub kind: Option<Kind>,
     /// Seconds since the epoch. Always finite.
@@ -133,7 +133,7 @@ pub struct Facts {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Verdict {
     /// A whole JSON object.
-    Record(Facts),
+    Record(Envelope),
     /// Anything else.
     Damaged(Damage),
 }

@@ -81,7 +81,7 @@ pub(super) fn entry_of<'a>(
     if frame.missing {
         entry.anomalies = Anomalies::default();
         entry.anomalies.insert(Anomaly::MissingData);
-        entry.facts = None;
+        entry.envelope = None;
     }
     entry
 }

@@ -15,7 +15,7 @@ pub use self::view::{Place, View};
 use crate::anomaly::{Anomalies, Anomaly};
 use crate::failure::{Failure, Outcome};
 use crate::host::{Chunk, Framing, Host, Position, Range, Segment};
-use crate::json::{Facts, Verdict};
+use crate::json::{Envelope, Verdict};
 
 /// How much one call of `read` asks for. In our own host 256 KiB is as good (still in the processor's cache
 /// when it is judged), but elsewhere a call is dear: a scan through WASI takes 1.2 times as long with a
@@ -44,7 +44,7 @@ pub struct Entry<'a> {
     /// What is wrong with it.
     pub anomalies: Anomalies,
     /// What the engine decides by; absent if it is not a record.
-    pub facts: Option<Facts>,
+    pub envelope: Option<Envelope>,
     /// Whether its line end is there. Always true for framed entries.
     pub terminated: bool,
 }
@@ -58,20 +58,21 @@ impl<'a> Entry<'a> {
         terminated: bool,
     ) -> Self {
         let mut anomalies = Anomalies::of(verdict);
-        let facts = match verdict {
-            Verdict::Record(facts) => Some(*facts),
+        let envelope = match verdict {
+            Verdict::Record(envelope) => Some(*envelope),
             Verdict::Damaged(_) => None,
         };
         if !terminated {
-            if facts.is_none() {
+            if envelope.is_none() {
                 anomalies = Anomalies::default();
             }
-            anomalies.insert(match facts {
+            anomalies.insert(match envelope {
                 Some(_) => Anomaly::UnterminatedLine,
                 None => Anomaly::TruncatedLine,
             });
         }
-        if let (Some(expected), Some(Some(kind))) = (segment.kind, facts.map(|facts| facts.kind))
+        if let (Some(expected), Some(Some(kind))) =
+            (segment.kind, envelope.map(|envelope| envelope.kind))
             && expected != kind
         {
             anomalies.insert(Anomaly::KindMismatch);
@@ -85,7 +86,7 @@ impl<'a> Entry<'a> {
             length,
             stored,
             anomalies,
-            facts,
+            envelope,
             terminated,
         }
     }
@@ -100,7 +101,7 @@ impl<'a> Entry<'a> {
             length,
             stored: length + u64::from(terminated),
             anomalies,
-            facts: None,
+            envelope: None,
             terminated,
         }
     }

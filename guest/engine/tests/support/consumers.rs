@@ -1,7 +1,7 @@
 //! One consumer of one group, and what it is given.
 
 use papyra_engine::consumer::{self, Batch, Pace, Subscription};
-use papyra_engine::delivery::{Source, Wait};
+use papyra_engine::groups::{Source, Wait};
 use papyra_engine::json::Kind;
 use serde_json::Value;
 

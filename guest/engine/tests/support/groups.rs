@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use papyra_engine::delivery::{
-    AutoClaimed, ConsumerPending, Delivered, Delivery, DeliveryFrame, GroupInfo, PendingEntry,
-    PendingFilter, PendingSummary, Source, Wait,
+use papyra_engine::groups::{
+    AutoClaimed, ConsumerGroups, ConsumerPending, Delivered, DeliveredFrame, GroupInfo,
+    PendingEntry, PendingFilter, PendingSummary, Source, Wait,
 };
 use papyra_engine::host::{
     Chunk, Description, Host, Position, Range, RewriteOptions, Rewritten, Run, Segment,
@@ -110,7 +110,7 @@ impl Groups {
             pending.deliveries += 1;
             pending.idle_ms = 0;
             delivered.data.extend(bytes.iter().flatten());
-            delivered.frames.push(DeliveryFrame {
+            delivered.frames.push(DeliveredFrame {
                 id: id(*at),
                 end: delivered.data.len() as u32,
                 missing: bytes.is_none(),
@@ -121,7 +121,7 @@ impl Groups {
     }
 }
 
-impl Delivery for Groups {
+impl ConsumerGroups for Groups {
     fn ensure_group(&mut self, kind: Kind, group: &str, start: &str) -> Result<bool, StorageError> {
         self.called("ensure-group", start)?;
         let key = (kind.index(), group.to_owned());
@@ -280,14 +280,14 @@ impl Delivery for Groups {
         Ok(())
     }
 
-    fn set_aside(
+    fn quarantine(
         &mut self,
         kind: Kind,
         group: &str,
         id: &str,
         reason: &str,
     ) -> Result<(), StorageError> {
-        self.called("set-aside", id)?;
+        self.called("quarantined", id)?;
         self.aside.push((id.to_owned(), reason.to_owned()));
         self.group(kind, group)?.pending.remove(&position(id));
         Ok(())

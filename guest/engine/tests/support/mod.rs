@@ -16,7 +16,7 @@ pub const NOW: f64 = 1_795_219_200.0;
 
 pub struct VecHost {
     pub data: Vec<u8>,
-    pub evidence: Vec<u8>,
+    pub quarantine: Vec<u8>,
     pub now: f64,
     /// No read returns more than this.
     pub largest_read: usize,
@@ -35,7 +35,7 @@ impl VecHost {
     pub fn new(data: impl Into<Vec<u8>>) -> Self {
         Self {
             data: data.into(),
-            evidence: Vec::new(),
+            quarantine: Vec::new(),
             now: NOW,
             largest_read: usize::MAX,
             reads: 0,
@@ -155,8 +155,8 @@ impl Host for VecHost {
         for range in &removed {
             let (start, end) = (range.start.minor as usize, range.end.minor as usize);
             kept.extend_from_slice(&self.data[from..start]);
-            if options.keep_evidence {
-                self.evidence.extend_from_slice(&self.data[start..end]);
+            if options.keep_quarantine {
+                self.quarantine.extend_from_slice(&self.data[start..end]);
             }
             from = end;
         }
@@ -170,7 +170,7 @@ impl Host for VecHost {
             bytes_before: before,
             bytes_after: self.data.len() as u64,
             removed_entries: None,
-            evidence: Vec::new(),
+            quarantine: Vec::new(),
         })
     }
 

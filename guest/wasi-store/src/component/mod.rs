@@ -7,11 +7,11 @@ mod ahead;
 mod append;
 mod checkpoint;
 mod copy;
-#[cfg(not(feature = "engine"))]
-mod delivery;
 mod disk;
-mod evidence;
+#[cfg(not(feature = "engine"))]
+mod groups;
 mod place;
+mod quarantine;
 mod rewrite;
 mod snapshot;
 #[cfg(not(feature = "engine"))]

@@ -15,7 +15,7 @@ pub(super) struct Place {
     /// The journal in `disk`, symlinks not followed.
     pub path: String,
     /// A directory, and the name by which people know it.
-    pub evidence: Option<(Disk, String, String)>,
+    pub quarantine: Option<(Disk, String, String)>,
     /// An append returns only after a sync.
     pub sync: bool,
 }
@@ -39,14 +39,14 @@ impl Place {
             Some(_) => return Err(wrong("when to sync: PAPYRA_SYNC must be `always` or `never`")),
         };
         let (disk, path) = locate(&location)?;
-        let evidence = match variable("PAPYRA_EVIDENCE_DIR") {
+        let quarantine = match variable("PAPYRA_QUARANTINE_DIR") {
             Some(given) => {
                 let (disk, path) = locate(&given)?;
                 Some((disk, path, given))
             }
             None => None,
         };
-        Ok(Self { location, disk, path, evidence, sync })
+        Ok(Self { location, disk, path, quarantine, sync })
     }
 
     /// The journal's name, by which the engine knows its only segment.

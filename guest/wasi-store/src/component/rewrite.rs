@@ -4,7 +4,7 @@ use papyra_engine::host::{Range, RewriteOptions, Rewritten, StorageError};
 
 use super::copy::Copier;
 use super::disk::{Cut, is_torn, read_whole};
-use super::evidence::{Evidence, no_place};
+use super::quarantine::{Quarantine, no_place};
 use super::snapshot::Snapshot;
 use super::wasi::filesystem::types::ErrorCode;
 use crate::names;
@@ -19,8 +19,8 @@ pub(super) struct Rewrite {
     new: Copier,
     /// The snapshot's last byte is not a line end.
     torn: bool,
-    keep_evidence: bool,
-    evidence: Option<Evidence>,
+    keep_quarantine: bool,
+    quarantine: Option<Quarantine>,
     /// Snapshot bytes before this are copied or removed.
     cursor: u64,
     removed: u64,
@@ -31,7 +31,7 @@ impl Rewrite {
     pub fn begin(snapshot: Snapshot, options: RewriteOptions) -> Result<Self, StorageError> {
         let place = &snapshot.place;
         let disk = &place.disk;
-        if options.keep_evidence && place.evidence.is_none() {
+        if options.keep_quarantine && place.quarantine.is_none() {
             return Err(no_place());
         }
         let torn = is_torn(&snapshot.file, snapshot.length).map_err(|cut| cut.error(disk))?;
@@ -49,8 +49,8 @@ impl Rewrite {
             new: Copier::new(snapshot.file.clone(), file),
             temporary: Some(temporary),
             torn,
-            keep_evidence: options.keep_evidence,
-            evidence: None,
+            keep_quarantine: options.keep_quarantine,
+            quarantine: None,
             cursor: 0,
             removed: 0,
             snapshot,
@@ -73,8 +73,8 @@ impl Rewrite {
             }
             let kept = self.new.copy(self.cursor, start, length);
             kept.map_err(|cut| self.cannot(cut))?;
-            if self.keep_evidence && start < end {
-                self.set_aside(start, end)?;
+            if self.keep_quarantine && start < end {
+                self.quarantine(start, end)?;
             }
             self.cursor = end;
             self.removed = self.removed.saturating_add(end - start);
@@ -82,13 +82,13 @@ impl Rewrite {
         Ok(())
     }
 
-    fn set_aside(&mut self, start: u64, end: u64) -> Result<(), StorageError> {
+    fn quarantine(&mut self, start: u64, end: u64) -> Result<(), StorageError> {
         let Snapshot { place, path, file, length, .. } = &self.snapshot;
-        let evidence = match &mut self.evidence {
-            Some(evidence) => evidence,
-            none => none.insert(Evidence::begin(place, path, file.clone())?),
+        let quarantine = match &mut self.quarantine {
+            Some(quarantine) => quarantine,
+            none => none.insert(Quarantine::begin(place, path, file.clone())?),
         };
-        let copied = evidence.copier.copy(start, end, *length);
+        let copied = quarantine.copier.copy(start, end, *length);
         copied.map_err(|cut| self.cannot(cut))
     }
 
@@ -102,9 +102,9 @@ impl Rewrite {
         }
         self.new.copy(self.cursor, length, length).map_err(|cut| self.cannot(cut))?;
         self.new.sync().map_err(|code| self.cannot(Cut::Failed(code)))?;
-        let mut evidence = Vec::new();
-        if let Some(made) = &mut self.evidence {
-            evidence.push(made.finish()?);
+        let mut quarantine = Vec::new();
+        if let Some(made) = &mut self.quarantine {
+            quarantine.push(made.finish()?);
         }
         let before = self.catch_up(self.torn && tail_removed, terminate)?;
         let after = self.new.length();
@@ -118,13 +118,13 @@ impl Rewrite {
             return Err(error);
         }
         // The switch has happened, and there is no way back.
-        if let Some(made) = self.evidence.take() {
+        if let Some(made) = self.quarantine.take() {
             made.stay();
         }
         disk.sync_names(path).map_err(|code| {
             disk.error("be sure that a power cut would not undo the finished rewrite of", code)
         })?;
-        Ok(rewritten(before, after, evidence))
+        Ok(rewritten(before, after, quarantine))
     }
 
     /// Copies what was appended since the snapshot until nothing more comes, and returns the length
@@ -196,6 +196,6 @@ impl Drop for Rewrite {
     }
 }
 
-fn rewritten(bytes_before: u64, bytes_after: u64, evidence: Vec<String>) -> Rewritten {
-    Rewritten { bytes_before, bytes_after, removed_entries: None, evidence }
+fn rewritten(bytes_before: u64, bytes_after: u64, quarantine: Vec<String>) -> Rewritten {
+    Rewritten { bytes_before, bytes_after, removed_entries: None, quarantine }
 }

@@ -52,12 +52,12 @@ impl Guest for Component {
     }
 
     fn rewrite_begin(segment: String, options: RewriteOptions) -> Result<(), StorageError> {
-        let RewriteOptions { purpose, keep_evidence, force } = options;
+        let RewriteOptions { purpose, keep_quarantine, force } = options;
         let purpose = match purpose {
             Purpose::Recover => host::Purpose::Recover,
             Purpose::Compact => host::Purpose::Compact,
         };
-        let options = host::RewriteOptions { purpose, keep_evidence, force };
+        let options = host::RewriteOptions { purpose, keep_quarantine, force };
         Ok(FileStore.rewrite_begin(&segment, options)?)
     }
 
@@ -70,9 +70,9 @@ impl Guest for Component {
     }
 
     fn rewrite_commit(terminate_tail: bool) -> Result<Rewritten, StorageError> {
-        let host::Rewritten { bytes_before, bytes_after, removed_entries, evidence } =
+        let host::Rewritten { bytes_before, bytes_after, removed_entries, quarantine } =
             FileStore.rewrite_commit(terminate_tail)?;
-        Ok(Rewritten { bytes_before, bytes_after, removed_entries, evidence })
+        Ok(Rewritten { bytes_before, bytes_after, removed_entries, quarantine })
     }
 
     fn rewrite_abort() {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use papyra_engine::delivery::Delivery;
+use papyra_engine::groups::ConsumerGroups;
 use papyra_engine::host::{
     Chunk, Description, Framing, Host, Layout, Position, Range, RewriteOptions, Rewritten, Run,
     Segment, StorageError,
@@ -66,7 +66,7 @@ fn none_open() -> StorageError {
 }
 
 /// Files have none.
-impl Delivery for FileStore {}
+impl ConsumerGroups for FileStore {}
 
 impl Host for FileStore {
     fn now(&mut self) -> f64 {

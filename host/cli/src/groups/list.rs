@@ -68,7 +68,7 @@ fn with_groups(context: &Context<'_>) -> Result<Vec<Kind>, Problem> {
     if targets.is_empty() {
         return Err(each::nowhere());
     }
-    let has = |kind: &Kind| route.store(*kind).is_some_and(|store| store.delivery().is_some());
+    let has = |kind: &Kind| route.store(*kind).is_some_and(|store| store.groups().is_some());
     let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(has).collect();
     Ok(if kinds.is_empty() { Kind::ALL.to_vec() } else { kinds })
 }

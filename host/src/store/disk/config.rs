@@ -35,7 +35,7 @@ struct Settings {
     location: String,
     path: PathBuf,
     durability: Durability,
-    evidence_dir: Option<PathBuf>,
+    quarantine_dir: Option<PathBuf>,
     create: bool,
     create_parents: bool,
     lock_wait: Duration,
@@ -49,7 +49,7 @@ impl<Kind> DiskBuilder<Kind> {
             // Later changes of the working directory must not move the journal.
             path: std::path::absolute(&path).unwrap_or(path),
             durability: Durability::default(),
-            evidence_dir: None,
+            quarantine_dir: None,
             create: true,
             create_parents: false,
             lock_wait: Duration::from_secs(10),
@@ -64,12 +64,12 @@ impl<Kind> DiskBuilder<Kind> {
         self
     }
 
-    /// Where a rewrite puts what it removes, when it is asked to keep evidence. The directory is
-    /// created when the first evidence is written; it may be on another file system. Without one,
+    /// Where a rewrite puts what it removes, when it is asked to keep quarantine. The directory is
+    /// created when the first quarantine is written; it may be on another file system. Without one,
     /// such a rewrite is `Unsupported`.
-    pub fn evidence_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+    pub fn quarantine_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         let dir = dir.into();
-        self.settings.evidence_dir = Some(std::path::absolute(&dir).unwrap_or(dir));
+        self.settings.quarantine_dir = Some(std::path::absolute(&dir).unwrap_or(dir));
         self
     }
 
@@ -106,7 +106,7 @@ impl<Kind> DiskBuilder<Kind> {
             location: settings.location,
             path: settings.path,
             durability: settings.durability,
-            evidence_dir: settings.evidence_dir,
+            quarantine_dir: settings.quarantine_dir,
             create: settings.create,
             create_parents: settings.create_parents,
             lock_wait: settings.lock_wait,
@@ -123,7 +123,7 @@ pub(in crate::store) struct Config {
     /// The file that is appended to.
     pub path: PathBuf,
     pub durability: Durability,
-    pub evidence_dir: Option<PathBuf>,
+    pub quarantine_dir: Option<PathBuf>,
     pub create: bool,
     pub create_parents: bool,
     pub lock_wait: Duration,

@@ -31,7 +31,7 @@ impl Handle {
     }
 
     /// The directory is there, or will be made.
-    pub fn check_place(&self) -> Result<(), StoreError> {
+    pub fn can_create(&self) -> Result<(), StoreError> {
         let config = self.config();
         let dir = sys::parent(&config.path);
         if config.create_parents || dir.is_dir() {

@@ -51,7 +51,7 @@ use super::{Description, Run, Snapshot, Store, StoreError};
 ///
 /// let store = FileStore::builder("/var/lib/app/events.ndjson")
 ///     .durability(Durability::Interval(Duration::from_millis(200)))
-///     .evidence_dir("/var/lib/app/evidence")
+///     .quarantine_dir("/var/lib/app/quarantine")
 ///     .build();
 /// ```
 #[derive(Clone, Debug)]
@@ -118,8 +118,8 @@ impl Store for FileStore {
         self.handle.snapshot().await
     }
 
-    fn check_place(&self) -> Result<(), StoreError> {
-        self.handle.check_place()
+    fn can_create(&self) -> Result<(), StoreError> {
+        self.handle.can_create()
     }
 
     async fn load_checkpoint(&self) -> Result<String, StoreError> {

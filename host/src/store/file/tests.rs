@@ -24,7 +24,7 @@ impl Bench {
         fs::create_dir_all(&dir).unwrap();
         let faults = Faults::default();
         let builder = FileStore::builder(dir.join("a")).durability(durability);
-        let store = builder.evidence_dir(dir.join("e")).faults(faults.clone()).build();
+        let store = builder.quarantine_dir(dir.join("e")).faults(faults.clone()).build();
         Self { dir, faults, store }
     }
 
@@ -197,7 +197,7 @@ async fn a_rewrite_that_cannot_switch_leaves_the_original_alone() {
     bench.append("1\n2\n3\n").await.unwrap();
     bench.fail(&[Op::Rename]);
     let snapshot = bench.store.snapshot().await.unwrap();
-    let options = RewriteOptions { purpose: Purpose::Recover, keep_evidence: true, force: false };
+    let options = RewriteOptions { purpose: Purpose::Recover, keep_quarantine: true, force: false };
     let mut rewrite = snapshot.rewrite("a", options).await.unwrap();
     let at = |minor| Position { major: 0, minor };
     rewrite.remove(&[Range { start: at(2), end: at(4) }]).await.unwrap();

@@ -47,7 +47,7 @@ pub struct RedisConfig {
     /// Compaction lets Redis keep up to a node (100 entries) more than it would have to, which is
     /// much cheaper. By default true; the report then says how many really went.
     pub approx_trim: bool,
-    /// Where entries are set aside, `{quarantine_prefix}:{stream with _ for :}`. By default
+    /// Where entries are quarantined, `{quarantine_prefix}:{stream with _ for :}`. By default
     /// `{prefix}:{system_id}:quarantine`.
     pub quarantine_prefix: Option<String>,
     /// How long one call may take, connecting included, before it is `Unavailable`; by default 10 s.

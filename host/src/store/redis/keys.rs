@@ -36,7 +36,7 @@ impl Keys {
         &self.checkpoint
     }
 
-    /// Where entries of a stream are set aside.
+    /// Where entries of a stream are quarantined.
     pub fn quarantine(&self, stream: &str) -> String {
         format!("{}:{}", self.quarantine, stream.replace(':', "_"))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::super::Kind;
-use super::super::delivery::GroupLoss;
+use super::super::groups::GroupLoss;
 
 /// The most groups that are told apart.
 const MAX_GROUPS: usize = 10_000;

@@ -23,8 +23,8 @@
 mod append;
 mod checkpoint;
 mod config;
-mod delivery;
 mod failure;
+mod groups;
 mod id;
 mod keys;
 mod link;
@@ -43,7 +43,8 @@ pub use self::config::RedisConfig;
 use self::keys::Keys;
 use self::link::{Link, SharedLink};
 use super::{
-    Delivery, Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreUrl, UrlError,
+    ConsumerGroups, Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreUrl,
+    UrlError,
 };
 
 /// A journal in Redis Streams. Clones share their connections.
@@ -125,7 +126,7 @@ impl Store for RedisStore {
         Ok(Arc::new(snapshot::RedisSnapshot::take(self).await?))
     }
 
-    fn delivery(&self) -> Option<&dyn Delivery> {
+    fn groups(&self) -> Option<&dyn ConsumerGroups> {
         Some(self)
     }
 

@@ -20,7 +20,7 @@ const RANGES: usize = 256;
 /// Entries that one call of a script removes at most.
 const ENTRIES: usize = 256;
 
-/// Entries that are set aside at once where that takes them through here.
+/// Entries that are quarantined at once where that takes them through here.
 const PAGE: usize = 16;
 
 const DOING: &str = "remove entries";
@@ -138,7 +138,7 @@ impl RedisRewrite {
         Ok(gone)
     }
 
-    /// On a Cluster the evidence lies on another server: all of it is copied there first.
+    /// On a Cluster the quarantine lies on another server: all of it is copied there first.
     async fn keep_first(&self, quarantine: &str) -> Result<(), StoreError> {
         for range in &self.ranges {
             let last = id::format(id::before(range.end).unwrap_or(id::FIRST));
@@ -202,7 +202,7 @@ impl RedisStore {
         for part in parts.next().and_then(reply::array).ok_or_else(bad)? {
             call.arg(reply::bytes(part).ok_or_else(bad)?);
         }
-        self.link.call("set entries aside", Repeat::Yes, &call).await?;
+        self.link.call("quarantine entries", Repeat::Yes, &call).await?;
         Ok(at)
     }
 }
@@ -236,7 +236,7 @@ impl Rewrite for RedisRewrite {
         }
         let bytes_before = self.bytes().await?;
         let quarantine = self.store.keys.quarantine(&self.segment.name);
-        let (removed, evidence) = match self.options.keep_evidence && !self.ranges.is_empty() {
+        let (removed, quarantine) = match self.options.keep_quarantine && !self.ranges.is_empty() {
             true if self.store.link.is_cluster() => {
                 self.keep_first(&quarantine).await?;
                 (self.remove_each(0, None).await?, vec![quarantine])
@@ -254,6 +254,6 @@ impl Rewrite for RedisRewrite {
             false => (self.remove_each(0, None).await?, Vec::new()),
         };
         let bytes_after = self.bytes().await?;
-        Ok(Rewritten { bytes_before, bytes_after, removed_entries: Some(removed), evidence })
+        Ok(Rewritten { bytes_before, bytes_after, removed_entries: Some(removed), quarantine })
     }
 }

@@ -34,7 +34,7 @@ end
 ";
 
 /// `copy(quarantine, stream, entry, reason)`: sets an entry aside with its id and all its fields,
-/// after those that say where it comes from. A stream takes only ascending ids, so what is set aside
+/// after those that say where it comes from. A stream takes only ascending ids, so what is quarantined
 /// late gets another one; its own is in the field `id` in any case. Lua can pass on 8,000 values at once;
 /// of an entry with more, all are in the one field `packed`, as an array in MessagePack. Returns an error
 /// reply or `nil`.
@@ -108,7 +108,7 @@ if ARGV[2] == '~' then return redis.call('XTRIM', stream, 'MINID', '~', before, 
 return redis.call('XTRIM', stream, 'MINID', '=', before)
 ";
 
-/// `KEYS`: stream, and quarantine if entries are to be set aside. `ARGV`: whether to spare what
+/// `KEYS`: stream, and quarantine if entries are to be quarantined. `ARGV`: whether to spare what
 /// groups need, or to acknowledge what goes; how many entries at most; pairs of ids. Returns how many
 /// entries went, how many of the stretches are done with, and when forced the groups that have lost
 /// something and how much.
@@ -170,7 +170,7 @@ return copy(KEYS[1], ARGV[1], {ARGV[2], fields}, reason) or 1
 ";
 
 /// `KEYS`: stream, quarantine. `ARGV`: group, id, reason. Sets an entry aside and acknowledges it.
-const SET_ASIDE: &str = "
+const QUARANTINE: &str = "
 local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
 if entry then
   local failed = copy(KEYS[2], KEYS[1], entry, ARGV[3])
@@ -224,6 +224,6 @@ pub fn keep(quarantine: &str) -> Cmd {
     eval(&[COPY], KEEP, &[quarantine])
 }
 
-pub fn set_aside(stream: &str, quarantine: &str) -> Cmd {
-    eval(&[COPY], SET_ASIDE, &[stream, quarantine])
+pub fn quarantine(stream: &str, quarantine: &str) -> Cmd {
+    eval(&[COPY], QUARANTINE, &[stream, quarantine])
 }

@@ -160,8 +160,8 @@ impl Store for RotatingStore {
         self.handle.snapshot().await
     }
 
-    fn check_place(&self) -> Result<(), StoreError> {
-        self.handle.check_place()
+    fn can_create(&self) -> Result<(), StoreError> {
+        self.handle.can_create()
     }
 
     async fn load_checkpoint(&self) -> Result<String, StoreError> {

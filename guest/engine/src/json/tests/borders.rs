@@ -53,7 +53,7 @@ fn a_key_written_in_escapes_is_found_wherever_it_stands_and_whatever_is_escaped_
                 let line = format!(
                     "{{\"a\":\"{ahead}{filler}\",\"k\\u0069nd\":\"audit\",\"\\u0074imestamp\":7,\"b\":\"{rest}{behind}\"}}"
                 );
-                let found = facts(&line);
+                let found = envelope(&line);
                 assert_eq!((found.kind, found.timestamp), (Some(Kind::Audit), Some(7.0)), "{line}");
                 assert_eq!(found.suspect, Suspect::none(), "{line}");
             }
@@ -68,7 +68,7 @@ fn a_mismatched_or_missing_bracket_is_seen_at_every_depth_and_place() {
         for depth in [1, 2, 5, 62, 63, 64, 65, 130] {
             let (open, close) = ("[".repeat(depth), "]".repeat(depth));
             let valid = format!("{{\"{filler}\":{open}1{close},\"kind\":\"event\"}}");
-            assert_eq!(facts(&valid).depth, depth as u32 + 1);
+            assert_eq!(envelope(&valid).depth, depth as u32 + 1);
             for wrong in [
                 format!("{{\"{filler}\":{open}1{}}}}}", "]".repeat(depth - 1)),
                 format!("{{\"{filler}\":{open}1}}{}}}", "]".repeat(depth - 1)),

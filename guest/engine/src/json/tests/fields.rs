@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_record_gives_its_facts() {
-    let found = facts(SEEDS[0]);
+    let found = envelope(SEEDS[0]);
     assert_eq!((found.kind, found.timestamp), (Some(Kind::Event), Some(1_763_700_000.123)));
     assert_eq!((found.suspect, found.depth), (Suspect::none(), 4));
 }
@@ -12,7 +12,7 @@ fn a_record_gives_its_facts() {
 #[test]
 fn every_kind_is_known_by_its_name() {
     for kind in Kind::ALL {
-        assert_eq!(facts(&format!(r#"{{"timestamp":1,"kind":"{kind}"}}"#)).kind, Some(kind));
+        assert_eq!(envelope(&format!(r#"{{"timestamp":1,"kind":"{kind}"}}"#)).kind, Some(kind));
         assert_eq!((Kind::parse(kind.as_str()), Kind::ALL[kind.index()]), (Some(kind), kind));
     }
 }
@@ -31,13 +31,13 @@ fn nonstandard_numbers_are_accepted_and_reported_at_any_depth() {
             !suspects(&format!(r#"{{"{token}":"{token}"}}"#)).contains(Suspect::NONSTANDARD_NUMBER)
         );
     }
-    assert_eq!(facts(r#"{"timestamp":NaN}"#).timestamp, None);
+    assert_eq!(envelope(r#"{"timestamp":NaN}"#).timestamp, None);
 }
 
 #[test]
 fn only_the_top_level_names_kind_and_timestamp() {
     let line = r#"{"a":{"kind":"audit","timestamp":1},"b":[{"kind":"audit"}],"kind":"event","timestamp":2}"#;
-    assert_eq!((facts(line).kind, facts(line).timestamp), (Some(Kind::Event), Some(2.0)));
+    assert_eq!((envelope(line).kind, envelope(line).timestamp), (Some(Kind::Event), Some(2.0)));
     assert_eq!(suspects(line), Suspect::none());
     let nested =
         suspects(r#"{"a":{"kind":"audit","timestamp":1},"kine":"event","timestamq":1,"b":"kind"}"#);
@@ -52,7 +52,7 @@ fn keys_and_kinds_may_be_escaped() {
         r#"{"kin\u0064" : "\u0065\u0076\u0065\u006e\u0074","timestamp":1,"\\":1,"a":{"k\u0069nd":1}}"#,
     ] {
         assert_eq!(
-            (facts(line).kind, suspects(line)),
+            (envelope(line).kind, suspects(line)),
             (Some(Kind::Event), Suspect::none()),
             "{line}"
         );
@@ -87,7 +87,7 @@ fn a_kind_that_names_no_class_is_unknown() {
 #[test]
 fn the_first_of_two_equal_keys_counts() {
     let line = r#"{"kind":"event","timestamp":1,"kind":"audit","t\u0069mestamp":2}"#;
-    assert_eq!((facts(line).kind, facts(line).timestamp), (Some(Kind::Event), Some(1.0)));
+    assert_eq!((envelope(line).kind, envelope(line).timestamp), (Some(Kind::Event), Some(1.0)));
     assert_eq!(suspects(line), Suspect::DUPLICATE_KEY);
     assert_eq!(suspects(r#"{"kind":"event","timestamp":1,"timestamp":2}"#), Suspect::DUPLICATE_KEY);
     assert_eq!(suspects(r#"{"kind":"event","timestamp":1,"a":2,"a":3}"#), Suspect::none());
@@ -117,7 +117,7 @@ fn a_timestamp_is_any_finite_number() {
         "1.7976931348623157e308",
     ];
     for number in exact {
-        let found = facts(&format!(r#"{{"timestamp":{number}}}"#)).timestamp.map(f64::to_bits);
+        let found = envelope(&format!(r#"{{"timestamp":{number}}}"#)).timestamp.map(f64::to_bits);
         assert_eq!(found, number.parse().ok().map(f64::to_bits), "{number}");
     }
     for value in

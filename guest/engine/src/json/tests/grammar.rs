@@ -211,10 +211,10 @@ fn nesting_has_no_limit_but_the_line() {
         let mut validator = Validator::new();
         for (open, close) in [("{\"a\":", "}"), ("[", "]"), ("{\"a\":[", "]}")] {
             let line = format!("{{\"a\":{}1{}}}", open.repeat(depth), close.repeat(depth));
-            let Verdict::Record(facts) = validator.line(line.as_bytes(), 0).verdict else {
+            let Verdict::Record(envelope) = validator.line(line.as_bytes(), 0).verdict else {
                 panic!("{depth}")
             };
-            assert_eq!(facts.depth as usize, 1 + depth * close.len());
+            assert_eq!(envelope.depth as usize, 1 + depth * close.len());
             let crossed = format!(
                 "{{\"a\":{}1{}}}",
                 open.repeat(depth),
@@ -226,7 +226,7 @@ fn nesting_has_no_limit_but_the_line() {
         }
         assert!(matches!(
             validator.line(b"{}", 0).verdict,
-            Verdict::Record(Facts { depth: 1, .. })
+            Verdict::Record(Envelope { depth: 1, .. })
         ));
     }
 }
@@ -244,7 +244,7 @@ fn deep_brackets_must_match_one_by_one() {
             close.insert(0, if object { '}' } else { ']' });
         }
         let line = format!("{open}1{close}");
-        assert_eq!(facts(&line).depth, depth + 1);
+        assert_eq!(envelope(&line).depth, depth + 1);
         for at in open.len() + 1..line.len() {
             let mut wrong = line.clone().into_bytes();
             wrong[at] ^= 0x20;

@@ -7,7 +7,7 @@ mod lookup;
 mod properties;
 mod reference;
 
-use super::{Damage, Facts, Kind, Line, Suspect, Validator, Verdict};
+use super::{Damage, Envelope, Kind, Line, Suspect, Validator, Verdict};
 
 const MALFORMED: Verdict = Verdict::Damaged(Damage::Malformed);
 const NOT_AN_OBJECT: Verdict = Verdict::Damaged(Damage::NotAnObject);
@@ -48,13 +48,13 @@ fn agree(text: &[u8]) -> Verdict {
     verdict
 }
 
-fn facts(line: &str) -> Facts {
+fn envelope(line: &str) -> Envelope {
     match agree(line.as_bytes()) {
-        Verdict::Record(facts) => facts,
+        Verdict::Record(envelope) => envelope,
         damaged @ Verdict::Damaged(_) => panic!("{damaged:?}: {line}"),
     }
 }
 
 fn suspects(line: &str) -> Suspect {
-    facts(line).suspect
+    envelope(line).suspect
 }

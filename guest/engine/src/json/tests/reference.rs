@@ -1,6 +1,6 @@
 //! The same judgement made slowly, by `serde_json` where it can: what the tests compare with.
 
-use super::super::{Damage, Facts, Kind, Suspect, Verdict};
+use super::super::{Damage, Envelope, Kind, Suspect, Verdict};
 use serde::de::IgnoredAny;
 
 /// Judges one line, given without its newline.
@@ -20,7 +20,7 @@ pub fn judge(line: &[u8]) -> Verdict {
         return Verdict::Damaged(Damage::NotAnObject);
     }
     let (fields, depth) = top_level(text);
-    Verdict::Record(facts(&fields, depth, nonstandard))
+    Verdict::Record(envelope(&fields, depth, nonstandard))
 }
 
 /// The text in JSON that `serde_json` takes: nonstandard numbers become a literal that has no
@@ -87,7 +87,7 @@ fn top_level(text: &str) -> (Vec<(&str, &str)>, u32) {
     (fields, deepest)
 }
 
-fn facts(fields: &[(&str, &str)], depth: u32, nonstandard: bool) -> Facts {
+fn envelope(fields: &[(&str, &str)], depth: u32, nonstandard: bool) -> Envelope {
     let string = |raw: &str| serde_json::from_str::<String>(raw).ok();
     let values = |key: &str| -> Vec<&str> {
         let named = fields.iter().filter(|(raw, _)| string(raw).as_deref() == Some(key));
@@ -111,5 +111,5 @@ fn facts(fields: &[(&str, &str)], depth: u32, nonstandard: bool) -> Facts {
             suspect.insert(member);
         }
     }
-    Facts { kind, timestamp, suspect, depth }
+    Envelope { kind, timestamp, suspect, depth }
 }

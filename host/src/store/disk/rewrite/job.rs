@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::Cancel;
 use super::copy::Copier;
-use super::evidence::{self, Evidence};
+use super::quarantine::{self, Quarantine};
 use crate::store::disk::config::Config;
 use crate::store::disk::shape::Place;
 use crate::store::disk::snapshot::leftover;
@@ -37,8 +37,8 @@ pub(super) struct Job {
     torn: bool,
     temporary: Temporary,
     new: Copier,
-    keep_evidence: bool,
-    evidence: Option<Evidence>,
+    keep_quarantine: bool,
+    quarantine: Option<Quarantine>,
     /// Snapshot bytes before this are copied or removed.
     cursor: u64,
     removed: u64,
@@ -53,10 +53,10 @@ impl Job {
         options: RewriteOptions,
         cancel: Cancel,
     ) -> Result<Self, StoreError> {
-        if options.keep_evidence && config.evidence_dir.is_none() {
+        if options.keep_quarantine && config.quarantine_dir.is_none() {
             return Err(StoreError::new(
                 StoreErrorKind::Unsupported,
-                "no place for evidence has been set up; give the store an evidence directory",
+                "no place for quarantine has been set up; give the store an quarantine directory",
             ));
         }
         let cannot = |cause| failure("rewrite", &config.path, cause);
@@ -76,8 +76,8 @@ impl Job {
         if FileId::of(&metadata) != id || metadata.len() < length {
             return Err(changed_meanwhile(&config.path));
         }
-        if let Some(dir) = &config.evidence_dir {
-            evidence::clean(dir, &home, id);
+        if let Some(dir) = &config.quarantine_dir {
+            quarantine::clean(dir, &home, id);
         }
         temporary.resemble(&source, &target)?;
         let last = sys::last_byte(&source, length).map_err(cannot)?;
@@ -93,8 +93,8 @@ impl Job {
             source,
             length,
             temporary,
-            keep_evidence: options.keep_evidence,
-            evidence: None,
+            keep_quarantine: options.keep_quarantine,
+            quarantine: None,
             cursor: 0,
             removed: 0,
             cancel,
@@ -117,8 +117,8 @@ impl Job {
                 ));
             }
             self.new.copy(self.cursor, start, self.length).map_err(|cause| self.cannot(cause))?;
-            if self.keep_evidence && start < end {
-                self.set_aside(start, end)?;
+            if self.keep_quarantine && start < end {
+                self.quarantine(start, end)?;
             }
             self.cursor = end;
             self.removed += end - start;
@@ -126,11 +126,11 @@ impl Job {
         Ok(())
     }
 
-    fn set_aside(&mut self, start: u64, end: u64) -> Result<(), StoreError> {
-        let Some(dir) = &self.config.evidence_dir else { return Ok(()) };
-        let evidence = match &mut self.evidence {
-            Some(evidence) => evidence,
-            none => none.insert(Evidence::begin(
+    fn quarantine(&mut self, start: u64, end: u64) -> Result<(), StoreError> {
+        let Some(dir) = &self.config.quarantine_dir else { return Ok(()) };
+        let quarantine = match &mut self.quarantine {
+            Some(quarantine) => quarantine,
+            none => none.insert(Quarantine::begin(
                 dir,
                 &self.home,
                 &self.target,
@@ -139,10 +139,10 @@ impl Job {
                 &self.config.faults,
             )?),
         };
-        evidence
+        quarantine
             .copier
             .copy(start, end, self.length)
-            .map_err(|cause| failure("set evidence aside in", dir, cause))
+            .map_err(|cause| failure("write the quarantine in", dir, cause))
     }
 
     pub fn commit(mut self, terminate_tail: bool) -> Result<Rewritten, StoreError> {
@@ -159,9 +159,9 @@ impl Job {
         if self.new.length() > 0 {
             self.new.sync().map_err(|cause| self.cannot(cause))?;
         }
-        let mut evidence_names = Vec::new();
-        if let Some(evidence) = &mut self.evidence {
-            evidence_names.push(evidence.finish(&self.config.faults)?);
+        let mut quarantine_names = Vec::new();
+        if let Some(quarantine) = &mut self.quarantine {
+            quarantine_names.push(quarantine.finish(&self.config.faults)?);
         }
         let drop_line_end = self.torn && tail_removed;
         let mut copied = self.length;
@@ -192,8 +192,8 @@ impl Job {
             self.temporary.publish(&place.path).map_err(|cause| self.cannot(cause))?;
         }
         // The switch has happened, and there is no way back.
-        if let Some(evidence) = self.evidence.take() {
-            evidence.stay();
+        if let Some(quarantine) = self.quarantine.take() {
+            quarantine.stay();
         }
         // Writers wait for the lock of the new file, which we still hold, until the switch is durable.
         let synced = sys::sync_dir(&sys::parent(&place.path), &config.faults);
@@ -202,7 +202,7 @@ impl Job {
         synced.map_err(|cause| {
             failure("be sure that a power cut would not undo the finished rewrite of", &path, cause)
         })?;
-        Ok(rewritten(before, after, evidence_names))
+        Ok(rewritten(before, after, quarantine_names))
     }
 
     /// A length at which none of our writers is writing.
@@ -238,10 +238,10 @@ impl Job {
         failure("rewrite", &self.config.path, cause)
     }
 
-    /// Removes the temporary and the evidence.
+    /// Removes the temporary and the quarantine.
     pub fn discard(&mut self) {
-        if let Some(evidence) = &mut self.evidence {
-            evidence.discard();
+        if let Some(quarantine) = &mut self.quarantine {
+            quarantine.discard();
         }
         self.temporary.discard();
     }
@@ -249,7 +249,7 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        // Evidence first: its name is protected by the temporary's lock.
+        // Quarantine first: its name is protected by the temporary's lock.
         self.discard();
     }
 }
@@ -263,6 +263,6 @@ fn clear_next(config: &Config, home: &Path) {
     }
 }
 
-fn rewritten(before: u64, after: u64, evidence: Vec<String>) -> Rewritten {
-    Rewritten { bytes_before: before, bytes_after: after, removed_entries: None, evidence }
+fn rewritten(before: u64, after: u64, quarantine: Vec<String>) -> Rewritten {
+    Rewritten { bytes_before: before, bytes_after: after, removed_entries: None, quarantine }
 }

@@ -4,8 +4,8 @@
 //! going on. Only the last step takes the lock that writers need.
 
 mod copy;
-mod evidence;
 mod job;
+mod quarantine;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

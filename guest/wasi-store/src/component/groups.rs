@@ -1,9 +1,9 @@
 //! Files have no consumer groups, and say so.
 
-use papyra_engine::delivery;
+use papyra_engine::groups;
 
 use super::Component;
-use super::exports::papyra::persistence::delivery::{
+use super::exports::papyra::persistence::groups::{
     AutoClaimed, Delivered, GroupInfo, Guest, PendingEntry, PendingFilter, PendingSummary, Source,
     Wait,
 };
@@ -11,7 +11,7 @@ use super::exports::papyra::persistence::storage::StorageError;
 use super::papyra::persistence::types::Kind;
 
 fn no_groups<T>() -> Result<T, StorageError> {
-    Ok(delivery::no_groups()?)
+    Ok(groups::no_groups()?)
 }
 
 impl Guest for Component {
@@ -75,7 +75,7 @@ impl Guest for Component {
         no_groups()
     }
 
-    fn set_aside(_: Kind, _: String, _: String, _: String) -> Result<(), StorageError> {
+    fn quarantine(_: Kind, _: String, _: String, _: String) -> Result<(), StorageError> {
         no_groups()
     }
 }

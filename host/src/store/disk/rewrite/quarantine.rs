@@ -13,10 +13,10 @@ use super::Cancel;
 use super::copy::Copier;
 use crate::store::StoreError;
 
-/// An evidence file in the making. It has a hidden name until it is complete: what carries the
-/// final name is whole, and a rewrite that is killed leaves nothing that looks like evidence.
+/// An quarantine file in the making. It has a hidden name until it is complete: what carries the
+/// final name is whole, and a rewrite that is killed leaves nothing that looks like quarantine.
 #[derive(Debug)]
-pub(super) struct Evidence {
+pub(super) struct Quarantine {
     dir: PathBuf,
     target_name: String,
     /// Where the file is now, until it is to stay.
@@ -24,7 +24,7 @@ pub(super) struct Evidence {
     pub copier: Copier,
 }
 
-impl Evidence {
+impl Quarantine {
     /// The caller holds the rewrite lock of `home`. Its name and the inode of the file that is
     /// rewritten are in the hidden name: what has that name is a leftover of an interrupted rewrite of
     /// the same file.
@@ -36,7 +36,7 @@ impl Evidence {
         cancel: Cancel,
         faults: &Faults,
     ) -> Result<Self, StoreError> {
-        let cannot = |cause| failure("set evidence aside in", dir, cause);
+        let cannot = |cause| failure("write the quarantine in", dir, cause);
         dirs::create(dir, faults).map_err(cannot)?;
         let metadata = source.metadata().map_err(cannot)?;
         let target_name = name_of(target);
@@ -47,23 +47,23 @@ impl Evidence {
         let (file, _) = sys::open_own(&path, &mut options).map_err(cannot)?;
         let source = source.try_clone().map_err(cannot)?;
         // From here on dropping removes the file.
-        let evidence = Self {
+        let quarantine = Self {
             dir: dir.to_owned(),
             target_name,
             path: Some(path),
             copier: Copier::new(source, file.try_clone().map_err(cannot)?, cancel),
         };
-        // Only root can give files away. Its own evidence it may keep.
+        // Only root can give files away. Its own quarantine it may keep.
         let _ = fchown(&file, Some(metadata.uid()), Some(metadata.gid()));
         let mode = fs::Permissions::from_mode(metadata.mode() & 0o666);
         file.set_permissions(mode).map_err(cannot)?;
-        Ok(evidence)
+        Ok(quarantine)
     }
 
-    /// Makes the evidence durable under its final name, which is returned. It still goes if this is
-    /// dropped before [`Evidence::stay`].
+    /// Makes the quarantine durable under its final name, which is returned. It still goes if this is
+    /// dropped before [`Quarantine::stay`].
     pub fn finish(&mut self, faults: &Faults) -> Result<String, StoreError> {
-        let cannot = |cause| failure("set evidence aside in", &self.dir, cause);
+        let cannot = |cause| failure("write the quarantine in", &self.dir, cause);
         self.copier.sync().map_err(cannot)?;
         let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ");
         let hidden = self.path.clone().unwrap_or_default();
@@ -82,7 +82,7 @@ impl Evidence {
         Ok(path.display().to_string())
     }
 
-    /// The original no longer has these bytes: the evidence stays.
+    /// The original no longer has these bytes: the quarantine stays.
     pub fn stay(mut self) {
         self.path = None;
     }
@@ -95,7 +95,7 @@ impl Evidence {
     }
 }
 
-impl Drop for Evidence {
+impl Drop for Quarantine {
     fn drop(&mut self) {
         self.discard();
     }
@@ -103,7 +103,7 @@ impl Drop for Evidence {
 
 /// The inode tells journals of the same name apart that share the directory.
 fn hidden_path(dir: &Path, home: &Path, FileId { device, inode }: FileId) -> PathBuf {
-    dir.join(format!(".{}.{device:x}-{inode:x}.papyra-evidence", name_of(home)))
+    dir.join(format!(".{}.{device:x}-{inode:x}.papyra-quarantine", name_of(home)))
 }
 
 fn remove_leftover(path: &Path) -> io::Result<()> {
@@ -113,7 +113,7 @@ fn remove_leftover(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes what a killed rewrite of this file has left of its evidence. Whoever calls this holds the
+/// Removes what a killed rewrite of this file has left of its quarantine. Whoever calls this holds the
 /// rewrite lock; afterwards the file has a new inode, and the leftover could not be found again.
 pub(super) fn clean(dir: &Path, home: &Path, id: FileId) {
     let _ = remove_leftover(&hidden_path(dir, home, id));

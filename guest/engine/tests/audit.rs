@@ -3,8 +3,8 @@
 
 mod support;
 
+use papyra_engine::audit;
 use papyra_engine::compact::{CompactOptions, Compaction};
-use papyra_engine::fact;
 use papyra_engine::json::Kind;
 use papyra_engine::recover::{Mode, RecoverOptions, Recovery};
 use papyra_engine::retention::{Limits, Retention};
@@ -14,7 +14,7 @@ use support::streams::{Streams, at};
 use support::{NOW, VecHost, record};
 
 const RUN: CompactOptions =
-    CompactOptions { dry_run: false, force: false, keep_evidence: false, as_of: None };
+    CompactOptions { dry_run: false, force: false, keep_quarantine: false, as_of: None };
 const REPAIR: RecoverOptions =
     RecoverOptions { mode: Mode::Repair, dry_run: false, max_findings: 5 };
 
@@ -25,11 +25,11 @@ fn journal(records: usize) -> Vec<u8> {
 }
 
 fn recover(host: &mut VecHost, options: RecoverOptions) -> Recovery {
-    fact::recover(host, options, true).unwrap()
+    audit::recover(host, options, true).unwrap()
 }
 
 fn compact(host: &mut VecHost, limits: Limits) -> Compaction {
-    fact::compact(host, None, &policy(limits), RUN, true).unwrap()
+    audit::compact(host, None, &policy(limits), RUN, true).unwrap()
 }
 
 fn policy(limits: Limits) -> Retention {
@@ -51,35 +51,35 @@ fn a_recovery_says_what_it_did_in_a_sound_record() {
     let mut host = VecHost::new(damaged);
     let done = recover(&mut host, REPAIR);
     assert!(done.changed && done.note.is_empty());
-    assert_eq!(last_line(&host), done.fact);
-    let fact: Value = serde_json::from_str(&done.fact).unwrap();
+    assert_eq!(last_line(&host), done.audit);
+    let audit: Value = serde_json::from_str(&done.audit).unwrap();
     assert_eq!(
-        (&fact["kind"], &fact["action"], &fact["by"]),
+        (&audit["kind"], &audit["action"], &audit["by"]),
         (&"audit".into(), &"recover".into(), &"papyra".into())
     );
-    assert_eq!((&fact["mode"], &fact["removed_entries"]), (&"repair".into(), &2.into()));
-    assert_eq!(fact["anomalies"], serde_json::json!({"malformed_json": 1, "not_an_object": 1}));
-    assert_eq!(fact["bytes_after"], done.bytes_after);
+    assert_eq!((&audit["mode"], &audit["removed_entries"]), (&"repair".into(), &2.into()));
+    assert_eq!(audit["anomalies"], serde_json::json!({"malformed_json": 1, "not_an_object": 1}));
+    assert_eq!(audit["bytes_after"], done.bytes_after);
     let report = scan::scan(&mut host, ScanOptions { max_findings: 5, sample: None }).unwrap();
     assert!(report.is_healthy() && report.tally.records == 4);
 }
 
 #[test]
-fn what_changes_nothing_leaves_no_fact() {
+fn what_changes_nothing_leaves_no_audit() {
     let mut host = VecHost::new(journal(3));
-    assert_eq!(recover(&mut host, REPAIR).fact, "");
+    assert_eq!(recover(&mut host, REPAIR).audit, "");
     let three = Limits { max_records: Some(3), ..Limits::default() };
-    assert_eq!(compact(&mut host, three).fact, "");
+    assert_eq!(compact(&mut host, three).audit, "");
     assert_eq!(host.data, journal(3));
 
     let damaged = [&journal(3), b"garbage\n".as_slice()].concat();
     let mut host = VecHost::new(damaged.clone());
-    assert!(recover(&mut host, RecoverOptions { dry_run: true, ..REPAIR }).fact.is_empty());
+    assert!(recover(&mut host, RecoverOptions { dry_run: true, ..REPAIR }).audit.is_empty());
     let one = policy(Limits { max_records: Some(1), ..Limits::default() });
     let dry = CompactOptions { dry_run: true, ..RUN };
-    assert!(fact::compact(&mut host, None, &one, dry, true).unwrap().fact.is_empty());
+    assert!(audit::compact(&mut host, None, &one, dry, true).unwrap().audit.is_empty());
     assert_eq!(host.data, damaged);
-    assert!(fact::recover(&mut host, REPAIR, false).unwrap().fact.is_empty());
+    assert!(audit::recover(&mut host, REPAIR, false).unwrap().audit.is_empty());
     assert_eq!(host.data, journal(3), "nor when it is not asked for");
 }
 
@@ -90,14 +90,14 @@ fn a_compaction_says_what_it_did_and_by_which_limits() {
         Limits { max_records: Some(10), max_age_seconds: Some(1e6), max_total_bytes: None };
     let audits = Limits { max_records: Some(5), ..Limits::default() };
     let policy = Retention::new(limits, &[(Kind::Audit, audits)]).unwrap();
-    let done = fact::compact(&mut host, None, &policy, RUN, true).unwrap();
-    let fact: Value = serde_json::from_str(&done.fact).unwrap();
+    let done = audit::compact(&mut host, None, &policy, RUN, true).unwrap();
+    let audit: Value = serde_json::from_str(&done.audit).unwrap();
     let limits = serde_json::json!({
         "journal": {"max_records": 10, "max_age_seconds": 1e6}, "audit": {"max_records": 5}
     });
-    assert_eq!((&fact["action"], &fact["limits"]), (&"compact".into(), &limits));
-    assert_eq!((&fact["records_before"], &fact["records_after"]), (&30.into(), &10.into()));
-    assert_eq!((records(&host), done.records_after), (11, 10), "the fact comes on top");
+    assert_eq!((&audit["action"], &audit["limits"]), (&"compact".into(), &limits));
+    assert_eq!((&audit["records_before"], &audit["records_after"]), (&30.into(), &10.into()));
+    assert_eq!((records(&host), done.records_after), (11, 10), "the audit comes on top");
 }
 
 #[test]
@@ -118,14 +118,14 @@ fn compacting_again_and_again_changes_nothing_after_the_first_time() {
     for limits in all {
         let mut host = VecHost::new(journal(30));
         let first = compact(&mut host, limits);
-        assert!(first.changed && !first.fact.is_empty(), "{limits:?}");
+        assert!(first.changed && !first.audit.is_empty(), "{limits:?}");
         let after = host.data.clone();
         for _ in 0..3 {
             let again = compact(&mut host, limits);
-            assert!(!again.changed && again.fact.is_empty(), "{limits:?}: {again:?}");
+            assert!(!again.changed && again.audit.is_empty(), "{limits:?}: {again:?}");
             assert_eq!(host.data, after, "{limits:?}");
         }
-        // What comes next displaces the fact like any other record.
+        // What comes next displaces the audit record like any other record.
         host.data.extend(record("event", NOW, 3).into_bytes());
         host.data.extend(record("event", NOW, 3).into_bytes());
         compact(&mut host, limits);
@@ -148,12 +148,12 @@ fn where_kinds_lie_side_by_side_compacting_again_changes_nothing_either() {
             let line = record(kind, NOW - 30.0 + n as f64, 5);
             streams.push(n % 4, at(n as u64 + 1, 0), line.trim_end());
         }
-        let first = fact::compact(&mut streams, None, &policy, RUN, true).unwrap();
-        assert!(first.changed && !first.fact.is_empty(), "{limits:?}");
-        assert!(streams.lines().ends_with(&first.fact), "{limits:?}");
+        let first = audit::compact(&mut streams, None, &policy, RUN, true).unwrap();
+        assert!(first.changed && !first.audit.is_empty(), "{limits:?}");
+        assert!(streams.lines().ends_with(&first.audit), "{limits:?}");
         let after = streams.lines();
-        let again = fact::compact(&mut streams, None, &policy, RUN, true).unwrap();
-        assert!(!again.changed && again.fact.is_empty(), "{limits:?}: {again:?}");
+        let again = audit::compact(&mut streams, None, &policy, RUN, true).unwrap();
+        assert!(!again.changed && again.audit.is_empty(), "{limits:?}: {again:?}");
         assert_eq!(streams.lines(), after, "{limits:?}");
     }
 }
@@ -164,7 +164,7 @@ fn a_limit_on_audits_does_not_count_the_newest_fact_either() {
     let none = Limits { max_records: Some(0), ..Limits::default() };
     let ten = Limits { max_records: Some(10), ..Limits::default() };
     let policy = Retention::new(ten, &[(Kind::Audit, none)]).unwrap();
-    let run = |host: &mut VecHost| fact::compact(host, None, &policy, RUN, true).unwrap();
+    let run = |host: &mut VecHost| audit::compact(host, None, &policy, RUN, true).unwrap();
     assert!(run(&mut host).changed);
     assert!(!run(&mut host).changed);
     assert_eq!(records(&host), 11);
@@ -178,7 +178,7 @@ fn a_fact_that_has_expired_goes_without_leaving_another() {
     assert_eq!(records(&host), 1);
     host.now = NOW + 1_000.0;
     let done = compact(&mut host, limits);
-    assert_eq!((done.changed, done.fact.as_str(), records(&host)), (true, "", 0));
+    assert_eq!((done.changed, done.audit.as_str(), records(&host)), (true, "", 0));
     assert!(!compact(&mut host, limits).changed);
 }
 
@@ -187,6 +187,6 @@ fn without_facts_the_limits_are_kept_to_the_letter() {
     let mut host = VecHost::new(journal(30));
     let ten = Limits { max_records: Some(10), ..Limits::default() };
     compact(&mut host, ten);
-    let done = fact::compact(&mut host, None, &policy(ten), RUN, false).unwrap();
+    let done = audit::compact(&mut host, None, &policy(ten), RUN, false).unwrap();
     assert_eq!((done.changed, records(&host)), (true, 10));
 }

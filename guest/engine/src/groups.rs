@@ -1,6 +1,6 @@
 //! What the engine can reach of consumer groups.
 //!
-//! The types mirror `wit/delivery.wit`, where they are documented.
+//! The types mirror `wit/groups.wit`, where they are documented.
 
 use crate::host::{Host, StorageError};
 use crate::json::Kind;
@@ -22,7 +22,7 @@ pub enum Source {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeliveryFrame {
+pub struct DeliveredFrame {
     pub id: String,
     pub end: u32,
     pub missing: bool,
@@ -33,7 +33,7 @@ pub struct DeliveryFrame {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
     pub data: Vec<u8>,
-    pub frames: Vec<DeliveryFrame>,
+    pub frames: Vec<DeliveredFrame>,
     pub deleted: Vec<String>,
 }
 
@@ -83,10 +83,10 @@ pub struct GroupInfo {
     pub lag: Option<u64>,
 }
 
-/// Consumer groups. Each method is documented at its namesake in `wit/delivery.wit`. A store without
+/// Consumer groups. Each method is documented at its namesake in `wit/groups.wit`. A store without
 /// groups leaves them as they are.
 #[allow(unused_variables, reason = "a store without groups answers every question alike")]
-pub trait Delivery: Host {
+pub trait ConsumerGroups: Host {
     fn ensure_group(&mut self, kind: Kind, group: &str, start: &str) -> Result<bool, StorageError> {
         no_groups()
     }
@@ -146,7 +146,7 @@ pub trait Delivery: Host {
     fn set_id(&mut self, kind: Kind, group: &str, id: &str) -> Result<(), StorageError> {
         no_groups()
     }
-    fn set_aside(
+    fn quarantine(
         &mut self,
         kind: Kind,
         group: &str,

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use redis::{Pipeline, RedisError, Value};
 
 use self::handed::{Counts, Handed};
-use super::super::delivery::{
-    AutoClaimed, ConsumerPending, Delivered, Delivery, GroupInfo, GroupLoss, PendingEntry,
+use super::super::groups::{
+    AutoClaimed, ConsumerGroups, ConsumerPending, Delivered, GroupInfo, GroupLoss, PendingEntry,
     PendingFilter, PendingSummary, Source, Wait,
 };
 use super::super::{Kind, StoreError, StoreErrorKind};
@@ -152,7 +152,7 @@ fn checked(text: &str) -> Result<super::super::Position, StoreError> {
 }
 
 #[async_trait]
-impl Delivery for RedisStore {
+impl ConsumerGroups for RedisStore {
     fn losses(&self) -> Vec<GroupLoss> {
         self.losses.list()
     }
@@ -305,19 +305,19 @@ impl Delivery for RedisStore {
         }
     }
 
-    async fn set_aside(
+    async fn quarantine(
         &self,
         kind: Kind,
         group: &str,
         id: &str,
         reason: &str,
     ) -> Result<(), StoreError> {
-        const DOING: &str = "set an entry aside";
+        const DOING: &str = "quarantine an entry";
         let key = self.keys.of(kind);
         let id = id::format(checked(id)?);
         let quarantine = self.keys.quarantine(key);
         if !self.link.is_cluster() {
-            let mut call = scripts::set_aside(key, &quarantine);
+            let mut call = scripts::quarantine(key, &quarantine);
             call.arg(group).arg(&id).arg(reason);
             // Once more copies it once more at worst; the entry is pending until the first is done.
             return self.link.call(DOING, Repeat::Yes, &call).await.map(drop);

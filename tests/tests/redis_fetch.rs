@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use papyra_persistence::store::delivery::{Delivered, PendingFilter, Source, Wait};
-use papyra_persistence::store::{Delivery, Kind, Payload, RedisConfig, RedisStore, StoreErrorKind};
+use papyra_persistence::store::groups::{Delivered, PendingFilter, Source, Wait};
+use papyra_persistence::store::{
+    ConsumerGroups, Kind, Payload, RedisConfig, RedisStore, StoreErrorKind,
+};
 use papyra_tests::redis::{Aof, Cluster, Server, append, records};
 
 const EVENTS: &str = "papyra:local:events";
@@ -96,7 +98,7 @@ async fn groups_work(store: &RedisStore) {
     let rest = store.auto_claim(kind, "g", "c", 0, &walked.next, 2).await.unwrap();
     assert_eq!((texts(&rest.entries), &*rest.next), (records("event", 4..5), "0-0"));
 
-    store.set_aside(kind, "g", &ids(&second)[0], "poison").await.unwrap();
+    store.quarantine(kind, "g", &ids(&second)[0], "poison").await.unwrap();
     assert_eq!(store.summarize_pending(kind, "g").await.unwrap().count, 2);
 
     let groups = store.list_groups(kind).await.unwrap();
@@ -254,7 +256,7 @@ async fn pending_entries_that_were_removed_are_named() {
     assert_eq!(claimed.entries.deleted, [all[1].clone()]);
     assert_eq!(claimed.entries.frames.len(), 2);
     // What no longer exists is only acknowledged.
-    store.set_aside(Kind::Event, "g", &all[1], "gone").await.unwrap();
+    store.quarantine(Kind::Event, "g", &all[1], "gone").await.unwrap();
 }
 
 /// A user who may do everything but ask so.

@@ -1,12 +1,12 @@
 //! Consumer groups, as a backend provides them. A store that has them says so in
-//! [`Store::delivery`](super::Store::delivery).
+//! [`Store::groups`](super::Store::groups).
 
 use async_trait::async_trait;
 
 use super::{Kind, StoreError};
-pub use crate::engine::bindings::papyra::persistence::delivery::{
-    AutoClaimed, ConsumerPending, Delivered, DeliveryFrame, GroupInfo, PendingEntry, PendingFilter,
-    PendingSummary, Source, Wait,
+pub use crate::engine::bindings::papyra::persistence::groups::{
+    AutoClaimed, ConsumerPending, Delivered, DeliveredFrame, GroupInfo, PendingEntry,
+    PendingFilter, PendingSummary, Source, Wait,
 };
 
 /// What a group has lost because somebody forced a compaction.
@@ -28,7 +28,7 @@ impl GroupLoss {
     }
 }
 
-/// The consumer groups of a store, in the words of `wit/delivery.wit`.
+/// The consumer groups of a store, in the words of `wit/groups.wit`.
 ///
 /// Entries are named by the backend's own ids, two numbers as in `1763700000123-0`; ids ascend with
 /// time. Every kind is a stream of its own with groups of its own. An entry that was handed out
@@ -44,7 +44,7 @@ impl GroupLoss {
 /// Every method returns `NotFound` if there is no such group or stream, except where it says
 /// otherwise, and the other classes as usual.
 #[async_trait]
-pub trait Delivery: Send + Sync {
+pub trait ConsumerGroups: Send + Sync {
     /// What forced rewrites by this store and its clones have taken from groups so far.
     fn losses(&self) -> Vec<GroupLoss> {
         Vec::new()
@@ -116,10 +116,10 @@ pub trait Delivery: Send + Sync {
     /// Lets the group go on after `id`.
     async fn set_id(&self, kind: Kind, group: &str, id: &str) -> Result<(), StoreError>;
 
-    /// Copies an entry with its id, all its fields and `reason` to the place for evidence, durably,
+    /// Copies an entry with its id, all its fields and `reason` to the place for quarantine, durably,
     /// then acknowledges it, both or neither where the backend can. The entry itself stays in its
     /// stream. An entry that no longer exists is only acknowledged.
-    async fn set_aside(
+    async fn quarantine(
         &self,
         kind: Kind,
         group: &str,

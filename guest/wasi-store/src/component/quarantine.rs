@@ -13,9 +13,9 @@ use crate::names;
 /// How many rewrites within one millisecond find a name.
 const NAMES: u32 = 1000;
 
-/// An evidence file in the making. It has a hidden name until it is complete: what carries the final
+/// An quarantine file in the making. It has a hidden name until it is complete: what carries the final
 /// name is whole.
-pub(super) struct Evidence {
+pub(super) struct Quarantine {
     place: Rc<Place>,
     /// Where it is now, until it is to stay.
     path: Option<String>,
@@ -23,14 +23,14 @@ pub(super) struct Evidence {
     pub copier: Copier,
 }
 
-impl Evidence {
+impl Quarantine {
     pub fn begin(
         place: &Rc<Place>,
         journal: &str,
         source: Rc<Descriptor>,
     ) -> Result<Self, StorageError> {
-        let Some((disk, dir, _)) = &place.evidence else { return Err(no_place()) };
-        let cannot = |code| disk.error("set evidence aside in", code);
+        let Some((disk, dir, _)) = &place.quarantine else { return Err(no_place()) };
+        let cannot = |code| disk.error("write the quarantine in", code);
         if !dir.is_empty() {
             disk.create_dir(dir).map_err(cannot)?;
         }
@@ -39,7 +39,8 @@ impl Evidence {
         let name = names::split(journal).1;
         for number in 1..=NAMES {
             let target = names::join(dir, &format!("{name}.{stamp}.{number}.quarantine"));
-            let path = names::join(dir, &format!(".{name}.{stamp}.{number}.papyra-wasi-evidence"));
+            let path =
+                names::join(dir, &format!(".{name}.{stamp}.{number}.papyra-wasi-quarantine"));
             if disk.exists(&target) {
                 continue;
             }
@@ -55,11 +56,11 @@ impl Evidence {
         Err(cannot(ErrorCode::Exist))
     }
 
-    /// Makes the evidence durable under its final name, which is returned. It still goes if this is
-    /// dropped before [`Evidence::stay`].
+    /// Makes the quarantine durable under its final name, which is returned. It still goes if this is
+    /// dropped before [`Quarantine::stay`].
     pub fn finish(&mut self) -> Result<String, StorageError> {
-        let Some((disk, _, given)) = &self.place.evidence else { return Err(no_place()) };
-        let cannot = |code| disk.error("set evidence aside in", code);
+        let Some((disk, _, given)) = &self.place.quarantine else { return Err(no_place()) };
+        let cannot = |code| disk.error("write the quarantine in", code);
         self.copier.sync().map_err(cannot)?;
         let hidden = self.path.clone().unwrap_or_default();
         disk.rename(&hidden, &self.target).map_err(cannot)?;
@@ -68,15 +69,15 @@ impl Evidence {
         Ok(format!("{}/{}", given.trim_end_matches('/'), names::split(&self.target).1))
     }
 
-    /// The original no longer has these bytes: the evidence stays.
+    /// The original no longer has these bytes: the quarantine stays.
     pub fn stay(mut self) {
         self.path = None;
     }
 }
 
-impl Drop for Evidence {
+impl Drop for Quarantine {
     fn drop(&mut self) {
-        if let (Some(path), Some((disk, ..))) = (self.path.take(), &self.place.evidence) {
+        if let (Some(path), Some((disk, ..))) = (self.path.take(), &self.place.quarantine) {
             disk.remove(&path);
         }
     }
@@ -84,6 +85,6 @@ impl Drop for Evidence {
 
 pub(super) fn no_place() -> StorageError {
     StorageError::Unsupported(
-        "no place for evidence has been set up; set PAPYRA_EVIDENCE_DIR".to_owned(),
+        "no place for quarantine has been set up; set PAPYRA_QUARANTINE_DIR".to_owned(),
     )
 }

@@ -1,12 +1,12 @@
 //! What recovery and compaction leave behind in the journal: an audit record of what they did.
 //!
-//! The fact is appended after the switch, so that it never speaks of what did not happen; a fact that
+//! The audit record is appended after the switch, so that it never speaks of what did not happen; an audit record that
 //! cannot be written is a note in the report, since the work itself is done.
 //!
-//! A fact comes on top of the limits of a compaction. Were it counted by the next one, that would
-//! remove a record for its sake and write a fact of its own, and so on for ever. Hence a compaction
-//! does not count the fact of an earlier one while that is the newest record, and one that removes
-//! nothing but such a fact, for its age, writes none.
+//! An audit record comes on top of the limits of a compaction. Were it counted by the next one, that would
+//! remove a record for its sake and write an audit record of its own, and so on for ever. Hence a compaction
+//! does not count the audit record of an earlier one while that is the newest record, and one that removes
+//! nothing but such an audit record, for its age, writes none.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::append::{self, Draft};
 use crate::compact::{self, CompactOptions, Compaction};
 use crate::failure::{Code, Failure, Outcome};
 use crate::host::Host;
-use crate::json::{Facts, Kind};
+use crate::json::{Envelope, Kind};
 use crate::recover::{self, Mode, RecoverOptions, Recovery};
 use crate::retention::Retention;
 use crate::scan::anomaly_counts;
@@ -22,22 +22,22 @@ use crate::walk::{STOP, View};
 
 /// Who has done it. Other audits may have an `action` as well.
 const BY: &str = "papyra";
-/// A fact names at most so many segments and pieces of evidence.
+/// An audit record names at most so many segments and pieces of quarantine.
 const MAX_NAMES: usize = 100;
-/// Longer entries are no facts. Names can be as long as file names are.
-const MAX_FACT: usize = 1 << 20;
+/// Longer entries are no audit records. Names can be as long as file names are.
+const MAX_AUDIT: usize = 1 << 20;
 
-/// Recovers, and leaves a fact if asked to and something was done.
+/// Recovers, and leaves an audit record if asked to and something was done.
 pub fn recover<H: Host>(host: &mut H, options: RecoverOptions, record: bool) -> Outcome<Recovery> {
     let mut done = recover::recover(host, options)?;
     if record && done.changed && !done.dry_run {
-        let written = write(host, &RecoveryFact::of(&done));
-        (done.fact, done.note) = written.unwrap_or_else(not_written);
+        let written = write(host, &RecoveryAudit::of(&done));
+        (done.audit, done.note) = written.unwrap_or_else(not_written);
     }
     Ok(done)
 }
 
-/// Compacts, with surveys if there are any, and leaves a fact if asked to and something was done.
+/// Compacts, with surveys if there are any, and leaves an audit record if asked to and something was done.
 pub fn compact<H: Host>(
     host: &mut H,
     surveys: Option<&[String]>,
@@ -45,9 +45,9 @@ pub fn compact<H: Host>(
     options: CompactOptions,
     record: bool,
 ) -> Outcome<Compaction> {
-    let last = if record && !policy.is_empty() { newest_fact(host) } else { None };
+    let last = if record && !policy.is_empty() { newest_audit(host) } else { None };
     let as_of = options.as_of.unwrap_or_else(|| host.now());
-    let old = last.as_ref().is_some_and(|(facts, _)| policy.expires(facts, as_of));
+    let old = last.as_ref().is_some_and(|(envelope, _)| policy.expires(envelope, as_of));
     let lenient = last.filter(|_| !old).map(|(_, stored)| policy.pardon(stored));
     let options = CompactOptions { as_of: Some(as_of), ..options };
     let lenient = lenient.as_ref().unwrap_or(policy);
@@ -57,22 +57,22 @@ pub fn compact<H: Host>(
     };
     let nothing_else = old && done.records_before.saturating_sub(done.records_after) == 1;
     if record && done.changed && !done.dry_run && !nothing_else {
-        let written = write(host, &CompactionFact::of(&done, policy));
-        (done.fact, done.note) = written.unwrap_or_else(not_written);
+        let written = write(host, &CompactionAudit::of(&done, policy));
+        (done.audit, done.note) = written.unwrap_or_else(not_written);
     }
     Ok(done)
 }
 
-/// The newest record with its size, if it is the fact of a compaction. What keeps a store from being
+/// The newest record with its size, if it is the audit record of a compaction. What keeps a store from being
 /// read is for the compaction itself to report.
-fn newest_fact<H: Host>(host: &mut H) -> Option<(Facts, u64)> {
+fn newest_audit<H: Host>(host: &mut H) -> Option<(Envelope, u64)> {
     let view = View::open(host).ok()?;
     view.require_order().ok()?;
     let mut found = None;
     let _ = view
         .backward(host, &mut |_: &mut H, _, entry| {
-            let fact = entry.facts.as_ref().filter(|_| is_of_compaction(entry.bytes));
-            found = fact.map(|facts| (*facts, entry.stored));
+            let audit = entry.envelope.as_ref().filter(|_| is_of_compaction(entry.bytes));
+            found = audit.map(|envelope| (*envelope, entry.stored));
             STOP
         })
         .ok()?;
@@ -86,14 +86,14 @@ fn is_of_compaction(line: &[u8]) -> bool {
         action: &'a str,
         by: &'a str,
     }
-    line.len() <= MAX_FACT
+    line.len() <= MAX_AUDIT
         && serde_json::from_slice::<Head<'_>>(line)
             .is_ok_and(|head| (head.kind, head.action, head.by) == ("audit", "compact", BY))
 }
 
-/// Appends the fact; returns its line, and an empty note.
-fn write<H: Host>(host: &mut H, fact: &impl Serialize) -> Outcome<(String, String)> {
-    let fields = serde_json::to_string(fact)
+/// Appends the audit record; returns its line, and an empty note.
+fn write<H: Host>(host: &mut H, audit: &impl Serialize) -> Outcome<(String, String)> {
+    let fields = serde_json::to_string(audit)
         .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
     let draft = Draft { kind: Kind::Audit, timestamp: None, fields };
     let line = append::line(host, &draft)?;
@@ -107,7 +107,7 @@ fn not_written(failure: Failure) -> (String, String) {
 }
 
 #[derive(Serialize)]
-struct RecoveryFact<'a> {
+struct RecoveryAudit<'a> {
     action: &'static str,
     by: &'static str,
     mode: &'static str,
@@ -124,7 +124,7 @@ struct RecoveryFact<'a> {
     shape: Shape,
 }
 
-impl<'a> RecoveryFact<'a> {
+impl<'a> RecoveryAudit<'a> {
     fn of(done: &'a Recovery) -> Self {
         let anomalies = anomaly_counts(&done.before.tally);
         Self {
@@ -141,14 +141,14 @@ impl<'a> RecoveryFact<'a> {
             bytes_before: done.bytes_before,
             bytes_after: done.bytes_after,
             anomalies: anomalies.map(|(name, count)| (name.to_owned(), count.into())).collect(),
-            names: Names::of(&done.rewritten, &done.evidence),
+            names: Names::of(&done.rewritten, &done.quarantine),
             shape: Shape::default(),
         }
     }
 }
 
 #[derive(Serialize)]
-struct CompactionFact<'a> {
+struct CompactionAudit<'a> {
     action: &'static str,
     by: &'static str,
     limits: &'a Retention,
@@ -159,7 +159,7 @@ struct CompactionFact<'a> {
     bytes_after: u64,
     damaged_removed: u64,
     damaged_kept: u64,
-    ageless_kept: u64,
+    untimed_kept: u64,
     pinned_removed: u64,
     pinned_kept: u64,
     #[serde(flatten)]
@@ -168,7 +168,7 @@ struct CompactionFact<'a> {
     shape: Shape,
 }
 
-impl<'a> CompactionFact<'a> {
+impl<'a> CompactionAudit<'a> {
     fn of(done: &'a Compaction, limits: &'a Retention) -> Self {
         Self {
             action: "compact",
@@ -181,10 +181,10 @@ impl<'a> CompactionFact<'a> {
             bytes_after: done.bytes_after,
             damaged_removed: done.damaged_removed,
             damaged_kept: done.damaged_kept,
-            ageless_kept: done.ageless_kept,
+            untimed_kept: done.untimed_kept,
             pinned_removed: done.pinned_removed,
             pinned_kept: done.pinned_kept,
-            names: Names::of(&done.rewritten, &done.evidence),
+            names: Names::of(&done.rewritten, &done.quarantine),
             shape: Shape::default(),
         }
     }
@@ -221,23 +221,23 @@ impl Default for Shape {
     }
 }
 
-/// What was rewritten and what holds the evidence: the first of each, and how many there are.
+/// What was rewritten and what holds the quarantine: the first of each, and how many there are.
 #[derive(Serialize)]
 struct Names<'a> {
     rewritten: &'a [String],
     rewritten_total: usize,
-    evidence: &'a [String],
-    evidence_total: usize,
+    quarantine: &'a [String],
+    quarantine_total: usize,
 }
 
 impl<'a> Names<'a> {
-    fn of(rewritten: &'a [String], evidence: &'a [String]) -> Self {
+    fn of(rewritten: &'a [String], quarantine: &'a [String]) -> Self {
         let first = |names: &'a [String]| names.get(..MAX_NAMES).unwrap_or(names);
         Self {
             rewritten: first(rewritten),
             rewritten_total: rewritten.len(),
-            evidence: first(evidence),
-            evidence_total: evidence.len(),
+            quarantine: first(quarantine),
+            quarantine_total: quarantine.len(),
         }
     }
 }

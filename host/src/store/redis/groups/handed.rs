@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use redis::Value;
 
 use super::super::super::Payload;
-use super::super::super::delivery::{Delivered, DeliveryFrame, PendingEntry};
+use super::super::super::groups::{Delivered, DeliveredFrame, PendingEntry};
 use super::super::id;
 use super::super::reply::{self, Entry};
 
@@ -103,7 +103,7 @@ impl Handed {
                 data.extend_from_slice(bytes);
             }
             let id = id::format(entry.at);
-            frames.push(DeliveryFrame {
+            frames.push(DeliveredFrame {
                 deliveries: counts.of(&id),
                 id,
                 end: u32::try_from(data.len()).unwrap_or(u32::MAX),

@@ -6,8 +6,8 @@ import * as files from "./files.js";
 
 const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
 
-/** An evidence file in the making. It has a hidden name until it is complete. */
-export class Evidence {
+/** An quarantine file in the making. It has a hidden name until it is complete. */
+export class Quarantine {
   #directory;
   #name;
   /** @type {string | undefined} */
@@ -22,7 +22,7 @@ export class Evidence {
     files.makeDirs(directory);
     this.#directory = directory;
     this.#name = basename(target);
-    const path = join(directory, `.${this.#name}.${files.identify(source)}.papyra-evidence`);
+    const path = join(directory, `.${this.#name}.${files.identify(source)}.papyra-quarantine`);
     // The caller holds the rewrite lock of this inode: this is the leftover of a killed rewrite.
     files.remove(path);
     this.fd = files.openOwn(path, O_RDWR | O_CREAT | O_EXCL);
