@@ -61,7 +61,7 @@ long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files, 10,
 fuzz: export PAPYRA_FUZZ_SECONDS ?= 600
 fuzz: ## feed random bytes to the engine for ten minutes
 	@.ci/setup
-	$(CARGO) test --release -p papyra-tests --test fuzz -- --nocapture
+	$(CARGO) test --release --workspace --test long fuzz:: -- --nocapture
 
 clean: ## remove everything that was built or installed here
 	$(CARGO) clean

@@ -48,6 +48,32 @@ impl Worker {
     }
 }
 
+/// Whether this process runs only the test of this name, such as `memory::a_test`. If not, it starts
+/// one that does, and waits for it. For a test that changes or measures something of which a process
+/// has only one: a limit on files, the handling of a signal, its memory.
+///
+/// # Panics
+///
+/// If the test fails there, or if there is no test of this name.
+pub fn apart(test: &str) -> bool {
+    const APART: &str = "PAPYRA_TEST_APART";
+    if std::env::var_os(APART).is_some_and(|running| running == test) {
+        return true;
+    }
+    let me = std::env::current_exe().expect("a test has a path");
+    let output = Command::new(me)
+        .args(["--exact", test, "--nocapture"])
+        .env(APART, test)
+        .stdin(Stdio::null())
+        .output()
+        .expect("a test starts");
+    let (text, errors) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    eprint!("{errors}");
+    assert!(output.status.success() && text.contains("1 passed"), "{test}: {text}");
+    false
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         let _ = self.0.kill();

@@ -1,5 +1,5 @@
 //! What every host must do, whatever its language. Each function is a test of its own; see
-//! `tests/tests/node.rs` and `python.rs`.
+//! `tests/tests/foreign/node.rs` and `python.rs`.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;

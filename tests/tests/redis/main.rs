@@ -1,0 +1,13 @@
+//! Behaviour on a real Redis: one server, Cluster, Sentinel and TLS.
+
+mod actors;
+mod checkpoint;
+mod compaction;
+mod conformance;
+mod consumer;
+mod failures;
+mod fetch;
+mod groups;
+mod kill;
+mod records;
+mod topologies;
