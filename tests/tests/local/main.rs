@@ -1,6 +1,7 @@
 //! Behaviour on this machine alone: files, memory, the command and the servers that it starts.
 
 mod bad_input;
+mod circles;
 mod component;
 mod concurrency;
 mod config;
