@@ -1,29 +1,29 @@
 /**
- * Replacing a file by one without some of its bytes.
+ * Replaces a file by one without some of its bytes.
  *
- * The new content grows in a hidden temporary beside the file, whose lock says that a rewrite is going on.
+ * The new content grows in a hidden temporary file beside the journal; its lock marks a rewrite in progress.
  * Only the last step takes the lock that writers need. Names and locks are those of the Rust store.
  */
 
 import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { StoreError } from "./errors.js";
-import { Quarantine } from "./quarantine.js";
 import * as files from "./files.js";
+import { Quarantine } from "./quarantine.js";
 
 /** @typedef {import("./file-store.js").FileStore} FileStore */
 /** @typedef {import("./types.js").Rewrite} Rewrite */
 
 const { O_RDONLY, O_RDWR, O_CREAT } = fs.constants;
-/** Writers wait while no more than about this is copied. */
+/** Writers wait while about this many bytes are copied at most. */
 const LAST_BIT = 256 << 10;
 const ROUNDS = 16;
 const STEP = 1 << 20;
-/** A snapshot that looks for leftovers holds the temporary's lock for a moment. */
+/** A snapshot that looks for leftovers holds the lock of the temporary file for a moment. */
 const LOOKED_AT_SECONDS = 0.05;
 
 /**
- * Always the same for one journal, so that all processes agree and nothing piles up.
+ * Always the same for one journal, so that all processes agree and leftovers do not accumulate.
  *
  * @param {string} target
  */
@@ -37,19 +37,19 @@ export class FileRewrite {
   #quarantine;
   #id;
   #length;
-  /** What the path resolves to: a symlink stays a symlink. */
+  /** The path with symlinks resolved, so that a symlink stays one. */
   #target = "";
   #torn = false;
   #cursor = 0;
   #removed = 0;
   #source = -1;
   #new = -1;
-  /** Where the temporary is, while it is ours to remove. @type {string | undefined} */
+  /** The path of the temporary file, while this rewrite has to remove it. @type {string | undefined} */
   #temporary;
 
   /**
    * @param {FileStore} store
-   * @param {string} id the file that was looked at
+   * @param {string} id identity of the file in the snapshot
    * @param {number} length of the snapshot
    * @param {string} [quarantineDir]
    */
@@ -80,14 +80,33 @@ export class FileRewrite {
     }
   }
 
-  /** Quarantine first: its name is protected by the temporary's lock. */
+  /** Removes the quarantine first: the lock of the temporary file protects its name. */
   abort() {
+    if (this.#temporary && this.#switched()) this.#stay();
     this.#quarantine?.discard();
     this.#quarantine = undefined;
     if (this.#temporary) files.remove(this.#temporary);
     this.#temporary = undefined;
     for (const fd of [this.#source, this.#new]) if (fd >= 0) fs.closeSync(fd);
     this.#source = this.#new = -1;
+  }
+
+  /**
+   * Whether the new file has taken the place of the journal, as on NFS or FUSE also after a rename that
+   * reported an error. In doubt it has: the only copy of what was removed may be in the quarantine.
+   */
+  #switched() {
+    try {
+      return files.named(this.#target) === files.identify(this.#new);
+    } catch {
+      return true;
+    }
+  }
+
+  /** Keeps the quarantine: the journal no longer has these bytes. */
+  #stay() {
+    this.#temporary = undefined;
+    this.#quarantine?.stay();
   }
 
   /**
@@ -120,7 +139,7 @@ export class FileRewrite {
     this.#torn = files.isTorn(this.#source, this.#length);
   }
 
-  /** Creates the temporary, locked, empty and readable by nobody else. */
+  /** Creates the temporary file: locked, empty, and readable by its owner only. */
   #claim() {
     const path = temporaryPath(this.#target);
     for (;;) {
@@ -129,14 +148,14 @@ export class FileRewrite {
         if (this.#store.locking && !files.lock(fd, "exclusive", LOOKED_AT_SECONDS)) {
           throw new StoreError(
             "locked",
-            `another process is rewriting ${this.#target} at the moment; try again later`,
+            `another process is rewriting ${this.#target}; try again later`,
           );
         }
-        // While we waited, another rewrite may have put this very file in place as the journal.
+        // Another rewrite may have made this very file the journal while this process waited.
         if (files.named(path) === files.identify(fd)) {
           const { size, nlink } = fs.fstatSync(fd);
           if (size === 0 && nlink === 1) return fd;
-          // Left behind by a rewrite that was killed. Whoever has it open keeps what they see.
+          // A killed rewrite left it behind. Processes that have it open keep their view.
           files.remove(path);
         }
       } catch (error) {
@@ -154,8 +173,8 @@ export class FileRewrite {
     if (start.major !== 0n || end.major !== 0n || !ordered) {
       throw new StoreError(
         "failed",
-        `cannot remove bytes ${from} to ${to}: ranges must ascend, and lie between ${this.#cursor} ` +
-          `and ${this.#length}`,
+        `cannot remove bytes ${from} to ${to}: ranges must ascend, and lie between ${this.#cursor} and ` +
+          `${this.#length}`,
       );
     }
     this.#copy(this.#new, this.#cursor, from);
@@ -179,7 +198,7 @@ export class FileRewrite {
       return { bytesBefore: BigInt(size), bytesAfter: BigInt(size), quarantine: [] };
     }
 
-    // Everything that takes long happens before writers are made to wait.
+    // All slow steps come before the lock for which writers wait.
     this.#copy(this.#new, this.#cursor, this.#length);
     fs.fsyncSync(this.#new);
     const quarantine = this.#quarantine ? [this.#quarantine.finish()] : [];
@@ -200,9 +219,7 @@ export class FileRewrite {
       fs.fsyncSync(this.#new);
       const after = fs.fstatSync(this.#new).size;
       fs.renameSync(temporaryPath(this.#target), this.#target);
-      // The switch has happened, and there is no way back.
-      this.#temporary = undefined;
-      this.#quarantine?.stay();
+      this.#stay();
       files.syncDir(dirname(this.#target));
       return { bytesBefore: BigInt(before), bytesAfter: BigInt(after), quarantine };
     });
@@ -213,7 +230,7 @@ export class FileRewrite {
   }
 
   /**
-   * Holds the journal's lock through a descriptor of its own, since closing is what gives it back.
+   * Holds the lock of the journal through a descriptor of its own, since only closing releases it.
    *
    * @template T
    * @param {"shared" | "exclusive"} mode
@@ -231,7 +248,7 @@ export class FileRewrite {
   }
 
   /**
-   * Copies what was appended after the snapshot, and returns how far it came.
+   * Copies what was appended after the snapshot, and returns the position it reached.
    *
    * @param {number} start
    * @param {number} end
@@ -241,7 +258,7 @@ export class FileRewrite {
     if (end < start) throw files.changedMeanwhile(this.#store.path);
     let from = start;
     if (dropLineEnd && start === this.#length && end > start) {
-      // Otherwise the tail was not torn, only unfinished: by a program that takes no locks.
+      // Without a line end the tail was not torn: a program that takes no locks was still writing it.
       if (files.isTorn(this.#source, start + 1)) throw files.changedMeanwhile(this.#store.path);
       from += 1;
     }

@@ -1,4 +1,4 @@
-/** What a rewrite removes, kept for people to look at. */
+/** The quarantine: files with the bytes that rewrites have removed. */
 
 import fs from "node:fs";
 import { basename, join } from "node:path";
@@ -6,7 +6,7 @@ import * as files from "./files.js";
 
 const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
 
-/** An quarantine file in the making. It has a hidden name until it is complete. */
+/** A quarantine file that is being written. Its name is hidden until it is complete. */
 export class Quarantine {
   #directory;
   #name;
@@ -23,7 +23,7 @@ export class Quarantine {
     this.#directory = directory;
     this.#name = basename(target);
     const path = join(directory, `.${this.#name}.${files.identify(source)}.papyra-quarantine`);
-    // The caller holds the rewrite lock of this inode: this is the leftover of a killed rewrite.
+    // The caller holds the rewrite lock of this inode, so this is a leftover of a killed rewrite.
     files.remove(path);
     this.fd = files.openOwn(path, O_RDWR | O_CREAT | O_EXCL);
     this.#path = path;
@@ -31,12 +31,12 @@ export class Quarantine {
     try {
       fs.fchownSync(this.fd, status.uid, status.gid);
     } catch {
-      // Only root can give files away.
+      // Only root may change the owner.
     }
     fs.fchmodSync(this.fd, status.mode & 0o666);
   }
 
-  /** Makes it durable under its final name. It still goes if `stay` does not follow. */
+  /** Makes the file durable under its final name. `discard` still removes it, unless `stay` comes first. */
   finish() {
     fs.fsyncSync(this.fd);
     const hidden = this.#path ?? "";
@@ -44,7 +44,7 @@ export class Quarantine {
     for (let number = 1; ; number++) {
       const path = join(this.#directory, `${this.#name}.${stamp}.${number}.quarantine`);
       try {
-        // A link, unlike a rename, never replaces something.
+        // A link, unlike a rename, never replaces a file.
         fs.linkSync(hidden, path);
       } catch (error) {
         if (/** @type {any} */ (error).code === "EEXIST") continue;
@@ -57,11 +57,12 @@ export class Quarantine {
     }
   }
 
-  /** The original no longer has these bytes. */
+  /** Keeps the file for good. */
   stay() {
     this.#path = undefined;
   }
 
+  /** Closes the file, and removes it unless it stays. */
   discard() {
     if (this.#path) files.remove(this.#path);
     this.#path = undefined;

@@ -1,7 +1,7 @@
-"""Replacing a file by one without some of its bytes.
+"""Replaces a file by one without some of its bytes.
 
-The new content grows in a hidden temporary beside the file, whose lock says that a rewrite is going
-on. Only the last step takes the lock that writers need. Names and locks are those of the Rust store.
+The new content grows in a hidden temporary file beside the journal; its lock marks a rewrite in progress.
+Only the last step takes the lock that writers need. Names and locks are those of the Rust store.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from .locks import (
 )
 from .store import Position, Rewritten
 
-#: Writers wait while no more than about this is copied.
+#: Writers wait while about this many bytes are copied at most.
 _LAST_BIT = 256 << 10
 _ROUNDS = 16
 _STEP = 8 << 20
-#: A snapshot that looks for leftovers holds the temporary's lock for a moment.
+#: A snapshot that looks for leftovers holds the lock of the temporary file for a moment.
 _LOOKED_AT = 0.05
 _NO_KERNEL_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 
 
 def temporary_path(target: str) -> str:
-    """Always the same for one journal, so that all processes agree and nothing piles up."""
+    """Always the same for one journal, so that all processes agree and leftovers do not accumulate."""
     directory, name = os.path.split(target)
     return os.path.join(directory, f".{name}.papyra-rewrite")
 
 
 class FileRewrite:
-    """One rewrite. Whoever begins one calls `commit` or `abort`."""
+    """One rewrite. The caller ends it with `commit` or `abort`."""
 
     def __init__(
         self, path: str, opened: FileId, length: int, lock_wait: float, quarantine_dir: str | None
@@ -57,7 +57,7 @@ class FileRewrite:
         self._cursor = 0
         self._removed = 0
         self._source = self._new = -1
-        # What the path resolves to: a symlink stays a symlink.
+        # The path with symlinks resolved, so that a symlink stays one.
         self._target = os.path.realpath(path)
         self._temporary: str | None = None
         try:
@@ -116,7 +116,7 @@ class FileRewrite:
             size = self._settled(deadline)
             return Rewritten(size, size)
 
-        # Everything that takes long happens before writers are made to wait.
+        # All slow steps come before the lock for which writers wait.
         _copy(self._source, self._new, self._cursor, self._length)
         os.fsync(self._new)
         quarantine = [] if self._quarantine is None else [self._quarantine.finish()]
@@ -144,18 +144,23 @@ class FileRewrite:
         return Rewritten(before, after, quarantine)
 
     def _stay(self) -> None:
-        """The switch has happened, and there is no way back."""
+        """Keeps the quarantine: the journal no longer has these bytes."""
         if self._quarantine is not None:
             self._quarantine.stay()
         self._temporary = None
 
     def _switched(self) -> bool:
-        return self._new >= 0 and named(self._target) == identify(os.fstat(self._new))
+        """Whether the new file has taken the place of the journal: an interrupt may come after the rename,
+        and on NFS or FUSE a rename that was done may report an error. In doubt it has, since the only copy
+        of what was removed may be in the quarantine."""
+        try:
+            return named(self._target) == identify(os.fstat(self._new))
+        except OSError:
+            return True
 
     def abort(self) -> None:
-        """Quarantine first: its name is protected by the temporary's lock."""
+        """Removes the quarantine first: the lock of the temporary file protects its name."""
         if self._temporary is not None and self._switched():
-            # An interrupt came after the switch, before it was noted.
             self._stay()
         quarantine, self._quarantine = self._quarantine, None
         if quarantine is not None:
@@ -175,13 +180,13 @@ class FileRewrite:
             return os.fstat(self._source).st_size
 
     def _follow(self, start: int, end: int, drop_line_end: bool) -> int:
-        """Copies what was appended after the snapshot, and returns how far it came."""
+        """Copies what was appended after the snapshot, and returns the position it reached."""
         if end < start:
             raise changed_meanwhile(self._path)
         copy_from = start
         if drop_line_end and start == self._length and end > start:
             if os.pread(self._source, 1, start) != b"\n":
-                # The tail was not torn, only unfinished: by a program that takes no locks.
+                # The tail was not torn: a program that takes no locks was still writing it.
                 raise changed_meanwhile(self._path)
             copy_from += 1
         _copy(self._source, self._new, copy_from, end)
@@ -189,7 +194,7 @@ class FileRewrite:
 
 
 def _claim(target: str) -> int:
-    """Creates the temporary, locked, empty and readable by nobody else."""
+    """Creates the temporary file: locked, empty, and readable by its owner only."""
     path = temporary_path(target)
     deadline = time.monotonic() + _LOOKED_AT
     while True:
@@ -197,18 +202,18 @@ def _claim(target: str) -> int:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             status = os.fstat(fd)
-            # While we waited, another rewrite may have put this very file in place as the journal.
+            # Another rewrite may have made this very file the journal while this process waited.
             if named(path) == identify(status):
                 if status.st_size == 0 and status.st_nlink == 1:
                     return fd
-                # Left behind by a rewrite that was killed. Whoever has it open keeps what they see.
+                # A killed rewrite left it behind. Processes that have it open keep their view.
                 os.unlink(path)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 os.close(fd)
                 raise StoreError(
                     "locked",
-                    f"another process is rewriting {target} at the moment; try again later",
+                    f"another process is rewriting {target}; try again later",
                 ) from None
             time.sleep(0.001)
         except BaseException:
@@ -231,13 +236,13 @@ def _resemble(new: int, old: int, status: os.stat_result) -> None:
         try:
             os.setxattr(new, name, os.getxattr(old, name))
         except OSError:
-            # What the system manages by itself (security labels) is copied where it allows that.
+            # The system itself manages the others, such as security labels, and may refuse them.
             if name.startswith(("user.", "system.posix_acl")):
                 raise
 
 
 def _copy(source: int, target: int, start: int, end: int) -> None:
-    """Appends a range of one file to another, inside the kernel where that works."""
+    """Appends a range of one file to another, inside the kernel if it can."""
     while start < end:
         count = min(end - start, _STEP)
         try:
@@ -250,14 +255,14 @@ def _copy(source: int, target: int, start: int, end: int) -> None:
             # The end of the file, or a file system that cannot do that.
             data = os.pread(source, min(count, 1 << 20), start)
             if not data:
-                raise StoreError("locked", "the journal was cut short meanwhile; try again")
+                raise StoreError("locked", "the journal was truncated meanwhile; try again")
             write_all(target, data)
             done = len(data)
         start += done
 
 
 class _Quarantine:
-    """What is removed. It has a hidden name until it is complete."""
+    """A quarantine file with what a rewrite removes. Its name is hidden until it is complete."""
 
     def __init__(self, directory: str, target: str, source: int):
         make_dirs(directory)
@@ -267,18 +272,18 @@ class _Quarantine:
         self._name = os.path.basename(target)
         hidden = f".{self._name}.{device:x}-{inode:x}.papyra-quarantine"
         path = os.path.join(directory, hidden)
-        # The caller holds the rewrite lock of this inode, so this is the leftover of a killed rewrite.
+        # The caller holds the rewrite lock of this inode, so this is a leftover of a killed rewrite.
         _remove(path)
         self.fd = open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         self._path: str | None = path
         try:
             os.fchown(self.fd, status.st_uid, status.st_gid)
         except PermissionError:
-            pass  # Only root can give files away.
+            pass  # Only root may change the owner.
         os.fchmod(self.fd, status.st_mode & 0o666)
 
     def finish(self) -> str:
-        """Makes it durable under its final name. It still goes if `stay` does not follow."""
+        """Makes the file durable under its final name. `discard` removes it, unless `stay` comes first."""
         os.fsync(self.fd)
         now = datetime.datetime.now(datetime.timezone.utc)
         stamp = now.strftime("%Y%m%dT%H%M%S.") + f"{now.microsecond // 1000:03}Z"
@@ -287,7 +292,7 @@ class _Quarantine:
             name = f"{self._name}.{stamp}.{number}.quarantine"
             path = os.path.join(self._directory, name)
             try:
-                # A link, unlike a rename, never replaces something.
+                # A link, unlike a rename, never replaces a file.
                 os.link(self._path, path)
                 break
             except FileExistsError:
@@ -298,9 +303,11 @@ class _Quarantine:
         return path
 
     def stay(self) -> None:
+        """Keeps the file for good."""
         self._path = None
 
     def discard(self) -> None:
+        """Closes the file, and removes it unless it stays."""
         path, self._path = self._path, None
         if path is not None:
             _remove(path)

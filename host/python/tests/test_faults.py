@@ -1,4 +1,4 @@
-"""What goes wrong at a bad moment: forks, cancelled tasks, interrupts, and writers that take no locks."""
+"""Faults at bad moments: forks, cancelled tasks, interrupts, failing renames, and writers without locks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -43,7 +44,7 @@ class InDirectory(unittest.TestCase):
 @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
 class ForkTest(InDirectory):
     def forked(self, work) -> int:
-        """Runs something in a child, and returns its exit status."""
+        """Runs a function in a child, and returns its exit status."""
         child = os.fork()
         if child == 0:
             status = 99
@@ -89,7 +90,7 @@ class ForkTest(InDirectory):
 
 
 class SlowJournal:
-    """Tells when a write begins, and takes its time."""
+    """Signals when a write begins, and is slow."""
 
     def __init__(self) -> None:
         self.seconds = 0.3
@@ -180,7 +181,7 @@ class LoopsTest(unittest.TestCase):
 
 class TakeBackTest(InDirectory):
     def append_short(self, behind: bytes) -> None:
-        """An append that writes some bytes before the disk is full, and others write behind them."""
+        """Appends until the disk is full half-way, while another program writes behind the part."""
         write = os.write
 
         def short(fd: int, data: bytes) -> int:
@@ -261,14 +262,22 @@ class IdleTest(InDirectory):
         self.assertEqual(journal.scan().records, 1)
 
 
-class InterruptTest(InDirectory):
-    def interrupted(self, switch: bool) -> None:
+class SwitchTest(InDirectory):
+    """A rename that raises, after it was done or without having been done."""
+
+    def rewritten(self, switch: bool, error: BaseException, blind: bool = False) -> FileStore:
+        """Removes the first of two lines with a failing rename. ``blind``: the journal cannot be examined
+        afterwards."""
         rename = os.rename
 
-        def interrupting(source: str, target: str) -> None:
+        def failing(source: str, target: str) -> None:
             if switch:
                 rename(source, target)
-            raise KeyboardInterrupt
+            if blind:
+                unseen = mock.patch("papyra_persistence.rewrite.named", side_effect=OSError(errno.EIO, ""))
+                unseen.start()
+                self.addCleanup(unseen.stop)
+            raise error
 
         store = self.store()
         store.append("first\nsecond\n", [])
@@ -276,23 +285,40 @@ class InterruptTest(InDirectory):
         self.addCleanup(snapshot.close)
         rewrite = snapshot.rewrite(self.path.name, "repair", True, False)
         rewrite.remove([(Position(0, 0), Position(0, 6))])
-        with mock.patch("os.rename", interrupting), self.assertRaises(KeyboardInterrupt):
+        expected = StoreError if isinstance(error, OSError) else type(error)
+        with mock.patch("os.rename", failing), self.assertRaises(expected):
             rewrite.commit(False)
-        store.append("third\n", [])
+        return store
 
     def quarantine(self) -> list[str]:
         return [one.read_text() for one in (self.dir / "quarantine").iterdir()]
 
-    def test_an_interrupt_after_the_switch_keeps_the_quarantine(self) -> None:
-        self.interrupted(switch=True)
-        self.assertEqual(self.path.read_text(), "second\nthird\n")
-        self.assertEqual(self.quarantine(), ["first\n"])
+    def errors(self) -> Iterator[BaseException]:
+        """Yields both sorts of errors, each with an empty directory."""
+        for error in (KeyboardInterrupt(), OSError(errno.EIO, "i/o error")):
+            self.setUp()
+            yield error
 
-    def test_an_interrupt_before_the_switch_leaves_nothing_behind(self) -> None:
-        self.interrupted(switch=False)
-        self.assertEqual(self.path.read_text(), "first\nsecond\nthird\n")
-        self.assertEqual(self.quarantine(), [])
-        self.assertEqual(sorted(one.name for one in self.dir.iterdir()), ["events.ndjson", "quarantine"])
+    def test_an_error_after_the_switch_keeps_the_quarantine(self) -> None:
+        for error in self.errors():
+            with self.subTest(error):
+                self.rewritten(True, error).append("third\n", [])
+                self.assertEqual(self.path.read_text(), "second\nthird\n")
+                self.assertEqual(self.quarantine(), ["first\n"])
+
+    def test_an_error_before_the_switch_leaves_nothing_behind(self) -> None:
+        for error in self.errors():
+            with self.subTest(error):
+                self.rewritten(False, error).append("third\n", [])
+                self.assertEqual(self.path.read_text(), "first\nsecond\nthird\n")
+                self.assertEqual(self.quarantine(), [])
+                names = sorted(one.name for one in self.dir.iterdir())
+                self.assertEqual(names, ["events.ndjson", "quarantine"])
+
+    def test_a_journal_that_cannot_be_examined_after_a_failed_rename_keeps_the_quarantine(self) -> None:
+        self.rewritten(False, OSError(errno.EIO, "i/o error"), blind=True)
+        self.assertEqual(self.path.read_text(), "first\nsecond\n")
+        self.assertEqual(self.quarantine(), ["first\n"])
 
 
 if __name__ == "__main__":
