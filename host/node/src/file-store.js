@@ -1,11 +1,11 @@
 /**
- * One NDJSON file, with the guarantees of the Rust file store as far as Node lets it.
+ * A journal in one NDJSON file, with the guarantees of the Rust file store as far as Node allows.
  *
- * - A batch is appended whole or not at all, durable when `append` returns, and never mixed with that of
- *   another process. A write that fails half-way is cut off again.
- * - A torn line stays alone: the next append puts a line end before itself.
- * - A snapshot is one moment; a rewrite is atomic, and what others append meanwhile is carried over.
- * - After a failed `fdatasync` nothing is acknowledged before the file was opened afresh and synced.
+ * - A batch is appended whole or not at all, is durable when `append` returns, and never mixes with a batch
+ *   of another process. A write that fails half-way is truncated again.
+ * - A torn line stays alone: the next append writes a line end first.
+ * - A snapshot shows one moment. A rewrite is atomic, and carries over what others append meanwhile.
+ * - After a failed `fdatasync` no append is acknowledged until the file was opened anew and synced.
  */
 
 import fs from "node:fs";
@@ -14,17 +14,18 @@ import * as checkpoint from "./checkpoint.js";
 import { StoreError } from "./errors.js";
 import { FileRewrite, temporaryPath } from "./file-rewrite.js";
 import * as files from "./files.js";
+import { renamed } from "./renamed.js";
 
 /** @typedef {import("./types.js").Segment} Segment */
 /** @typedef {import("./types.js").Store} Store */
 
 const { O_RDONLY, O_RDWR, O_APPEND, O_CREAT } = fs.constants;
 const MAX_READ = 8 << 20;
-/** How long a line without its end may still be in the making, by a program that takes no locks. */
+/** Duration in which a program that takes no locks may still be completing its last line. */
 const SETTLING_MS = 30;
 
 /**
- * A journal in one file, for any number of processes at once.
+ * A journal in one file, which any number of processes may use at once.
  *
  * @implements {Store}
  */
@@ -33,33 +34,32 @@ export class FileStore {
   #sync;
   #createParents;
   #suspect = false;
-  /** The file whose name is known to be durable. */
+  /** The identity of the file whose name is known to be durable. */
   #durable = "";
 
   /**
-   * Touches nothing; the first append creates the file.
+   * Does not touch the file system; the first append creates the file.
    *
    * @param {string} path
    * @param {object} [options]
-   * @param {boolean} [options.sync] `false`: an append survives the death of the process, but no power cut
-   * @param {string} [options.quarantineDir] where a rewrite puts what it removes, if it is asked to keep that
+   * @param {boolean} [options.sync] `false`: an append survives the end of the process, but not a power failure
+   * @param {string} [options.quarantineDir] directory for the entries that `quarantine` and `keepQuarantine` remove
    * @param {boolean} [options.createParents] whether the first append creates missing directories
-   * @param {number} [options.lockWait] seconds to wait for another process, then fail with `locked`
-   * @param {boolean} [options.locking] `false` saves 2 ms a call, where no other process ever writes
+   * @param {number} [options.lockWait] maximum seconds to wait for another process, before failing with
+   *   `locked`
+   * @param {boolean} [options.locking] `false` saves 2 ms a call; safe only if no other process writes
    * @param {boolean} [options.attributes] `false`: a rewrite keeps owner, group and mode, but neither access control
-   *   lists nor extended attributes; the only way where there is no `cp` of GNU coreutils, as outside of Linux
+   *   lists nor extended attributes. Needed where `cp` of GNU coreutils is missing, as outside Linux
    */
-  constructor(
-    path,
-    {
+  constructor(path, options = {}) {
+    const {
       sync = true,
       quarantineDir,
       createParents = false,
       lockWait = 10,
       locking = true,
       attributes = process.platform === "linux",
-    } = {},
-  ) {
+    } = renamed(options, { evidenceDir: "quarantineDir" });
     this.#location = path;
     this.#sync = sync;
     this.#createParents = createParents;
@@ -103,8 +103,8 @@ export class FileStore {
   append(lines) {
     if (lines === "") return;
     if (!lines.endsWith("\n")) {
-      // Anything else would tear the next batch.
-      throw new StoreError("failed", "the batch does not end with a line end; nothing was written");
+      // The next batch would be joined to an unterminated line.
+      throw new StoreError("failed", "the batch does not end with a line end; nothing of it was written");
     }
     try {
       this.#withFile((fd) => {
@@ -121,7 +121,7 @@ export class FileStore {
   }
 
   /**
-   * Lock the open file, unless that was not wanted.
+   * Locks the open file, unless the store does without locks.
    *
    * @param {number} fd
    * @param {"shared" | "exclusive"} mode
@@ -131,7 +131,7 @@ export class FileStore {
   }
 
   /**
-   * The file, locked. It is opened for each append, since closing it is what gives the lock back.
+   * Opens and locks the file for `work`. Every append opens it anew, since only closing releases the lock.
    *
    * @param {(fd: number) => void} work
    */
@@ -139,12 +139,12 @@ export class FileStore {
     const deadline = Date.now() + this.lockWait * 1000;
     if (this.#createParents) files.makeDirs(dirname(this.path));
     for (;;) {
-      // A new file may get the number of one that was removed.
+      // A new file may get the inode number of one that was removed.
       if (files.named(this.path) === undefined) this.#durable = "";
       const fd = files.openRegular(this.path, O_RDWR | O_APPEND | O_CREAT);
       try {
         this.lock(fd, "exclusive");
-        // A rewrite may have put a new file in its place while we waited.
+        // A rewrite may have replaced the file while this process waited.
         if (files.named(this.path) === files.identify(fd)) {
           if (this.#sync) this.#syncName(files.identify(fd));
           return work(fd);
@@ -157,7 +157,7 @@ export class FileStore {
   }
 
   /**
-   * Whoever made the name may have failed or died before it was durable.
+   * Makes the name durable. The process that created the file may have ended before doing so.
    *
    * @param {string} id
    */
@@ -183,16 +183,16 @@ export class FileStore {
         this.#suspect = false;
       }
     } catch (error) {
-      // Still under the lock. If anything but our bytes came since, a program that takes none has written
-      // too; its lines are not ours to cut, and what we wrote stays a torn line.
+      // The lock is still held. More bytes than these come from a program that takes no locks: its lines
+      // must stay, and so this batch stays as a torn line.
       if (written > 0 && fs.fstatSync(fd).size === start + written) fs.ftruncateSync(fd, start);
       throw error;
     }
   }
 
   /**
-   * After a failed `fdatasync` the kernel calls the pages clean, so only a file that is opened afresh can
-   * be trusted.
+   * Syncs a file that was opened anew: after a failed `fdatasync` the kernel considers the pages clean, so
+   * a success on the old descriptor would mean nothing.
    *
    * @param {number} fd
    */
@@ -203,11 +203,11 @@ export class FileStore {
   }
 }
 
-/** The open file and the length it had. */
+/** A snapshot: the open file and the length it had. */
 class FileSnapshot {
   #store;
   #fd = -1;
-  /** What was read last: fresh memory for each chunk costs more than reading it. */
+  /** Reused for every chunk: allocating memory costs more than reading. */
   #buffer = Buffer.alloc(0);
   #id = "";
   #length = 0;
@@ -233,7 +233,7 @@ class FileSnapshot {
     const { path } = this.#store;
     const deadline = Date.now() + this.#store.lockWait * 1000;
     for (;;) {
-      // Settled with a descriptor of its own: closing it gives the lock back.
+      // The lock is taken through a descriptor of its own, since closing it releases the lock.
       const probe = files.openRegular(path, O_RDONLY);
       try {
         this.#fd = files.openRegular(path, O_RDONLY);
@@ -277,7 +277,7 @@ class FileSnapshot {
     if (keepQuarantine && !quarantineDir) {
       throw new StoreError(
         "unsupported",
-        "no place for quarantine has been set up; give the store an quarantine directory",
+        "no quarantine directory is set; give the store `quarantineDir`",
       );
     }
     return new FileRewrite(this.#store, this.#id, this.#length, quarantineDir);
@@ -290,7 +290,7 @@ class FileSnapshot {
 
   /** @param {string} name */
   #end(name) {
-    // What does not belong to the journal is listed with nothing in it.
+    // A leftover is listed as an empty segment.
     const found = this.segments.find((one) => one.name === name);
     if (!found) throw new StoreError("not-found", `${this.#store.path} has no segment of that name`);
     return Number(found.end.minor);
@@ -328,7 +328,7 @@ class FileSnapshot {
 }
 
 /**
- * A length that does not lie inside a write. The caller holds the lock that our own writers take.
+ * Returns a length that does not lie inside a write. The caller holds the lock that writers take.
  *
  * @param {number} fd
  */
@@ -341,7 +341,7 @@ function settled(fd) {
 }
 
 /**
- * The temporary of a rewrite that was killed: it is there, and nobody holds its lock.
+ * Returns the temporary file of a killed rewrite, if there is one: its lock is free.
  *
  * @param {FileStore} store
  * @returns {Segment[]}
@@ -375,7 +375,7 @@ function segment(name, role, end, bytes) {
 }
 
 /**
- * At least one byte, since an empty chunk means that nothing more is there.
+ * At least one byte, since an empty chunk means the end.
  *
  * @param {number} maxBytes
  */

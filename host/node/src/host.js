@@ -1,12 +1,13 @@
-/** The imports of the engine, over one store. */
+/** The imports of the engine, implemented over one store. */
 
 import { StoreError } from "./errors.js";
+import { readableAs, renamed } from "./renamed.js";
 import { fromContract, toContract } from "./values.js";
 
 /** @typedef {import("./types.js").Store} Store */
 /** @typedef {import("./types.js").Chunk} Chunk */
 
-/** What a store without consumer groups says to everything. */
+/** The functions of `groups`. Stores in JavaScript have no consumer groups. */
 const GROUPS = [
   "ensureGroup",
   "fetch",
@@ -17,10 +18,10 @@ const GROUPS = [
   "autoClaim",
   "listGroups",
   "setId",
-  "quarantined",
+  "quarantine",
 ];
 
-/** What one instance of the engine can reach: one store, and the clock. */
+/** Everything that one instance of the engine can reach: one store, and the clock. */
 export class Host {
   #store;
   /** @type {import("./types.js").Snapshot | undefined} */
@@ -38,7 +39,7 @@ export class Host {
     const noGroups = () => {
       throw new StoreError("unsupported", "this store has no consumer groups");
     };
-    // jco asks for interfaces by their names without version.
+    // jco looks interfaces up by their names without a version.
     return {
       "papyra:persistence/storage": guarded(this.#storage()),
       "papyra:persistence/groups": guarded(
@@ -55,7 +56,7 @@ export class Host {
     };
   }
 
-  /** Give up whatever is open. */
+  /** Closes the snapshot and gives up the rewrite, if they are open. */
   close() {
     this.#abort();
     const snapshot = this.#snapshot;
@@ -70,12 +71,12 @@ export class Host {
   }
 
   #opened() {
-    if (!this.#snapshot) throw new StoreError("failed", "the engine has to ask for the segments first");
+    if (!this.#snapshot) throw new StoreError("failed", "no snapshot is open; call segments first");
     return this.#snapshot;
   }
 
   #rewriting() {
-    if (!this.#rewrite) throw new StoreError("failed", "no rewrite is open; begin one");
+    if (!this.#rewrite) throw new StoreError("failed", "no rewrite is open; call rewrite-begin first");
     return this.#rewrite;
   }
 
@@ -92,15 +93,16 @@ export class Host {
         piece(now("readBack", this.#opened().readBack(...call))),
       append: (/** @type {string} */ lines, /** @type {any[]} */ runs) =>
         this.#store.append(lines, runs.map(fromContract)),
-      rewriteBegin: (/** @type {[string, any]} */ ...call) => {
+      rewriteBegin: (/** @type {string} */ segment, /** @type {any} */ options) => {
         this.#abort();
-        this.#rewrite = now("rewrite", this.#opened().rewrite(...call));
+        const asked = readableAs(options, "keepEvidence", "keepQuarantine");
+        this.#rewrite = now("rewrite", this.#opened().rewrite(segment, asked));
       },
       rewriteRemove: (/** @type {any[]} */ ranges) => this.#rewriting().remove(ranges),
       rewriteCommit: (/** @type {boolean} */ terminateTail) => {
         const done = now("commit", this.#rewriting().commit(terminateTail));
         this.#rewrite = undefined;
-        return done;
+        return renamed(done, { evidence: "quarantine" });
       },
       rewriteAbort: () => this.#abort(),
       loadCheckpoint: () => this.#store.loadCheckpoint?.() ?? "",
@@ -112,20 +114,22 @@ export class Host {
   }
 }
 
-/** More would end the instance before the engine could say anything about it. */
+/** A larger chunk would end the instance before the engine could report it. */
 const MAX_CHUNK = 17 << 20;
 const MAX_FRAMES = 1 << 17;
 
 /** @param {Chunk} chunk */
 function piece({ start, data, frames = [], last }) {
   if (data.length > MAX_CHUNK || frames.length > MAX_FRAMES) {
-    throw new StoreError("corrupt", `the store returned ${data.length} bytes at once, more than it may`);
+    const returned = `${data.length} bytes and ${frames.length} frames`;
+    const maximum = `${MAX_CHUNK} and ${MAX_FRAMES}`;
+    throw new StoreError("corrupt", `the store returned ${returned} at once; the maximum is ${maximum}`);
   }
   return { start, data: { tag: "raw", val: data }, frames, last };
 }
 
 /**
- * What a store throws is an answer, not a trap. Anything else it throws ends the instance.
+ * Makes a `StoreError` the answer of the import. Any other exception ends the instance.
  *
  * @param {Record<string, (...call: any[]) => unknown>} functions
  */
@@ -140,7 +144,7 @@ function guarded(functions) {
       return now(name, inner(...call));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      // jco takes what is thrown and is no `Error` for the error of the `result`.
+      // jco takes a thrown value that is not an `Error` as the error case of the `result`.
       throw { tag: error.code, val: error.message };
     }
   };
@@ -148,7 +152,7 @@ function guarded(functions) {
 }
 
 /**
- * What a store has answered. What is only going to be answered some time must not pass for it.
+ * Returns the answer of a store. Refuses a promise: the engine cannot wait for it.
  *
  * @template T
  * @param {string} name
@@ -158,7 +162,7 @@ function guarded(functions) {
 function now(name, answer) {
   const promise = /** @type {any} */ (answer);
   if (typeof promise?.then !== "function") return answer;
-  // Nobody waits for it, and a rejection that nobody handles ends the process.
+  // The promise is dropped, and an unhandled rejection would end the process.
   promise.then(undefined, () => {});
   throw new StoreError("failed", `the store must be synchronous, and \`${name}\` returned a promise`);
 }

@@ -1,18 +1,22 @@
-/** What a program holds. */
+/** The journal: the interface for programs. */
 
 import { Session } from "./engine.js";
 import { Failure } from "./errors.js";
+import { renamed } from "./renamed.js";
 import { KINDS, RECOVERY_MODES, STARTUP_MODES, chosen, flag, seconds, small, whole } from "./values.js";
 
 /** @typedef {import("./types.js").Retention} Retention */
 
+/** Options as they were called before contract 0.2. */
+const OLD = { keepEvidence: "keepQuarantine", recordFact: "recordAudit" };
+
 /**
- * A journal in a store. Calls are synchronous: a long scan keeps the event loop, so give it a worker
- * thread in a server. The journal has one instance of the engine; a second one over the same store works
- * beside it.
+ * A journal in a store. Calls are synchronous: a long scan blocks the event loop, so a server should scan
+ * in a worker thread. A journal owns one instance of the engine; several journals over the same store can
+ * work side by side.
  *
- * Every method throws `Failure` if the engine or the store refuses, `EngineError` if the engine traps;
- * the next call then gets a new instance, with its counters at zero. Arguments that cannot be meant are a
+ * Every method throws `Failure` if the engine or the store refuses, and `EngineError` if the engine traps.
+ * After a trap the next call gets a new instance, with its counters at zero. Invalid arguments throw
  * `TypeError`.
  */
 export class Journal {
@@ -22,7 +26,7 @@ export class Journal {
   #session;
 
   /**
-   * @param {() => Session} start makes an instance
+   * @param {() => Session} start makes an instance of the engine
    * @param {Retention} [retention] hides records from `query` and `inspect`; `compact` removes them
    */
   constructor(start, retention = {}) {
@@ -31,21 +35,22 @@ export class Journal {
   }
 
   /**
-   * A journal in a store of JavaScript.
+   * Opens a journal in a store written in JavaScript.
    *
    * @param {import("./engine.js").Engine} engine made from `papyra-engine.wasm`
    * @param {import("./types.js").Store} store
-   * @param {{ retention?: Retention, clock?: () => number }} [options] `clock`: instead of `Date.now`
+   * @param {{ retention?: Retention, clock?: () => number }} [options] `clock` replaces `Date.now`
    */
   static open(engine, store, { retention, clock = Date.now } = {}) {
     return new Journal(() => engine.instantiate(store, clock), retention);
   }
 
   /**
-   * A journal that a component reaches through WASI, without storage code in JavaScript.
+   * Opens a journal that the component reaches through WASI, without storage code in JavaScript.
    *
    * @param {import("./engine.js").Engine} engine made from `papyra-wasi.wasm`
-   * @param {() => Record<string, Record<string, unknown>>} imports makes them, for each instance anew
+   * @param {() => Record<string, Record<string, unknown>>} imports returns new imports for each instance; see
+   *   `preopened` in `papyra-persistence/wasi`
    * @param {{ retention?: Retention }} [options]
    */
   static openWasi(engine, imports, { retention } = {}) {
@@ -53,7 +58,7 @@ export class Journal {
   }
 
   /**
-   * Write records, all or none, in this order. They are durable when this returns.
+   * Writes records in this order, all or none. They are durable when this returns.
    *
    * @param {import("./types.js").Draft[]} drafts
    * @returns {import("./types.js").Appended}
@@ -63,7 +68,7 @@ export class Journal {
   }
 
   /**
-   * Write ready lines verbatim, all or none. Each must be a sound record.
+   * Writes complete lines verbatim, all or none. Each must be a sound record.
    *
    * @param {string} lines
    * @returns {import("./types.js").Appended}
@@ -73,7 +78,8 @@ export class Journal {
   }
 
   /**
-   * Pages of records that match and that retention does not hide, oldest first unless asked.
+   * Yields pages of the records that match and that retention does not hide, oldest first unless
+   * `newestFirst` is true.
    *
    * @param {import("./types.js").Selection} [selection]
    * @returns {Generator<import("./types.js").Page, void>}
@@ -96,7 +102,7 @@ export class Journal {
   }
 
   /**
-   * Look at every entry. Changes nothing.
+   * Examines every entry, or about `sample` of them. Changes nothing.
    *
    * @param {{ maxFindings?: number, sample?: number }} [options]
    * @returns {import("./types.js").ScanReport}
@@ -109,14 +115,15 @@ export class Journal {
   }
 
   /**
-   * Repair what is damaged: `repair` drops it, `quarantine` quarantines it . An audit record says what was
-   * done, unless `recordAudit` is false.
+   * Removes damaged entries: `repair` drops them, `quarantine` moves them to the quarantine. An audit
+   * record in the journal states what was done, unless `recordAudit` is false.
    *
    * @param {import("./types.js").RecoveryMode} [mode]
    * @param {{ dryRun?: boolean, maxFindings?: number, recordAudit?: boolean }} [options]
    * @returns {import("./types.js").Recovery}
    */
-  recover(mode = "repair", { dryRun = false, maxFindings = 100, recordAudit = true } = {}) {
+  recover(mode = "repair", options = {}) {
+    const { dryRun = false, maxFindings = 100, recordAudit = true } = renamed(options, OLD);
     return this.#call("recover", {
       mode: chosen("mode", mode, RECOVERY_MODES),
       dryRun: flag("dryRun", dryRun),
@@ -126,25 +133,25 @@ export class Journal {
   }
 
   /**
-   * Remove what retention hides. Refused if there is no limit at all. An audit record says what was done,
-   * unless `recordAudit` is false.
+   * Removes the records that retention hides. Refused without any limit. An audit record in the journal
+   * states what was done, unless `recordAudit` is false.
    *
    * @param {import("./types.js").CompactOptions} [options]
    * @returns {import("./types.js").Compaction}
    */
-  compact({ dryRun = false, force = false, keepQuarantine = false, asOf, recordAudit = true } = {}) {
-    const options = {
+  compact(options = {}) {
+    const { dryRun = false, force = false, keepQuarantine = false, asOf, recordAudit = true } = renamed(options, OLD);
+    return this.#call("compact", this.#retention, {
       dryRun: flag("dryRun", dryRun),
       force: flag("force", force),
       keepQuarantine: flag("keepQuarantine", keepQuarantine),
       asOf: seconds("asOf", asOf),
       recordAudit: flag("recordAudit", recordAudit),
-    };
-    return this.#call("compact", this.#retention, options);
+    });
   }
 
   /**
-   * A cheap overview of the newest so many records.
+   * Returns a cheap overview of the newest `limit` records.
    *
    * @param {number} [limit]
    * @returns {import("./types.js").Inspection}
@@ -154,15 +161,16 @@ export class Journal {
   }
 
   /**
-   * Check before a system starts. After a clean check the next one reads what was appended since, and
-   * samples the rest, unless it is to be `full`.
+   * Checks the journal before a system starts. After a clean check the next one reads what was appended
+   * since and samples the rest, unless `full` is true.
    *
    * @param {import("./types.js").StartupMode} [mode]
    * @param {import("./types.js").RecoveryMode} [recovery]
    * @param {{ full?: boolean, recordAudit?: boolean }} [options]
    * @returns {import("./types.js").StartupReport}
    */
-  startupCheck(mode = "fail", recovery = "repair", { full = false, recordAudit = true } = {}) {
+  startupCheck(mode = "fail", recovery = "repair", options = {}) {
+    const { full = false, recordAudit = true } = renamed(options, OLD);
     return this.#call("startupCheck", {
       mode: chosen("mode", mode, STARTUP_MODES),
       recovery: chosen("recovery", recovery, RECOVERY_MODES),
@@ -172,7 +180,7 @@ export class Journal {
   }
 
   /**
-   * What this journal has counted since its instance was made.
+   * Returns what this journal has counted since its instance was made.
    *
    * @returns {import("./types.js").Counters}
    */
@@ -180,12 +188,12 @@ export class Journal {
     return this.#call("metrics");
   }
 
-  /** Set all counters to zero. */
+  /** Sets all counters to zero. */
   resetMetrics() {
     this.#call("resetMetrics");
   }
 
-  /** Drop the instance and what it has open. The journal can be used again. */
+  /** Drops the instance and closes what it has open. The next call makes a new one. */
   close() {
     const session = this.#session;
     this.#session = undefined;
@@ -201,7 +209,7 @@ export class Journal {
     try {
       return this.#session.call(name, parameters);
     } catch (error) {
-      // After a trap an instance cannot be trusted.
+      // An instance cannot be trusted after a trap.
       if (!(error instanceof Failure)) this.close();
       throw error;
     }

@@ -162,3 +162,60 @@ test("a journal that cannot be examined after a failed rename keeps the quaranti
   assert.equal(journal.recover().changed, true);
   assert.deepEqual(fs.readdirSync(dirname(path)).sort(), ["events.ndjson", ...kept].sort());
 });
+
+/** Collects the warnings of the process while `work` runs. */
+async function warnings(work) {
+  const said = [];
+  const listen = (warning) => said.push(`${warning.name}: ${warning.message}`);
+  process.on("warning", listen);
+  await work();
+  await new Promise(setImmediate);
+  process.off("warning", listen);
+  return said;
+}
+
+test("old names of options keep working, with one warning each", async (t) => {
+  const { path, journal } = journalAt(t, `damaged\n${RECORD}`);
+  const evidenceDir = join(dirname(path), "kept");
+  const said = await warnings(() => {
+    for (const store of [new FileStore(path, { evidenceDir }), new FileStore(path, { evidenceDir })]) {
+      assert.equal(store.quarantineDir, evidenceDir);
+    }
+    assert.equal(journal.recover("repair", { recordFact: false }).audit, "");
+    assert.throws(() => journal.compact({ keepEvidence: "no" }), { name: "TypeError", message: /keepQuarantine must/ });
+  });
+  assert.deepEqual(said, [
+    "DeprecationWarning: papyra-persistence: evidenceDir is now called quarantineDir; use that name",
+    "DeprecationWarning: papyra-persistence: recordFact is now called recordAudit; use that name",
+    "DeprecationWarning: papyra-persistence: keepEvidence is now called keepQuarantine; use that name",
+  ]);
+  const both = { evidenceDir, quarantineDir: dirname(path) };
+  const message = /quarantineDir and evidenceDir, its old name, have different values/;
+  assert.throws(() => new FileStore(path, both), { name: "TypeError", message });
+  assert.doesNotThrow(() => new FileStore(path, { evidenceDir, quarantineDir: evidenceDir }));
+});
+
+test("a store of the program may still use the old names", (t) => {
+  const { path, store } = journalAt(t, `damaged\n${RECORD}`);
+  const old = {
+    describe: () => store.describe(),
+    append: (lines) => store.append(lines),
+    snapshot() {
+      const snapshot = store.snapshot();
+      const rewrite = (segment, { keepEvidence, force }) => {
+        const inner = snapshot.rewrite(segment, { keepQuarantine: keepEvidence, force });
+        const commit = (terminateTail) => {
+          const { quarantine, ...rest } = inner.commit(terminateTail);
+          return { ...rest, evidence: quarantine };
+        };
+        return { remove: (ranges) => inner.remove(ranges), commit, abort: () => inner.abort() };
+      };
+      const read = (...asked) => snapshot.read(...asked);
+      const readBack = (...asked) => snapshot.readBack(...asked);
+      return { segments: snapshot.segments, read, readBack, rewrite, close: () => snapshot.close() };
+    },
+  };
+  const { quarantine } = Journal.open(engine, old).recover("quarantine");
+  assert.deepEqual(quarantine.map((name) => fs.readFileSync(name, "utf8")), ["damaged\n"]);
+  assert.equal(dirname(quarantine[0]), dirname(path));
+});

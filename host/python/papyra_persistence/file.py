@@ -1,10 +1,10 @@
-"""One NDJSON file, with the guarantees of the Rust file store.
+"""A journal in one NDJSON file, with the guarantees of the Rust file store.
 
-* A batch is appended whole or not at all, durable when `append` returns, and never mixed with that of
-  another thread or process. A write that fails half-way is cut off again.
-* A torn line stays alone: the next append puts a line end before itself.
-* A snapshot is one moment; a rewrite is atomic, and what others append meanwhile is carried over.
-* After a failed `fdatasync` nothing is acknowledged before the file was opened afresh and synced.
+* A batch is appended whole or not at all, is durable when `append` returns, and never mixes with a batch
+  of another thread or process. A write that fails half-way is truncated again.
+* A torn line stays alone: the next append writes a line end first.
+* A snapshot shows one moment. A rewrite is atomic, and carries over what others append meanwhile.
+* After a failed `fdatasync` no append is acknowledged until the file was opened anew and synced.
 """
 
 from __future__ import annotations
@@ -28,17 +28,19 @@ from .locks import (
     release,
     sync_dir,
 )
+from .renamed import renamed
 from .rewrite import FileRewrite, temporary_path
 from .store import Chunk, Description, Position, Segment
 
 _MAX_READ = 8 << 20
-#: How long a line without its end may still be in the making, by a program that takes no locks.
+#: Seconds in which a program that takes no locks may still be completing its last line.
 _SETTLING = 0.03
 
 
 class FileStore:
-    """A journal in one file, for any number of threads and processes at once."""
+    """A journal in one file, which any number of threads and processes may use at once."""
 
+    @renamed(evidence_dir="quarantine_dir")
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -48,11 +50,12 @@ class FileStore:
         create_parents: bool = False,
         lock_wait: float = 10.0,
     ):
-        """Touches nothing; the first append creates the file.
+        """Does not touch the file system; the first append creates the file.
 
-        ``sync=False``: an append survives the death of the process, but not a power cut.
-        ``quarantine_dir``: where a rewrite puts what it removes, if it is asked to keep that.
-        ``lock_wait``: seconds to wait for another process before giving up with ``locked``.
+        ``sync=False``: an append survives the end of the process, but not a power failure.
+        ``quarantine_dir``: directory for the entries that ``quarantine`` and ``keep_quarantine`` remove.
+        ``create_parents``: whether the first append creates missing directories.
+        ``lock_wait``: maximum seconds to wait for another process, before failing with ``locked``.
         """
         self.path = os.path.abspath(path)
         self.quarantine_dir = None if quarantine_dir is None else os.path.abspath(quarantine_dir)
@@ -85,8 +88,10 @@ class FileStore:
         if not data:
             return
         if not data.endswith(b"\n"):
-            # Anything else would tear the next batch.
-            raise StoreError("failed", "the batch does not end with a line end; nothing was written")
+            # The next batch would be joined to an unterminated line.
+            raise StoreError(
+                "failed", "the batch does not end with a line end; nothing of it was written"
+            )
         with self._lock:
             try:
                 self._append(data)
@@ -100,7 +105,7 @@ class FileStore:
                 raise StoreError.from_os("append to", self.path, cause) from cause
 
     def close(self) -> None:
-        """Close the file. The next append opens it again."""
+        """Closes the file. The next append opens it again."""
         with self._lock:
             self._close()
 
@@ -113,7 +118,7 @@ class FileStore:
             with held(fd, fcntl.LOCK_EX, deadline, self.path):
                 if named(self.path) == opened:
                     return self._append_locked(fd, data)
-            # A rewrite has put a new file in its place, or somebody has moved it away.
+            # A rewrite has replaced the file, or another program has moved it.
             self._close()
             if time.monotonic() >= deadline:
                 raise changed_meanwhile(self.path)
@@ -132,15 +137,15 @@ class FileStore:
                 os.fdatasync(fd)
                 self._suspect = False
         except OSError:
-            # Still under the lock. If anything but our bytes came since, a program that takes none
-            # has written too; its lines are not ours to cut, and what we wrote stays a torn line.
+            # The lock is still held. More bytes than these come from a program that takes no locks: its
+            # lines must stay, and so this batch stays as a torn line.
             if written and os.fstat(fd).st_size == start + written:
                 os.ftruncate(fd, start)
             raise
 
     def _verify(self, deadline: float) -> None:
-        """After a failed `fdatasync` the kernel calls the pages clean, so nothing that this process
-        has open can be trusted."""
+        """Opens the file anew and syncs it: after a failed `fdatasync` the kernel considers the pages
+        clean, so a success on the old descriptor would mean nothing."""
         self._close()
         fd, _ = self._opened()
         with held(fd, fcntl.LOCK_EX, deadline, self.path):
@@ -150,7 +155,7 @@ class FileStore:
 
     def _opened(self) -> tuple[int, FileId]:
         if self._opener != os.getpid():
-            # After a fork both would share one lock, and either would give it back for the other.
+            # After a fork, parent and child would share one lock, and either could release it.
             self._close()
         if self._writer is None:
             self._writer = self._open()
@@ -163,7 +168,7 @@ class FileStore:
         fd = open_regular(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             if self._sync:
-                # Whoever made the name may have failed or died before it was durable.
+                # The process that created the file may have ended before its name was durable.
                 sync_dir(os.path.dirname(os.path.realpath(self.path)))
             return fd, identify(os.fstat(fd))
         except BaseException:
@@ -181,7 +186,7 @@ class FileStore:
 
 
 class FileSnapshot:
-    """The open file and the length it had."""
+    """A snapshot: the open file and the length it had."""
 
     def __init__(self, store: FileStore):
         self._store = store
@@ -199,7 +204,7 @@ class FileSnapshot:
             try:
                 self._id = identify(os.fstat(self._fd))
                 self._length = _settled(self._fd, deadline, path)
-                # A rewrite may have switched files while we waited for the old one's lock.
+                # A rewrite may have replaced the file while this process waited for its lock.
                 if named(path) == self._id:
                     break
                 if time.monotonic() >= deadline:
@@ -235,7 +240,7 @@ class FileSnapshot:
         if keep_quarantine and quarantine_dir is None:
             raise StoreError(
                 "unsupported",
-                "no place for quarantine has been set up; give the store an quarantine directory",
+                "no quarantine directory is set; give the store `quarantine_dir`",
             )
         return FileRewrite(store.path, self._id, self._length, store.lock_wait, quarantine_dir)
 
@@ -247,7 +252,7 @@ class FileSnapshot:
     __del__ = close
 
     def _end(self, segment: str) -> int:
-        # What does not belong to the journal is listed with nothing in it.
+        # A leftover is listed as an empty segment.
         for one in self.segments:
             if one.name == segment:
                 return one.end.minor
@@ -270,7 +275,7 @@ class FileSnapshot:
 
 
 def _settled(fd: int, deadline: float, path: str) -> int:
-    """A length that does not lie inside a write."""
+    """Returns a length that does not lie inside a write."""
     began = time.monotonic()
     while True:
         with held(fd, fcntl.LOCK_SH, deadline, path):
@@ -282,7 +287,7 @@ def _settled(fd: int, deadline: float, path: str) -> int:
 
 
 def _leftover(path: str) -> list[Segment]:
-    """The temporary of a rewrite that was killed: it is there, and nobody holds its lock."""
+    """Returns the temporary file of a killed rewrite, if there is one: its lock is free."""
     temporary = temporary_path(os.path.realpath(path))
     try:
         fd = open_own(temporary, os.O_RDONLY)
@@ -302,5 +307,5 @@ def _leftover(path: str) -> list[Segment]:
 
 
 def _clamped(max_bytes: int) -> int:
-    # At least one byte, since an empty chunk means that nothing more is there.
+    # At least one byte, since an empty chunk means the end.
     return min(max(max_bytes, 1), _MAX_READ)

@@ -1,4 +1,4 @@
-"""The imports of the engine, over one store."""
+"""The imports of the engine, implemented over one store."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .values import lowered, record
 
 _PACKAGE = "papyra:persistence"
 _VERSION = "0.2.0"
-#: More would end the instance before the engine could say anything about it.
+#: A larger chunk would end the instance before the engine could report it.
 _MAX_CHUNK = 17 << 20
 _MAX_FRAMES = 1 << 17
-#: Of lines, no more is asked of a store at once after some that were not ASCII: texts that are larger, and
-#: have four bytes a character where one of them is an emoji, fall out of the processor's cache (a scan
-#: takes 1.2 times as long). Of ASCII as much is asked as the engine wants, because calls are dear.
+#: Maximum bytes of lines to read at once after a chunk that was not ASCII. Python keeps a text with an emoji
+#: in four bytes a character, and a larger one falls out of the processor's cache (a scan takes 1.2 times as
+#: long). ASCII is read in chunks as large as the engine asks for, because calls are expensive.
 _MOST_LINES = 384 << 10
-#: What a store without consumer groups says to everything.
+#: The functions of `groups`. Stores in Python have no consumer groups.
 _GROUPS = (
     "ensure-group",
     "fetch",
@@ -34,12 +34,12 @@ _GROUPS = (
     "auto-claim",
     "list-groups",
     "set-id",
-    "quarantined",
+    "quarantine",
 )
 
 
 class Host:
-    """What one instance of the engine can reach: one store, and the clock."""
+    """Everything that one instance of the engine can reach: one store, and the clock."""
 
     def __init__(self, store: Store, clock: Callable[[], float] | None, interrupts: Interrupts):
         self._interrupts = interrupts
@@ -47,12 +47,12 @@ class Host:
         self._clock = clock
         self._lines = asked(store.describe).framing == "lines"
         self._snapshot: Snapshot | None = None
-        #: What was read last was ASCII.
+        #: The last chunk was ASCII.
         self._ascii = False
         self._rewrite: Rewrite | None = None
 
     def link(self, linker: Linker) -> None:
-        """Define all imports."""
+        """Defines all imports."""
         storage = {
             "describe": self._describe,
             "segments": self._segments,
@@ -70,11 +70,11 @@ class Host:
         unsupported = dict.fromkeys(_GROUPS, _no_groups)
         with linker.root() as root:
             self._define(root, f"{_PACKAGE}/storage@{_VERSION}", storage)
-            self._define(root, f"{_PACKAGE}/delivery@{_VERSION}", unsupported)
+            self._define(root, f"{_PACKAGE}/groups@{_VERSION}", unsupported)
             self._define(root, "wasi:clocks/wall-clock@0.2.0", clock)
 
     def close(self) -> None:
-        """Give up whatever is open."""
+        """Closes the snapshot and gives up the rewrite, if they are open."""
         self._rewrite_abort()
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
@@ -86,7 +86,7 @@ class Host:
                 instance.add_func(function, self._guarded(answer))
 
     def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """What a store raises is an answer, not a trap."""
+        """Makes a `StoreError` the answer of the import. Any other exception ends the instance."""
 
         def call(_store: object, *arguments: Any) -> Any:
             self._interrupts.check()
@@ -108,7 +108,7 @@ class Host:
         if self._clock is None:
             seconds, nanoseconds = divmod(time.time_ns(), 10**9)
         else:
-            # Apart, since their sum has more digits than a float.
+            # Kept apart, since their sum has more digits than a float.
             seconds, fraction = divmod(max(self._clock(), 0.0), 1)
             nanoseconds = int(fraction * 1e9)
         return record(seconds=int(seconds), nanoseconds=nanoseconds)
@@ -128,7 +128,7 @@ class Host:
 
     def _opened(self) -> Snapshot:
         if self._snapshot is None:
-            raise StoreError("failed", "the engine has to ask for the segments first")
+            raise StoreError("failed", "no snapshot is open; call segments first")
         return self._snapshot
 
     def _read(self, segment: str, at: Record, max_bytes: int) -> Record:
@@ -159,7 +159,7 @@ class Host:
 
     def _rewriting(self) -> Rewrite:
         if self._rewrite is None:
-            raise StoreError("failed", "no rewrite is open; begin one")
+            raise StoreError("failed", "no rewrite is open; call rewrite-begin first")
         return self._rewrite
 
     def _rewrite_remove(self, ranges: list[Record]) -> None:
@@ -187,7 +187,7 @@ class Host:
 
 
 def asked(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a store answers. What is only going to be answered some time must not pass for it."""
+    """Returns the answer of a store. Refuses an awaitable: the engine cannot wait for it."""
     answer = function(*arguments)
     if not inspect.isawaitable(answer):
         return answer
@@ -203,9 +203,9 @@ def _no_groups(*_arguments: Any) -> Variant:
 
 def _checked(chunk: Chunk) -> Chunk:
     if len(chunk.data) > _MAX_CHUNK or len(chunk.frames) > _MAX_FRAMES:
-        raise StoreError(
-            "corrupt", f"the store returned {len(chunk.data)} bytes at once, more than it may"
-        )
+        returned = f"{len(chunk.data)} bytes and {len(chunk.frames)} frames"
+        maximum = f"{_MAX_CHUNK} and {_MAX_FRAMES}"
+        raise StoreError("corrupt", f"the store returned {returned} at once; the maximum is {maximum}")
     return chunk
 
 
@@ -222,7 +222,7 @@ def _framed(chunk: Chunk) -> Record:
     try:
         data = chunk.data.decode()
     except UnicodeDecodeError:
-        pass  # Slow, but frames cannot be cut without asking the store again.
+        pass  # Slow, but frames cannot be split without another call of the store.
     return record(
         start=lowered(chunk.start), data=data, frames=lowered(chunk.frames), last=chunk.last
     )

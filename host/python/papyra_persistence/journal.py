@@ -1,4 +1,4 @@
-"""What a program holds."""
+"""The journal: the interface for programs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from .arguments import KINDS, RECOVERY_MODES, STARTUP_MODES, all_are, chosen
 from .engine import Engine, Session
 from .errors import Failure
+from .renamed import renamed
 from .reports import (
     Appended,
     Compaction,
@@ -30,10 +31,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Draft:
-    """A record to be written.
+    """A record to write.
 
     ``kind`` is ``event``, ``audit``, ``dead_letter`` or ``metric``. ``fields`` is a JSON object without
-    ``kind`` and ``timestamp``. Without a ``timestamp`` it gets the time of writing.
+    ``kind`` and ``timestamp``. ``timestamp`` is by default the time of writing.
     """
 
     kind: str
@@ -42,12 +43,12 @@ class Draft:
 
 
 class Journal:
-    """A journal in a store. Calls block, and take turns: it has one instance of the engine. A second
-    `Journal` over the same store works beside it.
+    """A journal in a store. Calls block and run one after the other, since a journal owns one instance of
+    the engine; several journals over the same store can work side by side.
 
-    Every method raises `Failure` if the engine or the store refuses, `EngineError` if the engine
-    traps; the next call then gets a new instance, with its counters at zero. Arguments that cannot be
-    meant are a `TypeError` or a `ValueError`.
+    Every method raises `Failure` if the engine or the store refuses, and `EngineError` if the engine
+    traps. After a trap the next call gets a new instance, with its counters at zero. Invalid arguments
+    raise `TypeError` or `ValueError`.
     """
 
     def __init__(
@@ -64,17 +65,17 @@ class Journal:
         self._begin(retention)
 
     def _begin(self, retention: Retention | None) -> None:
-        # Now, so that a limit that is out of range is refused where it was given.
+        # Lowered here, so that a limit out of range is refused where it was given.
         self._retention = lowered(all_are("retention", [retention or Retention()], Retention)[0])
         self._lock = threading.Lock()
         self._session: Session | None = None
 
     def append(self, drafts: Iterable[Draft]) -> Appended:
-        """Write records, all or none, in this order. They are durable when this returns."""
+        """Writes records in this order, all or none. They are durable when this returns."""
         return self._call(Appended, "append", lowered(all_are("drafts", drafts, Draft)))
 
     def append_lines(self, lines: str) -> Appended:
-        """Write ready lines verbatim, all or none. Each must be a sound record."""
+        """Writes complete lines verbatim, all or none. Each must be a sound record."""
         if not isinstance(lines, str):
             raise TypeError(f"lines must be a str, and is {type(lines).__name__}")
         return self._call(Appended, "append-lines", lines)
@@ -90,8 +91,8 @@ class Journal:
         newest_first: bool = False,
         cursor: str | None = None,
     ) -> Iterator[Page]:
-        """Pages of records that match and that retention does not hide, oldest first unless asked.
-        With ``limit`` these are the newest that match."""
+        """Yields pages of the records that match and that retention does not hide, oldest first unless
+        ``newest_first``. With ``limit`` these are the newest that match."""
         end = False
         while not end:
             selection = record(
@@ -109,10 +110,11 @@ class Journal:
                 yield page
 
     def scan(self, *, max_findings: int = 100, sample: int | None = None) -> ScanReport:
-        """Look at every entry. Changes nothing."""
+        """Examines every entry, or about ``sample`` of them. Changes nothing."""
         options = record(max_findings=max_findings, sample=sample)
         return self._call(ScanReport, "scan", options)
 
+    @renamed(record_fact="record_audit")
     def recover(
         self,
         mode: str = "repair",
@@ -121,8 +123,8 @@ class Journal:
         max_findings: int = 100,
         record_audit: bool = True,
     ) -> Recovery:
-        """Repair what is damaged. ``mode``: ``repair`` drops it, ``quarantine`` quarantines it . An
-        audit record says what was done, if ``record_audit``."""
+        """Removes damaged entries: mode ``repair`` drops them, ``quarantine`` moves them to the
+        quarantine. An audit record in the journal states what was done, if ``record_audit``."""
         options = record(
             mode=chosen("mode", mode, RECOVERY_MODES),
             dry_run=dry_run,
@@ -131,6 +133,7 @@ class Journal:
         )
         return self._call(Recovery, "recover", options)
 
+    @renamed(record_fact="record_audit", keep_evidence="keep_quarantine")
     def compact(
         self,
         *,
@@ -140,8 +143,8 @@ class Journal:
         as_of: float | None = None,
         record_audit: bool = True,
     ) -> Compaction:
-        """Remove what retention hides. Refused if there is no limit at all. An audit record says what
-        was done, if ``record_audit``."""
+        """Removes the records that retention hides. Refused without any limit. An audit record in the
+        journal states what was done, if ``record_audit``."""
         options = record(
             dry_run=dry_run,
             force=force,
@@ -152,9 +155,10 @@ class Journal:
         return self._call(Compaction, "compact", self._retention, options)
 
     def inspect(self, limit: int = 1000) -> Inspection:
-        """A cheap overview of the newest so many records."""
+        """Returns a cheap overview of the newest ``limit`` records."""
         return self._call(Inspection, "inspect", record(limit=limit), self._retention)
 
+    @renamed(record_fact="record_audit")
     def startup_check(
         self,
         mode: str = "fail",
@@ -163,9 +167,9 @@ class Journal:
         full: bool = False,
         record_audit: bool = True,
     ) -> StartupReport:
-        """Check before a system starts: ``ignore``, ``scan_only``, ``fail`` or ``recover``. After a
-        clean check the next one reads what was appended since, and samples the rest, unless it is to
-        be ``full``."""
+        """Checks the journal before a system starts. ``mode`` is ``ignore``, ``scan_only``, ``fail`` or
+        ``recover``. After a clean check the next one reads what was appended since and samples the
+        rest, unless ``full``."""
         options = record(
             mode=chosen("mode", mode, STARTUP_MODES),
             recovery=chosen("recovery", recovery, RECOVERY_MODES),
@@ -175,15 +179,15 @@ class Journal:
         return self._call(StartupReport, "startup-check", options)
 
     def metrics(self) -> Counters:
-        """What this journal has counted since its instance was made."""
+        """Returns what this journal has counted since its instance was made."""
         return self._call(Counters, "metrics")
 
     def reset_metrics(self) -> None:
-        """Set all counters to zero."""
+        """Sets all counters to zero."""
         self._run("reset-metrics")
 
     def close(self) -> None:
-        """Drop the instance and what it has open. The journal can be used again."""
+        """Drops the instance and closes what it has open. The next call makes a new one."""
         with self._lock:
             self._drop()
 
@@ -199,7 +203,7 @@ class Journal:
             except Failure:
                 raise
             except BaseException:
-                # After a trap, or an exception thrown through it, an instance cannot be trusted.
+                # An instance cannot be trusted after a trap, or after an exception thrown through it.
                 self._drop()
                 raise
 

@@ -1,7 +1,7 @@
-"""What a store is. It stores, and knows nothing of lines, damage or retention.
+"""The contract of stores. A store keeps bytes, and knows nothing of lines, damage or retention.
 
-The contract is ``wit/storage.wit``. Whatever the engine asks comes out of the sandbox: look names up,
-clamp positions.
+The full contract is ``wit/storage.wit``. All arguments come out of the sandbox, so a store looks names up
+and clamps positions.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from .renamed import renamed
+
 
 class Position(NamedTuple):
-    """Where an entry lies. A file has ``major`` 0 and counts bytes in ``minor``."""
+    """The position of an entry. In a file ``major`` is 0 and ``minor`` counts bytes."""
 
     major: int
     minor: int
@@ -19,16 +21,16 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class Description:
-    """What the store is; constant."""
+    """Properties of a store. They never change."""
 
     backend: str
     #: For people: a path, or a URL without its secrets.
     location: str
-    #: ``lines`` if the engine finds the line ends, ``entries`` if the store frames them.
+    #: ``lines`` if the engine finds the line ends, ``entries`` if the store frames its entries.
     framing: str = "lines"
-    #: ``sequence`` if segments follow each other, ``parallel`` if there is one for each kind.
+    #: ``sequence`` if segments follow each other in time, ``parallel`` if there is one for each kind.
     layout: str = "sequence"
-    #: Nothing in it outlives the process.
+    #: The contents end with the process.
     volatile: bool = False
 
 
@@ -59,7 +61,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of a segment; fewer bytes than were asked for are allowed."""
+    """A piece of a segment, possibly shorter than asked for."""
 
     start: Position
     data: bytes
@@ -69,7 +71,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """What a rewrite has done."""
+    """The result of a rewrite."""
 
     bytes_before: int
     bytes_after: int
@@ -77,56 +79,60 @@ class Rewritten:
     removed_entries: int | None = None
 
 
+Rewritten.__init__ = renamed(evidence="quarantine")(Rewritten.__init__)  # type: ignore[method-assign]
+
+
 class Rewrite(Protocol):
-    """A segment that is being rewritten. Without effect until :meth:`commit`."""
+    """A rewrite of one segment. It has no effect until :meth:`commit`."""
 
     def remove(self, ranges: list[tuple[Position, Position]]) -> None:
-        """These ranges go: half open, ascending, after those of earlier calls."""
+        """Removes these half-open ranges. They ascend, and continue those of earlier calls."""
 
     def commit(self, terminate_tail: bool) -> Rewritten:
-        """Make quarantine durable, then switch atomically."""
+        """Makes the quarantine durable, then switches to the new content atomically."""
 
     def abort(self) -> None:
-        """Leave nothing behind. Also called after a failure."""
+        """Gives up the rewrite and leaves nothing behind. Also called after a failure."""
 
 
 class Snapshot(Protocol):
-    """The store as it was at one moment, whatever happens meanwhile."""
+    """The store as it was at one moment, whatever changes meanwhile."""
 
     segments: list[Segment]
 
     def read(self, segment: str, at: Position, max_bytes: int) -> Chunk:
-        """Bytes from ``at`` on."""
+        """Returns bytes from ``at`` on."""
 
     def read_back(self, segment: str, before: Position, max_bytes: int) -> Chunk:
-        """Bytes that lie directly before ``before``."""
+        """Returns bytes that lie directly before ``before``."""
 
     def rewrite(self, segment: str, purpose: str, keep_quarantine: bool, force: bool) -> Rewrite:
-        """Begin to rewrite a segment. ``purpose`` is ``recover`` or ``compact``."""
+        """Begins to rewrite a segment. ``purpose`` is ``recover`` or ``compact``."""
 
     def close(self) -> None:
-        """Nobody reads it any longer."""
+        """Releases the snapshot. No more reads follow."""
 
 
 class Store(Protocol):
     """A store. Each method may raise :class:`papyra_persistence.StoreError`."""
 
     def describe(self) -> Description:
-        """What the store is."""
+        """Returns the properties of the store."""
 
     def append(self, lines: str, runs: list[tuple[str, int]]) -> None:
-        """Append whole lines, all or none. ``runs``: so many lines of each kind, in order."""
+        """Appends whole lines, all or none. ``runs`` has the kind and the number of consecutive lines of
+        that kind, in order."""
 
     def snapshot(self) -> Snapshot:
-        """The store as it is now."""
+        """Returns a snapshot of the store as it is now."""
 
 
 @runtime_checkable
 class Checkpoints(Protocol):
-    """What a store can also do. Without it each startup check reads everything."""
+    """Optional functions of a store. Without them every startup check reads everything."""
 
     def load_checkpoint(self) -> str:
-        """What :meth:`save_checkpoint` was last given, or nothing."""
+        """Returns the text that was saved last, or an empty one."""
 
     def save_checkpoint(self, text: str) -> None:
-        """Keep a text in place of the one before, atomically."""
+        """Replaces the saved text atomically."""

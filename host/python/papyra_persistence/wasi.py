@@ -1,4 +1,4 @@
-"""The engine with its own store over WASI: no storage code in Python at all."""
+"""A journal that the component reaches through WASI, without storage code in Python."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import wasmtime
 
 from .engine import Engine, Session
 from .journal import Journal
+from .renamed import renamed
 from .reports import Retention
 
 
 class WasiJournal(Journal):
-    """A journal in a file, reached by ``papyra-wasi.wasm`` through WASI. It can reach the file's
-    directory and nothing else.
+    """A journal in a file that ``papyra-wasi.wasm`` reaches through WASI. The component can reach the
+    directory of the file, and nothing else.
 
-    Bytes do not pass through Python, so scans run at the component's own speed. What WASI cannot
-    promise, such as locks between processes, is said in the README.
+    Bytes do not pass through Python, so scans run at the component's own speed. WASI has no locks
+    between processes: only one may write at a time.
     """
 
+    @renamed(evidence_dir="quarantine_dir")
     def __init__(
         self,
         engine: Engine,
@@ -28,8 +30,8 @@ class WasiJournal(Journal):
         *,
         quarantine_dir: str | os.PathLike[str] | None = None,
     ):
-        """``engine`` must have been made from ``papyra-wasi.wasm``. ``quarantine_dir``: where a rewrite
-        puts what it is asked to keep, in the directory of the journal or below it."""
+        """``engine`` must be made from ``papyra-wasi.wasm``. ``quarantine_dir``: directory for removed
+        entries that are to be kept; the directory of the journal or one below it."""
         target = Path(path).absolute()
         env = [("PAPYRA_PATH", target.name)]
         if quarantine_dir is not None:

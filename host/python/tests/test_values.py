@@ -1,4 +1,4 @@
-"""What a program may pass, and what it is told otherwise."""
+"""Arguments that are accepted, and the errors for others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 from papyra.persistence.backends.retention import RetentionPolicy
-from papyra_persistence import Draft, Engine, Failure, Journal, Limits, MemoryStore, Retention
+from papyra_persistence import (
+    Draft,
+    Engine,
+    Failure,
+    FileStore,
+    Journal,
+    Limits,
+    MemoryStore,
+    Retention,
+    Rewritten,
+    WasiJournal,
+)
 from papyra_persistence.backend import JournalPersistence
 
 ENGINE = Engine(os.environ["PAPYRA_ENGINE"])
@@ -100,6 +111,29 @@ class ValuesTest(unittest.TestCase):
         self.refused(TypeError, "matching must be a list", lambda: list(journal.query(matching=pair)))
         self.refused(TypeError, "dry_run must be True", lambda: journal.recover(dry_run="no"))
         self.refused(TypeError, "retention must be", lambda: Journal(ENGINE, MemoryStore(), Limits(1)))
+
+    def test_old_names_keep_working_with_a_warning(self) -> None:
+        journal = self.journal
+        journal.append([Draft("event")])
+        limited = Journal(ENGINE, MemoryStore(), Retention(Limits(1)))
+        calls: dict[str, Callable[[], Any]] = {
+            "evidence_dir is now called quarantine_dir": lambda: FileStore("x", evidence_dir="q"),
+            "record_fact is now called record_audit": lambda: journal.recover(record_fact=False),
+            "keep_evidence is now called keep_quarantine": lambda: limited.compact(keep_evidence=False),
+            "record_fact is now called": lambda: journal.startup_check(record_fact=False),
+            "evidence is now called quarantine": lambda: Rewritten(1, 0, evidence=["q"]),
+            "evidence_dir is now called": lambda: WasiJournal(ENGINE, "x", evidence_dir="q"),
+        }
+        for said, call in calls.items():
+            with self.assertWarnsRegex(DeprecationWarning, said) as warned:
+                call()
+            self.assertEqual(warned.filename, __file__, "the warning points at the caller")
+        with self.assertWarns(DeprecationWarning):
+            self.assertEqual(FileStore("x", evidence_dir="/q").quarantine_dir, "/q")
+            self.assertEqual(Rewritten(1, 0, evidence=["q"]), Rewritten(1, 0, ["q"]))
+            FileStore("x", evidence_dir="q", quarantine_dir="q")
+            said = "quarantine_dir and evidence_dir, its old name, have different values"
+            self.refused(TypeError, said, lambda: FileStore("x", evidence_dir="a", quarantine_dir="b"))
 
     def test_a_whole_number_will_do_for_a_float(self) -> None:
         self.journal.append([Draft("event", "{}", 1738000000)])
