@@ -1,6 +1,6 @@
 /**
- * The text in which the engine says how far it has found a journal sound, in a file beside the journal. Our
- * other hosts look in the same place.
+ * The checkpoint: a text in which the engine notes how far it has found the journal sound. It is kept in a
+ * file beside the journal, the same file in all hosts.
  */
 
 import fs from "node:fs";
@@ -8,7 +8,7 @@ import { basename, dirname, join } from "node:path";
 import * as files from "./files.js";
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
-/** A longer text is none. */
+/** A longer text is not a checkpoint. */
 const MAX = 1 << 20;
 
 /**
@@ -16,13 +16,13 @@ const MAX = 1 << 20;
  * @param {string} [suffix]
  */
 function beside(path, suffix = "") {
-  // Where a symlink leads to.
+  // Follow a symlink: the checkpoint lies beside the real file.
   const target = fs.existsSync(path) ? fs.realpathSync(path) : path;
   return join(dirname(target), `.${basename(target)}.papyra-checkpoint${suffix}`);
 }
 
 /**
- * What was saved last; nothing if that is missing, unreadable or not ours.
+ * Returns the text that was saved last; an empty one if the file is missing, unreadable or not a checkpoint.
  *
  * @param {string} path of the journal
  */
@@ -40,14 +40,14 @@ export function load(path) {
 }
 
 /**
- * Replaces what was saved before, in one step.
+ * Replaces the text that was saved before, atomically.
  *
  * @param {string} path of the journal
  * @param {string} text
  */
 export function save(path, text) {
   const fresh = beside(path, "-new");
-  // Left behind by a check that was killed. Removed rather than truncated: it may be a link.
+  // A killed check may have left it behind. Removed rather than truncated, because it may be a link.
   files.remove(fresh);
   try {
     const fd = files.openOwn(fresh, O_WRONLY | O_CREAT | O_EXCL);

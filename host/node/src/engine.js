@@ -1,4 +1,4 @@
-/** Loading the component, and running instances of it. */
+/** Loads the component and runs instances of it. */
 
 import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -8,8 +8,8 @@ import { Host } from "./host.js";
 import { fromContract } from "./values.js";
 
 /**
- * The engine has trapped. That is a fault of it, or of a store that threw something unexpected; the
- * instance is gone, the store is consistent, and the next call gets a new instance.
+ * The engine trapped, because of a fault of its own or because a store threw something other than
+ * `StoreError`. The instance is gone, the store is consistent, and the next call gets a new instance.
  */
 export class EngineError extends Error {
   /**
@@ -49,7 +49,7 @@ export class Engine {
   }
 
   /**
-   * An instance over one store.
+   * Makes an instance over one store.
    *
    * @param {import("./types.js").Store} store
    * @param {() => number} clock milliseconds since the epoch
@@ -60,9 +60,9 @@ export class Engine {
   }
 
   /**
-   * An instance of `papyra-wasi.wasm`, which needs nothing but WASI.
+   * Makes an instance of `papyra-wasi.wasm`, which needs nothing but WASI.
    *
-   * @param {Record<string, Record<string, unknown>>} imports such as `WASIShim` gives them
+   * @param {Record<string, Record<string, unknown>>} imports as `WASIShim` makes them
    */
   instantiateWasi(imports) {
     return this.#session(imports, () => {});
@@ -87,7 +87,7 @@ export class Engine {
   }
 }
 
-/** One instance. It is not to be used again after `EngineError`. */
+/** One instance. Do not use it again after `EngineError`. */
 export class Session {
   #journal;
 
@@ -97,19 +97,21 @@ export class Session {
    */
   constructor(instance, close) {
     this.#journal = instance.journal;
-    /** Close what the instance has open in its store. */
+    /** Closes what the instance has open in its store. */
     this.close = close;
   }
 
   /**
-   * Call a function of the interface `journal`.
+   * Calls a function of the interface `journal`.
    *
    * @param {string} name
    * @param {unknown[]} parameters
    */
   call(name, parameters) {
     const operation = this.#journal[name];
-    if (!operation) throw new EngineError(name, "the component does not export it; use the matching version");
+    if (!operation) {
+      throw new EngineError(name, "the component does not export it; use component and package of one version");
+    }
     try {
       return fromContract(operation(...parameters));
     } catch (error) {
@@ -117,7 +119,7 @@ export class Session {
       if (payload?.code !== undefined) throw new Failure(payload);
       throw new EngineError(name, error);
     } finally {
-      // Each operation begins with a snapshot of its own; the last one would only pin files.
+      // Every operation takes its own snapshot; keeping the last one would only hold files open.
       this.close();
     }
   }

@@ -1,27 +1,27 @@
-/** What can go wrong, for programs to act on. */
+/** The errors, with codes for programs to act on. */
 
 import { getSystemErrorName } from "node:util";
 
-/** An operation of the engine did not succeed, and changed nothing that it does not say. */
+/** An operation failed. It changed nothing beyond what its message states. */
 export class Failure extends Error {
   /** @param {{ code: string, message: string, segment?: string, line?: bigint | number }} failure */
   constructor({ code, message, segment, line }) {
     super(message);
     this.name = "Failure";
-    /** Its class: `invalid-argument`, `invalid-record`, or one of a store's. */
+    /** The class of the failure: `invalid-argument`, `invalid-record`, or that of a `StoreError`. */
     this.code = code;
-    /** The segment concerned, if one is. */
+    /** The segment concerned, if the failure is about one. */
     this.segment = segment;
-    /** The line concerned, from 1, if one is. */
+    /** The line concerned, counted from 1, if the failure is about one. */
     this.line = line === undefined ? undefined : Number(line);
   }
 }
 
-/** What a store throws. */
+/** The error that a store throws. */
 export class StoreError extends Error {
   /**
-   * @param {import("./types.js").StoreErrorCode} code its class
-   * @param {string} message one line for people
+   * @param {import("./types.js").StoreErrorCode} code the class of the error
+   * @param {string} message one line: what happened, where, what to do next
    */
   constructor(code, message) {
     super(message);
@@ -30,10 +30,11 @@ export class StoreError extends Error {
   }
 
   /**
-   * The class of an I/O error, with the path and what helps. Other errors stay what they are.
+   * Turns an I/O error into one that names its class, the path and the remedy. Returns other errors as
+   * they are.
    *
-   * @param {string} doing what could not be done
-   * @param {string} path to what
+   * @param {string} doing the verb of the operation that failed
+   * @param {string} path its object
    * @param {unknown} cause
    */
   static fromSystem(doing, path, cause) {

@@ -1,6 +1,6 @@
 /**
- * Opening, locking and telling files apart. The locks are those of the Rust file store, so both can
- * work on one journal at once.
+ * Opens, locks and identifies files. The locks are those of the Rust file store, so both can work on one
+ * journal at once.
  */
 
 import { spawnSync } from "node:child_process";
@@ -9,11 +9,11 @@ import { dirname } from "node:path";
 import { StoreError } from "./errors.js";
 
 const { O_NONBLOCK, O_NOCTTY, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = fs.constants;
-/** Never wait in `open`, never become a controlling terminal. */
+/** `open` never waits, and never acquires a controlling terminal. */
 const CAREFUL = O_NONBLOCK | O_NOCTTY;
 
 /**
- * Opens a regular file and nothing else: not even opening a device is without effects.
+ * Opens a regular file. Refuses other files before opening them, since opening a device can have effects.
  *
  * @param {string} path
  * @param {number} flags
@@ -25,8 +25,7 @@ export function openRegular(path, flags) {
 }
 
 /**
- * Like `openRegular` for our own files: a symlink in their place is refused, and nobody else may read
- * them.
+ * Opens one of the store's own files. Refuses a symlink; only the owner may read a new file.
  *
  * @param {string} path
  * @param {number} flags
@@ -60,7 +59,7 @@ function checkRegular(status, path) {
 }
 
 /**
- * Which file it is: device and inode.
+ * The identity of a file: device and inode.
  *
  * @param {fs.BigIntStats} status
  */
@@ -70,7 +69,7 @@ const identity = (status) => `${status.dev.toString(16)}-${status.ino.toString(1
 export const identify = (fd) => identity(fs.fstatSync(fd, { bigint: true }));
 
 /**
- * Which file the path names now, following symlinks.
+ * The identity of the file that the path names now, following symlinks; `undefined` if there is none.
  *
  * @param {string} path
  */
@@ -80,14 +79,13 @@ export function named(path) {
 }
 
 /**
- * Takes a lock on the open file, until it is closed. Node has no call for that, but a lock belongs to
- * the open file, not to a process: so the command `flock` of util-linux takes it for us, in about two
- * milliseconds.
+ * Locks the open file until it is closed. Node has no call for that. A lock belongs to the open file, not
+ * to a process, so the command `flock` of util-linux can take it, in about two milliseconds.
  *
  * @param {number} fd
  * @param {"shared" | "exclusive"} mode
- * @param {number} seconds how long to wait at most
- * @returns {boolean} whether it was free in time
+ * @param {number} seconds maximum time to wait
+ * @returns {boolean} whether the lock was free in time
  */
 export function lock(fd, mode, seconds) {
   const wait = seconds > 0 ? ["--wait", String(seconds)] : ["--nonblock"];
@@ -98,8 +96,8 @@ export function lock(fd, mode, seconds) {
   if (error) {
     throw new StoreError(
       "unsupported",
-      "Node locks files with the command `flock`, which cannot be run; install util-linux, or open the " +
-        "store with `locking: false` if no other process writes to it",
+      "cannot run the command `flock`, with which Node locks files; install util-linux, or open the store " +
+        "with `locking: false` if no other process writes to it",
     );
   }
   if (status !== 0 && stderr) throw new StoreError("failed", `cannot lock the file: ${stderr.trim()}`);
@@ -107,9 +105,9 @@ export function lock(fd, mode, seconds) {
 }
 
 /**
- * Gives one open file the mode, access control list, owner and extended attributes of another. Node knows
- * of the first and third alone, and a mode without its list may let more people in than both: so the
- * command `cp` of coreutils does it for us.
+ * Copies mode, owner, access control list and extended attributes from one open file to another. Node can
+ * copy the first two only, and a mode without its list may grant more than both together; so the command
+ * `cp` of GNU coreutils copies all of them.
  *
  * @param {number} from
  * @param {number} to
@@ -123,15 +121,13 @@ export function copyAttributes(from, to) {
   if (!error && status === 0) return;
   throw new StoreError(
     "unsupported",
-    `access control lists and extended attributes cannot be kept (${error?.message ?? stderr.trim()}): Node ` +
-      "copies them with the command `cp` of GNU coreutils; install that, or open the store with " +
-      "`attributes: false` if owner, group and mode are all there is",
+    `cannot copy access control lists and extended attributes (${error?.message ?? stderr.trim()}): Node ` +
+      "needs the command `cp` of GNU coreutils for them; install that, or open the store with " +
+      "`attributes: false` to keep only owner, group and mode",
   );
 }
 
-/**
- * @param {string} path
- */
+/** @param {string} path */
 export const heldElsewhere = (path) =>
   new StoreError(
     "locked",
@@ -157,7 +153,7 @@ export function syncDir(directory) {
 }
 
 /**
- * Like `mkdir -p`, and durable.
+ * Creates a directory and its parents, durably.
  *
  * @param {string} directory
  */
@@ -168,6 +164,8 @@ export function makeDirs(directory) {
 }
 
 /**
+ * Writes all bytes, in as many calls as that takes.
+ *
  * @param {number} fd
  * @param {Uint8Array} data
  */
@@ -181,7 +179,7 @@ export function writeAll(fd, data) {
  * @param {number} fd
  * @param {number} start
  * @param {number} length
- * @param {Buffer} [data] where to, if not into a new buffer
+ * @param {Buffer} [data] buffer to read into, instead of a new one
  */
 export function readAt(fd, start, length, data = Buffer.allocUnsafeSlow(length)) {
   let done = 0;
@@ -209,7 +207,7 @@ export const isTorn = (fd, length) => length > 0 && readAt(fd, length - 1, 1)[0]
 export const remove = (path) => fs.rmSync(path, { force: true });
 
 /**
- * Waits, keeping the thread.
+ * Blocks the thread.
  *
  * @param {number} milliseconds
  */

@@ -1,4 +1,4 @@
-/** A journal in memory, for tests and for what need not outlive the process. */
+/** A journal in memory, for tests and for records that need not outlive the process. */
 
 import { StoreError } from "./errors.js";
 
@@ -8,7 +8,7 @@ const SEGMENT = "memory";
 const START = { major: 0n, minor: 0n };
 
 /**
- * A journal in memory. Nothing is ever removed from it.
+ * A journal in memory. It only grows.
  *
  * @implements {Store}
  */
@@ -17,7 +17,8 @@ export class MemoryStore {
   #length = 0;
   #maxBytes;
 
-  /** @param {{ maxBytes?: number }} [options] a batch that does not fit is refused with `full` */
+  /** @param {{ maxBytes?: number }} [options] `maxBytes`: maximum size; a batch that does not fit is refused with
+   *   `full` */
   constructor({ maxBytes = Infinity } = {}) {
     this.#maxBytes = maxBytes;
   }
@@ -38,8 +39,10 @@ export class MemoryStore {
     const data = Buffer.from(lines);
     const length = this.#length + data.length;
     if (length > this.#maxBytes) {
-      const used = `${this.#length} are used`;
-      throw new StoreError("full", `the journal in memory holds at most ${this.#maxBytes} bytes, and ${used}`);
+      throw new StoreError(
+        "full",
+        `the journal in memory holds at most ${this.#maxBytes} bytes, and ${this.#length} are used`,
+      );
     }
     if (length > this.#bytes.length) {
       const grown = Buffer.alloc(Math.max(length, 2 * this.#bytes.length));
@@ -56,7 +59,7 @@ export class MemoryStore {
   }
 }
 
-/** It only ever grows at its end, so a snapshot is no more than a length. */
+/** A snapshot. The journal only grows at its end, so a length is enough. */
 class View {
   #bytes;
 

@@ -1,6 +1,4 @@
-/**
- * For `jco run --jco-import`: the program may use the current directory, and nothing else.
- */
+/** For `jco run --jco-import`: grants the program the current directory, and nothing else. */
 
 import process from "node:process";
 import { _setPreopens } from "@bytecodealliance/preview2-shim/filesystem";

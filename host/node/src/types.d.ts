@@ -1,6 +1,6 @@
 /**
- * What goes in and comes out, as in `wit/`, which says what every field means. Counts and sizes are
- * numbers here: they are exact up to 2^53.
+ * Arguments and results. The fields are those of the contract in `wit/`, which documents each of them.
+ * Counts and sizes are numbers here, exact up to 2^53.
  */
 
 export type Kind = "event" | "audit" | "dead_letter" | "metric";
@@ -11,21 +11,21 @@ export interface Limits {
   maxTotalBytes?: number;
 }
 
-/** A retention policy: for the journal, and on top of that for some kinds. */
+/** A retention policy: limits for the journal, and further ones for some kinds. */
 export interface Retention {
   journal?: Limits;
   perKind?: { kind: Kind; limits: Limits }[];
 }
 
-/** A record to be written. `fields` is a JSON object without `kind` and `timestamp`. */
+/** A record to write. `fields` is a JSON object without `kind` and `timestamp`. */
 export interface Draft {
   kind: Kind;
-  /** Seconds since the epoch; the time of writing if absent. */
+  /** Seconds since the epoch; by default the time of writing. */
   timestamp?: number | Date;
   fields?: string;
 }
 
-/** Which records to return. With a `limit` these are the newest that match. */
+/** Selects records. With a `limit`, the newest that match. */
 export interface Selection {
   kinds?: Kind[];
   since?: number | Date;
@@ -149,7 +149,7 @@ export interface StartupReport {
   outcome: "ignored" | "absent" | "healthy" | "tolerated" | "recovered" | "refused";
   scan?: ScanReport;
   recovery?: Recovery;
-  /** Bytes that an earlier clean check has vouched for. */
+  /** Bytes that an earlier clean check has examined, and that were not read again. */
   indexedBytes: number;
   note: string;
 }
@@ -180,7 +180,7 @@ export type StoreErrorCode =
   | "corrupt"
   | "failed";
 
-/** Where an entry lies. A file has `major` 0 and counts bytes in `minor`. */
+/** The position of an entry. In a file `major` is 0 and `minor` counts bytes. */
 export interface Position {
   major: bigint;
   minor: bigint;
@@ -211,7 +211,7 @@ export interface Segment {
   pinned?: Position;
 }
 
-/** A piece of a segment; fewer bytes than were asked for are allowed. `data` is good until the next call. */
+/** A piece of a segment, possibly shorter than asked for. `data` is valid until the next call. */
 export interface Chunk {
   start: Position;
   data: Uint8Array;
@@ -232,17 +232,17 @@ export interface Rewritten {
   quarantine: string[];
 }
 
-/** A segment that is being rewritten. Without effect until `commit`. */
+/** A rewrite of one segment. It has no effect until `commit`. */
 export interface Rewrite {
-  /** These ranges go: half open, ascending, after those of earlier calls. */
+  /** Removes these half-open ranges. They ascend, and continue those of earlier calls. */
   remove(ranges: Range[]): void;
-  /** Make quarantine durable, then switch atomically. */
+  /** Makes the quarantine durable, then switches to the new content atomically. */
   commit(terminateTail: boolean): Rewritten;
-  /** Leave nothing behind. */
+  /** Gives up the rewrite and leaves nothing behind. */
   abort(): void;
 }
 
-/** The store as it was at one moment, whatever happens meanwhile. */
+/** The store as it was at one moment, whatever changes meanwhile. */
 export interface Snapshot {
   segments: Segment[];
   read(segment: string, at: Position, maxBytes: number): Chunk;
@@ -251,18 +251,18 @@ export interface Snapshot {
   close(): void;
 }
 
-/** A store. The contract is `wit/storage.wit`; each function may throw `StoreError`, and none may be `async`. */
+/** A store. The contract is `wit/storage.wit`. Every function may throw `StoreError`; none may be `async`. */
 export interface Store {
   describe(): Description;
   append(lines: string, runs: { kind: Kind; lines: number }[]): void;
   snapshot(): Snapshot;
-  /** What `saveCheckpoint` was last given, or nothing. A store without both has each startup check read everything. */
+  /** Returns the text that was saved last, or "". Without both functions every startup check reads everything. */
   loadCheckpoint?(): string;
-  /** Keep a text in place of the one before, atomically. */
+  /** Replaces the saved text atomically. */
   saveCheckpoint?(text: string): void;
 }
 
-/** An instance of the component, as `jco` makes it. */
+/** An instance of the component, as the code that `jco` writes makes it. */
 export interface Instance {
   journal: Record<string, (...parameters: unknown[]) => unknown>;
 }

@@ -1,7 +1,7 @@
-/** Between this package's values and those of the component: kinds as in records, and plain numbers. */
+/** Conversion between the values of this package and those of the component, and checks of arguments. */
 
 /**
- * Kinds as the contract spells them. Everything else stays.
+ * Spells the kind as the contract does: `dead-letter`. The rest stays as it is.
  *
  * @template {{ kind?: string }} T
  * @param {T} value
@@ -12,7 +12,7 @@ export function toContract(value) {
 }
 
 /**
- * What the component returns: numbers for its 64-bit integers, and kinds as in records.
+ * Converts what the component returns: 64-bit integers become numbers, and kinds are spelled as in records.
  *
  * @param {unknown} value
  * @returns {any}
@@ -29,8 +29,8 @@ export function fromContract(value) {
 }
 
 /**
- * A count or size for the component. What is no whole number is refused here, with a better message
- * than a `RangeError` of `BigInt`.
+ * Converts a count or size for the component. Refuses other numbers with a better message than the
+ * `RangeError` of `BigInt`.
  *
  * @param {string} name
  * @param {number | undefined} value
@@ -44,7 +44,7 @@ export function whole(name, value) {
 }
 
 /**
- * The same for the few that the component has in 32 bits, and that are cut to size there.
+ * Checks a number that has 32 bits in the component, where it would be truncated silently.
  *
  * @param {string} name
  * @param {number} value
@@ -55,7 +55,7 @@ export function small(name, value) {
 }
 
 /**
- * Seconds, or the seconds of a `Date`. JavaScript would make a number of nearly everything.
+ * Returns seconds, or the seconds of a `Date`. Refuses the rest: JavaScript would convert almost any value.
  *
  * @param {string} name
  * @param {number | Date | undefined} value
@@ -70,6 +70,8 @@ export function seconds(name, value) {
 }
 
 /**
+ * Checks a boolean.
+ *
  * @param {string} name
  * @param {boolean} value
  */
@@ -83,7 +85,7 @@ export const RECOVERY_MODES = ["repair", "quarantine"];
 export const STARTUP_MODES = ["ignore", "scan-only", "fail", "recover"];
 
 /**
- * One of some names, as the contract spells it. It may be given in either spelling.
+ * Returns one of the choices as the contract spells it. Accepts both `-` and `_`.
  *
  * @param {string} name
  * @param {unknown} value

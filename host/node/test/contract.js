@@ -1,6 +1,6 @@
-/** Steps of the golden vectors, on an instance itself: tests/golden/README.md says what they mean. */
+/** Runs steps of the golden vectors on an instance; tests/golden/README.md describes them. */
 
-/** What `wit/` has as 64-bit integers. */
+/** Fields that are 64-bit integers in `wit/`. */
 const WHOLE = new Set(["limit", "sample", "max_records", "max_total_bytes"]);
 const FINDINGS = 1000;
 const COMPACT = { dryRun: false, force: false, keepQuarantine: false, recordAudit: false };

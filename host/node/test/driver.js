@@ -1,6 +1,6 @@
 /**
- * Does what the tests ask: one JSON object per line in, one out. The tests are written in Rust, once for
- * all languages; see tests/src/embed/.
+ * Answers the requests of the tests: one JSON object per line in, one out. The tests are written in Rust,
+ * once for all languages; see tests/src/embed/.
  */
 
 import { createInterface } from "node:readline";
@@ -30,7 +30,7 @@ const operations = {
     return { records, count, cursor };
   },
   scan: ({ max_findings }) => journal.scan({ maxFindings: max_findings }),
-  // Most of the suite compares bytes, which an audit record would only blur; it asks where it wants one.
+  // Most of the suite compares bytes, so audit records are written only where a test asks for them.
   recover: ({ mode, ...options }) => journal.recover(mode, { recordAudit: false, ...camel(options) }),
   compact: (options) => journal.compact({ recordAudit: false, ...camel(options) }),
   inspect: ({ limit }) => journal.inspect(limit),
@@ -63,7 +63,7 @@ async function open({ engine, store, path, retention, clock, ...options }) {
   return {};
 }
 
-/** The imports of the component over WASI, with a clock that may stand still. */
+/** The imports of the component over WASI, with a fixed clock if one is given. */
 function wasi(path, { quarantineDir }, clock) {
   const imports = preopened(path, { quarantineDir });
   if (clock === undefined) return imports;
@@ -72,7 +72,7 @@ function wasi(path, { quarantineDir }, clock) {
   return () => ({ ...imports(), "wasi:clocks/wall-clock": still });
 }
 
-/** A store with a bug: its second append throws what no store should. */
+/** A store with a bug: its second append throws an error that is not a `StoreError`. */
 function broken(store) {
   let calls = 0;
   return {
@@ -85,7 +85,7 @@ function broken(store) {
   };
 }
 
-/** A store that returns more than it was asked for, and more than an instance can hold. */
+/** A store that returns more than was asked for, and more than an instance can hold. */
 function flooding() {
   const [start, end] = [0n, 100n].map((minor) => ({ major: 0n, minor }));
   const active = { name: "flood", role: "active", number: 0, start, end, bytes: 100n };
@@ -113,7 +113,7 @@ function snake(value) {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [name(key), snake(inner)]));
 }
 
-// Beyond `ulimit -f` a write shall fail, not kill.
+// A write beyond `ulimit -f` must fail instead of ending the process.
 process.on("SIGXFSZ", () => {});
 
 for await (const line of createInterface({ input: process.stdin })) {

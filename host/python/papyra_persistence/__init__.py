@@ -1,12 +1,12 @@
 """Papyra's journal engine, a WebAssembly component, in Python.
 
-``Engine`` loads the component, a store keeps the bytes, and ``Journal`` is what a program holds::
+``Engine`` loads the component, a store keeps the bytes, and ``Journal`` is the interface for programs::
 
     engine = Engine("papyra-engine.wasm")
     journal = Journal(engine, FileStore("events.ndjson"))
     print(journal.scan().records)
 
-``papyra_persistence.backend`` is a persistence backend for Papyra itself; it alone needs Papyra.
+``papyra_persistence.backend`` is a persistence backend for Papyra itself; only that module needs Papyra.
 """
 
 from .engine import Engine, EngineError

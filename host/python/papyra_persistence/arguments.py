@@ -1,5 +1,5 @@
-"""Arguments of the program, looked at before they cross: wasmtime-py cuts numbers to size without a word,
-and says of everything else only that it is not valid."""
+"""Checks of arguments before they reach wasmtime-py, which truncates numbers silently and does not name the
+argument that is invalid."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-
 KINDS = ("event", "audit", "dead_letter", "metric")
 RECOVERY_MODES = ("repair", "quarantine")
 STARTUP_MODES = ("ignore", "scan_only", "fail", "recover")
 
 
 def chosen(name: str, value: Any, choices: Sequence[str]) -> str:
-    """One of some names, as the contract spells it. It may be given in either spelling."""
+    """Returns one of the choices as the contract spells it. Accepts both ``-`` and ``_``."""
     if isinstance(value, str) and value.replace("-", "_") in choices:
         return value.replace("_", "-")
     raise ValueError(f"{name} must be one of {', '.join(choices)}, and is {value!r}")
 
 
 def all_are(name: str, values: Iterable[Any], cls: type) -> list[Any]:
-    """A list of nothing but these."""
+    """Returns a list of the values, all of which must be instances of ``cls``."""
     if not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of {cls.__name__}, and is {values!r}")
     made = list(values)
@@ -64,7 +63,7 @@ def _real(name: str, value: Any) -> float:
         raise ValueError(f"{name} must be in the range of a float, and is not") from None
 
 
-#: Of the contract's fields those that a program fills in.
+#: The fields of the contract that a program fills in.
 _FIELDS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("limit", "sample", "max_records", "max_total_bytes"), _whole(64)),
     "max_findings": _whole(32),
@@ -76,7 +75,7 @@ _FIELDS: dict[str, Callable[[str, Any], Any]] = {
 
 
 def checked(name: str, value: Any) -> Any:
-    """The value of a field as the contract has it. Absent ones stay absent."""
+    """Returns the value of a field as the contract has it. An absent one stays absent."""
     if value is None or name not in _FIELDS:
         return value
     return _FIELDS[name](name, value)

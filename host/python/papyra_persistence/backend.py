@@ -1,12 +1,12 @@
-"""A persistence backend for Papyra that runs on the engine. It takes the place of Papyra's
-``JsonFilePersistence``, on the same file and with the same interface::
+"""A persistence backend for Papyra that runs on the engine. It replaces Papyra's ``JsonFilePersistence``,
+on the same file and with the same interface::
 
     from papyra_persistence.backend import JournalPersistence
 
     persistence = JournalPersistence("events.ndjson", engine="papyra-engine.wasm")
 
-Nothing here blocks the event loop: the engine works in threads. Records that are written at the same
-time share one write and one ``fdatasync``.
+The event loop never blocks: the engine works in threads. Records that are written at the same time share
+one write and one ``fdatasync``.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _BACKEND = "json"
-#: Anomalies listed in a report. All are counted in the metrics.
+#: Maximum number of anomalies in a report. The metrics count all of them.
 _MAX_ANOMALIES = 1000
-#: How a component begins.
+#: The first bytes of a component.
 _COMPONENT = b"\0asm\x0d\0\1\0"
 _TORN = ("truncated_line", "unterminated_line")
-#: From this size on a scan is worth a second component. Less takes 25 ms without it.
+#: Minimum size of a file to scan with the second component. Smaller ones take 25 ms without it.
 _LARGE = 8 << 20
 
 
 class _Metrics(PersistenceMetrics):
-    """Papyra's counters, all of which can be set to zero."""
+    """Papyra's counters, with a `reset` that sets all of them to zero."""
 
     def reset(self) -> None:
         for name in self.snapshot():
@@ -68,8 +68,8 @@ class _Metrics(PersistenceMetrics):
 
 
 class JournalPersistence(PersistenceBackend):
-    """Papyra's records in one NDJSON file, kept by the engine. For one event loop at a time: a record of a
-    second one, while the first is writing, fails with a `RuntimeError`."""
+    """Papyra's records in one NDJSON file, kept by the engine. Only one event loop may write at a time: while
+    one is writing, a record of another fails with `RuntimeError`."""
 
     def __init__(
         self,
@@ -82,15 +82,15 @@ class JournalPersistence(PersistenceBackend):
         strict: bool = False,
         raise_on_write_error: bool = False,
     ):
-        """``engine``: ``papyra-engine.wasm``, or one that is loaded already; by default the file of
-        that name beside this package. ``wasi``: the same of ``papyra-wasi.wasm``, by default that file
-        beside the engine's, if it is there: it scans large files more than twice as fast, because their
-        bytes do not pass through Python. A file that is missing or is no component is refused here.
+        """``engine``: the path of ``papyra-engine.wasm``, or a loaded `Engine`; by default the file of that
+        name beside this package. ``wasi``: the same for ``papyra-wasi.wasm``; by default that file beside
+        the engine, if it exists. It scans large files more than twice as fast, because their bytes do not
+        pass through Python. A file that is missing or not a component is refused here.
 
-        ``sync=False``: a record that was written survives the process, but not a power cut.
-        ``strict``: `scan` also reports suspect records, such as those with ``NaN`` or of no known kind.
-        ``raise_on_write_error``: by default a write that fails is logged and counted, because what a
-        backend raises would take the actor system down.
+        ``sync=False``: a written record survives the end of the process, but not a power failure.
+        ``strict``: `scan` also reports suspect records, such as those with ``NaN`` or of an unknown kind.
+        ``raise_on_write_error``: raise errors of writes. By default they are logged and counted, because
+        an exception of the backend would stop the actor system.
         """
         policy = retention_policy or RetentionPolicy()
         super().__init__(retention_policy=policy)
@@ -109,7 +109,7 @@ class JournalPersistence(PersistenceBackend):
 
     @property
     def path(self) -> Path:
-        """Where the journal is."""
+        """The path of the journal."""
         return self._path
 
     @property
@@ -129,23 +129,23 @@ class JournalPersistence(PersistenceBackend):
     async def list_events(
         self, *, limit: int | None = None, since: float | None = None
     ) -> tuple[PersistedEvent, ...]:
-        """The newest events that retention does not hide, oldest first."""
+        """Returns the newest events that retention does not hide, oldest first."""
         return await self._list("event", records.event, limit, since)
 
     async def list_audits(
         self, *, limit: int | None = None, since: float | None = None
     ) -> tuple[PersistedAudit, ...]:
-        """The newest audits that retention does not hide, oldest first."""
+        """Returns the newest audits that retention does not hide, oldest first."""
         return await self._list("audit", records.audit, limit, since)
 
     async def list_dead_letters(
         self, *, limit: int | None = None, since: float | None = None
     ) -> tuple[PersistedDeadLetter, ...]:
-        """The newest dead letters that retention does not hide, oldest first."""
+        """Returns the newest dead letters that retention does not hide, oldest first."""
         return await self._list("dead_letter", records.dead_letter, limit, since)
 
     async def scan(self) -> PersistenceScanReport:
-        """Damage, without changing anything. A file that does not exist is healthy."""
+        """Reports damage. Changes nothing. A file that does not exist is healthy."""
         self._metrics.scans += 1
         try:
             report = await self._scan(_MAX_ANOMALIES)
@@ -160,8 +160,8 @@ class JournalPersistence(PersistenceBackend):
         return self._scanned(report)
 
     async def recover(self, config: Any = None) -> PersistenceRecoveryReport:
-        """Remove what is damaged, or quarantine it. Without a configuration it repairs; a mode of
-        ``IGNORE`` only looks."""
+        """Removes damaged entries, or moves them to the quarantine. Repairs by default; the mode ``IGNORE``
+        only scans."""
         config = config or PersistenceRecoveryConfig(mode=PersistenceRecoveryMode.REPAIR)
         self._metrics.recoveries += 1
         try:
@@ -173,8 +173,8 @@ class JournalPersistence(PersistenceBackend):
             raise
 
     async def compact(self) -> CompactionReport:
-        """Remove what retention hides. Without a limit nothing is removed, and damaged lines are left
-        for `recover`."""
+        """Removes the records that retention hides. Without a limit it removes nothing and leaves damaged
+        lines to `recover`."""
         self._metrics.compactions += 1
         try:
             return await self._compact()
@@ -183,7 +183,7 @@ class JournalPersistence(PersistenceBackend):
             raise
 
     async def aclose(self) -> None:
-        """Wait for what is being written, and take no more. Reading still works."""
+        """Waits for the writes in progress and refuses further ones. Reads still work."""
         self._closed = True
         await self._writer.drain()
         await _in_thread(self._store.close)
@@ -262,8 +262,8 @@ class JournalPersistence(PersistenceBackend):
         return await self._run(lambda journal: journal.scan(max_findings=max_findings))
 
     def _scan_large(self, wasi: _Lazy, max_findings: int) -> ScanReport | None:
-        """A scan without locks. The last line may look torn because it is just being written, so such a
-        report is not to be had from here, nor one of a file that WASI cannot reach."""
+        """Scans without locks. Returns ``None`` if the last line looks torn, since a writer may just be
+        completing it, and if WASI cannot reach the file."""
         journal = WasiJournal(wasi.get(), self._path)
         try:
             report = journal.scan(max_findings=max_findings)
@@ -289,7 +289,8 @@ class JournalPersistence(PersistenceBackend):
         return PersistenceScanReport(backend=_BACKEND, anomalies=found)
 
     async def _run(self, work: Callable[[Journal], T], store: FileStore | None = None) -> T:
-        """Works in a thread, on an instance of its own, so that nobody waits for anybody."""
+        """Runs ``work`` in a thread, on an instance of its own, so that operations do not wait for each
+        other."""
 
         def run() -> T:
             journal = self._journal(store or self._store)
@@ -305,7 +306,7 @@ class JournalPersistence(PersistenceBackend):
 
 
 class _Lazy:
-    """An engine that is loaded when it is first needed, by whichever thread needs it."""
+    """An engine that the first thread that needs it loads."""
 
     def __init__(self, source: str | os.PathLike[str] | Engine):
         if not isinstance(source, Engine):
@@ -321,7 +322,7 @@ class _Lazy:
 
 
 def _check_component(path: str | os.PathLike[str]) -> None:
-    """Cheap, and early: a record that cannot be written later is only logged."""
+    """Checks early, and cheaply: later, a record that cannot be written would only be logged."""
     with open(path, "rb") as file:
         if file.read(8) != _COMPONENT:
             raise ValueError(f"{os.fspath(path)!r} is not a WebAssembly component")

@@ -1,5 +1,5 @@
-"""The text in which the engine says how far it has found a journal sound, in a file beside the journal.
-Our other hosts look in the same place."""
+"""The checkpoint: a text in which the engine notes how far it has found the journal sound. It is kept in a
+file beside the journal, the same file in all hosts."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import os
 from .errors import StoreError
 from .locks import open_own, write_all
 
-#: A longer text is none.
+#: A longer text is not a checkpoint.
 _MAX = 1 << 20
 
 
 def _beside(path: str, suffix: str = "") -> str:
-    # Where a symlink leads to.
+    # Follow a symlink: the checkpoint lies beside the real file.
     directory, name = os.path.split(os.path.realpath(path))
     return os.path.join(directory, f".{name}.papyra-checkpoint{suffix}")
 
 
 def load(path: str) -> str:
-    """What was saved last for the journal at ``path``; nothing if that is missing, unreadable or not
-    ours."""
+    """Returns the text that was saved last for the journal at ``path``; an empty one if the file is
+    missing, unreadable or not a checkpoint."""
     try:
         with open(open_own(_beside(path), os.O_RDONLY), "rb") as file:
             data = file.read(_MAX + 1)
@@ -31,10 +31,10 @@ def load(path: str) -> str:
 
 
 def save(path: str, text: str) -> None:
-    """Replaces what was saved before, in one step."""
+    """Replaces the text that was saved before, atomically."""
     fresh = _beside(path, "-new")
     with contextlib.suppress(FileNotFoundError):
-        # Left behind by a check that was killed. Removed rather than truncated: it may be a link.
+        # A killed check may have left it behind. Removed rather than truncated, because it may be a link.
         os.unlink(fresh)
     try:
         fd = open_own(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL)

@@ -1,4 +1,4 @@
-"""Loading the component, and running instances of it."""
+"""Loads the component and runs instances of it."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from .store import Store
 from .values import outcome
 
 _JOURNAL = "papyra:persistence/journal@0.2.0"
-#: An instance may use so much memory, whatever the size of the journal.
+#: Maximum memory of an instance. Its need does not depend on the size of the journal.
 MEMORY_LIMIT = 64 << 20
 
 
 class EngineError(Exception):
-    """The engine has trapped. That is a fault of it, or it ran out of memory; the instance is gone,
-    the store is consistent, and the next call gets a new instance."""
+    """The engine trapped, because of a fault of its own, a lack of memory, or a store that raised something
+    other than `StoreError`. The instance is gone, the store is consistent, and the next call gets a new
+    instance."""
 
 
 class Engine:
-    """The compiled component. One per process is enough; it may be used from several threads."""
+    """The compiled component. One per process is enough; several threads may use it."""
 
     def __init__(
         self, path: str | os.PathLike[str], *, memory_limit: int = MEMORY_LIMIT, cache: bool = True
     ):
-        """Compiles ``papyra-engine.wasm``, which takes 0.3 seconds, unless wasmtime's ``cache`` of
-        compiled code in the user's cache directory has it already (6 ms)."""
+        """Compiles ``papyra-engine.wasm``, in 0.3 seconds, or in 6 ms if wasmtime's ``cache`` in the
+        user's cache directory has the compiled code already. ``memory_limit`` is the maximum memory of
+        an instance, in bytes."""
         self._engine = wasmtime.Engine(_config(cache))
         self._component = Component.from_file(self._engine, os.fspath(path))
         self._memory_limit = memory_limit
 
     def instantiate(self, store: Store, clock: Callable[[], float] | None = None) -> Session:
-        """An instance over one store. ``clock`` replaces the wall clock (seconds since the epoch)."""
+        """Makes an instance over one store. ``clock`` replaces the wall clock (seconds since the epoch)."""
         interrupts = Interrupts()
         host = Host(store, clock, interrupts)
         with interrupts:
@@ -49,7 +51,7 @@ class Engine:
         return session
 
     def instantiate_wasi(self, wasi: wasmtime.WasiConfig) -> Session:
-        """An instance of a component that needs nothing but WASI."""
+        """Makes an instance of a component that needs nothing but WASI."""
         linker = Linker(self._engine)
         linker.add_wasip2()
         return self._session(linker, lambda: None, Interrupts(), wasi)
@@ -72,14 +74,14 @@ class Engine:
 def _config(cache: bool) -> wasmtime.Config:
     config = wasmtime.Config()
     if cache:
-        # Where it cannot be used, every process compiles for itself.
+        # Without a usable cache, every process compiles the component.
         with contextlib.suppress(wasmtime.WasmtimeError):
             config.cache = True
     return config
 
 
 class Session:
-    """One instance, for one thread at a time. It is not to be used again after `EngineError`."""
+    """One instance, for one thread at a time. Do not use it again after `EngineError`."""
 
     def __init__(
         self,
@@ -96,15 +98,15 @@ class Session:
         self._functions: dict[str, Func] = {}
 
     def call(self, name: str, *arguments: Any) -> Any:
-        """Call a function of the interface `journal`.
+        """Calls a function of the interface `journal`.
 
-        Raises `Failure` if the engine refuses, `EngineError` if it traps. What the handler of a signal
-        raises meanwhile is raised as soon as the engine has ended.
+        Raises `Failure` if the engine refuses, `EngineError` if it traps. An exception from a signal
+        handler is raised as soon as the engine has ended.
         """
         try:
             return self._call(name, *arguments)
         finally:
-            # Each operation begins with a snapshot of its own; the last one would only pin files.
+            # Every operation takes its own snapshot; keeping the last one would only hold files open.
             self._close()
 
     def _call(self, name: str, *arguments: Any) -> Any:
@@ -125,7 +127,7 @@ class Session:
         return value
 
     def close(self) -> None:
-        """Close what the instance has open in its store."""
+        """Closes what the instance has open in its store."""
         self._close()
 
     def _function(self, name: str) -> Func:
@@ -133,6 +135,8 @@ class Session:
             index = self._instance.get_export_index(self._store, name, self._journal)
             function = index and self._instance.get_func(self._store, index)
             if function is None:
-                raise EngineError(f"the component does not export `{name}`; use the matching version")
+                raise EngineError(
+                    f"the component does not export `{name}`; use component and package of one version"
+                )
             self._functions[name] = function
         return self._functions[name]

@@ -1,4 +1,4 @@
-"""What can go wrong, for programs to act on."""
+"""The errors, with codes for programs to act on."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ STORE_CODES = (
 
 
 class Failure(Exception):
-    """An operation of the engine did not succeed, and changed nothing that it does not say.
+    """An operation failed. It changed nothing beyond what its message states.
 
-    ``code`` is the class: ``invalid-argument``, ``invalid-record``, or one of a store's.
-    ``segment`` and ``line`` (from 1) say where, if that is known.
+    ``code`` is the class: ``invalid-argument``, ``invalid-record``, or one of :data:`STORE_CODES`.
+    ``segment`` and ``line`` (counted from 1) say where, if that is known.
     """
 
     def __init__(self, code: str, message: str, segment: str | None = None, line: int | None = None):
@@ -33,7 +33,8 @@ class Failure(Exception):
 
 
 class StoreError(Exception):
-    """What a store raises: one of :data:`STORE_CODES`, and one line for people."""
+    """The error that a store raises: one of :data:`STORE_CODES`, and a message of one line that says what
+    happened, where, and what to do next."""
 
     def __init__(self, code: str, message: str):
         if code not in STORE_CODES:
@@ -43,7 +44,7 @@ class StoreError(Exception):
 
     @classmethod
     def from_os(cls, doing: str, path: object, cause: OSError) -> StoreError:
-        """The class of an I/O error, with the path and what helps."""
+        """Turns an I/O error into one that names its class, the path and the remedy."""
         code, advice = _ADVICE.get(cause.errno or 0, ("failed", ""))
         reason = os.strerror(cause.errno) if cause.errno else str(cause)
         return cls(code, f"cannot {doing} {path}{advice}: {reason}")

@@ -1,9 +1,9 @@
-"""Exceptions that are no `Exception`, kept away from wasmtime while the engine runs.
+"""Keeps `KeyboardInterrupt` and `SystemExit` away from wasmtime while the engine runs.
 
-A callback of wasmtime-py must not be left by a `KeyboardInterrupt` or a `SystemExit`: wasmtime would go on
-with an answer that was never written, and the process would die. A handler of a signal can raise one
-anywhere, also in wasmtime-py's own part of a callback. So while the engine runs, what handlers raise is
-kept, the next callback ends the engine, and then it is raised where the program called.
+Such an exception must not leave a callback of wasmtime-py: wasmtime would continue with an answer that was
+never written, and the process would crash. A signal handler can raise one at any point, also in
+wasmtime-py's own part of a callback. So while the engine runs, exceptions of handlers are kept, the next
+callback ends the engine, and then the exception is raised in the program's call.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from types import FrameType
 from typing import Any
 
 _SIGNALS = tuple(sorted(signal.valid_signals()))
-#: The one that Python wraps makes an enumeration of each answer, which takes ten times as long.
+#: The wrapper in `signal` turns each answer into an enumeration, which takes ten times as long.
 _handler_of = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 
 
 class Stopped(Exception):
-    """Ends the engine. It is never seen outside of the package."""
+    """Ends the engine. It never leaves the package."""
 
 
 class Interrupts:
     """``with interrupts:`` around a call of the engine, and `settle` after it."""
 
     def __init__(self) -> None:
-        #: What has to be raised after the call.
+        #: The exception to raise after the call.
         self.raised: BaseException | None = None
         self._running = False
         self._replaced: list[tuple[int, Any, Any]] = []
 
     def check(self) -> None:
-        """To be called at the beginning of each callback."""
+        """Ends the engine if an exception is waiting. Every callback calls this first."""
         if self.raised is not None:
             raise Stopped("the call was interrupted")
 
     def settle(self) -> None:
-        """Raises what was kept."""
+        """Raises the exception that was kept, if any."""
         if self.raised is not None:
             raise self.raised
 
     def __enter__(self) -> None:
         self.raised = None
         if threading.current_thread() is not threading.main_thread():
-            return  # Python runs the handlers of signals in the main thread only.
+            return  # Python runs signal handlers in the main thread only.
         self._running = True
         try:
             for number in _SIGNALS:
@@ -76,11 +76,11 @@ class Interrupts:
         try:
             while self._replaced:
                 number, keeping, handler = self._replaced[-1]
-                # A store may have set another one meanwhile.
+                # A store may have set another handler meanwhile.
                 if _handler_of(number) is keeping:
                     signal.signal(number, handler)
                 self._replaced.pop()
         except BaseException:
-            # From a handler that is in place again. The others must not stay behind for that.
+            # A handler that is in place again raised this. The remaining ones must be restored too.
             self._restore()
             raise

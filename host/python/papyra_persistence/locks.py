@@ -1,5 +1,5 @@
-"""Opening, locking and telling files apart. The locks are those of the Rust file store, so both can
-work on one journal at once."""
+"""Opens, locks and identifies files. The locks are those of the Rust file store, so both can work on one
+journal at once."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from collections.abc import Iterator
 
 from .errors import StoreError
 
-#: Which file a path names: device and inode.
+#: The identity of a file: device and inode.
 FileId = tuple[int, int]
 
-# Never wait in `open`, never become a controlling terminal, never leak into children.
+# `open` never waits, never acquires a controlling terminal, and never leaks into children.
 _CAREFUL = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def open_regular(path: str, flags: int, mode: int = 0o644) -> int:
-    """Opens a regular file and nothing else: not even opening a device is without effects."""
+    """Opens a regular file. Refuses other files before opening them, since opening a device can have
+    effects."""
     try:
         _check_regular(os.stat(path), path)
     except FileNotFoundError:
@@ -29,8 +30,7 @@ def open_regular(path: str, flags: int, mode: int = 0o644) -> int:
 
 
 def open_own(path: str, flags: int) -> int:
-    """Like `open_regular` for our own files: a symlink in their place is refused, and nobody else
-    may read them."""
+    """Opens one of the store's own files. Refuses a symlink; only the owner may read a new file."""
     return _checked(os.open(path, flags | _CAREFUL | os.O_NOFOLLOW, 0o600), path)
 
 
@@ -53,7 +53,7 @@ def identify(status: os.stat_result) -> FileId:
 
 
 def named(path: str) -> FileId | None:
-    """What the path names now, following symlinks."""
+    """Returns the identity of the file that the path names now, following symlinks, or ``None``."""
     try:
         return identify(os.stat(path))
     except FileNotFoundError:
@@ -62,8 +62,8 @@ def named(path: str) -> FileId | None:
 
 @contextlib.contextmanager
 def held(fd: int, operation: int, deadline: float, path: str) -> Iterator[None]:
-    """Holds the file's lock (`LOCK_SH` or `LOCK_EX`). Waiting in `flock` itself could not be
-    bounded, so this asks again and again."""
+    """Holds the lock of the file (`LOCK_SH` or `LOCK_EX`). Polls, because a wait in `flock` itself has no
+    time limit."""
     pause = 0.00005
     while True:
         try:
@@ -85,7 +85,7 @@ def held(fd: int, operation: int, deadline: float, path: str) -> Iterator[None]:
 
 
 def release(fd: int) -> None:
-    """Gives the lock back and closes. A child that was forked meanwhile has the file open too, so
+    """Releases the lock and closes the file. A child that was forked meanwhile has the file open too, so
     closing alone would leave the lock with it."""
     try:
         fcntl.flock(fd, fcntl.LOCK_UN)
@@ -103,7 +103,7 @@ def sync_dir(directory: str) -> None:
 
 
 def make_dirs(directory: str) -> None:
-    """Like `mkdir -p`, and durable."""
+    """Creates a directory and its parents, durably."""
     if os.path.isdir(directory):
         return
     above = os.path.dirname(directory)
@@ -117,7 +117,7 @@ def make_dirs(directory: str) -> None:
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
-    """Writes everything, however many calls that takes."""
+    """Writes all bytes, in as many calls as that takes."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]

@@ -1,4 +1,4 @@
-"""A journal in memory, for tests and for what need not outlive the process."""
+"""A journal in memory, for tests and for records that need not outlive the process."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _SEGMENT = "memory"
 
 
 class MemoryStore:
-    """A journal in memory. Nothing is ever removed from it."""
+    """A journal in memory. It only grows."""
 
     def __init__(self, max_bytes: int | None = None):
-        """``max_bytes``: a batch that does not fit is refused with ``full``."""
+        """``max_bytes``: maximum size; a batch that does not fit is refused with ``full``."""
         self._bytes = bytearray()
         self._lock = threading.Lock()
         self._max_bytes = max_bytes
@@ -39,13 +39,13 @@ class MemoryStore:
             return _View(self, len(self._bytes))
 
     def copy(self, start: int, end: int) -> bytes:
-        """A piece of what is there."""
+        """Returns a piece of the journal."""
         with self._lock:
             return bytes(self._bytes[start:end])
 
 
 class _View:
-    """It only ever grows at its end, so a snapshot is no more than a length."""
+    """A snapshot. The journal only grows at its end, so a length is enough."""
 
     def __init__(self, store: MemoryStore, length: int):
         self._store = store

@@ -1,20 +1,20 @@
-"""Which way bytes cross the boundary.
+"""How bytes cross the boundary.
 
-wasmtime-py moves `list<u8>` one Python object a byte, at about 1 MB/s, and `string` at hundreds. So
-bytes cross as text wherever they are UTF-8. A store may return fewer bytes than asked for, which is
-how a stray byte costs no more than a few small calls: what is text around it crosses as text.
+wasmtime-py moves `list<u8>` as one Python object per byte, at about 1 MB/s, and `string` at hundreds of
+MB/s. So bytes cross as text if they are UTF-8. A store may return fewer bytes than asked for, so a stray
+byte costs only a few small calls: the text around it still crosses as text.
 """
 
 from __future__ import annotations
 
 from .store import Chunk, Position
 
-#: At most so many bytes cross one by one in a call.
+#: Maximum number of bytes in a call that cross one by one.
 _RAW = 512
 
 
 def forward(chunk: Chunk) -> tuple[str | bytes, bool]:
-    """What to return for `read` of lines, and whether it is all of the chunk."""
+    """Returns the answer to `read` of lines, and whether it is the whole chunk."""
     data = chunk.data
     try:
         return data.decode(), True
@@ -26,9 +26,9 @@ def forward(chunk: Chunk) -> tuple[str | bytes, bool]:
 
 
 def backward(chunk: Chunk) -> tuple[str | bytes, int]:
-    """What to return for `read-back` of lines, and how many bytes at the front it leaves out."""
+    """Returns the answer to `read-back` of lines, and the number of bytes at the front that it leaves out."""
     data = chunk.data
-    # The first bytes are often the rest of a character: that is no damage.
+    # The first bytes are often the rest of a character, which is not damage.
     skip = 0
     while skip < min(3, len(data) - 1) and data[skip] & 0xC0 == 0x80:
         skip += 1
@@ -38,7 +38,7 @@ def backward(chunk: Chunk) -> tuple[str | bytes, int]:
             return data[at:].decode(), at
         except UnicodeDecodeError:
             continue
-    # What follows the last line end, or that line end alone, is as much as can be said of it.
+    # Only the part after the last line end, or that line end alone, can cross.
     at = max(data.rfind(b"\n", 0, len(data) - 1) + 1, len(data) - _RAW)
     try:
         return data[at:].decode(), at
@@ -47,12 +47,12 @@ def backward(chunk: Chunk) -> tuple[str | bytes, int]:
 
 
 def _boundary(data: bytes, at: int) -> int:
-    """The next place at which a character can begin."""
+    """Returns the next offset at which a character can begin."""
     while at < len(data) - 1 and data[at] & 0xC0 == 0x80:
         at += 1
     return at
 
 
 def moved(position: Position, by: int) -> Position:
-    """A position so many bytes on."""
+    """Returns the position ``by`` bytes later."""
     return Position(position.major, position.minor + by)

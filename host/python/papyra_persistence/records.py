@@ -1,4 +1,4 @@
-"""Papyra's records as lines, and back."""
+"""Conversion between Papyra's records and lines."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from .journal import Journal
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
-#: So much of a record that cannot be read is shown in the log.
+#: Characters of an unreadable record that the log shows.
 _SHOWN = 100
 
 
 def line(kind: str, value: Any) -> str:
-    """A record as one line of JSON, in the form that Papyra's file backend writes: ``kind`` first.
+    """Returns a record as one line of JSON, in the form that Papyra's file backend writes: ``kind`` first.
 
-    What JSON cannot say does not get lost: numbers that are none become text, and so do keys and
-    objects of other types.
+    Values that JSON does not have are kept as text: infinities and NaN, keys and objects of other types.
     """
     fields = value if isinstance(value, Mapping) else _plain(value)
     if not isinstance(fields, Mapping):
@@ -46,7 +45,7 @@ def _plain(value: Any) -> Any:
 
 
 def _sayable(value: Any) -> Any:
-    """The same in types that JSON knows."""
+    """Returns the same value in types that JSON has."""
     if isinstance(value, Mapping):
         return {key if isinstance(key, str) else str(key): _sayable(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
@@ -66,8 +65,8 @@ def newest(
     limit: int | None,
     since: float | None,
 ) -> tuple[T, ...]:
-    """The newest records of a kind, oldest first. Those without a timestamp are no records to Papyra;
-    they do not count towards the limit."""
+    """Returns the newest records of a kind, oldest first. Papyra does not accept records without a
+    timestamp, so they do not count towards the limit."""
     wanted = limit
     while True:
         found: list[T] = []
@@ -87,8 +86,8 @@ def newest(
 
 
 def _row(kind: str, text: str) -> dict[str, Any] | None:
-    """A stored record. Python refuses some that are sound JSON: with numbers of very many digits, or
-    nested very deeply. One of these must not hide all others."""
+    """Returns a stored record, or ``None`` for sound JSON that Python refuses: numbers with too many digits,
+    or too deep nesting. Such a record must not hide all others."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -124,7 +123,7 @@ def dead_letter(row: dict[str, Any]) -> PersistedDeadLetter | None:
 
 
 def _built(cls: type[T], row: dict[str, Any], missing: dict[str, Any]) -> T | None:
-    """A record of Papyra; fields that it does not know are left out, missing ones filled in."""
+    """Builds a record of Papyra. Leaves out fields that it does not have, and fills in missing ones."""
     if "timestamp" not in row:
         return None
     values = {**missing, **row}

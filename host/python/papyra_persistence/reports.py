@@ -1,4 +1,4 @@
-"""What goes in and comes out, as in ``wit/journal.wit``, which says what every field means."""
+"""Arguments and results. The fields are those of ``wit/journal.wit``, which documents each of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Limits:
-    """How much to keep. ``None`` does not limit."""
+    """Limits of retention. ``None`` does not limit."""
 
     max_records: int | None = None
     max_age_seconds: float | None = None
@@ -26,7 +26,7 @@ class KindLimits:
 
 @dataclass(frozen=True)
 class Retention:
-    """A retention policy: for the journal, and on top of that for some kinds."""
+    """A retention policy: limits for the journal, and further ones for some kinds."""
 
     journal: Limits = field(default_factory=Limits)
     per_kind: list[KindLimits] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Retention:
 
 @dataclass(frozen=True)
 class FieldMatch:
-    """One condition: a field (a path of names joined with dots) and what it must equal."""
+    """One condition: a field (a path of names joined with dots) and the value it must have."""
 
     field: str
     value: str
@@ -93,11 +93,11 @@ class ScanReport:
 
     @property
     def healthy(self) -> bool:
-        """There is no anomaly of any sort."""
+        """Whether there are no anomalies at all."""
         return not self.anomalies
 
     def list_findings(self) -> list[dict[str, Any]]:
-        """The listed findings, parsed."""
+        """Returns the listed findings, parsed."""
         return [json.loads(line) for line in self.findings.split("\n") if line]
 
 
@@ -164,7 +164,7 @@ class StartupReport:
     outcome: str
     scan: ScanReport | None
     recovery: Recovery | None
-    #: Bytes that an earlier clean check has vouched for.
+    #: Bytes that an earlier clean check has examined, and that were not read again.
     indexed_bytes: int
     note: str
 

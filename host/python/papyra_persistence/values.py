@@ -1,8 +1,7 @@
-"""Between Python's values and those of the component model.
+"""Conversion between Python's values and those of the component model.
 
-wasmtime keeps the contract's hyphens in the names of fields, so ``max-records`` is an attribute that
-only ``getattr`` reaches. Here they become underscores and back,
-and kinds are written as in records: ``dead_letter``.
+wasmtime keeps the contract's hyphens in the names of fields, so only ``getattr`` reaches ``max-records``.
+This module turns them into underscores and back, and spells kinds as in records: ``dead_letter``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ T = TypeVar("T")
 
 
 def record(**fields: Any) -> Record:
-    """A record of the contract."""
+    """Returns a record of the contract."""
     made = Record()
     for name, value in fields.items():
         setattr(made, name.replace("_", "-"), checked(name, value))
@@ -28,7 +27,7 @@ def record(**fields: Any) -> Record:
 
 
 def lowered(value: Any) -> Any:
-    """A dataclass, or what contains some, as records; what has no dataclass stays."""
+    """Turns dataclasses, also those in lists and tuples, into records. Other values stay as they are."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = (field.name for field in dataclasses.fields(value))
         return record(**{name: lowered(getattr(value, name)) for name in names})
@@ -40,7 +39,7 @@ def lowered(value: Any) -> Any:
 
 
 def raised(cls: type[T], value: Any) -> T:
-    """A record of the contract as a dataclass, nested ones included."""
+    """Turns a record of the contract, and those nested in it, into a dataclass."""
     hints = _hints(cls)
     fields = {
         name: _fitted(hint, getattr(value, name.replace("_", "-"))) for name, hint in hints.items()
@@ -73,8 +72,8 @@ def _fitted(hint: Any, value: Any) -> Any:
 
 
 def outcome(value: Any) -> tuple[bool, Any]:
-    """Whether a `result` is `ok`, and what is in it. wasmtime tags a result only where both sides
-    would otherwise look alike."""
+    """Returns whether a `result` is `ok`, and its content. wasmtime tags a result only where both cases would
+    otherwise look alike."""
     if isinstance(value, Variant) and value.tag in ("ok", "err"):
         return value.tag == "ok", value.payload
     is_failure = isinstance(value, Record) and hasattr(value, "code") and hasattr(value, "message")

@@ -1,4 +1,4 @@
-"""Writing lines from many tasks at once: who comes while a batch is being written goes into the next."""
+"""Writes lines of many tasks in batches: lines that arrive during a write form the next batch."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import anyio.to_thread
 from .errors import Failure
 from .journal import Journal
 
-#: More than this does not wait in memory; who comes then waits for it.
+#: Maximum bytes that wait in memory; further writes wait for room.
 _MAX_WAITING = 16 << 20
-#: A batch takes no more than this.
+#: Maximum bytes of a batch.
 _MAX_BATCH = 4 << 20
 
 
 class _Line:
-    """A line on its way: `taken` out of the queue, then `done`, unless `error` says why not."""
+    """A line to write: first `taken` out of the queue, then `done`, with an `error` if it was not written."""
 
     def __init__(self, text: str):
         self.text = text
@@ -29,7 +29,7 @@ class _Line:
 
 
 class Writer:
-    """Group commit: one write and one `fdatasync` for all lines that have come together."""
+    """Group commit: one write and one `fdatasync` for all lines of a batch."""
 
     def __init__(self, start: Callable[[], Journal]):
         self._start = start
@@ -43,12 +43,12 @@ class Writer:
         self._thread = 0
 
     async def write(self, text: str) -> None:
-        """Returns when the line is durable. Raises what its write raised."""
+        """Returns when the line is durable. Raises the error of its write."""
         with self._entered():
             await self._write_line(_Line(text))
 
     async def drain(self) -> None:
-        """Returns when nothing is waiting or being written."""
+        """Returns when no line is waiting or being written."""
         with self._entered():
             async with self._locked():
                 while self._waiting:
@@ -56,7 +56,7 @@ class Writer:
 
     @contextlib.contextmanager
     def _entered(self) -> Iterator[None]:
-        """Tasks of one event loop wake each other; those of another, in its own thread, never would."""
+        """Refuses a second event loop: its tasks, in a thread of their own, would never be woken."""
         me = threading.get_ident()
         with self._entry:
             if self._tasks and self._thread != me:
@@ -93,33 +93,33 @@ class Writer:
             raise line.error
 
     def _locked(self) -> anyio.Lock:
-        # Made when it is needed, since older versions of anyio want a running loop for it.
+        # Made on first use, since older versions of anyio need a running loop for it.
         self._lock = self._lock or anyio.Lock()
         return self._lock
 
     async def _flush(self) -> None:
-        """Writes what waits. The caller holds the lock; all lines taken are done when this returns."""
+        """Writes a batch of the waiting lines. The caller holds the lock; the batch is done on return."""
         batch = self._take()
         if not batch:
             return
-        # A write that has begun is seen to its end: whoever is cancelled may not leave others behind.
+        # A write that has begun is completed: a cancelled task must not leave the others without result.
         with anyio.CancelScope(shield=True):
             interruption = await self._settled(batch)
         if interruption is not None:
             raise interruption
 
     async def _settled(self, batch: list[_Line]) -> BaseException | None:
-        """Returns when a batch is done, with what interrupted the waiting for it."""
+        """Waits until a batch is done, and returns the exception that interrupted the wait, if any."""
         interruption: BaseException | None = None
         cancelled = anyio.get_cancelled_exc_class()
         while not batch[-1].done:
             try:
                 await anyio.to_thread.run_sync(self._settle, batch)
             except cancelled as error:
-                # The shield does not keep off `Task.cancel` of asyncio.
+                # The shield does not stop `Task.cancel` of asyncio.
                 interruption = error
             except BaseException as error:
-                # No thread can be had, or nothing can be awaited any more.
+                # No thread is available, or the event loop is closing.
                 self._settle(batch)
                 if not isinstance(error, Exception):
                     interruption = error
@@ -139,7 +139,7 @@ class Writer:
         return batch
 
     def _settle(self, batch: list[_Line]) -> None:
-        """Writes a batch, unless it is done. While another thread writes it, this waits for that."""
+        """Writes a batch, unless it is done. Waits if another thread is writing it."""
         with self._settling:
             if batch[-1].done:
                 return
@@ -154,11 +154,11 @@ class Writer:
             if failure.code != "invalid-record" or len(batch) == 1:
                 _fail(batch, failure)
                 return
-            # One line is not acceptable. The others have nothing to do with it.
+            # One line is not acceptable. The others must not fail with it.
             for line in batch:
                 self._write([line])
         except BaseException as error:
-            # Whatever it is: nothing passes as written that is not.
+            # No line may count as written after any error.
             _fail(batch, error)
 
     def _append(self, batch: list[_Line]) -> None:

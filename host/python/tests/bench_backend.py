@@ -1,6 +1,6 @@
-"""Papyra's own backend against ours on one file: `python bench_backend.py JOURNAL BYTES`, on that journal
-and on one of so many bytes that Papyra has written. Ours runs before and after each of Papyra's operations,
-whose results are checked to be the same."""
+"""Compares Papyra's own backend with ours: `python bench_backend.py JOURNAL BYTES`, on that journal and on
+one of that many bytes that Papyra writes. Ours runs before and after each of Papyra's operations, and the
+results must be equal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {"scan": {}, "list_events": {"limit": 10
 
 
 async def written_by_papyra(path: Path, size: int) -> None:
-    """The life of an actor as Papyra records it, again and again: its file holds little else."""
+    """Writes the life of an actor as Papyra records it, repeatedly: its files hold little else."""
     backend = JsonFilePersistence(path)
     for number in range(100):
         actor, at = ActorAddress("local", number), 1_760_000_000.0 + number

@@ -1,4 +1,4 @@
-"""Steps of the golden vectors, on an instance itself: tests/golden/README.md says what they mean."""
+"""Runs steps of the golden vectors on an instance; tests/golden/README.md describes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from papyra_persistence.values import record
 from wasmtime.component import Record
 
 _FINDINGS = 1000
-#: What ``wit/`` has as floating point numbers, and JSON may write as whole ones.
+#: Fields that are floating point numbers in ``wit/``, and that JSON may write as integers.
 _FLOATS = ("since", "until", "timestamp", "max_age_seconds", "as_of")
 
 

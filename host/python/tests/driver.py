@@ -1,5 +1,5 @@
-"""Does what the tests ask: one JSON object per line in, one out. The tests are written in Rust, once for
-all languages; see tests/src/embed/."""
+"""Answers the requests of the tests: one JSON object per line in, one out. The tests are written in Rust,
+once for all languages; see tests/src/embed/."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from papyra_persistence.engine import Session
 
 
 class Broken(MemoryStore):
-    """A store with a bug: its second append raises what no store should."""
+    """A store with a bug: its second append raises an error that is not a `StoreError`."""
 
     calls = 0
 
@@ -42,7 +42,7 @@ class Broken(MemoryStore):
 
 
 class Flooding(MemoryStore):
-    """A store that returns more than it was asked for, and more than an instance can hold."""
+    """A store that returns more than was asked for, and more than an instance can hold."""
 
     def describe(self) -> Description:
         return Description("flooding", "nowhere")
@@ -109,7 +109,7 @@ class Driver:
 
     def run(self, op: str, request: dict[str, Any]) -> Any:
         if op in ("recover", "compact"):
-            # Most of the suite compares bytes, which an audit record would only blur.
+            # Most of the suite compares bytes, so audit records are written only where a test asks for them.
             request.setdefault("record_audit", False)
         own = getattr(self, op, None)
         return own(**request) if own else getattr(self.journal, op)(**request)

@@ -1,4 +1,4 @@
-"""The backend for Papyra, against Papyra's own on the same files. Run with both versions of Papyra."""
+"""The backend for Papyra, compared with Papyra's own on the same files. Runs with both versions of Papyra."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class BackendTest(unittest.IsolatedAsyncioTestCase):
             await theirs.record_event(event(age, now - age))
         ours = self.ours(None, theirs.retention)
         self.assertEqual(await ours.list_events(), await theirs.list_events())
-        # Papyra stamps with a clock that counts from boot unless it is told not to.
+        # Papyra uses a clock that counts from boot, unless it is given another one.
         await theirs.record_event(event(1, 2403.198))
         self.assertEqual(len(await ours.list_events()), 4)
 
@@ -116,7 +116,7 @@ class BackendTest(unittest.IsolatedAsyncioTestCase):
                 as under_lock,
             ):
                 self.assertEqual(await large.scan(), await self.ours().scan())
-                # The one that it is compared with looks under the lock as well.
+                # The scan it is compared with takes a snapshot under the lock as well.
                 self.assertEqual(under_lock.call_count, 1 if trusted else 2)
 
     async def test_what_wasi_cannot_reach_is_scanned_in_python(self) -> None:

@@ -1,4 +1,4 @@
-"""Signals whose handlers raise, at every point of a call of the engine."""
+"""Signal handlers that raise, at every point of a call of the engine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ engine = Engine(os.environ["PAPYRA_ENGINE"])
 
 
 def ran(program: str) -> subprocess.CompletedProcess[str]:
-    """In a process of its own, since the fault would be its death."""
+    """Runs a program in a process of its own, which the fault would crash."""
     text = BEGIN + textwrap.dedent(program)
     return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
 

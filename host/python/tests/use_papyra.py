@@ -1,4 +1,4 @@
-"""Papyra itself, for the tests: `python use_papyra.py OPERATION BACKEND TARGET [JSON]`, one document out."""
+"""Runs Papyra itself: `python use_papyra.py OPERATION BACKEND TARGET [JSON]` prints one JSON document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def backend(name: str, target: str, options: dict[str, Any]) -> Any:
 
 
 async def write(store: Any, count: int, **_: Any) -> int:
-    """Everything that Papyra can write, odd things too. Returns how many records."""
+    """Writes all that Papyra can write, odd values too. Returns the number of records."""
     total = 0
     for number in range(count):
         address = ActorAddress("local", number) if number % 2 else f"local:{number}"
@@ -48,7 +48,7 @@ async def write(store: Any, count: int, **_: Any) -> int:
 
 
 async def read(store: Any, **_: Any) -> dict[str, Any]:
-    """What it lists, and how healthy it finds it."""
+    """Returns what the backend lists, and the anomalies it finds."""
     events = await store.list_events()
     report = await store.scan()
     return {
