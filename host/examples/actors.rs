@@ -6,8 +6,8 @@
 //! ```
 //!
 //! `STORE` is a path or a URL, such as `file:actors.ndjson?sync=interval:100ms`, `redis://127.0.0.1` or
-//! `memory:`. Stop what is behind the store and start it again while this runs: the actors do not notice,
-//! and in the end the account adds up.
+//! `memory:`. Stop the server behind the store and start it again while this runs: the actors do not
+//! notice, and the final counts add up.
 #![allow(clippy::print_stdout, reason = "a demonstration, not a library")]
 
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ use papyra_persistence::{Engine, Journal, Recorder};
 use serde_json::json;
 
 const SYSTEM: &str = "demo";
-/// Actors are numbered from 0; nobody has the number after the last.
+/// Actors are numbered from 0. No actor has this number.
 const ACTORS: u64 = 8;
 
 enum Message {
@@ -43,16 +43,16 @@ enum End {
     Crashed(u64),
 }
 
-/// What the system knows of itself in the end, for comparison with its journal.
+/// The counts of the system at its end, for comparison with its journal.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Story {
     /// Rounds in which every actor was sent a message.
     pub turns: u64,
-    /// Messages that nobody received.
+    /// Messages that no actor received.
     pub dead_letters: u64,
     /// Actors that crashed and were started again.
     pub restarts: u64,
-    /// What the slowest call of the recorder took.
+    /// Duration of the slowest call of the recorder.
     pub slowest_call: Duration,
 }
 
@@ -114,7 +114,7 @@ impl System<'_> {
         let recorder = self.recorder.clone();
         thread::spawn(move || {
             let end = work(id, &messages, &recorder);
-            // The supervisor may be gone; then nobody needs to know.
+            // Without a supervisor the end needs no report.
             let _ = ends.send(end);
         });
         self.actors.insert(id, Actor { mailbox, restarts });

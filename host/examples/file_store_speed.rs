@@ -1,4 +1,4 @@
-//! How fast the file store is beside the bare system calls: `cargo run --release --example file_store_speed DIR`.
+//! Compares the file store with the bare system calls: `cargo run --release --example file_store_speed DIR`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement, not a library")]
 
 use std::fs::{self, File};
@@ -34,7 +34,7 @@ fn main() {
     fs::remove_dir_all(&dir).unwrap();
 }
 
-/// In turns, since disks and machines have moods.
+/// Measures both in turns, since the speed of disks and machines varies.
 async fn appends(dir: PathBuf, batch: String, durability: Durability) -> (f64, f64) {
     let (ours, bare) = (dir.join("ours"), dir.join("bare"));
     let _ = (fs::remove_file(&ours), fs::remove_file(&bare));

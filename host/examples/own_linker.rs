@@ -1,4 +1,4 @@
-//! The engine in a wasmtime of one's own: your `Linker`, your `Store`, your limits.
+//! Runs the engine in your own wasmtime: your `Linker`, your `Store`, your limits.
 //!
 //! ```text
 //! cargo run --release --example own_linker -- app.ndjson
@@ -12,7 +12,7 @@ use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-/// What your instances reach: a journal, and of WASI the clock.
+/// The state of an instance: a journal, and the clock of WASI.
 struct State {
     papyra: PapyraCtx,
     wasi: WasiCtx,

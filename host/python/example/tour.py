@@ -1,4 +1,4 @@
-"""A journal is written, damaged, repaired, compacted and read.   python tour.py papyra-engine.wasm"""
+"""Writes, damages, repairs, compacts and reads a journal: python tour.py papyra-engine.wasm"""
 
 import json
 import sys

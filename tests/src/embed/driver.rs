@@ -1,4 +1,4 @@
-//! Asking a host in another language to do something.
+//! Sends requests to a host in another language.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Stdio};
@@ -11,27 +11,27 @@ use serde_json::{Map, Value, json};
 
 use super::{Host, install};
 
-/// How long a host may take over one reply. What takes longest is a scan of 300 MB.
+/// Maximum time for one reply. The longest takes a scan of 300 MB.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// What came of it.
+/// The reply to a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
-    /// The report, with names as in the command's documents, without what is absent.
+    /// The operation succeeded.
     Done {
-        /// The report itself.
+        /// The report, with names as in the command's documents, without absent fields.
         report: Value,
-        /// How long the operation took, without starting the process.
+        /// Duration of the operation, without the start of the process.
         seconds: f64,
     },
-    /// The class of the failure and its message.
+    /// The operation failed: the class of the failure, and its message.
     Failed(String, String),
-    /// The instance is gone.
+    /// The engine trapped, and the instance is gone.
     Trapped(String),
 }
 
 impl Reply {
-    /// The report.
+    /// Returns the report.
     ///
     /// # Panics
     ///
@@ -43,7 +43,7 @@ impl Reply {
         }
     }
 
-    /// The class of the failure; empty if there is none.
+    /// Returns the class of the failure; empty if there is none.
     pub fn failure(&self) -> &str {
         match self {
             Self::Failed(code, _) => code,
@@ -52,7 +52,7 @@ impl Reply {
     }
 }
 
-/// A running program with one journal open; killed when dropped.
+/// A running host with one journal open; killed when dropped.
 pub struct Driver {
     host: Host,
     child: Child,
@@ -123,8 +123,8 @@ impl Driver {
         writeln!(self.requests, "{options}").expect("the host listens");
     }
 
-    /// Asks for an operation. What is returned is the report as the host has sent it, or the class of the
-    /// failure, its message, and the line that it is about.
+    /// Asks for an operation. Returns the report as the host has sent it, or the class of the failure, its
+    /// message, and the line that it is about.
     ///
     /// # Errors
     ///
@@ -154,11 +154,11 @@ impl Driver {
             .unwrap_or_else(|error| panic!("{:?} said {line:?}: {error}", self.host))
     }
 
-    /// The next reply.
+    /// Returns the next reply.
     ///
     /// # Panics
     ///
-    /// If the host has gone.
+    /// If the host has ended.
     pub fn reply(&mut self) -> Reply {
         let reply = self.raw_reply();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -172,8 +172,8 @@ impl Driver {
         Reply::Done { report: as_documents(reply["ok"].clone()), seconds }
     }
 
-    /// From now on its files can grow to so many bytes and no further. Python and the program for Node
-    /// ignore the signal that comes with that.
+    /// Limits the size of the files that the host writes. Python, and the program for Node, ignore the
+    /// signal that comes with that.
     pub fn limit_files(&mut self, bytes: Option<u64>) {
         let limit = Rlimit { current: bytes, maximum: None };
         prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit).expect("a limit");
@@ -193,8 +193,8 @@ fn merge(into: &mut Value, more: Value) {
     }
 }
 
-/// A report of the contract in the shape of the command's documents: lists of counts become objects,
-/// findings are parsed, what is absent is left out.
+/// Turns a report of the contract into the shape of the command's documents: lists of counts become
+/// objects, findings are parsed, absent fields are left out.
 fn as_documents(value: Value) -> Value {
     let Value::Object(fields) = value else { return value };
     let fields = fields.into_iter().filter(|(_, value)| !value.is_null());

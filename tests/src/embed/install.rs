@@ -1,4 +1,4 @@
-//! Installing what the tests of other languages need, pinned, below `target/embed`.
+//! Installs the pinned packages that the tests of other languages need, below `target/embed`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,8 @@ fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../host")
 }
 
-/// Where things are installed. The lock makes test programs that start together wait for each other.
+/// Returns the directory for installations, and its lock: test programs that start together wait for each
+/// other.
 fn home() -> (PathBuf, File) {
     let home = directory();
     fs::create_dir_all(&home).expect("a directory can be made");
@@ -30,7 +31,7 @@ fn directory() -> PathBuf {
     target.expect("a target directory").join("embed")
 }
 
-/// A directory that is laid out as the Node package is, with everything installed, and the engine in
+/// Returns a directory with the layout of the Node package, everything installed, and the engine in
 /// `papyra-engine/papyra-engine.js`.
 ///
 /// # Panics
@@ -81,14 +82,14 @@ fn install_node() -> PathBuf {
     to
 }
 
-/// `node` with arguments, in the directory of [`node`].
+/// Returns the command `node`, to run in the directory of [`node`].
 pub fn node_command() -> Command {
     let mut command = Command::new("node");
     command.current_dir(node());
     command
 }
 
-/// The interpreter of a virtual environment with everything installed. The package is in its path.
+/// Returns the interpreter of a virtual environment with everything installed.
 ///
 /// # Panics
 ///
@@ -124,7 +125,7 @@ fn pip(interpreter: &Path, arguments: &[&str]) {
     output(command.args(arguments), "pip could not install what the tests need");
 }
 
-/// `python` with the package in its path; `PAPYRA_ENGINE` names the engine.
+/// Returns the command `python`, with the package in its path; `PAPYRA_ENGINE` names the engine.
 pub fn python_command() -> Command {
     let mut command = Command::new(python());
     command.env("PYTHONPATH", sources().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
@@ -132,17 +133,17 @@ pub fn python_command() -> Command {
     command
 }
 
-/// What to put in front of `PYTHONPATH` for the older of the two versions of Papyra.
+/// Returns the directory that comes first in `PYTHONPATH` for the older of the two versions of Papyra.
 pub fn older_papyra() -> PathBuf {
     directory().join("papyra-old")
 }
 
-/// A component that [`node`] and [`python`] have left behind.
+/// Returns the file of a component that [`node`] or [`python`] has written.
 pub(super) fn wasm(name: &str) -> PathBuf {
     directory().join(name).with_extension("wasm")
 }
 
-/// What is hosted: names and contents.
+/// The components to host: names and contents.
 fn components() -> [(&'static str, Vec<u8>); 2] {
     let wasi = fs::read(portable::component("papyra-wasi.wasm")).expect("a component");
     [("papyra-engine", Engine::component_bytes().to_vec()), ("papyra-wasi", wasi)]

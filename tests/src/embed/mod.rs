@@ -1,5 +1,5 @@
-//! The same engine in other languages: what their tests need is installed here, and each host is driven
-//! by a small program in its own language, so that the tests themselves are written once.
+//! The same engine in other languages. This module installs the packages that the tests need, and drives
+//! every host through a small program in its own language, so that the tests are written once.
 
 mod driver;
 mod install;
@@ -23,7 +23,7 @@ pub enum Host {
 }
 
 impl Host {
-    /// It reaches files through WASI, with what WASI can promise.
+    /// Whether the host reaches files through WASI, with the guarantees of WASI only.
     #[must_use]
     pub fn is_wasi(self) -> bool {
         matches!(self, Self::NodeWasi | Self::PythonWasi)
@@ -38,7 +38,7 @@ macro_rules! embed_suite {
             $crate::embed_suite!($host;
                 a_cursor_goes_on_after_the_last_page
                 damage_is_found_and_recovered_as_by_the_command
-                a_fact_says_what_was_done
+                an_audit_record_says_what_was_done
                 a_torn_line_stays_alone
                 a_batch_that_does_not_fit_leaves_nothing
                 a_checkpoint_spares_the_next_check_and_serves_all_hosts
@@ -52,7 +52,7 @@ macro_rules! embed_suite {
             a_cursor_goes_on_after_the_last_page
             damage_is_found_and_recovered_as_by_the_command
             compaction_keeps_what_the_command_keeps
-            a_fact_says_what_was_done
+            an_audit_record_says_what_was_done
             a_torn_line_stays_alone
             a_writer_at_work_loses_nothing_to_rewrites
             writers_of_two_languages_share_a_file

@@ -1,4 +1,4 @@
-//! The programs of the README and the examples, run as a reader would run them.
+//! Runs the programs of the README and the examples as a reader would run them.
 
 use std::fs;
 use std::process::Command;
@@ -20,7 +20,7 @@ pub fn printed(command: &mut Command) -> String {
     text(&output.stdout)
 }
 
-/// What the example of every language prints.
+/// The output of the example in every language.
 pub const TOUR: &str = "\
 3 records, 1 damaged: truncated_line
 1 entry, 25 bytes quarantined
@@ -30,7 +30,7 @@ recover
 compact
 ";
 
-/// The programs in one section of the README that are written in one language.
+/// Returns the programs of one language in one section of the README.
 pub fn blocks(section: &str, language: &str) -> Vec<String> {
     let readme = include_str!("../../../README.md");
     let begin = format!("\n## {section}\n");
@@ -41,7 +41,7 @@ pub fn blocks(section: &str, language: &str) -> Vec<String> {
     blocks.filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect()
 }
 
-/// A directory that holds what the README speaks of: the components, and a damaged journal.
+/// Returns a directory with the files that the README assumes: the components, and a damaged journal.
 pub fn home() -> TempDir {
     let dir = temp();
     let engine = install::wasm("papyra-engine");
@@ -56,7 +56,7 @@ pub fn home() -> TempDir {
     dir
 }
 
-/// What a command will find in its environment.
+/// Returns a variable that the command will find in its environment.
 pub fn environment(command: &Command, name: &str) -> std::ffi::OsString {
     let all = command.get_envs().find(|(key, _)| *key == name);
     all.and_then(|(_, value)| value).expect("it is set").to_owned()

@@ -1,5 +1,5 @@
-//! What every host must do, whatever its language. Each function is a test of its own; see
-//! `tests/tests/foreign/node.rs` and `python.rs`.
+//! The tests that every host must pass, whatever its language. `embed_suite!` makes a test of each
+//! function.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::command::{self, names, persistence};
 use crate::damage::damage;
 use crate::generate::Generator;
 
-/// A line with a number that identifies it.
+/// Returns a line with a number that identifies it.
 fn line(number: usize) -> String {
     format!("{{\"kind\":\"event\",\"timestamp\":{}.5,\"n\":{number}}}\n", 1_750_000_000 + number)
 }
@@ -41,7 +41,7 @@ fn scan(driver: &mut Driver) -> Value {
     driver.ask("scan", json!({ "max_findings": 10_000 })).report()
 }
 
-/// What the command says, in the same shape.
+/// Returns the report of the command, in the same shape.
 fn document(operation: &str, path: &Path, options: &[&str]) -> Value {
     let mut command = persistence(operation, path);
     command.args(options).arg("--json");
@@ -53,13 +53,13 @@ fn document(operation: &str, path: &Path, options: &[&str]) -> Value {
     document
 }
 
-/// A report as if it were of the command's store at this path.
+/// Makes a report name the command's store at this path.
 fn same_place(report: &mut Value, path: &Path) {
     report["backend"] = json!("file");
     report["location"] = json!(path);
 }
 
-/// Without what only the command's documents have.
+/// Removes the fields that only the command's documents have.
 fn strip(document: &mut Value) {
     if let Value::Object(fields) = document {
         for name in ["schema", "healthy"] {
@@ -103,7 +103,7 @@ pub fn appended_records_come_back(host: Host) {
     }
 }
 
-/// Pages go on where the last one ended, also after more was appended.
+/// A cursor continues where the last page ended, also after further appends.
 pub fn a_cursor_goes_on_after_the_last_page(host: Host) {
     let dir = temp();
     let path = dir.path().join("j.ndjson");
@@ -118,8 +118,8 @@ pub fn a_cursor_goes_on_after_the_last_page(host: Host) {
     assert!(whole == fs::read_to_string(&path).expect("text"), "nothing twice, nothing missing");
 }
 
-/// Reports on damaged journals are those of the command, down to the excerpts, and what recovery
-/// leaves and quarantines are the same bytes.
+/// Reports on damaged journals are those of the command, down to the excerpts, and recovery leaves and
+/// quarantines the same bytes.
 pub fn damage_is_found_and_recovered_as_by_the_command(host: Host) {
     let dir = temp();
     let original = Generator::with_pool(7, 64).journal(400);
@@ -164,7 +164,7 @@ pub fn damage_is_found_and_recovered_as_by_the_command(host: Host) {
     );
 }
 
-/// What is in the files that a report names. Components name them as they see them, from `dir`.
+/// Returns the contents of the files that a report names. Components name them relative to `dir`.
 fn contents(dir: &Path, paths: &Value) -> Vec<Vec<u8>> {
     let paths = paths.as_array().into_iter().flatten().filter_map(Value::as_str);
     paths.map(|path| fs::read(dir.join(path)).expect("quarantine")).collect()
@@ -206,14 +206,14 @@ pub fn compaction_keeps_what_the_command_keeps(host: Host) {
     assert_eq!(driver.ask("compact", json!({})).failure(), "invalid-argument", "no limit at all");
 }
 
-/// A clean check leaves a checkpoint that every host finds, so that the next check reads what came since.
+/// A clean check leaves a checkpoint that every host finds, so that the next check reads only later appends.
 pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
     let dir = temp();
     let path = dir.path().join("j.ndjson");
     let checkpoint = dir.path().join(".j.ndjson.papyra-checkpoint");
     fs::write(&path, lines(0..100)).expect("a journal");
     let mut driver = opened(host, &path, json!({}));
-    let mut vouched = |full: bool| {
+    let mut indexed = |full: bool| {
         let options = json!({"mode": "fail", "recovery": "repair", "full": full});
         let report = driver.ask("startup_check", options).report();
         assert_eq!(report["outcome"], "healthy", "{report}");
@@ -225,39 +225,39 @@ pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
         let mut file = OpenOptions::new().append(true).open(&path).expect("a journal");
         file.write_all(line(number).as_bytes()).expect("a write");
     };
-    assert_eq!(vouched(false), (0, json!("")));
+    assert_eq!(indexed(false), (0, json!("")));
     assert_eq!(names(dir.path()), [".j.ndjson.papyra-checkpoint", "j.ndjson"]);
     assert_eq!(theirs(), size(), "the command believes it");
     let known = size();
     more(100);
-    assert_eq!(vouched(false), (known, json!("")));
+    assert_eq!(indexed(false), (known, json!("")));
     more(101);
     theirs();
-    assert_eq!(vouched(false).0, size(), "and its own is believed");
-    assert_eq!(vouched(true).0, 0);
+    assert_eq!(indexed(false).0, size(), "and its own is believed");
+    assert_eq!(indexed(true).0, 0);
 
     for nonsense in [&b"\xff["[..], b"{}", &[b' '; 2 << 20]] {
         fs::write(&checkpoint, nonsense).expect("a file");
-        assert_eq!(vouched(false), (0, json!("")));
-        assert_eq!(vouched(false).0, size(), "it was replaced");
+        assert_eq!(indexed(false), (0, json!("")));
+        assert_eq!(indexed(false).0, size(), "it was replaced");
     }
-    // What a killed check has left, or somebody has put there, is no obstacle, and is not followed.
+    // A leftover of a killed check, or a link by another program, is no obstacle, and is not followed.
     let victim = dir.path().join("victim");
     fs::write(&victim, "untouched").expect("a file");
     symlink("victim", dir.path().join(".j.ndjson.papyra-checkpoint-new")).expect("a link");
     more(102);
-    assert_eq!(vouched(false).1, "");
-    assert_eq!(vouched(false).0, size());
+    assert_eq!(indexed(false).1, "");
+    assert_eq!(indexed(false).0, size());
     assert_eq!(fs::read_to_string(&victim).expect("text"), "untouched");
-    // Without a place for it the check is done all the same.
+    // The check works without a place for the checkpoint.
     fs::remove_file(&checkpoint).expect("a checkpoint");
     fs::create_dir(&checkpoint).expect("a directory");
-    let (bytes, note) = vouched(false);
+    let (bytes, note) = indexed(false);
     assert_eq!(bytes, 0);
     assert!(note.as_str().is_some_and(|note| note.contains("no checkpoint was kept")), "{note}");
     fs::remove_dir(&checkpoint).expect("a directory");
-    vouched(false);
-    // A change in what was vouched for is found.
+    indexed(false);
+    // A change in the part that was checked is found.
     let changed = fs::read_to_string(&path).expect("text").replacen('{', "[", 1);
     fs::write(&path, changed).expect("a journal");
     let options = json!({"mode": "fail", "recovery": "repair"});
@@ -265,28 +265,28 @@ pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
     assert_eq!((&report["outcome"], &report["indexed_bytes"]), (&json!("refused"), &json!(0)));
 }
 
-/// Recovery and compaction say in the journal what they have done, if they have done something.
-pub fn a_fact_says_what_was_done(host: Host) {
+/// Recovery and compaction append an audit record to the journal, if they have changed it.
+pub fn an_audit_record_says_what_was_done(host: Host) {
     let dir = temp();
     let path = dir.path().join("j.ndjson");
     fs::write(&path, lines(0..4) + "torn\n").expect("a journal");
     let mut driver = opened(host, &path, json!({"retention": {"max_records": 2}}));
-    let mut envelope = String::new();
+    let mut last = String::new();
     for (operation, options) in [("recover", json!({"mode": "repair"})), ("compact", json!({}))] {
         let mut options = options;
         options["record_audit"] = json!(true);
         let report = driver.ask(operation, options.clone()).report();
-        let audit = report["audit"].as_str().expect("a audit");
+        let audit = report["audit"].as_str().expect("an audit record");
         assert!(audit.contains(&format!("\"action\":\"{operation}\"")), "{audit}");
         assert!(fs::read_to_string(&path).expect("text").ends_with(audit));
-        audit.clone_into(&mut envelope);
+        audit.clone_into(&mut last);
         let again = driver.ask(operation, options).report();
         assert_eq!((&again["changed"], &again["audit"]), (&json!(false), &json!("")));
     }
-    assert!(!envelope.is_empty());
+    assert!(!last.is_empty());
 }
 
-/// What a crash has torn does not swallow the next record.
+/// A line that a crash has torn does not swallow the next record.
 pub fn a_torn_line_stays_alone(host: Host) {
     let dir = temp();
     let path = dir.path().join("j.ndjson");
@@ -353,7 +353,7 @@ pub fn writers_of_two_languages_share_a_file(host: Host) {
     assert_eq!((&report["records"], &report["damaged"]), (&json!(80), &json!(0)));
 }
 
-/// Who finds the file locked says so, and does not wait for ever.
+/// A file that stays locked is an error, after a limited wait.
 pub fn a_lock_held_elsewhere_is_an_error(host: Host) {
     let dir = temp();
     let path = dir.path().join("j.ndjson");
@@ -368,7 +368,7 @@ pub fn a_lock_held_elsewhere_is_an_error(host: Host) {
     assert_eq!(fs::read_to_string(&path).expect("text"), lines(0..2));
 }
 
-/// What a killed rewrite has left is reported, and does not stand in the way.
+/// A leftover of a killed rewrite is reported, and does not prevent the next one.
 pub fn a_leftover_of_a_killed_rewrite_is_no_obstacle(host: Host) {
     let dir = temp();
     let path = dir.path().join("j.ndjson");
@@ -381,7 +381,7 @@ pub fn a_leftover_of_a_killed_rewrite_is_no_obstacle(host: Host) {
     assert_eq!(fs::read_to_string(&path).expect("text"), lines(0..2));
 }
 
-/// A batch that does not fit in the file is taken back, and appending works again once there is space.
+/// A batch that does not fit in the file is removed again, and appends work again once there is space.
 pub fn a_batch_that_does_not_fit_leaves_nothing(host: Host) {
     let dir = temp();
     let path = dir.path().join("j.ndjson");
@@ -405,7 +405,7 @@ pub fn a_batch_that_does_not_fit_leaves_nothing(host: Host) {
     append(&mut driver, &line(0)).report();
 }
 
-/// Bad input is a failure that says which line it is.
+/// Bad input is a failure that names the line.
 pub fn bad_input_is_a_failure_and_writes_nothing(host: Host) {
     let dir = temp();
     let path = dir.path().join("missing.ndjson");
@@ -425,7 +425,7 @@ pub fn bad_input_is_a_failure_and_writes_nothing(host: Host) {
     assert_eq!(driver.ask("scan", json!({"max_findings": 1})).failure(), "failed");
 }
 
-/// A store that breaks down takes one instance with it, and no more.
+/// A store with a bug ends one instance, and no more.
 pub fn a_bug_of_a_store_costs_one_instance(host: Host) {
     let mut driver = Driver::start(host);
     driver.open_store(json!({"store": "broken"}));
@@ -438,7 +438,7 @@ pub fn a_bug_of_a_store_costs_one_instance(host: Host) {
     assert_eq!(all["records"], line(0) + &line(2));
 }
 
-/// A chunk that no instance could hold is refused before it gets there.
+/// A chunk that no instance could hold is refused before it crosses.
 pub fn a_store_that_returns_too_much_is_corrupt(host: Host) {
     let mut driver = Driver::start(host);
     driver.open_store(json!({"store": "flooding"}));
@@ -449,7 +449,7 @@ pub fn a_store_that_returns_too_much_is_corrupt(host: Host) {
     }
 }
 
-/// A journal that is mostly not UTF-8 is read all the same, and as the command reads it.
+/// A journal that is mostly not UTF-8 is read as the command reads it.
 pub fn bytes_that_are_no_text_cross_unharmed(host: Host) {
     let dir = temp();
     let path = dir.path().join("j.ndjson");

@@ -1,5 +1,5 @@
-//! Files and Redis streams of Papyra for Python are read, scanned, recovered and compacted here, and the
-//! reverse. Papyra comes from its registry, in the two versions that people have.
+//! Files and Redis streams that Papyra for Python writes are read, scanned, recovered and compacted here,
+//! and the reverse. Papyra comes from its registry, in the two versions in use.
 
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 const RECORDS: usize = 40;
 
-/// Asks Papyra.
+/// Runs an operation of Papyra, and returns its result.
 fn papyra(old: bool, operation: &str, backend: &str, target: &str, options: &Value) -> Value {
     let mut command = python_command();
     if old {
@@ -35,7 +35,7 @@ fn written(old: bool, backend: &str, path: &Path) -> u64 {
     count.as_u64().expect("a number")
 }
 
-/// An event with all the fields that Papyra wants.
+/// Returns an event with all the fields that Papyra requires.
 fn event(n: usize) -> String {
     let time = 1_760_000_000 + n;
     let fields = "\"system_id\":\"local\",\"event_type\":\"E\",\"actor_address\":\"local:1\"";
@@ -56,7 +56,7 @@ fn what_papyra_writes_is_read_here_byte_for_byte() {
         assert_eq!(report["records"], count);
         assert_eq!(report["kinds"]["event"]["records"], RECORDS);
         assert_eq!(report["damaged"], 0);
-        // Papyra writes `NaN`, which is no JSON. It is said, and such records are kept.
+        // Papyra writes `NaN`, which is not JSON. Such records are reported, and kept.
         assert_eq!(report["anomalies"], json!({"nonstandard_number": RECORDS / 10}));
         assert_eq!(run(persistence("read", &path).arg("--quiet")).stdout, text(&path));
         let inspected = run(persistence("inspect", &path).arg("--json")).document();
@@ -83,7 +83,7 @@ fn every_file_of_a_set_that_papyra_has_rotated_is_read_here() {
     }
 }
 
-/// A set of files as Papyra's own backend has it in these tests.
+/// Opens a file set with the limits that Papyra's own backend has in these tests.
 fn rotating(path: &Path) -> RotatingStore {
     RotatingStore::builder(path).max_bytes(2_000).max_files(4).build()
 }
@@ -168,7 +168,7 @@ fn papyra_reads_what_was_recovered_and_compacted_here() {
         recover.args(["--no-audit", "--mode", "quarantine", "--quarantine-dir"]).arg(&aside);
         let ended = run(&mut recover);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        // Records with `NaN` are suspect, and quarantine quarantines them  as well.
+        // Records with `NaN` are suspect, and the mode `quarantine` removes them as well.
         let odd = |line: &&str| line.contains("NaN");
         assert_eq!(
             text(&path),

@@ -50,7 +50,7 @@ fn the_example_prints_what_it_should() {
     assert_eq!(printed(&mut command), readme::TOUR);
 }
 
-/// A directory as the README assumes it: what it names lies there, and the packages are installed.
+/// Returns a directory as the README assumes it: with the files it names, and the packages installed.
 fn readme_home() -> tempfile::TempDir {
     let dir = readme::home();
     let (home, modules) = (node(), dir.path().join("node_modules"));

@@ -1,4 +1,4 @@
-//! Cases as they are in the files; `tests/golden/README.md` describes the format.
+//! Reads and writes the cases; `tests/golden/README.md` describes the format.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub struct Case {
 
 pub struct Step {
     written: Map<String, Value>,
-    /// What is asked, and with what, as written; only bytes are text already.
+    /// The call and its arguments as written, except that bytes are text already.
     pub name: String,
     pub with: Value,
     pub call: Call,
@@ -35,7 +35,7 @@ pub enum Call {
     Scan(ScanOptions),
     Recover(RecoverOptions),
     Compact(Retention, CompactOptions),
-    /// All pages of it.
+    /// Asks for all pages.
     Query(Selection, Retention),
     Inspect(u64, Retention),
     Append(Vec<Draft>),
@@ -52,12 +52,12 @@ pub enum Report {
     Inspection(Inspection),
     Appended(Appended),
     Startup(StartupReport),
-    /// From a host in another language: what it says, with the names of here.
+    /// The report of a host in another language, with the names of this one.
     Foreign(Value),
 }
 
 impl Report {
-    /// The line that the call has appended about itself.
+    /// Returns the audit record that the call has appended.
     fn audit(&self) -> &str {
         match self {
             Self::Recovery(done) => &done.audit,
@@ -74,10 +74,10 @@ impl Report {
 
 pub type Reply = Result<Report, Failure>;
 
-/// What an audit record says of names and places that the host has given.
+/// Fields of an audit record that depend on the names and places of the host.
 const NAMES: [&str; 4] = ["rewritten", "rewritten_total", "quarantine", "quarantine_total"];
 
-const OUTCOME: [&str; 4] = ["gives", "fails", "leaves", "sets_aside"];
+const OUTCOME: [&str; 4] = ["gives", "fails", "leaves", "quarantines"];
 
 impl Case {
     pub fn read(path: &Path) -> Self {
@@ -210,7 +210,7 @@ fn names(value: &mut Value, translate: &impl Fn(&str) -> String) {
     }
 }
 
-/// What a step has given and left, as it stands in a file.
+/// Returns the outcome of a step, as it stands in a file.
 pub fn outcome(reply: Reply, before: &[u8], after: &[u8], quarantined: &[u8]) -> Value {
     let mut outcome = Map::new();
     let audit = reply.as_ref().map_or("", Report::audit).as_bytes().to_vec();
@@ -237,12 +237,12 @@ pub fn outcome(reply: Reply, before: &[u8], after: &[u8], quarantined: &[u8]) ->
         outcome.insert("leaves".to_owned(), encode(after));
     }
     if !quarantined.is_empty() {
-        outcome.insert("sets_aside".to_owned(), encode(quarantined));
+        outcome.insert("quarantines".to_owned(), encode(quarantined));
     }
     Value::Object(outcome)
 }
 
-/// How long an audit record is depends on the names that the host has given.
+/// Leaves the audit record out of the counts: its length depends on the names of the host.
 fn leave_out(scan: &mut Value, audit: usize) {
     let less = |bytes: &mut Value| *bytes = json!(bytes.as_u64().unwrap() - audit as u64);
     if audit > 0 && scan.is_object() {
@@ -297,12 +297,12 @@ fn kebab(word: &str) -> String {
     name
 }
 
-/// The failure that a host in another language has named.
+/// Builds the failure that a host in another language has reported.
 pub fn failure(code: &str, message: String, line: Option<u64>) -> Failure {
     Failure { code: parse(&json!(code), &[]), message, segment: None, line }
 }
 
-/// With numbers that are equal written alike.
+/// Writes numbers that are equal in the same way.
 pub fn numbers(value: &Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64() {
@@ -319,12 +319,12 @@ pub fn numbers(value: &Value) -> Value {
     }
 }
 
-/// Leaves out what depends on where the journal is, and opens up what is NDJSON.
+/// Leaves out fields that depend on the place of the journal, and parses those that are NDJSON.
 fn portable(report: &mut Value) {
     let Value::Object(fields) = report else { return };
     fields.remove("backend");
     fields.remove("location");
-    // How many there are depends on the host: some stores put all quarantine into one thing.
+    // Their number depends on the host: some stores keep the whole quarantine in one place.
     fields.remove("quarantine");
     if let Some(Value::String(line)) = fields.get("audit") {
         let mut audit = serde_json::from_str(line).unwrap_or(Value::Null);
@@ -349,7 +349,7 @@ fn portable(report: &mut Value) {
     fields.values_mut().for_each(portable);
 }
 
-/// Bytes: text, or a list of texts, `{"hex": …}` and `{"repeat": …, "times": …}`.
+/// Decodes bytes: text, or a list of texts, `{"hex": …}` and `{"repeat": …, "times": …}`.
 fn decode(written: &Value) -> Vec<u8> {
     match written {
         Value::String(text) => text.clone().into_bytes(),

@@ -14,7 +14,7 @@ pub struct Foreign {
 }
 
 impl Foreign {
-    /// In the program of the case before, if there was one.
+    /// Uses the driver of the previous case, if there was one.
     pub fn new(host: Host, driver: Option<Driver>, case: &Case) -> Self {
         let mut driver = driver.unwrap_or_else(|| Driver::start(host));
         let dir = folder(case);

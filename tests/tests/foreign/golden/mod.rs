@@ -1,5 +1,5 @@
-//! The vectors in `tests/golden`: what the engine says, byte for byte, wherever it runs.
-//! `PAPYRA_GOLDEN=bless` writes down what the native engine says; read the difference.
+//! The vectors in `tests/golden`: the answers of the engine, byte for byte, in every host.
+//! `PAPYRA_GOLDEN=bless` writes the answers of the native engine into the files; review the difference.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod case;
@@ -18,14 +18,14 @@ use papyra_tests::portable::{Loaded, State, Still, component};
 use serde_json::Value;
 use wasmtime_wasi::WasiCtxBuilder;
 
-/// Something that runs the engine on a journal.
+/// A host that runs the engine on a journal.
 trait Subject {
     async fn call(&mut self, step: &Step) -> Reply;
-    /// The journal as it is now, and all quarantine.
+    /// Returns the journal as it is now, and the whole quarantine.
     fn bytes(&self) -> (Vec<u8>, Vec<u8>);
 }
 
-/// What each step gives and leaves, as it stands in a case.
+/// Returns the outcome of every step, as it stands in a case.
 async fn play(case: &Case, subject: &mut impl Subject) -> Vec<Value> {
     let (mut before, mut aside) = subject.bytes();
     assert!(before == case.journal && aside.is_empty());

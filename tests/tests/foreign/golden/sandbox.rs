@@ -90,7 +90,7 @@ impl Subject for Sandbox {
     }
 }
 
-/// The journal in a [`folder`], and all quarantine.
+/// Returns the journal in a [`folder`], and the whole quarantine.
 pub fn contents(dir: &TempDir) -> (Vec<u8>, Vec<u8>) {
     let quarantine = dir.path().join("quarantine");
     let mut aside = Vec::new();

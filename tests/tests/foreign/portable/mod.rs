@@ -1,4 +1,4 @@
-//! What others run: the store over WASI, the program, and a plugin.
+//! The components for other runtimes: the store over WASI, the program, and a plugin.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod dist;

@@ -8,12 +8,12 @@ use wasmtime_wasi::WasiCtxBuilder;
 
 const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000}\n";
 
-/// The plugin on an engine.
+/// Composes the plugin with an engine.
 fn composed(dir: &Path, with: &str) -> PathBuf {
     plug(dir, &component("papyra-plugin.wasm"), &component(with))
 }
 
-/// A component whose imports are another one's exports.
+/// Satisfies the imports of a component with the exports of another.
 fn plug(dir: &Path, socket: &Path, plug: &Path) -> PathBuf {
     let out = dir.join(format!("{}-plugged.wasm", socket.file_stem().unwrap().display()));
     let mut wac = tool("wac");
@@ -23,7 +23,7 @@ fn plug(dir: &Path, socket: &Path, plug: &Path) -> PathBuf {
     out
 }
 
-/// Calls the plugin as a host does that has never heard of journals.
+/// Calls the plugin like a host that knows nothing of journals.
 async fn note(loaded: &Loaded, state: State, lines: &[&str]) -> Vec<Result<u64, String>> {
     let mut store = Store::new(&loaded.engine, state);
     let instance = loaded.pre.instantiate_async(&mut store).await.unwrap();

@@ -6,7 +6,7 @@ use papyra_tests::embed::readme;
 use papyra_tests::generate::Generator;
 use papyra_tests::portable::component;
 
-/// A program from `host/examples`.
+/// Returns a program from `host/examples`.
 fn example(name: &str) -> PathBuf {
     papyra().with_file_name("examples").join(name)
 }
@@ -26,7 +26,7 @@ fn the_program_prints_and_ends_as_the_command_does() {
     let sound = Generator::new(11).journal(500);
     let mut damaged = sound.clone();
     damaged.extend_from_slice(b"garbage\n{\"timestamp\": 1}\n\xff\n{\"kind\": \"eve");
-    // Larger than what is read ahead, with lines that do not fit into it.
+    // Larger than the read-ahead, with lines that do not fit into it.
     let mut large = Generator::new(12).journal(5_000);
     large.extend_from_slice(&damaged);
     large.extend_from_slice(&[b'x'; 3 << 20]);
@@ -46,7 +46,7 @@ fn the_program_prints_and_ends_as_the_command_does() {
         assert_eq!(theirs.code, ours.code, "{name}: {theirs:?}");
         assert_eq!(theirs.stderr, "");
     }
-    // What cannot be scanned: the same codes, and words on standard error only.
+    // Paths that cannot be scanned: the same codes, and text on standard error only.
     for name in ["missing.ndjson", "logs"] {
         let (ours, theirs) = (ours(dir.path(), name), theirs(dir.path(), &["scan", name]));
         assert_eq!(theirs.code, ours.code, "{name}: {theirs:?} {ours:?}");

@@ -35,7 +35,7 @@ impl Inner {
         Self { store, instance }
     }
 
-    /// Calls a function of the exported `storage`. What would be a trap fails the test.
+    /// Calls a function of the exported `storage`. A trap fails the test.
     async fn call<P, R>(&mut self, name: &str, parameters: P) -> R
     where
         P: ComponentNamedList + Lower + Send + Sync,
@@ -164,7 +164,7 @@ impl Rewrite for Open {
 impl Drop for Open {
     fn drop(&mut self) {
         if let Some(inner) = self.inner.take() {
-            // Here and now: whoever drops a rewrite may begin another one.
+            // Synchronously: the owner of a dropped rewrite may begin another one.
             let abort = async move {
                 let mut inner = inner.lock().await;
                 let Inner { store, instance } = &mut *inner;
@@ -296,6 +296,6 @@ async fn what_is_no_regular_file_is_refused_unopened() {
     );
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
-    // Links to absolute paths lead out of the sandbox, so wasmtime does not even say where to.
+    // A link to an absolute path leaves the sandbox, so wasmtime does not reveal its target.
     assert_eq!(store.append(line, &[]).await.unwrap_err().kind(), StoreErrorKind::Denied);
 }
