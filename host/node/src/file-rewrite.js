@@ -92,8 +92,8 @@ export class FileRewrite {
   }
 
   /**
-   * Whether the new file has taken the place of the journal, as on NFS or FUSE also after a rename that
-   * reported an error. In doubt it has: the only copy of what was removed may be in the quarantine.
+   * Returns whether the new file has replaced the journal. On NFS or FUSE it may have, although the rename
+   * reported an error. In doubt it has: the quarantine may hold the only copy of the removed bytes.
    */
   #switched() {
     try {

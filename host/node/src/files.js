@@ -192,7 +192,7 @@ export function readAt(fd, start, length, data = Buffer.allocUnsafeSlow(length))
 }
 
 /**
- * Whether the first `length` bytes end inside a line.
+ * Returns whether the first `length` bytes end inside a line.
  *
  * @param {number} fd
  * @param {number} length

@@ -114,7 +114,7 @@ class JournalPersistence(PersistenceBackend):
 
     @property
     def closed(self) -> bool:
-        """Whether `aclose` has been called."""
+        """True after `aclose`."""
         return self._closed
 
     async def record_event(self, event: Any) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import os
 
 from .errors import StoreError
-from .locks import open_own, write_all
+from .locks import open_own, remove, write_all
 
 #: A longer text is not a checkpoint.
 _MAX = 1 << 20
@@ -33,9 +33,8 @@ def load(path: str) -> str:
 def save(path: str, text: str) -> None:
     """Replaces the text that was saved before, atomically."""
     fresh = _beside(path, "-new")
-    with contextlib.suppress(FileNotFoundError):
-        # A killed check may have left it behind. Removed rather than truncated, because it may be a link.
-        os.unlink(fresh)
+    # A killed check may have left it behind. Removed rather than truncated, because it may be a link.
+    remove(fresh)
     try:
         fd = open_own(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:

@@ -22,10 +22,8 @@ _CAREFUL = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 def open_regular(path: str, flags: int, mode: int = 0o644) -> int:
     """Opens a regular file. Refuses other files before opening them, since opening a device can have
     effects."""
-    try:
+    with contextlib.suppress(FileNotFoundError):
         _check_regular(os.stat(path), path)
-    except FileNotFoundError:
-        pass
     return _checked(os.open(path, flags | _CAREFUL, mode), path)
 
 
@@ -114,6 +112,12 @@ def make_dirs(directory: str) -> None:
     except FileExistsError:
         return
     sync_dir(above)
+
+
+def remove(path: str) -> None:
+    """Removes a file if it exists."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:

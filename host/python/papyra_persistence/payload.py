@@ -1,4 +1,4 @@
-"""How bytes cross the boundary.
+"""Moves bytes across the boundary.
 
 wasmtime-py moves `list<u8>` as one Python object per byte, at about 1 MB/s, and `string` at hundreds of
 MB/s. So bytes cross as text if they are UTF-8. A store may return fewer bytes than asked for, so a stray

@@ -93,7 +93,7 @@ class ScanReport:
 
     @property
     def healthy(self) -> bool:
-        """Whether there are no anomalies at all."""
+        """True if there are no anomalies at all."""
         return not self.anomalies
 
     def list_findings(self) -> list[dict[str, Any]]:

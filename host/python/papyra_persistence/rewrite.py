@@ -6,6 +6,7 @@ Only the last step takes the lock that writers need. Names and locks are those o
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import errno
 import fcntl
@@ -23,6 +24,7 @@ from .locks import (
     open_own,
     open_regular,
     release,
+    remove,
     sync_dir,
     write_all,
 )
@@ -150,9 +152,9 @@ class FileRewrite:
         self._temporary = None
 
     def _switched(self) -> bool:
-        """Whether the new file has taken the place of the journal: an interrupt may come after the rename,
-        and on NFS or FUSE a rename that was done may report an error. In doubt it has, since the only copy
-        of what was removed may be in the quarantine."""
+        """Returns whether the new file has replaced the journal. It may have, although the rename raised: an
+        interrupt can come after it, and on NFS or FUSE it can report an error. In doubt it has: the
+        quarantine may hold the only copy of the removed bytes."""
         try:
             return named(self._target) == identify(os.fstat(self._new))
         except OSError:
@@ -167,7 +169,7 @@ class FileRewrite:
             quarantine.discard()
         temporary, self._temporary = self._temporary, None
         if temporary is not None:
-            _remove(temporary)
+            remove(temporary)
         if self._source >= 0:
             os.close(self._source)
         if self._new >= 0:
@@ -273,13 +275,11 @@ class _Quarantine:
         hidden = f".{self._name}.{device:x}-{inode:x}.papyra-quarantine"
         path = os.path.join(directory, hidden)
         # The caller holds the rewrite lock of this inode, so this is a leftover of a killed rewrite.
-        _remove(path)
+        remove(path)
         self.fd = open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         self._path: str | None = path
-        try:
+        with contextlib.suppress(PermissionError):  # Only root may change the owner.
             os.fchown(self.fd, status.st_uid, status.st_gid)
-        except PermissionError:
-            pass  # Only root may change the owner.
         os.fchmod(self.fd, status.st_mode & 0o666)
 
     def finish(self) -> str:
@@ -310,14 +310,7 @@ class _Quarantine:
         """Closes the file, and removes it unless it stays."""
         path, self._path = self._path, None
         if path is not None:
-            _remove(path)
+            remove(path)
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass

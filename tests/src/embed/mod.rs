@@ -23,7 +23,7 @@ pub enum Host {
 }
 
 impl Host {
-    /// Whether the host reaches files through WASI, with the guarantees of WASI only.
+    /// Returns whether the host reaches files through WASI, with the guarantees of WASI only.
     #[must_use]
     pub fn is_wasi(self) -> bool {
         matches!(self, Self::NodeWasi | Self::PythonWasi)
