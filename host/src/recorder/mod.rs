@@ -6,7 +6,7 @@
 //! the engine in batches.
 //!
 //! ```
-//! use papyra_persistence::recorder::{Admission, Event, Recorder};
+//! use papyra_persistence::recorder::{Accepted, Event, Recorder};
 //! use papyra_persistence::{Engine, Journal, MemoryStore};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,7 +14,7 @@
 //! let recorder = Recorder::new(&journal)?;
 //! let restarts = std::collections::BTreeMap::from([("restarts", 3)]);
 //! let queued = recorder.event(Event::new("local", "local:7", "ActorRestarted").payload(&restarts));
-//! assert_eq!(queued, Admission::Queued);
+//! assert_eq!(queued, Accepted::Queued);
 //!
 //! let tally = recorder.close_blocking(std::time::Duration::from_secs(10));
 //! assert_eq!((tally.accepted, tally.written, tally.dropped()), (1, 1, 0));
@@ -72,18 +72,16 @@ use self::models::{Free, Model};
 use self::queue::Queue;
 use self::writer::Writer;
 use crate::journal::Journal;
-use crate::store::Kind;
+use crate::store::{Kind, PerKind};
 
 /// What became of a record at once. Nothing has to be done about either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub enum Accepted {
     /// It waits to be written.
     Queued,
     /// It is not written. The [`Tally`] says why.
     Dropped,
 }
-
-const KINDS: [Kind; 4] = [Kind::Event, Kind::Audit, Kind::DeadLetter, Kind::Metric];
 
 /// Takes records without ever being in the way. Cheap to clone; see the [module](self).
 ///
@@ -98,7 +96,7 @@ struct Shared {
     config: Arc<Config>,
     queues: Vec<Arc<Queue>>,
     /// The index of each kind's queue.
-    by_kind: [Option<usize>; 4],
+    by_kind: PerKind<Option<usize>>,
     unrouted: AtomicU64,
 }
 
@@ -122,7 +120,7 @@ impl Recorder {
         route: impl Fn(Kind) -> Option<Journal>,
     ) -> Result<Self, RecorderError> {
         let mut journals: Vec<Journal> = Vec::new();
-        let by_kind = KINDS.map(|kind| {
+        let by_kind = PerKind::from_fn(|kind| {
             let journal = route(kind)?;
             let known = journals.iter().position(|known| known.is_same(&journal));
             Some(known.unwrap_or_else(|| {
@@ -143,7 +141,7 @@ impl Recorder {
 
     /// Records an event of an actor.
     #[allow(clippy::needless_pass_by_value, reason = "a model is a handful of references")]
-    pub fn event<P, X>(&self, event: Event<'_, P, X>) -> Admission
+    pub fn event<P, X>(&self, event: Event<'_, P, X>) -> Accepted
     where
         P: Serialize + ?Sized,
         X: Serialize + ?Sized,
@@ -153,13 +151,13 @@ impl Recorder {
 
     /// Records a snapshot of a system's health.
     #[allow(clippy::needless_pass_by_value, reason = "a model is a handful of references")]
-    pub fn audit<X: Serialize + ?Sized>(&self, audit: Audit<'_, X>) -> Admission {
+    pub fn audit<X: Serialize + ?Sized>(&self, audit: Audit<'_, X>) -> Accepted {
         self.model(&audit)
     }
 
     /// Records a message that could not be delivered.
     #[allow(clippy::needless_pass_by_value, reason = "a model is a handful of references")]
-    pub fn dead_letter<P, X>(&self, letter: DeadLetter<'_, P, X>) -> Admission
+    pub fn dead_letter<P, X>(&self, letter: DeadLetter<'_, P, X>) -> Accepted
     where
         P: Serialize + ?Sized,
         X: Serialize + ?Sized,
@@ -169,12 +167,12 @@ impl Recorder {
 
     /// Records a sample of a measurement.
     #[allow(clippy::needless_pass_by_value, reason = "a model is a handful of references")]
-    pub fn metric<X: Serialize + ?Sized>(&self, metric: Metric<'_, X>) -> Admission {
+    pub fn metric<X: Serialize + ?Sized>(&self, metric: Metric<'_, X>) -> Accepted {
         self.model(&metric)
     }
 
     /// Records anything, now. `fields` must serialise as an object without `kind` and `timestamp`.
-    pub fn record<X: Serialize + ?Sized>(&self, kind: Kind, fields: &X) -> Admission {
+    pub fn record<X: Serialize + ?Sized>(&self, kind: Kind, fields: &X) -> Accepted {
         self.push(kind, None, |line| Free { more: fields }.fields(line))
     }
 
@@ -184,11 +182,11 @@ impl Recorder {
         kind: Kind,
         timestamp: f64,
         fields: &X,
-    ) -> Admission {
+    ) -> Accepted {
         self.push(kind, Some(timestamp), |line| Free { more: fields }.fields(line))
     }
 
-    fn model<M: Model>(&self, model: &M) -> Admission {
+    fn model<M: Model>(&self, model: &M) -> Accepted {
         self.push(M::KIND, model.timestamp(), |line| model.fields(line))
     }
 
@@ -197,11 +195,11 @@ impl Recorder {
         kind: Kind,
         timestamp: Option<f64>,
         fields: impl FnOnce(&mut Line<'_>) -> Result<(), Unfit>,
-    ) -> Admission {
-        let index = self.shared.by_kind.get(kind as usize).copied().flatten();
+    ) -> Accepted {
+        let index = self.shared.by_kind.get(kind);
         let Some(queue) = index.and_then(|index| self.shared.queues.get(index)) else {
             self.shared.unrouted.fetch_add(1, Ordering::Relaxed);
-            return Admission::Dropped;
+            return Accepted::Dropped;
         };
         line::compose(kind, timestamp, fields, |line| match line {
             Some(line) => queue.push(line),

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::Admission;
+use super::Accepted;
 use super::config::{Config, Overflow};
 use super::tally::{DropReason, Tally};
 
@@ -96,12 +96,12 @@ impl Queue {
     }
 
     /// Queues one line, or counts it as dropped.
-    pub fn push(&self, line: &[u8]) -> Admission {
+    pub fn push(&self, line: &[u8]) -> Accepted {
         let mut state = self.locked();
         state.tally.accepted += 1;
         if state.closed {
             state.tally.drop(DropReason::Closed, 1);
-            return Admission::Dropped;
+            return Accepted::Dropped;
         }
         let bytes = line.len() as u64;
         while !self.fits(&state.tally, bytes) {
@@ -111,7 +111,7 @@ impl Queue {
                 && state.drop_oldest();
             if !room_made {
                 state.tally.drop(DropReason::Overflow, 1);
-                return Admission::Dropped;
+                return Accepted::Dropped;
             }
         }
         state.append(line, self.chunk);
@@ -120,7 +120,7 @@ impl Queue {
         if wake {
             self.wake.notify_one();
         }
-        Admission::Queued
+        Accepted::Queued
     }
 
     fn fits(&self, tally: &Tally, bytes: u64) -> bool {
@@ -129,11 +129,11 @@ impl Queue {
     }
 
     /// Counts a record that could not even be queued.
-    pub fn refuse(&self, reason: DropReason) -> Admission {
+    pub fn refuse(&self, reason: DropReason) -> Accepted {
         let mut state = self.locked();
         state.tally.accepted += 1;
         state.tally.drop(reason, 1);
-        Admission::Dropped
+        Accepted::Dropped
     }
 
     /// What there is to write. With `all`, also a chunk that is still filling up. What is taken counts
@@ -382,7 +382,7 @@ mod tests {
             || passed.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
         assert!(!is_told());
         // Too large beside the first, which cannot give way any more.
-        assert_eq!(queue.push(b"333333\n"), Admission::Dropped);
+        assert_eq!(queue.push(b"333333\n"), Accepted::Dropped);
         queue.settle(1, 5, None);
         assert!(!is_told());
         queue.finish(None);

@@ -46,14 +46,14 @@ use std::sync::Arc;
 pub use self::append::{PartialAppend, RoutedAppend, RoutedError, StoreFailure, Written};
 pub use self::journal::{Outcome, RoutedJournal};
 pub use self::merge::{MergedPage, MergedPages, StoreEnd};
-use crate::store::{Kind, Store};
+use crate::store::{Kind, PerKind, Store};
 
 /// Which store takes which kind of record. Cheap to clone; clones share the stores.
 #[derive(Clone)]
 pub struct Route {
     stores: Vec<Arc<dyn Store>>,
-    /// By kind: which store, or none.
-    targets: [Option<usize>; 4],
+    /// Which store takes the kind, if any.
+    targets: PerKind<Option<usize>>,
 }
 
 impl fmt::Debug for Route {
@@ -78,7 +78,7 @@ pub enum RouteError {
 impl Route {
     /// Everything to one store.
     pub fn single(store: Arc<dyn Store>) -> Self {
-        Self { stores: vec![store], targets: [Some(0); 4] }
+        Self { stores: vec![store], targets: PerKind::from_fn(|_| Some(0)) }
     }
 
     /// A route to be put together.
@@ -108,16 +108,7 @@ impl Route {
     }
 
     pub(super) fn target(&self, kind: Kind) -> Option<usize> {
-        self.targets.get(index(kind)).copied().flatten()
-    }
-}
-
-fn index(kind: Kind) -> usize {
-    match kind {
-        Kind::Event => 0,
-        Kind::Audit => 1,
-        Kind::DeadLetter => 2,
-        Kind::Metric => 3,
+        *self.targets.get(kind)
     }
 }
 
@@ -126,7 +117,7 @@ fn index(kind: Kind) -> usize {
 #[must_use]
 pub struct RouteBuilder {
     default: Option<Target>,
-    kinds: [Option<Target>; 4],
+    kinds: PerKind<Option<Target>>,
 }
 
 #[derive(Clone)]
@@ -165,9 +156,7 @@ impl RouteBuilder {
     }
 
     fn with(mut self, kind: Kind, target: Target) -> Self {
-        if let Some(slot) = self.kinds.get_mut(index(kind)) {
-            *slot = Some(target);
-        }
+        *self.kinds.get_mut(kind) = Some(target);
         self
     }
 
@@ -188,10 +177,10 @@ impl RouteBuilder {
                 }))
             }
         };
-        let mut targets = [None; 4];
-        for ((slot, target), kind) in targets.iter_mut().zip(&self.kinds).zip(Kind::ALL) {
+        let mut targets = PerKind::default();
+        for (kind, target) in self.kinds.iter() {
             let target = target.as_ref().or(self.default.as_ref());
-            *slot = place(target.ok_or(RouteError::Unrouted { kind })?);
+            *targets.get_mut(kind) = place(target.ok_or(RouteError::Unrouted { kind })?);
         }
         if let Some(default) = &self.default {
             place(default);

@@ -6,8 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
-use super::recent::{BARS, KINDS, Recent};
+use super::recent::{BARS, Recent};
 use super::watch::Look;
+use crate::store::{Kind, PerKind};
 
 /// The style, and nothing else, is a file of its own.
 const STYLE: &str = include_str!("page.css");
@@ -86,7 +87,7 @@ fn figures(page: &mut String, look: &Look) {
 /// Stacked bars. Every figure is also in the title of its bar, for pointers and screen readers.
 fn chart(page: &mut String, recent: &Recent) {
     let Some((from, to)) = recent.span else { return };
-    let total = |bar: &[u32; KINDS.len()]| bar.iter().sum::<u32>();
+    let total = |bar: &PerKind<u32>| bar.iter().map(|(_, count)| count).sum::<u32>();
     let highest = recent.bars.iter().map(total).max().unwrap_or(0).max(1);
     let _ = write!(
         page,
@@ -102,12 +103,12 @@ fn chart(page: &mut String, recent: &Recent) {
     for (index, bar) in recent.bars.iter().enumerate().filter(|(_, bar)| total(bar) > 0) {
         let begins = from + (to - from) / BARS as f64 * index as f64;
         let _ = write!(page, "<g><title>{}", moment(begins));
-        for (name, count) in KINDS.iter().zip(bar).filter(|(_, count)| **count > 0) {
-            let _ = write!(page, ", {name} {count}");
+        for (kind, count) in bar.iter().filter(|(_, count)| **count > 0) {
+            let _ = write!(page, ", {kind} {count}");
         }
         page.push_str("</title>");
         let mut top = HEIGHT;
-        for (kind, count) in KINDS.iter().zip(bar).filter(|(_, count)| **count > 0) {
+        for (kind, count) in bar.iter().filter(|(_, count)| **count > 0) {
             // A single record must be seen beside thousands.
             let height = (HEIGHT * f64::from(*count) / f64::from(highest)).max(1.0);
             top -= height;
@@ -121,7 +122,7 @@ fn chart(page: &mut String, recent: &Recent) {
         page.push_str("</g>");
     }
     page.push_str("</svg><p class=legend>");
-    for kind in KINDS {
+    for kind in Kind::ALL {
         let _ = write!(page, "<span class={kind}>{kind}</span>");
     }
     page.push_str("</p>");
@@ -186,7 +187,7 @@ fn records(page: &mut String, recent: &Recent) {
     }
     page.push_str("<h3>Recent records</h3><table><tr><th>time<th>kind<th class=wide>record</tr>");
     for line in &recent.listed {
-        let kind = KINDS.get(line.kind).copied().unwrap_or("unclear");
+        let kind = line.kind.map_or("unclear", Kind::name);
         let mut shown: String = line.text.chars().take(SHOWN).collect();
         if shown.len() < line.text.len() {
             shown.push('…');

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::journal::{Journal, JournalError, Order, Selection};
+use crate::journal::{FailureCode, Journal, JournalError, Order, Selection};
+use crate::store::{Kind, PerKind};
 
 /// How many records the chart is drawn from.
 const CHARTED: u64 = 10_000;
@@ -16,9 +17,6 @@ const LISTED: usize = 50;
 /// How many bars the chart has.
 pub(super) const BARS: usize = 48;
 
-/// The kinds in the order in which bars are stacked and colours are given.
-pub(super) const KINDS: [&str; 4] = ["event", "audit", "dead_letter", "metric"];
-
 /// The newest records.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
@@ -29,13 +27,14 @@ pub(super) struct Recent {
     /// The time of the first bar's beginning and of the last bar's end, in seconds.
     pub span: Option<(f64, f64)>,
     /// Records per bar and kind.
-    pub bars: Vec<[u32; KINDS.len()]>,
+    pub bars: Vec<PerKind<u32>>,
 }
 
 /// One record of the list.
 #[derive(Debug)]
 pub(super) struct Line {
-    pub kind: usize,
+    /// Absent for a record of no known kind.
+    pub kind: Option<Kind>,
     pub timestamp: Option<f64>,
     pub text: String,
 }
@@ -59,20 +58,20 @@ impl Recent {
             let page = match pages.next().await {
                 Ok(Some(page)) => page,
                 Ok(None) => break,
-                Err(error) if error.code() == Some(crate::journal::FailureCode::NotFound) => break,
+                Err(error) if error.code() == Some(FailureCode::NotFound) => break,
                 Err(error) => return Err(error),
             };
             for line in page.records.lines() {
                 // A suspect record, such as one with NaN, is listed but cannot be charted.
                 let head = serde_json::from_str::<Head<'_>>(line).ok();
-                let kind =
-                    head.as_ref().and_then(|head| KINDS.iter().position(|k| *k == head.kind));
+                let named =
+                    |kind: &Kind| head.as_ref().is_some_and(|head| head.kind == kind.name());
+                let kind = Kind::ALL.into_iter().find(named);
                 let timestamp = head.and_then(|head| head.timestamp).filter(|t| t.is_finite());
                 if let (Some(kind), Some(timestamp)) = (kind, timestamp) {
                     times.push((kind, timestamp));
                 }
                 if recent.listed.len() < LISTED {
-                    let kind = kind.unwrap_or(KINDS.len());
                     recent.listed.push(Line { kind, timestamp, text: line.to_owned() });
                 }
             }
@@ -81,18 +80,18 @@ impl Recent {
         Ok(recent)
     }
 
-    fn chart(&mut self, times: &[(usize, f64)]) {
+    fn chart(&mut self, times: &[(Kind, f64)]) {
         let oldest = times.iter().map(|(_, time)| *time).reduce(f64::min);
         let newest = times.iter().map(|(_, time)| *time).reduce(f64::max);
         let (Some(oldest), Some(newest)) = (oldest, newest) else { return };
         let width = ((newest - oldest) / BARS as f64).max(f64::MIN_POSITIVE);
         self.charted = times.len();
         self.span = Some((oldest, newest));
-        self.bars = vec![[0; KINDS.len()]; BARS];
+        self.bars = vec![PerKind::default(); BARS];
         for (kind, time) in times {
             let bar = (((time - oldest) / width) as usize).min(BARS - 1);
-            if let Some(count) = self.bars.get_mut(bar).and_then(|bar| bar.get_mut(*kind)) {
-                *count += 1;
+            if let Some(bar) = self.bars.get_mut(bar) {
+                *bar.get_mut(*kind) += 1;
             }
         }
     }
@@ -105,15 +104,18 @@ mod tests {
     #[test]
     fn every_record_is_in_one_bar() {
         let mut recent = Recent::default();
-        recent.chart(&[(0, 10.0), (1, 20.0), (0, 20.0), (3, 15.0)]);
-        assert_eq!((recent.bars[0][0], recent.bars[BARS - 1]), (1, [1, 1, 0, 0]));
-        assert_eq!(recent.bars.iter().flatten().sum::<u32>(), 4);
+        let (event, audit, metric) = (Kind::Event, Kind::Audit, Kind::Metric);
+        recent.chart(&[(event, 10.0), (audit, 20.0), (event, 20.0), (metric, 15.0)]);
+        let last = &recent.bars[BARS - 1];
+        assert_eq!(*recent.bars[0].get(event), 1);
+        assert_eq!(Kind::ALL.map(|kind| *last.get(kind)), [1, 1, 0, 0]);
+        assert_eq!(recent.bars.iter().flat_map(PerKind::iter).map(|(_, n)| n).sum::<u32>(), 4);
     }
 
     #[test]
     fn records_of_one_moment_make_one_bar() {
         let mut recent = Recent::default();
-        recent.chart(&[(0, 10.0), (0, 10.0)]);
-        assert_eq!(recent.bars[0][0], 2);
+        recent.chart(&[(Kind::Event, 10.0), (Kind::Event, 10.0)]);
+        assert_eq!(*recent.bars[0].get(Kind::Event), 2);
     }
 }

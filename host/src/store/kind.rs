@@ -36,3 +36,38 @@ impl fmt::Display for Kind {
         f.write_str(self.name())
     }
 }
+
+/// One value for each kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PerKind<T>([T; 4]);
+
+impl<T> PerKind<T> {
+    pub fn from_fn(value: impl FnMut(Kind) -> T) -> Self {
+        Self(Kind::ALL.map(value))
+    }
+
+    pub fn get(&self, kind: Kind) -> &T {
+        let [event, audit, dead_letter, metric] = &self.0;
+        match kind {
+            Kind::Event => event,
+            Kind::Audit => audit,
+            Kind::DeadLetter => dead_letter,
+            Kind::Metric => metric,
+        }
+    }
+
+    pub fn get_mut(&mut self, kind: Kind) -> &mut T {
+        let [event, audit, dead_letter, metric] = &mut self.0;
+        match kind {
+            Kind::Event => event,
+            Kind::Audit => audit,
+            Kind::DeadLetter => dead_letter,
+            Kind::Metric => metric,
+        }
+    }
+
+    /// The values in the order of [`Kind::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, &T)> {
+        Kind::ALL.into_iter().zip(&self.0)
+    }
+}

@@ -29,6 +29,7 @@ pub use self::disk::config::{DiskBuilder, Durability};
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::file::{FileStore, FileStoreBuilder};
 pub use self::groups::ConsumerGroups;
+pub(crate) use self::kind::PerKind;
 pub use self::memory::MemoryStore;
 pub use self::read_only::ReadOnlyStore;
 #[cfg(feature = "redis")]

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use papyra_persistence::journal::ScanOptions;
-use papyra_persistence::recorder::{Admission, Overflow, Recorder, RecorderBuilder, Tally};
+use papyra_persistence::recorder::{Accepted, Overflow, Recorder, RecorderBuilder, Tally};
 use papyra_persistence::store::{FileStore, Kind, MemoryStore};
 use papyra_persistence::{Engine, Journal};
 use papyra_tests::moody::{BAD, Mood, Moody};
@@ -45,7 +45,7 @@ fn in_every_mood_of_the_store_callers_return_and_the_account_adds_up() {
         let (store, recorder) = moody(impatient().max_records(1_000));
         store.set(mood);
         let queued = (0..5_000_u64)
-            .filter(|n| recorder.record(Kind::Event, &json!({"n": n})) == Admission::Queued)
+            .filter(|n| recorder.record(Kind::Event, &json!({"n": n})) == Accepted::Queued)
             .inspect(|_| assert_exact(recorder.tally()))
             .count();
         // That these lines are reached is the test: no call has waited for the store.
@@ -150,7 +150,7 @@ fn a_queue_is_bounded_in_bytes_as_well() {
         // One that can never fit displaces nothing.
         let before = recorder.tally();
         let whale = json!({"text": "x".repeat(20_000)});
-        assert_eq!(recorder.record(Kind::Event, &whale), Admission::Dropped);
+        assert_eq!(recorder.record(Kind::Event, &whale), Accepted::Dropped);
         assert_eq!(recorder.tally().queued, before.queued);
         store.set(Mood::Works);
         let tally = recorder.close_blocking(LONG);
