@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use tokio::task::JoinSet;
 
 use super::RoutedJournal;
+use crate::journal::json::{by_kind, object};
 use crate::journal::{Appended, Draft, Failure, FailureCode, Journal, JournalError, KindCount};
 use crate::store::{
     Description, Framing, Kind, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind,
@@ -53,6 +54,16 @@ impl RoutedAppend {
         }
     }
 }
+
+object! { RoutedAppend, r,
+    records: r.records,
+    bytes: r.bytes,
+    dropped: r.dropped,
+    stores: r.stores,
+    discarded: by_kind(&r.discarded),
+}
+
+object! { Written, w, location: w.location, records: w.records, bytes: w.bytes }
 
 /// What one store has got.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +131,9 @@ impl RoutedJournal {
     /// [`RoutedError::Refused`] if a draft is not acceptable, [`RoutedError::Partial`] if a store
     /// fails.
     pub async fn append(&self, drafts: &[Draft]) -> Result<RoutedAppend, RoutedError> {
+        if let Some(only) = self.only() {
+            return whole(only, drafts.len(), only.append(drafts).await);
+        }
         let judge = Judge::default();
         let journal = Journal::new(&self.engine, judge.clone());
         journal.append(drafts).await.map_err(RoutedError::Refused)?;
@@ -133,10 +147,21 @@ impl RoutedJournal {
     /// [`RoutedError::Refused`] if a line is no sound record, [`RoutedError::Partial`] if a store
     /// fails.
     pub async fn append_lines(&self, lines: &str) -> Result<RoutedAppend, RoutedError> {
+        if let Some(only) = self.only() {
+            return whole(only, lines.lines().count(), only.append_lines(lines).await);
+        }
         let judge = Judge::default();
         let journal = Journal::new(&self.engine, judge.clone());
         journal.append_lines(lines).await.map_err(RoutedError::Refused)?;
         self.distribute(judge).await
+    }
+
+    /// The journal, where every kind goes to the same one: then nothing has to be split.
+    fn only(&self) -> Option<&Journal> {
+        match self.journals.as_slice() {
+            [only] if self.route.discarded().is_empty() => Some(only),
+            _ => None,
+        }
     }
 
     async fn distribute(&self, judge: Judge) -> Result<RoutedAppend, RoutedError> {
@@ -199,6 +224,31 @@ impl RoutedJournal {
             }
         }
         shares
+    }
+}
+
+/// The outcome of an append to one store as that of a route.
+fn whole(
+    journal: &Journal,
+    records: usize,
+    result: Result<Appended, JournalError>,
+) -> Result<RoutedAppend, RoutedError> {
+    let location = journal.describe().location;
+    match result {
+        Ok(Appended { records, bytes }) => Ok(RoutedAppend {
+            records,
+            bytes,
+            stores: vec![Written { location, records, bytes }],
+            ..RoutedAppend::default()
+        }),
+        Err(error) if error.code() == Some(FailureCode::InvalidRecord) => {
+            Err(RoutedError::Refused(error))
+        }
+        Err(error) => {
+            let failed = vec![StoreFailure { location, records: records as u64, error }];
+            let done = RoutedAppend::default();
+            Err(RoutedError::Partial(Box::new(PartialAppend { done, failed })))
+        }
     }
 }
 

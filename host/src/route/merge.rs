@@ -26,8 +26,9 @@ impl RoutedJournal {
             streams: streams.collect(),
             journal: self.clone(),
             left: selection.limit,
+            // One store applies the limit itself.
+            planned: self.journals.len() == 1,
             selection,
-            planned: false,
             page: MergedPage::default(),
         }
     }
@@ -54,6 +55,8 @@ pub struct MergedPage {
     pub records: String,
     /// How many records that is.
     pub count: u32,
+    /// After a poll: every store that could be read was read to its end.
+    pub end: bool,
 }
 
 /// How reading one store has ended, or where it is.
@@ -72,6 +75,9 @@ impl MergedPages {
     /// The next page, or `None` after the last one. A store that fails is left out from there on;
     /// [`MergedPages::ends`] says why.
     pub async fn next(&mut self) -> Option<MergedPage> {
+        if let [only] = self.streams.as_mut_slice() {
+            return only.next_page().await;
+        }
         self.plan().await;
         while self.page.records.len() < PAGE && self.left != Some(0) {
             for stream in &mut self.streams {
@@ -90,6 +96,12 @@ impl MergedPages {
     ///
     /// The second value says which stores could not be looked at this time, and why.
     pub async fn poll(&mut self) -> (MergedPage, Vec<(usize, JournalError)>) {
+        if let [only] = self.streams.as_mut_slice() {
+            return match only.poll_page().await {
+                Ok(page) => (page, Vec::new()),
+                Err(error) => (MergedPage { end: true, ..MergedPage::default() }, vec![(0, error)]),
+            };
+        }
         let mut failed = Vec::new();
         for (index, stream) in self.streams.iter_mut().enumerate() {
             failed.extend(stream.poll().await.err().map(|error| (index, error)));
@@ -99,7 +111,14 @@ impl MergedPages {
             stream.take(&mut page);
             stream.advance();
         }
+        page.end = self.streams.iter().all(|stream| stream.at_end);
         (page, failed)
+    }
+
+    /// Takes the failures so far, each with the number of its store.
+    pub fn failures(&mut self) -> Vec<(usize, JournalError)> {
+        let taken = |(index, stream): (usize, &mut Stream)| Some((index, stream.error.take()?));
+        self.streams.iter_mut().enumerate().filter_map(taken).collect()
     }
 
     /// How reading has ended in each store, in the order of [`RoutedJournal::journals`].
@@ -170,6 +189,8 @@ struct Stream {
     taken: u64,
     damaged: u64,
     cursor: Option<String>,
+    /// The last page reached the end of the store as it was then.
+    at_end: bool,
     ended: bool,
     error: Option<JournalError>,
 }
@@ -196,6 +217,7 @@ impl Stream {
             taken: 0,
             damaged: 0,
             cursor: None,
+            at_end: true,
             ended: false,
             error: None,
         }
@@ -222,6 +244,8 @@ impl Stream {
         if self.head.is_some() {
             return Ok(());
         }
+        // A store that cannot be polled is not asked again at once.
+        self.at_end = true;
         let page = self.pages.poll().await?;
         self.error = None;
         self.turn(page);
@@ -230,10 +254,35 @@ impl Stream {
     }
 
     fn turn(&mut self, page: Page) {
+        self.page = self.account(page).records;
+        self.at = 0;
+    }
+
+    /// Notes how far the page has come, and returns its records.
+    fn account(&mut self, page: Page) -> MergedPage {
         self.damaged += page.damaged;
         self.cursor = Some(page.cursor);
-        self.page = page.records;
-        self.at = 0;
+        self.at_end = page.end;
+        MergedPage { records: page.records, count: page.count, end: page.end }
+    }
+
+    /// The next page as it is, where there is nothing to merge.
+    async fn next_page(&mut self) -> Option<MergedPage> {
+        while self.error.is_none() {
+            match self.pages.next().await {
+                Ok(Some(page)) if page.count == 0 => drop(self.account(page)),
+                Ok(Some(page)) => return Some(self.account(page)),
+                Ok(None) => return None,
+                Err(error) => self.error = Some(error),
+            }
+        }
+        None
+    }
+
+    async fn poll_page(&mut self) -> Result<MergedPage, JournalError> {
+        let page = self.pages.poll().await?;
+        self.error = None;
+        Ok(self.account(page))
     }
 
     /// Makes the next line of the page the head, unless there is one.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::journal::standard;
+use crate::journal::strict_json;
 
 /// The timestamp of a stored line; `None` if it has none that can be compared. The engine has
 /// judged the line, which may hold what strict JSON does not have.
@@ -14,7 +14,7 @@ pub(super) fn of(line: &str) -> Option<f64> {
     let parsed = serde_json::from_str::<Head>(line).or_else(|error| {
         // Papyra writes `NaN`, which would hide a timestamp that is sound.
         if line.contains("NaN") || line.contains("Infinity") {
-            serde_json::from_str(&standard(line))
+            serde_json::from_str(&strict_json(line))
         } else {
             Err(error)
         }

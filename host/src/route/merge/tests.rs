@@ -107,7 +107,7 @@ async fn what_is_appended_later_is_found_by_polling() {
     let (page, failed) = pages.poll().await;
     assert!(failed.is_empty());
     assert_eq!(stamps(&page.records), [7, 8, 9]);
-    assert_eq!(pages.poll().await.0, MergedPage::default());
+    assert_eq!(pages.poll().await.0, MergedPage { end: true, ..MergedPage::default() });
 }
 
 /// A store whose snapshots can be kept waiting.
