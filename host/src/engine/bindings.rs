@@ -9,5 +9,5 @@ wasmtime::component::bindgen!({
     with: {
         "wasi:clocks/wall-clock@0.2.0": wasmtime_wasi::p2::bindings::clocks::wall_clock,
     },
-    additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
+    additional_derives: [PartialEq],
 });

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::StartupOutcome;
-use super::events::{self, Figures};
+use super::logging::{self, Figures};
 use super::parts::Task;
 use super::{
     CompactOptions, Compaction, Counters, Journal, JournalError, RecoverOptions, Recovery,
@@ -157,7 +157,7 @@ impl Journal {
         if result.is_ok() {
             self.measuring().succeeded(operation);
         }
-        events::tell(operation, &self.store.describe().location, began.elapsed(), &result);
+        logging::log_outcome(operation, &self.store.describe().location, began.elapsed(), &result);
         result
     }
 }
@@ -172,7 +172,7 @@ impl Journal {
         error: JournalError,
     ) -> JournalError {
         self.count(&trapped(operation));
-        events::tell_failure(operation, &self.store.describe().location, elapsed, &error);
+        logging::log_failure(operation, &self.store.describe().location, elapsed, &error);
         error
     }
 }

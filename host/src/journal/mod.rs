@@ -1,18 +1,23 @@
 //! What an embedder holds: a store, the engine, and the operations on them.
 
 mod error;
-mod events;
+mod histogram;
+pub(crate) mod json;
+mod logging;
 mod maintain;
+mod measured;
 mod parts;
 mod read;
-mod standard;
+mod strict_json;
 mod write;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::error::JournalError;
+pub use self::histogram::Histogram;
+pub use self::measured::Measured;
 pub use self::read::Pages;
-pub use self::standard::standard;
+pub use self::strict_json::strict_json;
 pub use crate::engine::bindings::exports::papyra::persistence::journal::{
     AnomalyCount, Appended, CompactOptions, Compaction, Counters, Draft, FieldMatch,
     InspectOptions, Inspection, KindCount, Order, Page, RecoverOptions, Recovery, RecoveryMode,
@@ -24,7 +29,6 @@ pub use crate::engine::bindings::papyra::persistence::types::{
 pub use crate::engine::{Progress, ProgressFn};
 
 use crate::engine::{Engine, Session, Work};
-use crate::metrics::Measured;
 use crate::store::{Description, Store};
 
 /// A journal: one store, worked on by sandboxed instances of one engine.
@@ -144,6 +148,22 @@ impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let location = self.describe().location;
         f.debug_struct("Journal").field("location", &location).finish_non_exhaustive()
+    }
+}
+
+impl ScanReport {
+    /// Returns whether the scan has found no anomaly.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.damaged + self.suspect + self.structural + self.findings_total == 0
+    }
+}
+
+impl StartupReport {
+    /// Returns whether a system may start on the store.
+    #[must_use]
+    pub fn may_start(&self) -> bool {
+        self.outcome != StartupOutcome::Refused
     }
 }
 

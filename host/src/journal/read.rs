@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Counters, events};
+use super::{Counters, logging};
 use super::{InspectOptions, Inspection, Journal, JournalError, Page, Selection};
 use crate::engine::Session;
 
@@ -79,7 +79,12 @@ impl Pages {
             }
             None => self.journal.count(&Counters { read_errors: 1, ..Counters::default() }),
         }
-        events::tell("read", &self.journal.store.describe().location, began.elapsed(), &result);
+        logging::log_outcome(
+            "read",
+            &self.journal.store.describe().location,
+            began.elapsed(),
+            &result,
+        );
         let page = result?;
         self.journal.measuring().succeeded("read");
         self.session = Some(session);

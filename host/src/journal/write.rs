@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use super::events;
+use super::logging;
 use super::{Appended, Counters, Draft, Journal, JournalError};
 use crate::engine::Session;
 use crate::store::{Run, StoreError};
@@ -116,6 +116,6 @@ impl Journal {
             Err(_) => delta.write_errors = 1,
         }
         self.count(&delta);
-        events::tell("append", &self.store.describe().location, took, result);
+        logging::log_outcome("append", &self.store.describe().location, took, result);
     }
 }

@@ -49,14 +49,11 @@
 //!
 //! Of stores that other processes write to, [`store_text`] tells what a look at them finds.
 
-mod histogram;
-mod measured;
 mod prometheus;
 mod store;
 
-pub use self::histogram::Histogram;
-pub use self::measured::Measured;
 pub use self::store::{StoreLook, store_text};
+pub use crate::journal::{Histogram, Measured};
 
 use prometheus_client::registry::Registry;
 use serde::Serialize;

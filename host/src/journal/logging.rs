@@ -13,7 +13,7 @@ pub(super) trait Figures {
     fn log(&self, operation: &'static str, store: &str, elapsed: Duration);
 }
 
-pub(super) fn tell<T: Figures>(
+pub(super) fn log_outcome<T: Figures>(
     operation: &'static str,
     store: &str,
     elapsed: Duration,
@@ -21,11 +21,11 @@ pub(super) fn tell<T: Figures>(
 ) {
     match result {
         Ok(report) => report.log(operation, store, elapsed),
-        Err(error) => tell_failure(operation, store, elapsed, error),
+        Err(error) => log_failure(operation, store, elapsed, error),
     }
 }
 
-pub(super) fn tell_failure(
+pub(super) fn log_failure(
     operation: &'static str,
     store: &str,
     elapsed: Duration,

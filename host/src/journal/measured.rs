@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::Histogram;
-use crate::journal::Counters;
+use super::{Counters, Histogram};
 
 /// From a tenth of a millisecond to the timeout of a store.
 const SECONDS: [f64; 12] =

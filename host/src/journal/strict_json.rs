@@ -1,8 +1,9 @@
-//! Records as strict JSON readers take them.
+//! Records for readers of strict JSON.
 
-/// A record as standard JSON: what Papyra writes for numbers that JSON does not have becomes null.
+/// Returns a record as strict JSON: `NaN` and infinities, which Papyra writes and JSON lacks, become
+/// `null`.
 #[must_use]
-pub fn standard(record: &str) -> std::borrow::Cow<'_, str> {
+pub fn strict_json(record: &str) -> std::borrow::Cow<'_, str> {
     if !record.contains("NaN") && !record.contains("Infinity") {
         return record.into();
     }
@@ -54,8 +55,8 @@ mod tests {
             (r#"{"NaN":"a \"NaN\\","é":NaN}"#, r#"{"NaN":"a \"NaN\\","é":null}"#),
             (r#"{"a":"Infinity"}"#, r#"{"a":"Infinity"}"#),
         ] {
-            assert_eq!(standard(record), expected);
-            assert!(serde_json::from_str::<serde_json::Value>(&standard(record)).is_ok());
+            assert_eq!(strict_json(record), expected);
+            assert!(serde_json::from_str::<serde_json::Value>(&strict_json(record)).is_ok());
         }
     }
 }
