@@ -114,7 +114,7 @@ pub fn verdict(report: &Scan<'_>, paint: Paint) -> String {
 }
 
 /// The whole report. `flags` is how this journal is named to the command, for what to type next.
-pub fn people(report: &Scan<'_>, flags: &str, paint: Paint) -> String {
+pub fn text(report: &Scan<'_>, flags: &str, paint: Paint) -> String {
     let location = printable(report.location);
     let verdict = verdict(report, paint);
     let empty = if report.entries == 0 { ", and empty" } else { "" };

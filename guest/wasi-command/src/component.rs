@@ -51,7 +51,7 @@ fn scan(path: &str) -> u8 {
         Ok(report) => {
             let report = view(&report);
             let flags = format!("--path {}", quoted(path.as_bytes()));
-            match write(&stdout::get_stdout(), &people(&report, &flags, Paint::NONE)) {
+            match write(&stdout::get_stdout(), &text(&report, &flags, Paint::NONE)) {
                 // A reader that has gone has seen what it wanted.
                 Ok(()) | Err(StreamError::Closed) if is_healthy(&report) => 0,
                 Ok(()) | Err(StreamError::Closed) => ANOMALIES,

@@ -3,21 +3,17 @@
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 
 use clap::Args;
+use papyra_persistence::Durability;
 use papyra_persistence::config::Config;
-use papyra_persistence::journal::Appended;
-use papyra_persistence::route::{RoutedAppend, RoutedError, RoutedJournal};
-use papyra_persistence::{Durability, Journal};
-use serde_json::{Value, json};
+use papyra_persistence::route::{RoutedAppend, RoutedError};
 use tokio::sync::mpsc;
 
-use super::Context;
-use super::args::{TargetArgs, apply_sync};
-use super::exit::{self, Exit};
-use super::findings;
-use super::output::Paint;
-use super::problem::{Problem, chain};
-use super::text::{bytes, count, grouped, printable};
-use super::values;
+use crate::args::{TargetArgs, apply_sync};
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::problem::{Problem, chain};
+use crate::text::grouped;
+use crate::{report, values};
 
 /// The most bytes of a batch, unless one line alone is longer.
 const BATCH_BYTES: usize = 8 << 20;
@@ -61,11 +57,12 @@ impl AppendArgs {
 }
 
 pub(super) async fn run(args: AppendArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
-    let mut writer = Writer::open(context)?;
+    let (journal, targets) = context.routed_or_nowhere()?;
     if io::stdin().is_terminal() {
         context.output.note("reading records from the terminal, one per line; Ctrl-D ends");
     }
     let mut batches = read_batches(args.batch.unwrap_or(u64::MAX))?;
+    let mut total = RoutedAppend::default();
     let mut written = 0;
     loop {
         context.output.if_interrupted = state(written);
@@ -77,115 +74,33 @@ pub(super) async fn run(args: AppendArgs, context: &mut Context<'_>) -> Result<E
             "{before}whether {} too is not known: all of it or nothing",
             lines(batch.first, last)
         );
-        writer.append(&batch, written).await?;
+        let done = journal.append_lines(&batch.text).await;
+        total.add(done.map_err(|error| match error {
+            RoutedError::Refused(error) => explain(error.into(), &batch, written),
+            other => partial(other, targets.len() == 1, &batch, written),
+        })?);
         written = last;
     }
+    let only = match targets.as_slice() {
+        [only] if journal.route().discarded().is_empty() => Some(only.store.describe()),
+        _ => None,
+    };
     context.output.report(
-        |paint| writer.people(paint),
-        || findings::document("papyra.append/1", [writer.fields()]),
+        |paint| report::append::text(&total, only.as_ref(), paint),
+        || report::document("append", [report::append::fields(&total, only.as_ref())]),
     )?;
     Ok(Exit::Done)
 }
 
-/// Where batches go, and what has gone there.
-enum Writer {
-    One { journal: Journal, total: Appended },
-    Route { journal: RoutedJournal, total: RoutedAppend },
-}
-
-impl Writer {
-    fn open(context: &Context<'_>) -> Result<Self, Problem> {
-        let (route, targets) = context.route()?;
-        match targets.as_slice() {
-            [only] if route.discarded().is_empty() => {
-                let journal = context.journal(only.store.clone())?;
-                Ok(Self::One { journal, total: Appended { records: 0, bytes: 0 } })
-            }
-            _ => {
-                let journal = RoutedJournal::new(&context.engine()?, route);
-                Ok(Self::Route { journal, total: RoutedAppend::default() })
-            }
-        }
-    }
-
-    /// Writes a batch after `written` lines before it.
-    async fn append(&mut self, batch: &Batch, written: u64) -> Result<(), Problem> {
-        match self {
-            Self::One { journal, total } => {
-                let appended = journal.append_lines(&batch.text).await;
-                let appended = appended.map_err(|error| explain(error.into(), batch, written))?;
-                total.records += appended.records;
-                total.bytes += appended.bytes;
-            }
-            Self::Route { journal, total } => match journal.append_lines(&batch.text).await {
-                Ok(done) => total.add(done),
-                Err(RoutedError::Refused(error)) => {
-                    return Err(explain(error.into(), batch, written));
-                }
-                Err(error) => return Err(partial(error, batch, written)),
-            },
-        }
-        Ok(())
-    }
-
-    fn people(&self, paint: Paint) -> String {
-        let line = |location: &str, records: u64, size: u64| {
-            let records = count(records, "record", "records");
-            format!("{}: appended {records}, {}\n", paint.bold(&printable(location)), bytes(size))
-        };
-        match self {
-            Self::One { journal, total } => {
-                line(&journal.describe().location, total.records, total.bytes)
-            }
-            Self::Route { total, .. } => {
-                let stores = total.stores.iter();
-                let mut text: String =
-                    stores.map(|store| line(&store.location, store.records, store.bytes)).collect();
-                for of in &total.discarded {
-                    let records = count(of.records, "record", "records");
-                    let kind = of.kind.name();
-                    text.push_str(&format!("{kind}: dropped {records}, as the route says\n"));
-                }
-                if text.is_empty() {
-                    text.push_str("nothing to append\n");
-                }
-                text
-            }
-        }
-    }
-
-    fn fields(&self) -> Value {
-        match self {
-            Self::One { journal, total } => {
-                let store = journal.describe();
-                json!({
-                    "backend": store.backend,
-                    "location": store.location,
-                    "records": total.records,
-                    "bytes": total.bytes,
-                })
-            }
-            Self::Route { total, .. } => json!({
-                "records": total.records,
-                "bytes": total.bytes,
-                "dropped": total.dropped,
-                "stores": total.stores.iter().map(|store| json!({
-                    "location": store.location,
-                    "records": store.records,
-                    "bytes": store.bytes,
-                })).collect::<Vec<_>>(),
-                "discarded": findings::kind_counts(&total.discarded),
-            }),
-        }
-    }
-}
-
 /// Some stores have their part of a batch, and others have not.
-fn partial(error: RoutedError, batch: &Batch, written: u64) -> Problem {
+fn partial(error: RoutedError, single: bool, batch: &Batch, written: u64) -> Problem {
     let message = chain(&error);
     let mut exit = Exit::Done;
     let mut code = "failed";
-    if let RoutedError::Partial(partial) = error {
+    if let RoutedError::Partial(mut partial) = error {
+        if let Some(failure) = partial.failed.pop_if(|_| single) {
+            return explain(failure.error.into(), batch, written);
+        }
         for failure in partial.failed {
             let problem = Problem::from(failure.error);
             if exit.worse(problem.exit) != exit {

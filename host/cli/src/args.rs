@@ -1,125 +1,16 @@
-//! What can be typed: the one definition behind parsing, help, man pages and completions.
+//! Groups of options that several commands have.
 
 use std::path::PathBuf;
 
+use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand};
 use papyra_persistence::Durability;
 use papyra_persistence::config::{Config, Place, Value};
 use papyra_persistence::journal::KindLimits;
 
-use super::exit::{self, Exit};
-use super::problem::Problem;
-use super::{
-    Context, append, compact, config, consume, extras, groups, inspect, log, metrics, read,
-    recover, scan, startup_check, values,
-};
-
-/// Check, repair, shrink, read and write journals of newline-delimited JSON.
-///
-/// All decisions are made by a sandboxed engine that sees nothing but the journal.
-#[derive(Debug, Parser)]
-#[command(name = "papyra", version, after_help = exit::overview(), max_term_width = 100)]
-pub(super) struct Cli {
-    /// Write one JSON document with raw numbers and a `schema`, errors included
-    #[arg(long, global = true, help_heading = "Output")]
-    pub json: bool,
-    /// Write no report, no notes and no progress; errors and the exit code remain
-    #[arg(long, short, global = true, help_heading = "Output")]
-    pub quiet: bool,
-    #[command(flatten)]
-    pub log: log::LogArgs,
-    /// The configuration file, in place of PAPYRA_CONFIG or the first papyra.toml that is found
-    #[arg(long, value_name = "FILE", global = true, help_heading = "Configuration")]
-    pub config: Option<PathBuf>,
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Work on a journal
-    #[command(subcommand, after_help = exit::overview())]
-    Persistence(PersistenceCommand),
-    #[cfg(feature = "serve")]
-    Serve(super::serve::ServeArgs),
-    /// Show, check and explain the configuration
-    #[command(subcommand, after_help = config::overview())]
-    Config(config::ConfigCommand),
-    Completions(extras::CompletionsArgs),
-    Man(extras::ManArgs),
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum PersistenceCommand {
-    Scan(scan::ScanArgs),
-    Recover(recover::RecoverArgs),
-    Compact(compact::CompactArgs),
-    Inspect(inspect::InspectArgs),
-    Metrics(metrics::MetricsArgs),
-    StartupCheck(startup_check::StartupCheckArgs),
-    Read(read::ReadArgs),
-    Append(append::AppendArgs),
-    Consume(consume::ConsumeArgs),
-    Groups(groups::GroupsArgs),
-}
-
-impl PersistenceCommand {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Scan(_) => "scan",
-            Self::Recover(_) => "recover",
-            Self::Compact(_) => "compact",
-            Self::Inspect(_) => "inspect",
-            Self::Metrics(_) => "metrics",
-            Self::StartupCheck(_) => "startup-check",
-            Self::Read(_) => "read",
-            Self::Append(_) => "append",
-            Self::Consume(_) => "consume",
-            Self::Groups(_) => "groups",
-        }
-    }
-
-    /// Puts the command's options over the configuration; from then on only that is asked.
-    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
-        match self {
-            Self::Scan(args) => args.apply(config),
-            Self::Recover(args) => args.apply(config),
-            Self::Compact(args) => return args.apply(config),
-            Self::Inspect(args) => return args.apply(config),
-            Self::Metrics(args) => args.apply(config),
-            Self::StartupCheck(args) => args.apply(config),
-            Self::Read(args) => return args.apply(config),
-            Self::Append(args) => args.apply(config),
-            Self::Consume(args) => args.apply(config),
-            Self::Groups(args) => args.apply(config),
-        }
-        Ok(())
-    }
-
-    /// How many threads the command can use.
-    pub fn jobs(&self, config: &Config) -> usize {
-        match self {
-            Self::Scan(_) | Self::Compact(_) | Self::Metrics(_) => jobs(config),
-            _ => 1,
-        }
-    }
-
-    pub async fn run(self, context: &mut Context<'_>) -> Result<Exit, Problem> {
-        match self {
-            Self::Scan(args) => scan::run(args, context).await,
-            Self::Recover(args) => recover::run(args, context).await,
-            Self::Compact(args) => compact::run(args, context).await,
-            Self::Inspect(args) => inspect::run(args, context).await,
-            Self::Metrics(args) => metrics::run(args, context).await,
-            Self::StartupCheck(args) => startup_check::run(args, context).await,
-            Self::Read(args) => read::run(args, context).await,
-            Self::Append(args) => append::run(args, context).await,
-            Self::Consume(args) => consume::run(args, context).await,
-            Self::Groups(args) => groups::run(args, context).await,
-        }
-    }
-}
+use crate::output::Output;
+use crate::problem::Problem;
+use crate::values;
 
 /// Where the journal lies. Without either, where the configuration says.
 #[derive(Debug, Args)]
@@ -171,13 +62,6 @@ pub(super) fn jobs(config: &Config) -> usize {
 pub(super) fn apply_sync(sync: Option<Durability>, config: &mut Config) {
     if let Some(durability) = sync {
         config.set("sync", Value::Sync(durability), "--sync");
-    }
-}
-
-/// Puts `--quarantine-dir` over the configuration.
-pub(super) fn apply_quarantine_dir(directory: Option<&PathBuf>, config: &mut Config) {
-    if let Some(directory) = directory {
-        config.set("quarantine_dir", Value::Directory(directory.clone()), "--quarantine-dir");
     }
 }
 
@@ -249,73 +133,23 @@ pub(super) struct FindingsArgs {
     pub findings: u32,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The audit record of a recovery or a compaction.
+#[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    /// Do not append an audit record of what was done
+    #[arg(long)]
+    no_audit: bool,
+    /// The name of --no-audit before 0.2.
+    #[arg(long, hide = true)]
+    no_fact: bool,
+}
 
-    fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(["papyra", "persistence"].into_iter().chain(line.split(' ')))
-    }
-
-    #[test]
-    fn at_most_one_place_can_be_named() {
-        assert!(parse("scan --path a").is_ok());
-        assert!(parse("scan --store file:a").is_ok());
-        // The configuration can name one.
-        assert!(parse("scan").is_ok());
-        assert!(parse("scan --path a --store file:a").is_err());
-        // `--path $UNSET` and `--path "$UNSET"` in a script.
-        assert!(parse("scan --path").is_err());
-        assert!(parse("scan --path --json").is_err());
-        assert!(parse("scan --path=").is_err());
-        assert!(parse("scan --store=").is_err());
-    }
-
-    #[test]
-    fn modes_are_accepted_in_papyras_spellings() {
-        for line in [
-            "startup-check --path a --mode FAIL_ON_ANOMALY",
-            "startup-check --path a --mode scan_only",
-            "startup-check --path a --mode Scan-Only",
-            "startup-check --path a --mode RECOVER --recovery-mode Repair",
-            "recover --path a --mode REBUILD",
-            "recover --path a --mode Quarantine --quarantine-dir q",
-        ] {
-            assert!(parse(line).is_ok(), "{line}");
+impl AuditArgs {
+    /// Returns whether an audit record is to be appended.
+    pub fn record(&self, output: &Output) -> bool {
+        if self.no_fact {
+            output.note("--no-fact is now called --no-audit");
         }
-        for line in [
-            "startup-check --path a --mode fail_on_anomalies",
-            "recover --path a --mode ignore",
-            "recover --path a --mode=",
-        ] {
-            assert!(parse(line).is_err(), "{line}");
-        }
-    }
-
-    #[test]
-    fn limits_that_make_no_sense_are_wrong_usage() {
-        for limit in [
-            "--max-age soon",
-            "--max-age -1",
-            "--max-age -3d",
-            "--max-age NaN",
-            "--max-records -1",
-            "--max-records 1.5",
-            "--max-total-bytes -1",
-            "--max-total-bytes NaN",
-            "--jobs 0",
-        ] {
-            assert!(parse(&format!("compact --path a {limit}")).is_err(), "{limit}");
-        }
-        assert!(parse("compact --path a --max-age 30d --max-total-bytes 10MiB").is_ok());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn paths_need_not_be_utf_8() {
-        use std::os::unix::ffi::OsStringExt;
-        let path = std::ffi::OsString::from_vec(b"a\xff".to_vec());
-        let words = ["papyra", "persistence", "scan", "--path"].map(std::ffi::OsString::from);
-        assert!(Cli::try_parse_from(words.into_iter().chain([path])).is_ok());
+        !(self.no_audit || self.no_fact)
     }
 }

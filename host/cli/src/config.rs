@@ -10,13 +10,15 @@ use papyra_persistence::config::{
 use papyra_persistence::store::Registry;
 use serde_json::{Value, json};
 
-use super::args::{JobsArgs, RetentionArgs, TargetArgs, apply_quarantine_dir, apply_sync};
-use super::exit::{self, Exit};
-use super::log::LogArgs;
-use super::output::Output;
-use super::problem::{Problem, chain};
-use super::text::printable;
-use super::{configured, values};
+use crate::args::{JobsArgs, RetentionArgs, TargetArgs, apply_sync};
+use crate::context::configured;
+use crate::exit::{self, Exit};
+use crate::log::LogArgs;
+use crate::output::Output;
+use crate::problem::{Problem, chain};
+use crate::report::{document, schema};
+use crate::text::printable;
+use crate::{quarantine, values};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -90,7 +92,7 @@ pub(super) fn run(
                 args.target.apply(config);
                 args.jobs.apply(config);
                 apply_sync(args.sync, config);
-                apply_quarantine_dir(args.quarantine_dir.as_ref(), config);
+                quarantine::apply(args.quarantine_dir.as_ref(), config);
                 args.retention.apply(config)
             })?;
             output.report(|_| people(&config, args.origin), || fields(&config))?;
@@ -117,7 +119,7 @@ fn check(file: Option<PathBuf>, output: &mut Output) -> Result<Exit, Problem> {
     let name = name.map(|path| path.display().to_string());
     if let Err(error) = loaded.and_then(|config| config.check(&Registry::standard())) {
         for line in complaints(&error) {
-            output.complain(&line);
+            output.eprint_line(&line);
         }
         if output.json() {
             output.report(|_| String::new(), || verdict(name.as_deref(), Some(&error)))?;
@@ -160,7 +162,7 @@ fn verdict(file: Option<&str>, error: Option<&ConfigError>) -> Value {
     };
     let exit = if error.is_some() { Exit::Configuration } else { Exit::Done };
     json!({
-        "schema": "papyra.config-check/1",
+        "schema": schema("config-check"),
         "ok": error.is_none(),
         "exit": exit.code(),
         "file": file,
@@ -224,7 +226,7 @@ fn fields(config: &Config) -> Value {
     };
     let file = config.file().map(|path| path.display().to_string());
     let settings: Vec<_> = config.entries().iter().map(entry).collect();
-    json!({ "schema": "papyra.config/1", "file": file, "settings": settings })
+    document("config", [json!({ "file": file, "settings": settings })])
 }
 
 fn origin(origin: &Origin) -> Value {
@@ -252,5 +254,5 @@ fn settings() -> Value {
         })
     };
     let settings: Vec<_> = table::SETTINGS.iter().map(setting).collect();
-    json!({ "schema": "papyra.settings/1", "settings": settings })
+    document("settings", [json!({ "settings": settings })])
 }

@@ -7,17 +7,17 @@ use clap::builder::NonEmptyStringValueParser;
 use papyra_persistence::JournalError;
 use papyra_persistence::config::Config;
 use papyra_persistence::consumer::{Batch, Consumer, Start, Wait};
-use papyra_persistence::journal::{FailureCode, standard};
-use serde_json::{Value, json};
+use papyra_persistence::journal::FailureCode;
 
-use super::Context;
-use super::args::TargetArgs;
-use super::exit::{self, Exit};
-use super::groups::values::{WaitWord, start, wait};
-use super::output::Output;
-use super::problem::{self, Problem};
-use super::text::count;
-use super::values::KindWord;
+use crate::args::TargetArgs;
+use crate::context::Context;
+use crate::deliveries::{self, Deliveries};
+use crate::exit::{self, Exit};
+use crate::group_values::{WaitWord, start, wait};
+use crate::output::Output;
+use crate::problem::{self, Problem};
+use crate::records::passes;
+use crate::values::KindWord;
 
 /// How long one call waits at most. In between it is seen whether anybody still reads.
 const TURN: Duration = Duration::from_secs(1);
@@ -102,7 +102,7 @@ pub(super) async fn run(args: ConsumeArgs, context: &mut Context<'_>) -> Result<
         .max_deliveries(args.max_deliveries)
         .build();
     let output = &mut *context.output;
-    let mut work = Work { consumer, sink: Sink::new(output.json()), ack: !args.no_ack };
+    let mut work = Work { consumer, sink: Deliveries::new(output), ack: !args.no_ack };
     if args.own_pending {
         work.own_pending(output).await?;
     }
@@ -118,7 +118,7 @@ pub(super) async fn run(args: ConsumeArgs, context: &mut Context<'_>) -> Result<
 /// A consumer and where its records go.
 struct Work {
     consumer: Consumer,
-    sink: Sink,
+    sink: Deliveries,
     ack: bool,
 }
 
@@ -160,7 +160,8 @@ impl Work {
                     waiting = false;
                     self.hand_on(&batch, output).await?;
                 }
-                Err(error) if passes(&error) => {
+                // A group that is gone does not come back.
+                Err(error) if passes(&error) && error.code() != Some(FailureCode::NotFound) => {
                     if !waiting {
                         output.note(&format!("{}; waiting for it", problem::chain(&error)));
                     }
@@ -180,7 +181,7 @@ impl Work {
         if self.ack && !output.is_closed() {
             self.consumer.ack(batch.ids()).await?;
         }
-        note(batch, output);
+        deliveries::note(batch, output);
         match &batch.trouble {
             Some(failure) => {
                 Err(JournalError::Failure { operation: "consume", failure: failure.clone() }.into())
@@ -189,98 +190,3 @@ impl Work {
         }
     }
 }
-
-/// What can be over by itself.
-fn passes(error: &JournalError) -> bool {
-    matches!(error.code(), Some(FailureCode::Unavailable | FailureCode::Locked))
-}
-
-/// Tells people what happened to entries that they do not see.
-pub(super) fn note(batch: &Batch, output: &Output) {
-    if let Some(start) = &batch.made {
-        output.note(&format!("the group did not exist; made it, to begin after {start}"));
-    }
-    let lists = [
-        (&batch.quarantined, "quarantined: no records, or dead letters that nobody could process"),
-        (&batch.dead_lettered, "sent to the dead letters: delivered too often"),
-        (&batch.deleted, "acknowledged: pending, but no longer there"),
-    ];
-    for (ids, what) in lists {
-        if let (Some(first), more) = (ids.first(), ids.len()) {
-            let entries = count(more as u64, "entry", "entries");
-            let first = if more == 1 { first.clone() } else { format!("{first}, …") };
-            output.note(&format!("{entries} {what} ({first})"));
-        }
-    }
-}
-
-/// Where records go, and what is said about the others at the end of a document.
-pub(super) struct Sink {
-    json: bool,
-    records: u64,
-    quarantined: Vec<String>,
-    dead_lettered: Vec<String>,
-    deleted: Vec<String>,
-    made: Option<String>,
-}
-
-impl Sink {
-    pub fn new(json: bool) -> Self {
-        Self {
-            json,
-            records: 0,
-            quarantined: Vec::new(),
-            dead_lettered: Vec::new(),
-            deleted: Vec::new(),
-            made: None,
-        }
-    }
-
-    pub fn take(&mut self, batch: &Batch, output: &mut Output) -> Result<(), Problem> {
-        for entry in &batch.entries {
-            let (id, deliveries) = (&entry.id, entry.deliveries);
-            let head = format!(r#"{{"id":"{id}","deliveries":{deliveries},"record":"#);
-            if self.json {
-                output.begin(if self.records == 0 { HEAD } else { "," })?;
-                output.data(head.as_bytes())?;
-                output.data(standard(&entry.record).as_bytes())?;
-                output.data(b"}")?;
-            } else {
-                output.data(head.as_bytes())?;
-                output.data(entry.record.as_bytes())?;
-                output.data(b"}\n")?;
-            }
-            self.records += 1;
-        }
-        if self.json {
-            // Only a document ends: what follows for ever would gather without bound.
-            self.quarantined.extend_from_slice(&batch.quarantined);
-            self.dead_lettered.extend_from_slice(&batch.dead_lettered);
-            self.deleted.extend_from_slice(&batch.deleted);
-            self.made = self.made.take().or_else(|| batch.made.clone());
-        }
-        Ok(())
-    }
-
-    pub fn end(self, output: &mut Output) -> Result<(), Problem> {
-        if !self.json {
-            return output.flush();
-        }
-        if self.records == 0 {
-            output.begin(HEAD)?;
-        }
-        output.finish(&self.fields())
-    }
-
-    fn fields(&self) -> Value {
-        json!({
-            "count": self.records,
-            "quarantined": self.quarantined,
-            "dead_lettered": self.dead_lettered,
-            "deleted": self.deleted,
-            "group_made_after": self.made,
-        })
-    }
-}
-
-const HEAD: &str = r#"{"schema":"papyra.consume/1","records":["#;

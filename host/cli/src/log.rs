@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use papyra_persistence::config::{Config, Value};
 use tracing_subscriber::EnvFilter;
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// How much is logged.
 #[derive(Debug, Args)]

@@ -3,24 +3,30 @@
 
 mod append;
 mod args;
+mod command;
 mod compact;
+mod completions;
 mod config;
 mod consume;
-mod each;
+mod context;
+mod deliveries;
 mod exit;
-mod extras;
-mod findings;
+mod group_values;
 mod groups;
-mod hint;
 mod inspect;
 mod log;
-mod merged;
+mod man;
 mod metrics;
+mod missing;
 mod output;
+mod per_store;
 mod problem;
 mod progress;
+mod quarantine;
 mod read;
+mod records;
 mod recover;
+mod report;
 mod scan;
 #[cfg(feature = "serve")]
 mod serve;
@@ -33,18 +39,15 @@ mod values;
 use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use papyra_persistence::config::Config;
-use papyra_persistence::route::Route;
-use papyra_persistence::store::Kind;
-use papyra_persistence::{Engine, Journal};
 
-use self::args::{Cli, Command};
+use self::command::{Cli, Command};
+use self::context::Context;
 use self::exit::Exit;
 use self::output::Output;
 use self::problem::Problem;
@@ -56,7 +59,7 @@ const WIND_UP: Duration = Duration::from_secs(1);
 /// Runs the command that this process was started as.
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
-        output::complain(&format!(
+        output::eprint_line(&format!(
             "internal error, please report it: {}",
             info.to_string().replace('\n', " ")
         ));
@@ -71,55 +74,11 @@ fn main() -> ExitCode {
     ExitCode::from(exit.unwrap_or(Exit::Failed).code())
 }
 
-/// What the commands share while they run.
-struct Context<'a> {
-    output: &'a mut Output,
-    interruption: &'a Interruption,
-    /// Options over environment over file over defaults.
-    config: &'a Config,
-    /// Loaded when it is first needed: what is wrong with the options is said before.
-    engine: OnceCell<Engine>,
-}
-
-impl Context<'_> {
-    /// Where each kind goes, and the stores to work on.
-    fn route(&self) -> Result<(Route, Vec<target::Target>), Problem> {
-        target::route(self.config)
-    }
-
-    /// The journal in `store`, with the configured limits.
-    fn journal(&self, store: target::Opened) -> Result<Journal, Problem> {
-        let journal = Journal::with_store(&self.engine()?, store);
-        Ok(journal.with_retention(self.config.retention()))
-    }
-
-    /// The journal that has the records of this kind.
-    fn journal_of(&self, kind: Kind) -> Result<Journal, Problem> {
-        let (route, _) = self.route()?;
-        self.journal(route.store(kind).ok_or_else(each::nowhere)?.clone())
-    }
-
-    fn engine(&self) -> Result<Engine, Problem> {
-        if let Some(engine) = self.engine.get() {
-            return Ok(engine.clone());
-        }
-        let engine = self.config.engine().build();
-        let engine =
-            engine.map_err(|error| Problem::new(Exit::Failed, "engine", problem::chain(&error)))?;
-        Ok(self.engine.get_or_init(|| engine).clone())
-    }
-
-    /// Shows how far `operation` has come until the returned value is dropped.
-    fn meter(&self, operation: &'static str) -> progress::Meter {
-        progress::Meter::new(operation, self.output, self.interruption)
-    }
-}
-
 fn start(cli: Cli) -> Exit {
     let mut output = Output::new(cli.json, cli.quiet);
     let Cli { command, log, config: file, quiet, .. } = cli;
     let configured = |apply: &dyn Fn(&mut Config) -> Result<(), Problem>| {
-        let config = configured(file.as_deref(), |config| {
+        let config = context::configured(file.as_deref(), |config| {
             log.apply(quiet, config);
             apply(config)
         })?;
@@ -140,27 +99,13 @@ fn start(cli: Cli) -> Exit {
             operate("serve", 2, &config, &mut output, run)
         }),
         Command::Config(command) => config::run(command, file, &log, &mut output),
-        Command::Completions(args) => extras::completions(&args, &mut output),
-        Command::Man(args) => extras::man(&args, &mut output),
+        Command::Completions(args) => completions::run(&args, Cli::command(), &mut output),
+        Command::Man(args) => man::run(&args, Cli::command(), &mut output),
     };
     ended.unwrap_or_else(|problem| {
         output.problem(&problem);
         problem.exit
     })
-}
-
-/// The configuration with the options of the command over it.
-fn configured(
-    file: Option<&Path>,
-    apply: impl FnOnce(&mut Config) -> Result<(), Problem>,
-) -> Result<Config, Problem> {
-    let mut loader = Config::loader();
-    if let Some(file) = file {
-        loader = loader.file(file);
-    }
-    let mut config = loader.load()?;
-    apply(&mut config)?;
-    Ok(config)
 }
 
 /// Runs what works on a store, until it is done or somebody wants it to stop.
@@ -198,8 +143,8 @@ fn operate(
         (Some(Err(mut problem)), _) => {
             if problem.exit == Exit::NotFound && matches!(name, "groups" | "consume") {
                 problem.message.push_str("; `groups list` shows which groups there are");
-            } else if problem.exit == Exit::NotFound && name != "append" {
-                problem.message.push_str(hint::for_missing(config, &problem));
+            } else if name != "append" {
+                problem.message.push_str(missing::advice(config, &problem));
             }
             Err(problem)
         }
@@ -237,29 +182,6 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> Exit {
             let problem = Problem::usage(words.join(" "));
             Output::new(json, false).wrong_usage(&format!("papyra: {text}"), &problem);
             Exit::Usage
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_command_lists_its_exit_codes() {
-        let command = Cli::command();
-        let persistence = command.find_subcommand("persistence").unwrap();
-        for command in persistence.get_subcommands() {
-            let help = command.clone().render_long_help().to_string();
-            assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
-            assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
         }
     }
 }

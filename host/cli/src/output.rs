@@ -8,8 +8,8 @@ pub(super) use papyra_report::Paint;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
-use super::problem::Problem;
-use super::text;
+use crate::problem::Problem;
+use crate::text;
 
 /// Enough that a long `read` makes few system calls.
 const BUFFER: usize = 256 << 10;
@@ -72,14 +72,13 @@ impl Output {
     /// Writes a report: a document with `--json`, otherwise text for people, which `--quiet` drops.
     pub fn report(
         &mut self,
-        people: impl FnOnce(Paint) -> String,
-        programs: impl FnOnce() -> Value,
+        text: impl FnOnce(Paint) -> String,
+        document: impl FnOnce() -> Value,
     ) -> Result<(), Problem> {
         if self.json {
-            let document = programs();
-            self.document(&document)?;
+            self.document(&document())?;
         } else if !self.quiet {
-            let text = people(self.paint);
+            let text = text(self.paint);
             self.data(text.as_bytes())?;
         }
         self.flush()
@@ -139,18 +138,18 @@ impl Output {
     /// One line for people on standard error, unless they want quiet.
     pub fn note(&self, line: &str) {
         if !self.quiet {
-            complain(line);
+            eprint_line(line);
         }
     }
 
     /// One line for people on standard error, however quiet they want it.
-    pub fn complain(&self, line: &str) {
-        complain(line);
+    pub fn eprint_line(&self, line: &str) {
+        eprint_line(line);
     }
 
     /// Says why the command ends early: a line for people, and with `--json` a document as well.
     pub fn problem(&mut self, problem: &Problem) {
-        complain(&problem.message);
+        eprint_line(&problem.message);
         let written = match (self.json, self.unfinished) {
             (_, true) => self.finish(&serde_json::json!({ "error": problem.fields() })),
             (true, false) => self.document(&problem.document()),
@@ -185,7 +184,7 @@ impl Output {
 }
 
 /// One line on standard error, with nothing in it that moves a cursor.
-pub(super) fn complain(line: &str) {
+pub(super) fn eprint_line(line: &str) {
     write_stderr(&format!("papyra: {}\n", text::printable(line)));
 }
 

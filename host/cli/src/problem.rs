@@ -4,8 +4,8 @@ use papyra_persistence::config::{ConfigError, Origin};
 use papyra_persistence::journal::{FailureCode, JournalError};
 use serde_json::{Value, json};
 
-use super::exit::Exit;
-use super::text;
+use crate::exit::Exit;
+use crate::{report, text};
 
 /// Why the command could not do what it was asked.
 #[derive(Debug)]
@@ -18,16 +18,34 @@ pub(super) struct Problem {
     pub segment: Option<String>,
     /// Counted from 1, in the segment or in standard input.
     pub line: Option<u64>,
+    /// The store does not exist.
+    pub store_missing: bool,
 }
 
 impl Problem {
     pub fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, code, message: message.into(), segment: None, line: None }
+        Self {
+            exit,
+            code,
+            message: message.into(),
+            segment: None,
+            line: None,
+            store_missing: false,
+        }
     }
 
     /// The command was called in a way that makes no sense.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// The route has no store at all.
+    pub fn nowhere() -> Self {
+        Self::new(
+            Exit::NotFound,
+            "not-found",
+            "every kind goes to `none`, so there is no store; see `papyra config show --origin`",
+        )
     }
 
     /// The command itself met an I/O error.
@@ -50,11 +68,7 @@ impl Problem {
 
     /// As a document of its own.
     pub fn document(&self) -> Value {
-        let mut document = json!({ "schema": "papyra.error/1" });
-        if let (Some(document), Value::Object(fields)) = (document.as_object_mut(), self.fields()) {
-            document.extend(fields);
-        }
-        document
+        report::document("error", [self.fields()])
     }
 }
 
@@ -78,7 +92,7 @@ impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
         let message = chain(&error);
         match error {
-            JournalError::Failure { failure, .. } => {
+            JournalError::Failure { operation, failure } => {
                 let place = match (&failure.segment, failure.line) {
                     (Some(segment), Some(line)) => format!("{segment}:{line}"),
                     (Some(segment), None) => segment.clone(),
@@ -95,6 +109,9 @@ impl From<JournalError> for Problem {
                     message,
                     segment: failure.segment,
                     line: failure.line,
+                    // A startup check accepts a missing store; only its directory can be missing.
+                    store_missing: failure.code == FailureCode::NotFound
+                        && operation != "startup-check",
                 }
             }
             JournalError::Cancelled { .. } => Self::new(Exit::Interrupted, "interrupted", message),
@@ -165,7 +182,7 @@ mod tests {
         assert_eq!(problem.message, "a.ndjson:7: held by another process");
         assert_eq!(
             problem.document().to_string(),
-            r#"{"schema":"papyra.error/1","code":"locked","exit":75,"message":"a.ndjson:7: held by another process","segment":"a.ndjson","line":7}"#
+            r#"{"schema":"papyra.error/2","code":"locked","exit":75,"message":"a.ndjson:7: held by another process","segment":"a.ndjson","line":7}"#
         );
     }
 

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use papyra_persistence::journal::Progress;
 
-use super::output::{self, Output};
-use super::signals::Interruption;
-use super::text;
+use crate::output::{self, Output};
+use crate::signals::Interruption;
+use crate::text;
 
 /// A bar for less than this would only flicker.
 const BAR_AFTER: Duration = Duration::from_millis(300);
@@ -87,7 +87,7 @@ impl Inner {
                 let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
                 if written.elapsed() >= LINE_EVERY {
                     *written = Instant::now();
-                    output::complain(&line(self.operation, done, total, elapsed));
+                    output::eprint_line(&line(self.operation, done, total, elapsed));
                 }
             }
         }

@@ -1,26 +1,21 @@
 //! `read`: records as they are stored, as many as fit into any pipe.
 
-use std::time::Duration;
-
 use clap::Args;
-use papyra_persistence::JournalError;
 use papyra_persistence::config::Config;
-use papyra_persistence::journal::{
-    FailureCode, FieldMatch, Order, Page, Pages, Selection, standard,
-};
-use serde_json::{Value, json};
+use papyra_persistence::journal::{FieldMatch, Order, Selection};
+use papyra_persistence::route::{MergedPages, StoreEnd};
+use serde_json::json;
 
-use super::Context;
-use super::args::{RetentionArgs, TargetArgs};
-use super::exit::{self, Exit};
-use super::output::Output;
-use super::problem::Problem;
-use super::text::count;
-use super::values::{self, KindWord};
-use super::{each, merged};
-
-/// How often `--follow` looks for new records.
-pub(super) const POLL: Duration = Duration::from_millis(200);
+use crate::args::{RetentionArgs, TargetArgs};
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::output::Output;
+use crate::per_store;
+use crate::problem::Problem;
+use crate::records::{POLL, Sink, passes};
+use crate::target::Target;
+use crate::text::count;
+use crate::values::{self, KindWord};
 
 /// Write records as they are stored, one per line
 ///
@@ -88,131 +83,104 @@ pub(super) async fn run(args: ReadArgs, context: &mut Context<'_>) -> Result<Exi
         order: if args.reverse { Order::NewestFirst } else { Order::OldestFirst },
         cursor: None,
     };
-    let (route, targets) = context.route()?;
-    let target = match targets.as_slice() {
-        [] => return Err(each::nowhere()),
-        [only] => only,
-        several => return merged::run(selection, args.follow, route, several, context).await,
-    };
-    let journal = context.journal(target.store.clone())?;
+    let (journal, targets) = context.routed()?;
     let output = &mut *context.output;
-    let mut sink = Sink::new(output.json());
+    let mut sink = Sink::new("read", output);
     let mut pages = journal.query(selection);
-    let mut cursor = None;
-    while let Some(page) = pages.next().await? {
-        sink.page(&page, output)?;
+    while let Some(page) = pages.next().await {
+        sink.lines(&page.records, page.count, output)?;
         if output.is_closed() {
             return Ok(Exit::Done);
         }
-        cursor = Some(page.cursor);
     }
     if args.follow {
-        follow(&mut pages, &mut sink, output).await?;
-    } else {
-        sink.end(cursor.as_deref(), output)?;
+        // One store that cannot be read is no store to wait for: its name may be wrong.
+        if let (1, Some((_, error))) = (targets.len(), pages.failures().pop()) {
+            return Err(error.into());
+        }
+        follow(&mut pages, &mut sink, &targets, output).await?;
     }
-    if sink.damaged > 0 {
-        let damaged = count(sink.damaged, "damaged entry was", "damaged entries were");
-        let flags = &target.flags;
-        output
-            .note(&format!("{damaged} passed over; `papyra persistence scan {flags}` lists them"));
+    end(pages.ends(), args.follow, &sink, &targets, output)
+}
+
+/// Reports how each store has ended; the exit code is that of the most serious failure.
+fn end(
+    ends: Vec<StoreEnd>,
+    followed: bool,
+    sink: &Sink,
+    targets: &[Target],
+    output: &mut Output,
+) -> Result<Exit, Problem> {
+    let mut worst = Exit::Done;
+    let mut stores = Vec::new();
+    let mut damaged = 0;
+    for (end, target) in ends.into_iter().zip(targets) {
+        damaged += end.damaged;
+        let mut fields = json!({ "damaged": end.damaged, "cursor": end.cursor });
+        // A store that could not be read to its end may have been followed since.
+        if let Some(error) = end.error.filter(|_| !followed) {
+            let problem = Problem::from(error);
+            if targets.len() == 1 || problem.exit == Exit::Interrupted {
+                return Err(problem);
+            }
+            output.eprint_line(&per_store::failure(target, &problem));
+            worst = worst.worse(problem.exit);
+            fields["error"] = problem.fields();
+        } else if end.damaged > 0 {
+            let damaged = count(end.damaged, "damaged entry was", "damaged entries were");
+            let flags = &target.flags;
+            output.note(&format!(
+                "{damaged} passed over; `papyra persistence scan {flags}` lists them"
+            ));
+        }
+        stores.push((target, fields));
     }
-    Ok(Exit::Done)
+    let fields = match stores.as_slice() {
+        [(_, only)] => only.clone(),
+        _ => {
+            let stores =
+                stores.into_iter().map(|(target, fields)| per_store::entry(target, fields));
+            json!({ "damaged": damaged, "stores": stores.collect::<Vec<_>>(), "exit": worst.code() })
+        }
+    };
+    sink.end(fields, output)?;
+    Ok(worst)
 }
 
 /// Writes what is appended until nobody reads it any more. The limit was for what was there already.
-async fn follow(pages: &mut Pages, sink: &mut Sink, output: &mut Output) -> Result<(), Problem> {
-    let mut waiting = false;
+///
+/// Records of several stores that are found in one look are in the order of time. A store that cannot
+/// be reached now is waited for, while the others go on.
+async fn follow(
+    pages: &mut MergedPages,
+    sink: &mut Sink,
+    targets: &[Target],
+    output: &mut Output,
+) -> Result<(), Problem> {
+    let mut waiting = vec![false; targets.len()];
     loop {
         output.flush()?;
         if output.is_closed() || output.reader_gone() {
             return Ok(());
         }
-        let at_end = match pages.poll().await {
-            Ok(page) => {
-                waiting = false;
-                sink.page(&page, output)?;
-                page.end
+        let (page, failed) = pages.poll().await;
+        sink.lines(&page.records, page.count, output)?;
+        let before = std::mem::replace(&mut waiting, vec![false; targets.len()]);
+        for (index, error) in failed {
+            if !passes(&error) {
+                return Err(error.into());
             }
-            Err(error) if passes(&error) => {
-                if !waiting {
-                    output.note(&format!("{}; waiting for it", super::problem::chain(&error)));
+            if let (Some(waits), Some(target)) = (waiting.get_mut(index), targets.get(index)) {
+                *waits = true;
+                if before.get(index) == Some(&false) {
+                    let message = per_store::failure(target, &Problem::from(error));
+                    output.note(&format!("{message}; waiting for it"));
                 }
-                waiting = true;
-                true
             }
-            Err(error) => return Err(error.into()),
-        };
-        if at_end {
+        }
+        if page.end {
             output.flush()?;
             tokio::time::sleep(POLL).await;
         }
     }
 }
-
-/// What can be over by itself: a journal that is being replaced, a backend that restarts.
-pub(super) fn passes(error: &JournalError) -> bool {
-    matches!(
-        error.code(),
-        Some(FailureCode::NotFound | FailureCode::Unavailable | FailureCode::Locked)
-    )
-}
-
-/// Where pages go.
-pub(super) struct Sink {
-    json: bool,
-    records: u64,
-    damaged: u64,
-}
-
-impl Sink {
-    pub fn new(json: bool) -> Self {
-        Self { json, records: 0, damaged: 0 }
-    }
-
-    fn page(&mut self, page: &Page, output: &mut Output) -> Result<(), Problem> {
-        self.damaged += page.damaged;
-        self.records(&page.records, page.count, output)
-    }
-
-    pub fn records(
-        &mut self,
-        records: &str,
-        count: u32,
-        output: &mut Output,
-    ) -> Result<(), Problem> {
-        if self.json {
-            for record in records.lines() {
-                let head = if self.records == 0 { HEAD } else { "," };
-                output.begin(head)?;
-                output.data(standard(record).as_bytes())?;
-                self.records += 1;
-            }
-        } else {
-            self.records += u64::from(count);
-            output.data(records.as_bytes())?;
-        }
-        Ok(())
-    }
-
-    fn end(&self, cursor: Option<&str>, output: &mut Output) -> Result<(), Problem> {
-        if !self.json {
-            return output.flush();
-        }
-        self.close(json!({ "damaged": self.damaged, "cursor": cursor }), output)
-    }
-
-    /// Ends the document with these fields.
-    pub fn close(&self, fields: Value, output: &mut Output) -> Result<(), Problem> {
-        if self.records == 0 {
-            output.begin(HEAD)?;
-        }
-        let mut end = json!({ "count": self.records });
-        if let (Some(end), Value::Object(fields)) = (end.as_object_mut(), fields) {
-            end.extend(fields);
-        }
-        output.finish(&end)
-    }
-}
-
-const HEAD: &str = r#"{"schema":"papyra.read/1","records":["#;

@@ -7,11 +7,11 @@ use papyra_persistence::config::{Config, Value};
 use papyra_persistence::serve::Server;
 use tokio::net::TcpListener;
 
-use super::args::{RetentionArgs, TargetArgs};
-use super::each;
-use super::exit::{self, Exit};
-use super::problem::Problem;
-use super::{Context, values};
+use crate::args::{RetentionArgs, TargetArgs};
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::problem::Problem;
+use crate::values;
 
 /// Show a journal's state over HTTP: metrics, probes and a page
 ///
@@ -53,7 +53,7 @@ pub(super) async fn run(context: &mut Context<'_>) -> Result<Exit, Problem> {
     "nothing was changed".clone_into(&mut context.output.if_interrupted);
     let (_, targets) = context.route()?;
     if targets.is_empty() {
-        return Err(each::nowhere());
+        return Err(Problem::nowhere());
     }
     let stores = targets.into_iter().map(|target| target.store).collect();
     let wanted = context.config.serve_address();

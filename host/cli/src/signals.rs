@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
-use super::exit::Exit;
-use super::output;
-use super::problem::Problem;
+use crate::exit::Exit;
+use crate::output;
+use crate::problem::Problem;
 
 /// How long an operation may take to wind up before the process ends regardless.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -56,7 +56,7 @@ impl Interruption {
         self.0.arrived.notify_one();
         // A second signal is meant seriously.
         let last = tokio::time::timeout(PATIENCE, either(&mut int, &mut term)).await;
-        output::complain("interrupted; gave up waiting for the operation to wind up");
+        output::eprint_line("interrupted; gave up waiting for the operation to wind up");
         std::process::exit(i32::from(last.unwrap_or(first).code()));
     }
 

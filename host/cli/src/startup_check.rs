@@ -4,21 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use papyra_persistence::config::{Config, StartupSettings, Value as Setting};
-use papyra_persistence::journal::{
-    RecoveryMode, StartupMode, StartupOptions, StartupOutcome, StartupReport,
-};
+use papyra_persistence::journal::{RecoveryMode, StartupMode, StartupOptions};
 use serde_json::{Value, json};
 
-use super::Context;
-use super::args::{TargetArgs, apply_quarantine_dir};
-use super::each::{self, Report};
-use super::exit::{self, Exit};
-use super::findings;
-use super::output::Paint;
-use super::problem::Problem;
-use super::recover::{self, ModeWord};
-use super::text::{field, printable};
-use super::values;
+use crate::args::{AuditArgs, TargetArgs};
+use crate::context::Context;
+use crate::exit::{self, Exit};
+use crate::per_store::{self, Report};
+use crate::problem::Problem;
+use crate::quarantine::{self, ModeWord};
+use crate::{report, values};
 
 /// Decide whether a system may start on a journal
 ///
@@ -49,9 +44,8 @@ pub(super) struct StartupCheckArgs {
     /// Read everything, also what an earlier clean check has vouched for
     #[arg(long)]
     full: bool,
-    /// Do not append an audit record of what --mode recover did
-    #[arg(long)]
-    no_audit: bool,
+    #[command(flatten)]
+    audit: AuditArgs,
     /// How long the check of a store may take, such as 30s; then exit code 69 [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = values::startup_timeout, allow_hyphen_values = true)]
     timeout: Option<f64>,
@@ -78,7 +72,7 @@ enum StartupWord {
 impl StartupCheckArgs {
     pub fn apply(&self, config: &mut Config) {
         self.target.apply(config);
-        apply_quarantine_dir(self.quarantine_dir.as_ref(), config);
+        quarantine::apply(self.quarantine_dir.as_ref(), config);
         let mut set = |key: &str, value: Option<Setting>, flag: &str| {
             if let Some(value) = value {
                 config.set(key, value, flag);
@@ -107,146 +101,42 @@ pub(super) async fn run(
     let StartupSettings { mode, recovery, timeout, .. } = context.config.startup();
     let directory = args.quarantine_dir.as_ref();
     if mode == StartupMode::Recover || directory.is_some() || args.recovery_mode.is_some() {
-        recover::check_quarantine(recovery, "--recovery-mode", directory, context.config)?;
+        quarantine::check(recovery, "--recovery-mode", directory, context.config)?;
     }
     let state = match mode {
         StartupMode::Recover => "the journal is either as it was or fully recovered",
         _ => "nothing was changed",
     };
     state.clone_into(&mut context.output.if_interrupted);
-    let options = StartupOptions { mode, recovery, full: args.full, record_audit: !args.no_audit };
+    let record_audit = args.audit.record(context.output);
+    let options = StartupOptions { mode, recovery, full: args.full, record_audit };
     if context.route()?.1.is_empty() {
         // To keep nothing is a choice, and nothing stands in the way of a start.
         let fields = json!({ "stores": [], "may_start": true, "exit": Exit::Done.code() });
         context.output.report(
             |_| "no store, as the route says; the system may start\n".to_owned(),
-            || findings::document("papyra.startup-check/1", [fields]),
+            || report::document("startup-check", [fields]),
         )?;
         return Ok(Exit::Done);
     }
-    each::run(context, "papyra.startup-check/1", async |context, target| {
-        let meter = context.meter("startup-check");
-        let journal = context.journal(target.store.clone())?.with_progress(meter.callback());
+    let paint = context.output.paint();
+    per_store::run(context, "startup-check", async |journal, target| {
         let location = journal.describe().location;
-        let report = journal.startup_check(options, timeout).await?;
+        let check = journal.startup_check(options, timeout).await?;
+        let mut fields = json!({ "location": location });
+        if let (Value::Object(fields), Value::Object(more)) = (&mut fields, report::fields(&check))
+        {
+            fields.extend(more);
+        }
         Ok(Report {
-            text: people(&report, &location, &target.flags, context.output.paint()),
-            fields: fields(&report, &location),
-            exit: match (report.outcome, mode) {
-                (StartupOutcome::Refused, StartupMode::Recover) => Exit::Remaining,
-                (StartupOutcome::Refused, _) => Exit::Anomalies,
-                _ => Exit::Done,
+            text: report::startup_check::text(&check, &location, &target.flags, paint),
+            fields,
+            exit: match (check.may_start(), mode) {
+                (true, _) => Exit::Done,
+                (false, StartupMode::Recover) => Exit::Remaining,
+                (false, _) => Exit::Anomalies,
             },
         })
     })
     .await
-}
-
-fn people(report: &StartupReport, location: &str, flags: &str, paint: Paint) -> String {
-    let location = paint.bold(&printable(location));
-    let verdict = match report.outcome {
-        StartupOutcome::Ignored => "not looked at, as asked; the system may start".to_owned(),
-        StartupOutcome::Absent => {
-            "does not exist yet; the system may start, and its first append makes it".to_owned()
-        }
-        StartupOutcome::Healthy => format!("{}; the system may start", paint.good("healthy")),
-        StartupOutcome::Tolerated => {
-            format!("{}; the system may start", paint.doubtful("anomalies, which are accepted"))
-        }
-        StartupOutcome::Recovered => {
-            format!("{}; the system may start", paint.good("damage found and recovered"))
-        }
-        StartupOutcome::Refused if report.recovery.is_some() => {
-            paint.bad("recovered, but damage remains; the system must not start")
-        }
-        StartupOutcome::Refused => paint.bad("anomalies found; the system must not start"),
-    };
-    let mut text = format!("{location}: {verdict}\n");
-    if report.indexed_bytes > 0 {
-        let vouched = bytesize::ByteSize(report.indexed_bytes);
-        let since = format!("only what came since the last clean check ({vouched} before that)");
-        field(&mut text, "read", &since);
-    }
-    if !report.note.is_empty() {
-        field(&mut text, "note", &printable(&report.note));
-    }
-    if let Some(recovery) = &report.recovery {
-        recover::body(&mut text, recovery, paint);
-    }
-    if let Some(scan) = report.scan.as_ref().filter(|scan| !findings::is_healthy(scan)) {
-        field(&mut text, "state", &findings::verdict(scan, paint));
-        text.push('\n');
-        findings::list(&mut text, scan, paint);
-    }
-    if let (StartupOutcome::Refused, Some(scan)) = (report.outcome, &report.scan) {
-        text.push_str(&findings::next(scan, flags));
-    }
-    text
-}
-
-fn fields(report: &StartupReport, location: &str) -> Value {
-    json!({
-        "location": location,
-        "outcome": match report.outcome {
-            StartupOutcome::Ignored => "ignored",
-            StartupOutcome::Absent => "absent",
-            StartupOutcome::Healthy => "healthy",
-            StartupOutcome::Tolerated => "tolerated",
-            StartupOutcome::Recovered => "recovered",
-            StartupOutcome::Refused => "refused",
-        },
-        "may_start": report.outcome != StartupOutcome::Refused,
-        "scan": report.scan.as_ref().map(findings::fields),
-        "recovery": report.recovery.as_ref().map(recover::fields),
-        "indexed_bytes": report.indexed_bytes,
-        "note": report.note,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::findings::tests::{damaged, healthy};
-    use super::super::recover::tests::recovery;
-    use super::*;
-
-    fn report(outcome: StartupOutcome) -> StartupReport {
-        let note = String::new();
-        StartupReport { outcome, scan: None, recovery: None, indexed_bytes: 0, note }
-    }
-
-    #[test]
-    fn what_was_not_read_again_is_said() {
-        let report =
-            StartupReport { indexed_bytes: 3_000_000_000, ..report(StartupOutcome::Healthy) };
-        let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
-        assert!(text.contains("read         only what came since"), "{text}");
-    }
-
-    #[test]
-    fn a_store_that_does_not_exist_is_accepted_and_said() {
-        let report = report(StartupOutcome::Absent);
-        let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
-        assert!(text.starts_with("app.ndjson: does not exist yet"), "{text}");
-        assert_eq!(fields(&report, "a")["may_start"], json!(true));
-    }
-
-    #[test]
-    fn a_refusal_says_why_and_what_to_type() {
-        let report = StartupReport { scan: Some(damaged()), ..report(StartupOutcome::Refused) };
-        let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
-        assert!(text.contains("must not start") && text.contains(":4: malformed_json"), "{text}");
-        assert!(text.ends_with("recover --path app.ndjson --dry-run\n"), "{text}");
-        assert_eq!(fields(&report, "a")["may_start"], json!(false));
-    }
-
-    #[test]
-    fn a_recovery_is_reported_with_its_quarantine() {
-        let report = StartupReport {
-            scan: Some(healthy()),
-            recovery: Some(recovery()),
-            ..report(StartupOutcome::Recovered)
-        };
-        let text = people(&report, "app.ndjson", "--path app.ndjson", Paint::NONE);
-        assert!(text.contains("quarantine     quarantine/app.ndjson.1"), "{text}");
-    }
 }

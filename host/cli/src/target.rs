@@ -7,8 +7,8 @@ use papyra_persistence::config::{Config, Place};
 use papyra_persistence::route::Route;
 use papyra_persistence::store::{Kind, Registry, Store};
 
-use super::problem::Problem;
-use super::text;
+use crate::problem::Problem;
+use crate::text;
 
 /// A store, ready for a journal.
 pub(super) type Opened = Arc<dyn Store>;
@@ -58,45 +58,14 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
-    use clap::Parser;
     use papyra_persistence::Durability;
 
-    use super::super::args::{Cli, Command};
-    use super::super::exit::Exit;
     use super::*;
-
-    /// What `papyra persistence LINE` would work on, without a file and an environment.
-    pub fn opened(line: &str) -> Result<Target, Problem> {
-        let words = ["papyra", "persistence"].into_iter().chain(line.split(' '));
-        let Command::Persistence(command) = Cli::try_parse_from(words).unwrap().command else {
-            panic!("{line}")
-        };
-        let mut config = Config::defaults();
-        command.apply(&mut config)?;
-        let (_, targets) = route(&config)?;
-        Ok(targets.into_iter().next().unwrap())
-    }
-
-    #[test]
-    fn options_are_judged_by_the_backend() {
-        let refused = |line: &str| opened(line).map(|_| ()).unwrap_err();
-        let place = |line: &str| opened(line).unwrap().store.describe().location;
-        assert_eq!(place("append --store file:a --sync interval:5"), "a");
-        assert!(opened("append --store file:a?create=true --sync never").is_ok());
-        assert!(opened("append --store ./a?b%zz --sync never").is_ok());
-        let twice = refused("append --store file:a?sync=never --sync always");
-        assert!(twice.message.contains("twice"), "{}", twice.message);
-        assert_eq!(twice.exit, Exit::Usage);
-        let memory = refused("append --store memory: --sync never");
-        assert!(memory.message.contains("--sync does not go with a memory store"));
-        assert_eq!(refused("scan --store floppy:a").exit, Exit::Usage);
-        assert!(refused("scan").message.contains("PAPYRA_STORE"));
-        assert!(opened("recover --store memory: --mode quarantine --quarantine-dir q").is_ok());
-    }
+    use crate::exit::Exit;
 
     #[test]
     fn a_store_can_be_typed_again_without_its_password() {
-        assert_eq!(opened("scan --path a").unwrap().flags, "--path a");
+        assert_eq!(flags(&Place::Path(PathBuf::from("a"))), "--path a");
         assert_eq!(flags(&Place::Path(PathBuf::from("a b"))), "--path 'a b'");
         assert_eq!(flags(&Place::Path(PathBuf::from("-a"))), "--path=-a");
         let secret = flags(&Place::Url("redis://:hunter2@h".into()));
@@ -108,7 +77,7 @@ mod tests {
         let mut config = Config::parse("store = \"memory:\"\nsync = \"never\"").unwrap();
         assert!(route(&config).is_ok());
         let five = Durability::Interval(Duration::from_millis(5));
-        super::super::args::apply_sync(Some(five), &mut config);
+        crate::args::apply_sync(Some(five), &mut config);
         assert!(route(&config).is_err());
     }
 

@@ -205,7 +205,7 @@ fn parsers_read_what_the_command_writes() {
         assert_figures(&Parsed::with(parser, &text), path.to_str().unwrap());
     }
     let document: Value = serde_json::from_slice(&measure("json").stdout).unwrap();
-    assert_eq!(document["schema"], "papyra.metrics/1");
+    assert_eq!(document["schema"], "papyra.metrics/2");
     assert_eq!((&document["records"], &document["bytes"]), (&json!(3), &json!(JOURNAL.len())));
     assert_eq!(fs::read_to_string(&path).unwrap(), JOURNAL, "measuring changes nothing");
 

@@ -59,7 +59,7 @@ fn assert_refused(command: &mut Command, code: i32, words: &[&str]) {
     assert!(ended.says(&["papyra: "]), "{ended:?}");
     let ended = run_with(command.arg("--json"), RECORD.as_bytes());
     let document = ended.document();
-    assert_eq!(document["schema"], "papyra.error/1", "{command:?}");
+    assert_eq!(document["schema"], "papyra.error/2", "{command:?}");
     assert_eq!(document["exit"], code, "{command:?}");
     assert!(ended.says(words), "also with --json: {ended:?}");
 }

@@ -36,7 +36,7 @@ fn assert_full(ended: &Ended, advice: &[&str]) {
     let document = ended.document();
     assert_eq!(
         (document["schema"].as_str(), document["exit"].as_i64()),
-        (Some("papyra.error/1"), Some(73))
+        (Some("papyra.error/2"), Some(73))
     );
 }
 

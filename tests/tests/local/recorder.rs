@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use papyra_persistence::journal::ScanOptions;
 use papyra_persistence::recorder::{
-    Admission, Audit, AuditCounts, DeadLetter, Event, Metric, Recorder,
+    Accepted, Audit, AuditCounts, DeadLetter, Event, Metric, Recorder,
 };
 use papyra_persistence::route::{Route, RoutedJournal};
 use papyra_persistence::store::{Durability, FileStore, Kind};
@@ -50,7 +50,7 @@ async fn ten_thousand_records_and_a_close_are_all_there() {
     for n in 0..10_000_u64 {
         let number = json!({"n": n});
         let event = Event::new("local", ("local", n % 7), "ActorStarted").fields(&number);
-        assert_eq!(recorder.event(event), Admission::Queued);
+        assert_eq!(recorder.event(event), Accepted::Queued);
     }
     let tally = recorder.close(LONG).await;
     assert_eq!((tally.accepted, tally.written, tally.queued), (10_000, 10_000, 0));
@@ -177,7 +177,7 @@ fn after_close_records_are_dropped_and_counted() {
     let recorder = Recorder::new(&journal).unwrap();
     recorder.record(Kind::Event, &json!({"n": 1}));
     recorder.close_blocking(LONG);
-    assert_eq!(recorder.record(Kind::Event, &json!({"n": 2})), Admission::Dropped);
+    assert_eq!(recorder.record(Kind::Event, &json!({"n": 2})), Accepted::Dropped);
     let tally = recorder.close_blocking(LONG);
     assert_eq!((tally.accepted, tally.written, tally.dropped_closed), (2, 1, 1));
     assert_eq!(numbers(&store.text()), [1]);

@@ -35,7 +35,7 @@ fn each_kind_is_written_to_its_store_and_read_back_in_the_order_of_time() {
     assert_eq!(place.run("persistence read --limit 1 --reverse").stdout, line("event", 6));
     assert_eq!(place.run("persistence read --kind audit").stdout, line("audit", 2));
     let document = place.run("persistence read --json").document();
-    assert_eq!((&document["schema"], &document["count"]), (&json!("papyra.read/1"), &json!(4)));
+    assert_eq!((&document["schema"], &document["count"]), (&json!("papyra.read/2"), &json!(4)));
     assert_eq!(document["stores"].as_array().unwrap().len(), 2);
     assert!(document["stores"][0]["cursor"].is_string());
 }
@@ -51,7 +51,7 @@ fn every_operation_goes_to_all_stores_and_the_most_serious_end_counts() {
     assert!(ended.stdout.contains("recover --store events.ndjson --dry-run"), "{ended:?}");
     assert!(ended.stdout.contains("\nrest.ndjson: healthy"), "{ended:?}");
     let document = place.run("persistence scan --json").document();
-    assert_eq!(document["schema"], "papyra.scan/1");
+    assert_eq!(document["schema"], "papyra.scan/2");
     let stores = document["stores"].as_array().unwrap();
     assert_eq!(stores[0]["route"], json!(["event"]));
     assert_eq!((&stores[0]["damaged"], &stores[1]["healthy"]), (&json!(1), &json!(true)));

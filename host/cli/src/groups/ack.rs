@@ -3,11 +3,12 @@
 use clap::Args;
 use serde_json::json;
 
-use super::super::Context;
-use super::super::findings::document;
-use super::super::problem::Problem;
-use super::super::text::count;
-use super::{GroupArgs, values};
+use super::args::GroupArgs;
+use crate::context::Context;
+use crate::group_values as values;
+use crate::problem::Problem;
+use crate::report::document;
+use crate::text::count;
 
 /// Acknowledge entries, whichever consumer they are pending with
 #[derive(Debug, Args)]
@@ -33,7 +34,7 @@ pub(super) async fn run(args: AckArgs, context: &mut Context<'_>) -> Result<(), 
         },
         || {
             let counts = json!({ "asked": asked, "acknowledged": acked });
-            document("papyra.group-ack/1", [args.group.fields(), counts])
+            document("group-ack", [args.group.fields(), counts])
         },
     )
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::super::Context;
-use super::super::consume::{self, Sink};
-use super::super::problem::Problem;
-use super::{GroupArgs, values};
+use super::args::GroupArgs;
+use crate::context::Context;
+use crate::deliveries::{self, Deliveries};
+use crate::group_values as values;
+use crate::problem::Problem;
 
 /// Take entries over from consumers that no longer work on them, and write their records
 ///
@@ -46,11 +47,11 @@ pub(super) async fn run(args: ClaimArgs, context: &mut Context<'_>) -> Result<()
         .max_deliveries(args.max_deliveries)
         .build();
     let output = &mut *context.output;
-    let mut sink = Sink::new(output.json());
+    let mut sink = Deliveries::new(output);
     if args.ids.is_empty() {
         let batch = consumer.claim_idle(args.min_idle, None).await?;
         sink.take(&batch, output)?;
-        consume::note(&batch, output);
+        deliveries::note(&batch, output);
         if batch.next.is_some() {
             output.note("there can be more; claim again, or with a greater --count");
         }
@@ -59,7 +60,7 @@ pub(super) async fn run(args: ClaimArgs, context: &mut Context<'_>) -> Result<()
         while !left.is_empty() {
             let batch = consumer.claim(left, args.min_idle).await?;
             sink.take(&batch, output)?;
-            consume::note(&batch, output);
+            deliveries::note(&batch, output);
             let next = batch.next.and_then(|next| left.iter().position(|id| *id == next));
             // Each call takes one at least, so this ends.
             left = next.filter(|next| *next > 0).map_or(&[], |next| left.split_at(next).1);

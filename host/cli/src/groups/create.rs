@@ -4,10 +4,11 @@ use clap::Args;
 use papyra_persistence::consumer::Start;
 use serde_json::json;
 
-use super::super::Context;
-use super::super::findings::document;
-use super::super::problem::Problem;
-use super::{GroupArgs, values};
+use super::args::GroupArgs;
+use crate::context::Context;
+use crate::group_values as values;
+use crate::problem::Problem;
+use crate::report::document;
 
 /// Make a group if it does not exist; one that exists is left as it is
 #[derive(Debug, Args)]
@@ -26,6 +27,6 @@ pub(super) async fn run(args: CreateArgs, context: &mut Context<'_>) -> Result<(
             let done = if made { paint.good("made") } else { "exists already".to_owned() };
             format!("{}: {done}\n", paint.bold(&args.group.title()))
         },
-        || document("papyra.group-create/1", [args.group.fields(), json!({ "made": made })]),
+        || document("group-create", [args.group.fields(), json!({ "made": made })]),
     )
 }

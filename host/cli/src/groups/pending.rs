@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use clap::Args;
-use papyra_persistence::consumer::{PendingEntry, PendingFilter};
-use serde_json::{Value, json};
+use papyra_persistence::consumer::PendingFilter;
+use serde_json::json;
 
-use super::super::Context;
-use super::super::findings::document;
-use super::super::problem::Problem;
-use super::super::text::{self, grouped};
-use super::{GroupArgs, table, values};
+use super::args::GroupArgs;
+use crate::context::Context;
+use crate::group_values as values;
+use crate::problem::Problem;
+use crate::report::{self, document};
 
 /// List entries that were handed out and not acknowledged, the oldest first
 #[derive(Debug, Args)]
@@ -49,37 +49,7 @@ pub(super) async fn run(args: PendingArgs, context: &mut Context<'_>) -> Result<
         context.output.note("there can be more; --count or --from shows them");
     }
     context.output.report(
-        |_| people(&entries),
-        || {
-            let entries: Vec<_> = entries.iter().map(fields).collect();
-            let list = json!({ "entries": entries });
-            document("papyra.group-pending/1", [args.group.fields(), list])
-        },
+        |_| report::groups::pending(&entries),
+        || document("group-pending", [args.group.fields(), json!({ "entries": entries })]),
     )
-}
-
-fn people(entries: &[PendingEntry]) -> String {
-    if entries.is_empty() {
-        return "nothing pending\n".to_owned();
-    }
-    let row = |entry: &PendingEntry| {
-        [
-            entry.id.clone(),
-            entry.consumer.clone(),
-            text::duration(entry.idle_ms as f64 / 1e3),
-            grouped(entry.deliveries),
-        ]
-    };
-    let rows: Vec<_> = entries.iter().map(row).collect();
-    let headings = ["ID", "CONSUMER", "IDLE", "DELIVERIES"];
-    table::render(headings, [false, false, true, true], &rows)
-}
-
-fn fields(entry: &PendingEntry) -> Value {
-    json!({
-        "id": entry.id,
-        "consumer": entry.consumer,
-        "idle_ms": entry.idle_ms,
-        "deliveries": entry.deliveries,
-    })
 }

@@ -4,10 +4,11 @@ use clap::Args;
 use papyra_persistence::consumer::Start;
 use serde_json::json;
 
-use super::super::Context;
-use super::super::findings::document;
-use super::super::problem::Problem;
-use super::{GroupArgs, values};
+use super::args::GroupArgs;
+use crate::context::Context;
+use crate::group_values as values;
+use crate::problem::Problem;
+use crate::report::document;
 
 /// Let a group go on from elsewhere; what is pending stays pending
 #[derive(Debug, Args)]
@@ -28,6 +29,6 @@ pub(super) async fn run(args: SetIdArgs, context: &mut Context<'_>) -> Result<()
     };
     context.output.report(
         |paint| format!("{}: goes on after {to}\n", paint.bold(&args.group.title())),
-        || document("papyra.group-set-id/1", [args.group.fields(), json!({ "after": to })]),
+        || document("group-set-id", [args.group.fields(), json!({ "after": to })]),
     )
 }

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use papyra_persistence::recorder::{Admission, Event, Recorder, Tally};
+use papyra_persistence::recorder::{Accepted, Event, Recorder, Tally};
 use papyra_persistence::store::{Durability, FileStore, Kind};
 use papyra_persistence::{Engine, Journal, MemoryStore};
 use papyra_tests::moody::{Mood, Moody};
@@ -38,7 +38,7 @@ struct Poison<'p> {
 
 const PAYLOAD: Payload = Payload { error: "RuntimeError: boom", reason: "RuntimeError: boom" };
 
-fn call(recorder: &Recorder, n: u64) -> Admission {
+fn call(recorder: &Recorder, n: u64) -> Accepted {
     let event = Event::new("local", ("local", n), "ActorCrashed").payload(&PAYLOAD);
     recorder.event(event)
 }

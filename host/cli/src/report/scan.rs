@@ -1,15 +1,38 @@
-//! What a look at the store has found, for people and for programs.
+//! The report of a scan. Its words are in `papyra-report`, which the WASI program shares.
 
-use papyra_persistence::journal::{KindCount, ScanReport};
+use papyra_persistence::journal::ScanReport;
 use papyra_report::scan::{self, Scan};
-pub(super) use papyra_report::scan::{implausible, span};
-use serde_json::{Map, Value, json};
+pub(crate) use papyra_report::scan::{implausible, span};
 
-use super::output::Paint;
-use super::text;
+use crate::output::Paint;
+use crate::text;
 
-/// A report as `papyra_report` takes it.
-pub(super) fn view(report: &ScanReport) -> Scan<'_> {
+pub(crate) fn text(report: &ScanReport, flags: &str, paint: Paint) -> String {
+    scan::text(&view(report), flags, paint)
+}
+
+/// `3 damaged, 1 suspect`, or `healthy`.
+pub(crate) fn verdict(report: &ScanReport, paint: Paint) -> String {
+    scan::verdict(&view(report), paint)
+}
+
+/// The command to type next, if there is one.
+pub(crate) fn next(report: &ScanReport, flags: &str) -> String {
+    scan::next(&view(report), flags).unwrap_or_default()
+}
+
+/// The command that quarantines suspect records.
+pub(crate) fn to_quarantine(report: &ScanReport, flags: &str) -> String {
+    scan::to_quarantine(&view(report), flags)
+}
+
+/// The anomalies and the first findings.
+pub(crate) fn list(text: &mut String, report: &ScanReport, paint: Paint) {
+    scan::list(text, &view(report), paint);
+}
+
+/// The report as `papyra_report` takes it.
+fn view(report: &ScanReport) -> Scan<'_> {
     let anomalies = report.anomalies.iter();
     Scan {
         backend: &report.backend,
@@ -32,86 +55,13 @@ pub(super) fn view(report: &ScanReport) -> Scan<'_> {
     }
 }
 
-pub(super) fn is_healthy(report: &ScanReport) -> bool {
-    scan::is_healthy(&view(report))
-}
-
-pub(super) fn verdict(report: &ScanReport, paint: Paint) -> String {
-    scan::verdict(&view(report), paint)
-}
-
-/// What to type next, if there is something.
-pub(super) fn next(report: &ScanReport, flags: &str) -> String {
-    scan::next(&view(report), flags).unwrap_or_default()
-}
-
-/// How to quarantine suspect records.
-pub(super) fn to_quarantine(report: &ScanReport, flags: &str) -> String {
-    scan::to_quarantine(&view(report), flags)
-}
-
-pub(super) fn list(text: &mut String, report: &ScanReport, paint: Paint) {
-    scan::list(text, &view(report), paint);
-}
-
-/// A report as the fields of a document.
-pub(super) fn fields(report: &ScanReport) -> Value {
-    let anomalies: Map<String, Value> =
-        report.anomalies.iter().map(|a| (a.anomaly.clone(), json!(a.count))).collect();
-    let findings: Vec<Value> = report
-        .findings
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| json!(line)))
-        .collect();
-    json!({
-        "healthy": is_healthy(report),
-        "backend": report.backend,
-        "location": report.location,
-        "segments": report.segments,
-        "bytes": report.bytes,
-        "entries": report.entries,
-        "records": report.records,
-        "kinds": kind_counts(&report.kinds),
-        "damaged": report.damaged,
-        "suspect": report.suspect,
-        "structural": report.structural,
-        "anomalies": anomalies,
-        "findings": findings,
-        "findings_listed": report.findings_listed,
-        "findings_total": report.findings_total,
-        "oldest": report.oldest,
-        "newest": report.newest,
-        "implausible_timestamps": report.implausible_timestamps,
-        "sampled": report.sampled,
-    })
-}
-
-pub(super) fn kind_counts(counts: &[KindCount]) -> Value {
-    let entry = |count: &KindCount| {
-        let value = json!({ "records": count.records, "bytes": count.bytes });
-        (count.kind.name().to_owned(), value)
-    };
-    Value::Object(counts.iter().map(entry).collect())
-}
-
-/// A document: its schema, then the fields of each part.
-pub(super) fn document<const N: usize>(schema: &str, parts: [Value; N]) -> Value {
-    let mut document = Map::new();
-    document.insert("schema".to_owned(), json!(schema));
-    for part in parts {
-        if let Value::Object(fields) = part {
-            document.extend(fields);
-        }
-    }
-    Value::Object(document)
-}
-
 #[cfg(test)]
-pub(super) mod tests {
-    use papyra_persistence::journal::AnomalyCount;
+pub(crate) mod tests {
+    use papyra_persistence::journal::{AnomalyCount, KindCount};
     use papyra_persistence::store::Kind;
 
     use super::*;
+    use crate::report::{document, fields};
 
     /// A journal with one damaged line.
     pub fn damaged() -> ScanReport {
@@ -167,10 +117,41 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_document_begins_with_its_schema_and_has_raw_numbers() {
-        let document = document("papyra.scan/1", [fields(&damaged())]).to_string();
+    fn a_healthy_journal_takes_few_words() {
+        assert_eq!(
+            text(&healthy(), "--path app.ndjson", Paint::NONE),
+            "/var/log/app.ndjson: healthy\n  \
+             records      10\n  \
+             kinds        event 10\n  \
+             size         2,048 bytes (2.0 KiB)\n  \
+             oldest       2025-01-27T17:46:40Z\n  \
+             newest       2025-01-27T17:47:40.5Z\n"
+        );
+    }
+
+    #[test]
+    fn what_is_no_journal_is_not_sent_to_repair() {
+        let picture = ScanReport { records: 0, entries: 7, damaged: 7, ..damaged() };
+        let next = text(&picture, "--path cat.png", Paint::NONE);
+        assert!(next.contains("Is this a journal at all?") && !next.contains("recover"), "{next}");
+    }
+
+    #[test]
+    fn a_damaged_journal_says_where_what_and_what_next() {
+        let shown = text(&damaged(), "--path '/var/log/my app'", Paint::NONE);
+        assert!(shown.starts_with("/var/log/app.ndjson: 1 damaged\n"), "{shown}");
+        assert!(shown.contains("/var/log/app.ndjson:4: malformed_json"), "{shown}");
         assert!(
-            document.starts_with(r#"{"schema":"papyra.scan/1","healthy":false,"#),
+            shown.ends_with("\n  papyra persistence recover --path '/var/log/my app' --dry-run\n")
+        );
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    }
+
+    #[test]
+    fn a_document_begins_with_its_schema_and_has_raw_numbers() {
+        let document = document("scan", [fields(&damaged())]).to_string();
+        assert!(
+            document.starts_with(r#"{"schema":"papyra.scan/2","healthy":false,"#),
             "{document}"
         );
         assert!(document.contains(r#""bytes":2048,"#), "{document}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use papyra_persistence::consumer::Start;
 
-use super::super::values::duration;
+use crate::values::duration;
 
 /// How long to wait when there is nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,43 @@
+//! The options that name a group.
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use papyra_persistence::consumer::Group;
+use papyra_persistence::store::Kind;
+use serde_json::{Value, json};
+
+use crate::args::TargetArgs;
+use crate::context::Context;
+use crate::problem::Problem;
+use crate::text;
+use crate::values::KindWord;
+
+/// Which group of which store.
+#[derive(Debug, Args)]
+pub(super) struct GroupArgs {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// The group
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub group: String,
+    /// The kind of records that it consumes
+    #[arg(long, value_name = "KIND", value_enum, ignore_case = true, default_value = "event")]
+    pub kind: KindWord,
+}
+
+impl GroupArgs {
+    pub fn open(&self, context: &Context<'_>) -> Result<Group, Problem> {
+        let journal = context.journal_of(self.kind.into())?;
+        Ok(journal.group(self.kind.into(), &self.group))
+    }
+
+    /// The group and its kind, as a document begins.
+    pub fn fields(&self) -> Value {
+        json!({ "kind": Kind::from(self.kind).name(), "group": self.group })
+    }
+
+    /// `events of billing`, for people.
+    pub fn title(&self) -> String {
+        format!("{} ({})", text::printable(&self.group), Kind::from(self.kind).name())
+    }
+}

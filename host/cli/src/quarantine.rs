@@ -1,0 +1,86 @@
+//! Recovery modes and the quarantine, as `recover` and `startup-check` share them.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use papyra_persistence::config::{Config, Value};
+use papyra_persistence::journal::RecoveryMode;
+use papyra_persistence::store::Registry;
+
+use crate::problem::Problem;
+
+/// Puts `--quarantine-dir` over the configuration.
+pub(super) fn apply(directory: Option<&PathBuf>, config: &mut Config) {
+    if let Some(directory) = directory {
+        config.set("quarantine_dir", Value::Directory(directory.clone()), "--quarantine-dir");
+    }
+}
+
+/// A recovery mode, in Papyra's spellings too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ModeWord {
+    /// Drop damaged entries, complete an unterminated record, keep suspect records
+    #[default]
+    Repair,
+    /// Set aside damaged entries and suspect records
+    Quarantine,
+    /// Papyra's name for a repair that rewrites the file, which ours always does
+    #[value(hide = true)]
+    Rebuild,
+}
+
+impl From<ModeWord> for RecoveryMode {
+    fn from(word: ModeWord) -> Self {
+        match word {
+            ModeWord::Repair | ModeWord::Rebuild => Self::Repair,
+            ModeWord::Quarantine => Self::Quarantine,
+        }
+    }
+}
+
+/// Checks that there is a place for quarantine if there can be some, and that none is named in vain.
+pub(super) fn check(
+    mode: RecoveryMode,
+    option: &str,
+    directory: Option<&PathBuf>,
+    config: &Config,
+) -> Result<(), Problem> {
+    match (mode, directory) {
+        (_, Some(directory)) if directory.as_os_str().is_empty() => {
+            Err(Problem::usage("--quarantine-dir needs the name of a directory"))
+        }
+        (RecoveryMode::Quarantine, None) if config.lacks_quarantine_dir(&Registry::standard()) => {
+            Err(Problem::usage(format!(
+                "{option} quarantine needs --quarantine-dir DIR, where damaged entries are kept"
+            )))
+        }
+        (RecoveryMode::Repair, Some(_)) => Err(Problem::usage(format!(
+            "--quarantine-dir is only for {option} quarantine; {option} repair keeps no quarantine"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn quarantine_needs_a_directory_and_repair_refuses_one() {
+        let (directory, nowhere) = (PathBuf::from("q"), PathBuf::new());
+        let config = |url: &str| Config::parse(&format!("store = {url:?}")).unwrap();
+        let check = |mode, directory, url: &str| check(mode, "--mode", directory, &config(url));
+        let (repair, quarantine) = (RecoveryMode::Repair, RecoveryMode::Quarantine);
+        assert!(check(quarantine, Some(&directory), "a").is_ok());
+        let error = check(quarantine, None, "a").unwrap_err();
+        assert!(error.exit == Exit::Usage && error.message.contains("--quarantine-dir DIR"));
+        assert_eq!(check(repair, Some(&directory), "a").unwrap_err().exit, Exit::Usage);
+        assert!(check(quarantine, Some(&nowhere), "a").is_err());
+        assert!(check(quarantine, None, "file:a?quarantine=q").is_ok());
+        let configured = Config::parse("store = \"a\"\nquarantine_dir = \"q\"").unwrap();
+        assert!(super::check(quarantine, "--mode", None, &configured).is_ok());
+        // What is configured for other modes is no mistake here.
+        assert!(super::check(repair, "--mode", None, &configured).is_ok());
+    }
+}
