@@ -36,6 +36,11 @@ pub(in crate::store) struct Plan {
     pub space: Option<usize>,
     /// There is space again once a write has failed for want of it.
     pub space_returns: bool,
+    /// The next sync waits until something is written, and then fails. It is the only one that does, as
+    /// the kernel tells only one of two that sync the same open file at the same time.
+    pub tell_one: bool,
+    /// A sync waits for a write.
+    pub awaiting_write: bool,
     /// How often the data was synced.
     pub syncs: usize,
     /// After so many more changes of names the process is as good as killed: nothing works any more.
@@ -79,8 +84,12 @@ impl Faults {
     #[inline]
     pub fn write(&self, mut file: &File, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
         #[cfg(test)]
-        if self.plan.lock().unwrap().is_dead() {
-            return Err(rustix::io::Errno::IO.into());
+        {
+            let mut plan = self.plan.lock().unwrap();
+            plan.awaiting_write = false;
+            if plan.is_dead() {
+                return Err(rustix::io::Errno::IO.into());
+            }
         }
         #[cfg(test)]
         if let Some(space) = self.space() {
@@ -109,6 +118,27 @@ impl Faults {
     #[inline]
     pub fn sync(&self, file: &File) -> io::Result<()> {
         self.check(Op::Sync)?;
+        #[cfg(test)]
+        self.tell_one()?;
         file.sync_data()
+    }
+
+    /// See [`Plan::tell_one`].
+    #[cfg(test)]
+    fn tell_one(&self) -> io::Result<()> {
+        {
+            let mut plan = self.plan.lock().unwrap();
+            if !std::mem::take(&mut plan.tell_one) {
+                return Ok(());
+            }
+            plan.awaiting_write = true;
+        }
+        for _ in 0..5000 {
+            if !self.plan.lock().unwrap().awaiting_write {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        Err(rustix::io::Errno::IO.into())
     }
 }

@@ -90,7 +90,7 @@ impl Queue {
             }
             sync_name(&self.config)?;
         }
-        let result = self.config.faults.sync(&file);
+        let result = file.sync(&self.config.faults);
         let mut writer = locked(&self.writer);
         match result {
             Ok(()) => {

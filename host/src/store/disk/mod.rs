@@ -3,6 +3,7 @@
 //! A [`Shape`](shape::Shape) says of how many files such a journal is made and which one is appended
 //! to; everything else is the same for all of them.
 
+pub(super) mod active;
 mod checkpoint;
 pub mod config;
 mod dirs;

@@ -139,7 +139,7 @@ impl Queue {
             return false;
         }
         if let Some(file) = writer.trusted_file() {
-            match self.config.faults.sync(&file) {
+            match file.sync(&self.config.faults) {
                 Ok(()) => writer.unsynced.clear(),
                 Err(_) => writer.distrust(),
             }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::active::ActiveFile;
 use super::config::Config;
 use super::snapshot::DiskSnapshot;
 use super::sys::{self, FileId, Held, failure};
@@ -81,7 +82,7 @@ pub(in crate::store) trait Rotation {
 /// The new file of a rotation, locked.
 #[derive(Debug)]
 pub(in crate::store) struct Fresh {
-    pub file: Held<Arc<File>>,
+    pub file: Held<Arc<ActiveFile>>,
     /// The line that was to be appended next is in it already.
     pub has_first: bool,
 }

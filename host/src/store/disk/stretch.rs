@@ -1,7 +1,8 @@
 //! Which lines go into which file.
 
-use std::fs::File;
 use std::sync::Arc;
+
+use super::active::ActiveFile;
 
 /// Batches that are yet to be written. A batch stays in one file if it fits into one at all; one that
 /// is larger is cut between lines.
@@ -83,7 +84,7 @@ fn first_line(batch: &str) -> usize {
 /// What an append has put into one file.
 #[derive(Debug)]
 pub(super) struct Stretch {
-    pub file: Arc<File>,
+    pub file: Arc<ActiveFile>,
     pub start: u64,
     /// The first byte of the lines themselves; before it, perhaps, the line end of a torn line.
     pub body: u64,

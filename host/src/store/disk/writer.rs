@@ -6,6 +6,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::active::ActiveFile;
 use super::config::{Config, Durability};
 use super::faults::Op;
 use super::shape::Rotation;
@@ -33,7 +34,7 @@ pub(super) struct Writer {
 
 #[derive(Debug)]
 struct Open {
-    file: Arc<File>,
+    file: Arc<ActiveFile>,
     id: FileId,
     /// The length at which we left the file, if it then ended with a line end. At any other length
     /// somebody else has written, and the last byte has to be looked at.
@@ -92,7 +93,7 @@ impl Writer {
 
     fn append_locked(
         &mut self,
-        held: &mut Held<Arc<File>>,
+        held: &mut Held<Arc<ActiveFile>>,
         batches: &[&str],
     ) -> Result<(), Failed> {
         self.trail.clear();
@@ -103,7 +104,7 @@ impl Writer {
     /// Writes everything, in one file or in as many as it takes.
     fn write_batches(
         &mut self,
-        held: &mut Held<Arc<File>>,
+        held: &mut Held<Arc<ActiveFile>>,
         batches: &[&str],
     ) -> Result<(), StoreError> {
         let config = Arc::clone(&self.config);
@@ -135,7 +136,7 @@ impl Writer {
 
     fn write(
         &mut self,
-        file: &Arc<File>,
+        file: &Arc<ActiveFile>,
         (start, torn): (u64, bool),
         pieces: &[&str],
     ) -> Result<(), StoreError> {
@@ -163,8 +164,8 @@ impl Writer {
         Ok(())
     }
 
-    fn sync_written(&mut self, file: &File) -> Result<(), StoreError> {
-        self.config.faults.sync(file).map_err(|cause| {
+    fn sync_written(&mut self, file: &ActiveFile) -> Result<(), StoreError> {
+        file.sync(&self.config.faults).map_err(|cause| {
             self.suspect = true;
             failure("make durable what was appended to", &self.config.path, cause)
         })
@@ -173,7 +174,7 @@ impl Writer {
     /// Goes on in a new file. The lock moves to it without a gap, so that nobody can get in between.
     fn rotate(
         &mut self,
-        held: &mut Held<Arc<File>>,
+        held: &mut Held<Arc<ActiveFile>>,
         rotation: &dyn Rotation,
         left: &mut Left<'_>,
     ) -> Result<(), StoreError> {
@@ -253,7 +254,7 @@ impl Writer {
     }
 
     /// The file that appends go to now, if one is open and trusted.
-    pub fn trusted_file(&self) -> Option<Arc<File>> {
+    pub fn trusted_file(&self) -> Option<Arc<ActiveFile>> {
         if self.suspect { None } else { self.open.as_ref().map(|open| Arc::clone(&open.file)) }
     }
 
@@ -277,7 +278,7 @@ impl Writer {
         let file = self.opened()?;
         let _held = sys::lock(&file, true, deadline, &config.path)?;
         self.unsynced.write_again(&config)?;
-        config.faults.sync(&file).map_err(|cause| {
+        file.sync(&config.faults).map_err(|cause| {
             failure("go on before an earlier failure to sync is overcome:", &config.path, cause)
         })?;
         sync_name(&config)?;
@@ -298,7 +299,7 @@ impl Writer {
         }
         // A rewrite of ours has copied these batches and synced the copy. Had somebody moved the
         // file away instead, as a rotation does, this keeps the promise that was made for them.
-        match self.config.faults.sync(&open.file) {
+        match open.file.sync(&self.config.faults) {
             Ok(()) => self.unsynced.clear(),
             Err(cause) => {
                 tracing::error!(
@@ -310,7 +311,7 @@ impl Writer {
         }
     }
 
-    fn opened(&mut self) -> Result<Arc<File>, StoreError> {
+    fn opened(&mut self) -> Result<Arc<ActiveFile>, StoreError> {
         if let Some(open) = &self.open {
             return Ok(Arc::clone(&open.file));
         }
@@ -333,7 +334,7 @@ impl Writer {
         if let Some(rotation) = config.shape.rotation() {
             rotation.opened(config);
         }
-        let file = Arc::new(file);
+        let file = Arc::new(ActiveFile::new(file));
         let id = FileId::of(&metadata);
         self.open = Some(Open { file: Arc::clone(&file), id, settled: None });
         Ok(file)

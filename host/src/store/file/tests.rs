@@ -70,6 +70,42 @@ async fn a_failed_fdatasync_takes_the_batch_back_and_stops_acknowledging() {
     assert_eq!(bench.text(), "1\n4\n");
 }
 
+/// Appends while a sync is in flight that fails, and is the only one to be told so.
+async fn append_beside_a_failing_sync(bench: &Bench, lines: &str) -> Result<(), StoreError> {
+    locked(&bench.faults.plan).tell_one = true;
+    let store = bench.store.clone();
+    let sync = tokio::spawn(async move { store.sync().await });
+    while !locked(&bench.faults.plan).awaiting_write {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let appended = bench.append(lines).await;
+    assert!(sync.await.unwrap().is_err());
+    appended
+}
+
+#[tokio::test]
+async fn an_append_is_not_acknowledged_when_a_sync_beside_it_has_taken_the_error() {
+    let bench = Bench::new("told-append", Durability::Always);
+    bench.append("1\n").await.unwrap();
+    assert!(append_beside_a_failing_sync(&bench, "2\n").await.is_err());
+    assert_eq!(bench.text(), "1\n");
+    bench.append("3\n").await.unwrap();
+    assert_eq!(bench.text(), "1\n3\n");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_sync_is_kept_when_a_sync_beside_it_has_taken_the_error() {
+    let bench = Bench::new("told-interval", Durability::Interval(Duration::from_secs(600)));
+    bench.append("1\n").await.unwrap();
+    // So many bytes are synced at once.
+    let many = format!("{}\n", "x".repeat(33 << 20));
+    append_beside_a_failing_sync(&bench, &many).await.unwrap();
+    // As if the kernel had dropped the pages that it could not write.
+    fs::write(bench.journal(), vec![0; many.len() + 2]).unwrap();
+    bench.append("2\n").await.unwrap();
+    assert!(bench.text() == format!("1\n{many}2\n"), "{:?}", &bench.text()[..20]);
+}
+
 #[tokio::test]
 async fn what_cannot_be_taken_back_is_isolated() {
     let bench = Bench::new("torn", Durability::Never);

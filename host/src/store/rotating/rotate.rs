@@ -15,6 +15,7 @@ use super::names::{Sealed, path_of, sealed};
 use super::set::Set;
 use crate::store::StoreError;
 use crate::store::disk::Config;
+use crate::store::disk::active::ActiveFile;
 use crate::store::disk::config::Durability;
 use crate::store::disk::faults::Op;
 use crate::store::disk::shape::Fresh;
@@ -40,7 +41,7 @@ impl Set {
         let mut next = Temporary::claim(home, Use::Next, &config.faults)?;
         next.resemble(active, home)?;
         appending(&next.file).map_err(cannot)?;
-        let fresh = Arc::new(next.file.try_clone().map_err(cannot)?);
+        let fresh = Arc::new(ActiveFile::new(next.file.try_clone().map_err(cannot)?));
         let has_first = keep == 0;
         if has_first {
             write_first(config, &next.file, first).map_err(cannot)?;

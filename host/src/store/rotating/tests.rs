@@ -212,6 +212,24 @@ async fn an_interval_syncs_a_file_before_it_is_sealed_and_remembers_the_rest() {
 }
 
 #[tokio::test]
+async fn a_rotation_does_not_trust_a_sync_beside_one_that_has_taken_the_error() {
+    let bench = Bench::new("told", 5, Durability::Interval(Duration::from_secs(600)));
+    bench.append(&lines(0..2)).await.unwrap();
+    locked(&bench.faults.plan).tell_one = true;
+    let store = bench.store.clone();
+    let sync = tokio::spawn(async move { store.sync().await });
+    while !locked(&bench.faults.plan).awaiting_write {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(bench.append(&lines(2..7)).await.is_err());
+    assert!(sync.await.unwrap().is_err());
+    // As if the kernel had dropped the page that it could not write.
+    fs::write(bench.store.path(), "\0".repeat(20)).unwrap();
+    bench.append(&lines(2..7)).await.unwrap();
+    assert_eq!(bench.numbers().await, (0..7).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn what_another_process_has_sealed_is_written_again_if_it_cannot_be_synced() {
     let bench = Bench::new("sealed", 5, Durability::Interval(Duration::from_secs(600)));
     bench.append(&lines(0..2)).await.unwrap();
