@@ -89,6 +89,9 @@ pub(super) struct Stretch {
     /// The first byte of the lines themselves; before it, perhaps, the line end of a torn line.
     pub body: u64,
     pub end: u64,
+    /// The file has taken the place of the one before, which is gone. To take this back would leave
+    /// nothing of the journal.
+    pub replaces: bool,
 }
 
 #[cfg(test)]

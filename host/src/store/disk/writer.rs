@@ -153,7 +153,7 @@ impl Writer {
         let (written, result) = write_all(&config, file, &mut slices);
         let body = start.saturating_add(u64::from(torn));
         let end = start.saturating_add(written);
-        self.trail.push_back(Stretch { file: Arc::clone(file), start, body, end });
+        self.trail.push_back(Stretch { file: Arc::clone(file), start, body, end, replaces: false });
         result.map_err(|cause| failure("append to", &config.path, cause))?;
         open.settled = Some(end);
         if let Some(rotation) = config.shape.rotation() {
@@ -196,7 +196,8 @@ impl Writer {
             left.skip_first();
             rotation.wrote(id, 0, length, 1);
             let file = Arc::clone(&file);
-            self.trail.push_back(Stretch { file, start: 0, body: 0, end: length });
+            let stretch = Stretch { file, start: 0, body: 0, end: length, replaces: true };
+            self.trail.push_back(stretch);
         }
         while self.trail.len() > TRAIL {
             self.trail.pop_front();
@@ -215,6 +216,14 @@ impl Writer {
         let mut undone = true;
         for stretch in std::mem::take(&mut self.trail).into_iter().rev() {
             if stretch.end == stretch.start {
+                continue;
+            }
+            if stretch.replaces {
+                undone = false;
+                tracing::error!(
+                    path = %self.config.path.display(),
+                    "a failed append stays in part: its first record has replaced all that was there"
+                );
                 continue;
             }
             // The next append has to look whether the end is torn, and isolates it.

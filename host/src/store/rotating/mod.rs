@@ -33,8 +33,8 @@
 //! The space of a dropped file comes back a moment after its name is gone: a thread of its own frees it,
 //! 8 MiB at a time, at the latest before the next file goes, and not before the last reader, and the last
 //! writer that has not appended since, lets go of it. With one file, two records that are both larger than
-//! `max_bytes` lie side by side for a moment, and an append that fails after the first of its records
-//! takes the file back to nothing.
+//! `max_bytes` lie side by side for a moment, and of an append that fails after its first record was
+//! written, that record stays: what it has replaced is gone.
 
 mod census;
 mod names;

@@ -177,6 +177,22 @@ async fn what_cannot_be_made_durable_is_taken_back_and_nothing_is_acknowledged()
 }
 
 #[tokio::test]
+async fn a_failed_append_never_empties_a_set_of_one_file() {
+    let bench = Bench::new("one", 1, Durability::Always);
+    bench.append(&lines(0..3)).await.unwrap();
+    bench.fail(&[Op::SyncDir]);
+    assert!(bench.append(&lines(3..5)).await.is_err());
+    assert_eq!(bench.numbers().await, [3], "the name is in doubt");
+    bench.fail(&[]);
+    bench.append(&lines(4..6)).await.unwrap();
+    assert_eq!(bench.numbers().await, [3, 4, 5]);
+    locked(&bench.faults.plan).space = Some(15);
+    let error = bench.append(&lines(6..8)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Full);
+    assert_eq!(bench.numbers().await, [6], "only the first record fits on the disk");
+}
+
+#[tokio::test]
 async fn a_rotation_that_cannot_begin_changes_nothing() {
     let bench = Bench::new("begin", 2, Durability::Always);
     bench.append(&lines(0..3)).await.unwrap();
