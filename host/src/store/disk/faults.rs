@@ -15,6 +15,8 @@ pub(in crate::store) enum Op {
     Truncate,
     Create,
     Rename,
+    /// A rename, or its report: it was done, and fails all the same.
+    Renamed,
     Unlink,
 }
 

@@ -125,24 +125,40 @@ impl Temporary {
     /// Puts the new file in the old one's place. The lock stays until the file is closed.
     pub fn publish(&mut self, target: &Path) -> io::Result<()> {
         self.faults.check(Op::Rename)?;
-        fs::rename(&self.path, target)?;
-        self.live = false;
-        Ok(())
+        let renamed = fs::rename(&self.path, target);
+        self.published(renamed, target)
     }
 
     /// Puts the new file where there is none. The lock stays until the file is closed.
     pub fn publish_new(&mut self, target: &Path) -> io::Result<()> {
         self.faults.check(Op::Rename)?;
-        sys::rename_new(&self.path, target)?;
-        self.live = false;
-        Ok(())
+        let renamed = sys::rename_new(&self.path, target);
+        self.published(renamed, target)
+    }
+
+    /// Looks whether a rename that is said to have failed was done: NFS and file systems in user space
+    /// can lose the answer, and then say that there is nothing to rename.
+    fn published(&mut self, renamed: io::Result<()>, target: &Path) -> io::Result<()> {
+        match renamed.and_then(|()| self.faults.check(Op::Renamed)) {
+            Err(cause) if !self.is_at(target) => Err(cause),
+            _ => {
+                self.live = false;
+                Ok(())
+            }
+        }
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        self.file.metadata().is_ok_and(|metadata| is_at(path, FileId::of(&metadata)))
     }
 
     /// Removes the file, and lets the next rewrite begin.
     pub fn discard(&mut self) {
         if std::mem::take(&mut self.live) {
-            // Should that fail, the next one removes it.
-            let _ = self.faults.check(Op::Unlink).and_then(|()| fs::remove_file(&self.path));
+            // Should that fail, the next one removes it. Somebody else's is not ours to remove.
+            if self.is_at(&self.path) {
+                let _ = self.faults.check(Op::Unlink).and_then(|()| fs::remove_file(&self.path));
+            }
             let _ = flock(&self.file, FlockOperation::Unlock);
         }
     }

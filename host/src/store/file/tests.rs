@@ -8,7 +8,7 @@ use super::FileStore;
 use crate::store::disk::faults::{Faults, Op};
 use crate::store::disk::sys::locked;
 use crate::store::{
-    Durability, Kind, Position, Purpose, Range, RewriteOptions, Run, Store, StoreError,
+    Durability, Kind, Position, Purpose, Range, RewriteOptions, Rewritten, Run, Store, StoreError,
     StoreErrorKind,
 };
 
@@ -227,17 +227,34 @@ fn names(dir: &Path) -> Vec<String> {
     entries.iter().map(|entry| format!("{:?}", entry.as_ref().unwrap().file_name())).collect()
 }
 
-#[tokio::test]
-async fn a_rewrite_that_cannot_switch_leaves_the_original_alone() {
-    let bench = Bench::new("switch", Durability::Never);
-    bench.append("1\n2\n3\n").await.unwrap();
-    bench.fail(&[Op::Rename]);
+/// Removes the line `2`, and keeps it in quarantine.
+async fn remove_second(bench: &Bench) -> Result<Rewritten, StoreError> {
     let snapshot = bench.store.snapshot().await.unwrap();
     let options = RewriteOptions { purpose: Purpose::Recover, keep_quarantine: true, force: false };
     let mut rewrite = snapshot.rewrite("a", options).await.unwrap();
     let at = |minor| Position { major: 0, minor };
     rewrite.remove(&[Range { start: at(2), end: at(4) }]).await.unwrap();
-    assert_eq!(rewrite.commit(false).await.unwrap_err().kind(), StoreErrorKind::Failed);
+    rewrite.commit(false).await
+}
+
+#[tokio::test]
+async fn a_rename_that_was_done_and_reported_as_failed_keeps_the_quarantine() {
+    let bench = Bench::new("renamed", Durability::Never);
+    bench.append("1\n2\n3\n").await.unwrap();
+    bench.fail(&[Op::Renamed]);
+    let rewritten = remove_second(&bench).await.unwrap();
+    assert_eq!(bench.text(), "1\n3\n");
+    let [quarantine] = &rewritten.quarantine[..] else { panic!("{rewritten:?}") };
+    assert_eq!(fs::read_to_string(quarantine).unwrap(), "2\n");
+    assert_eq!(names(&bench.dir).len(), 2);
+}
+
+#[tokio::test]
+async fn a_rewrite_that_cannot_switch_leaves_the_original_alone() {
+    let bench = Bench::new("switch", Durability::Never);
+    bench.append("1\n2\n3\n").await.unwrap();
+    bench.fail(&[Op::Rename]);
+    assert_eq!(remove_second(&bench).await.unwrap_err().kind(), StoreErrorKind::Failed);
     assert_eq!(bench.text(), "1\n2\n3\n");
     assert_eq!(names(&bench.dir.join("e")), Vec::<String>::new());
     assert_eq!(names(&bench.dir).len(), 2);

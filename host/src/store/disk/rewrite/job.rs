@@ -185,11 +185,14 @@ impl Job {
             self.new.write(b"\n").map_err(|cause| self.cannot(cause))?;
         }
         let after = self.new.length();
-        if after == 0 && place.expendable {
-            config.shape.remove(&config, &place.path)?;
+        let switched = if after == 0 && place.expendable {
+            config.shape.remove(&config, &place.path)
         } else {
             self.new.sync().map_err(|cause| self.cannot(cause))?;
-            self.temporary.publish(&place.path).map_err(|cause| self.cannot(cause))?;
+            self.temporary.publish(&place.path).map_err(|cause| self.cannot(cause))
+        };
+        if let Err(error) = switched {
+            return Err(self.not_switched(error, &place.path, &quarantine_names));
         }
         // The switch has happened, and there is no way back.
         if let Some(quarantine) = self.quarantine.take() {
@@ -203,6 +206,22 @@ impl Job {
             failure("be sure that a power cut would not undo the finished rewrite of", &path, cause)
         })?;
         Ok(rewritten(before, after, quarantine_names))
+    }
+
+    /// Only where the original is certainly in its place may the quarantine go.
+    fn not_switched(&mut self, error: StoreError, path: &Path, names: &[String]) -> StoreError {
+        match self.quarantine.take_if(|_| sys::named(path).ok().flatten() != Some(self.id)) {
+            None => error,
+            Some(quarantine) => {
+                quarantine.stay();
+                let message = format!(
+                    "cannot tell whether {} was rewritten; look at it, and at what was removed: {}",
+                    path.display(),
+                    names.join(", ")
+                );
+                StoreError::new(error.kind(), message).caused_by(error)
+            }
+        }
     }
 
     /// A length at which none of our writers is writing.
