@@ -38,6 +38,12 @@ impl ActiveFile {
             *failed = Some(cause.raw_os_error().unwrap_or(Errno::IO.raw_os_error()));
         })
     }
+
+    /// Makes durable what was written anew after a failure. Only for the one who does that.
+    pub fn sync_again(&self, faults: &Faults) -> io::Result<()> {
+        let _turn = locked(&self.failed);
+        faults.sync(&self.file)
+    }
 }
 
 impl Deref for ActiveFile {

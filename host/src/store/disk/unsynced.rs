@@ -1,13 +1,16 @@
 //! Batches that were acknowledged but may not be on disk yet.
 
 use std::collections::VecDeque;
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::Arc;
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+use super::active::ActiveFile;
 use super::config::Config;
-use super::sys::{self, FileId, failure};
+use super::sys::{self, failure};
 use crate::store::StoreError;
 
 /// With [`Durability::Interval`](super::config::Durability::Interval) the batches themselves are kept until
@@ -15,8 +18,9 @@ use crate::store::StoreError;
 /// on the disk: the kernel drops or keeps the pages as the file system likes.
 #[derive(Debug, Default)]
 pub(super) struct Unsynced {
-    /// The file that the batches are in.
-    file: Option<FileId>,
+    /// The file that the batches are in. It is held open so that its inode is not used again, and so that
+    /// it is found whatever its name has become.
+    file: Option<Arc<ActiveFile>>,
     batches: VecDeque<Batch>,
     bytes: u64,
     next: u64,
@@ -28,6 +32,12 @@ struct Batch {
     group: u64,
     offset: u64,
     lines: String,
+}
+
+impl Batch {
+    fn end(&self) -> u64 {
+        self.offset.saturating_add(self.lines.len() as u64)
+    }
 }
 
 impl Unsynced {
@@ -42,11 +52,11 @@ impl Unsynced {
     /// Adds batches, the last of which ends at `end`. Only what lies from `start` on is not synced.
     pub fn push(
         &mut self,
-        file: FileId,
+        file: &Arc<ActiveFile>,
         (start, end): (u64, u64),
         batches: impl DoubleEndedIterator<Item = String>,
     ) {
-        self.file = Some(file);
+        self.file = Some(Arc::clone(file));
         let first = self.batches.len();
         let mut offset = end;
         for mut lines in batches.rev() {
@@ -76,41 +86,78 @@ impl Unsynced {
         while let Some(batch) = self.batches.pop_front_if(|batch| batch.group < mark) {
             self.bytes -= batch.lines.len() as u64;
         }
+        self.let_go();
     }
 
     pub fn clear(&mut self) {
         self.covered(u64::MAX);
     }
 
+    /// Forgets what lies beyond this length: somebody has cut the file off there.
+    pub fn forget_beyond(&mut self, length: u64) {
+        while let Some(batch) = self.batches.pop_back_if(|batch| batch.end() > length) {
+            self.bytes -= batch.lines.len() as u64;
+            if let Some(room) = length.checked_sub(batch.offset).filter(|room| *room > 0) {
+                let room = usize::try_from(room).unwrap_or(usize::MAX);
+                let lines = batch.lines.get(..batch.lines.floor_char_boundary(room));
+                let lines = lines.unwrap_or_default().to_owned();
+                self.bytes += lines.len() as u64;
+                self.batches.push_back(Batch { lines, ..batch });
+                return;
+            }
+        }
+        self.let_go();
+    }
+
+    /// Closes the file when nothing in it waits.
+    fn let_go(&mut self) {
+        if self.batches.is_empty() {
+            self.file = None;
+        }
+    }
+
     /// Puts the batches where they were, and on the disk. The caller holds the lock of the file that is
     /// appended to, under which nobody of ours changes bytes that are there.
     pub fn write_again(&self, config: &Config) -> Result<(), StoreError> {
-        let Some(id) = self.file.filter(|_| !self.is_empty()) else { return Ok(()) };
-        let Some(path) = config.shape.locate(config, id)? else {
-            // A rewrite has copied the batches to a new file and synced that, or they had to go.
-            return Ok(());
+        let Some(file) = self.file.as_ref().filter(|_| !self.is_empty()) else { return Ok(()) };
+        let again = || -> io::Result<()> {
+            if file.metadata()?.nlink() == 0 {
+                // A rewrite has copied the batches to a new file and synced that, or they had to go.
+                return Ok(());
+            }
+            // `pwrite` on a descriptor that appends would append. Nothing else uses this one any more.
+            let flags = fcntl_getfl(&**file)?;
+            fcntl_setfl(&**file, flags.difference(OFlags::APPEND))?;
+            for batch in &self.batches {
+                self.write_batch(config, file, batch)?;
+            }
+            file.sync_again(&config.faults)
         };
-        self.write_to(config, &path, id).map_err(|cause| failure("write again to", &path, cause))
+        again().map_err(|cause| failure("write again to", &config.path, cause))
     }
 
-    fn write_to(&self, config: &Config, path: &Path, id: FileId) -> io::Result<()> {
-        // `pwrite` on a descriptor that appends would append.
-        let (file, metadata) = sys::open(path, OpenOptions::new().write(true))?;
-        if FileId::of(&metadata) != id {
-            return Err(io::Error::other("the file was replaced meanwhile"));
+    /// Never over bytes of others: somebody may have cut the file off, and written to it since.
+    fn write_batch(&self, config: &Config, file: &File, batch: &Batch) -> io::Result<()> {
+        let (length, torn) = sys::end(file)?;
+        let lines = batch.lines.as_bytes();
+        let mut there = vec![0; lines.len()];
+        let in_place = batch.offset <= length && {
+            let count = usize::try_from(length - batch.offset).unwrap_or(usize::MAX);
+            let there = there.get_mut(..count.min(lines.len())).unwrap_or_default();
+            file.read_exact_at(there, batch.offset)?;
+            // A page that could not be written is what it was, or what it is to be, or nothing but zeros.
+            there.iter().zip(lines).all(|(is, should)| is == should || *is == 0)
+        };
+        if in_place {
+            return file.write_all_at(lines, batch.offset);
         }
-        for batch in &self.batches {
-            let end = batch.offset.saturating_add(batch.lines.len() as u64);
-            if end > metadata.len() {
-                // Somebody has shortened the file, so it is no longer known what belongs where.
-                tracing::error!(
-                    path = %path.display(), offset = batch.offset,
-                    "an acknowledged batch is gone from the file and is not written again"
-                );
-                continue;
-            }
-            file.write_all_at(batch.lines.as_bytes(), batch.offset)?;
+        tracing::error!(
+            path = %config.path.display(), offset = batch.offset, bytes = lines.len(),
+            "an acknowledged batch is no longer where it was written, and is written again at the end"
+        );
+        if torn {
+            file.write_all_at(b"\n", length)?;
         }
-        config.faults.sync(&file)
+        file.write_all_at(lines, length + u64::from(torn))
     }
 }

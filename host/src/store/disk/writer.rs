@@ -125,9 +125,10 @@ impl Writer {
     }
 
     /// The file's length, and whether its last line lacks its end.
-    fn end(&self, file: &File) -> Result<(u64, bool), StoreError> {
+    fn end(&mut self, file: &File) -> Result<(u64, bool), StoreError> {
         let cannot = |cause| failure("append to", &self.config.path, cause);
         let length = file.metadata().map_err(cannot)?.len();
+        self.unsynced.forget_beyond(length);
         if self.open.as_ref().is_some_and(|open| open.settled == Some(length)) {
             return Ok((length, false));
         }
@@ -257,7 +258,7 @@ impl Writer {
     /// Keeps the batches that have just been appended until a sync has covered them.
     pub fn remember(&mut self, batches: impl DoubleEndedIterator<Item = String>) {
         if let (Some(open), Some(last)) = (&self.open, self.trail.back()) {
-            self.unsynced.push(open.id, (last.body, last.end), batches);
+            self.unsynced.push(&open.file, (last.body, last.end), batches);
         }
         self.trail.clear();
     }

@@ -227,6 +227,52 @@ fn names(dir: &Path) -> Vec<String> {
     entries.iter().map(|entry| format!("{:?}", entry.as_ref().unwrap().file_name())).collect()
 }
 
+#[tokio::test]
+async fn what_others_have_written_since_is_never_written_over() {
+    let bench = Bench::new("copytruncate", Durability::Interval(Duration::from_secs(600)));
+    bench.append("1111\n").await.unwrap();
+    bench.append("2222\n").await.unwrap();
+    bench.fail(&[Op::Sync]);
+    assert!(bench.store.sync().await.is_err());
+    // Somebody empties the file, as `logrotate` does with `copytruncate`, and others append.
+    fs::write(bench.journal(), "other\n").unwrap();
+    bench.fail(&[]);
+    bench.append("3\n").await.unwrap();
+    assert_eq!(bench.text(), "other\n1111\n2222\n3\n");
+}
+
+#[tokio::test]
+async fn what_is_not_synced_is_found_whatever_its_name() {
+    let bench = Bench::new("moved", Durability::Interval(Duration::from_secs(600)));
+    bench.append("1\n").await.unwrap();
+    bench.fail(&[Op::Sync]);
+    assert!(bench.store.sync().await.is_err());
+    let moved = bench.dir.join("a.moved");
+    fs::rename(bench.journal(), &moved).unwrap();
+    // As if the kernel had dropped the page that it could not write.
+    fs::write(&moved, "\0\0").unwrap();
+    bench.fail(&[]);
+    bench.append("2\n").await.unwrap();
+    assert_eq!(fs::read_to_string(&moved).unwrap(), "1\n");
+    assert_eq!(bench.text(), "2\n");
+}
+
+#[tokio::test]
+async fn what_somebody_cuts_off_is_not_written_again() {
+    let bench = Bench::new("cut", Durability::Interval(Duration::from_secs(600)));
+    bench.append("1\n").await.unwrap();
+    bench.append("2\n3\n").await.unwrap();
+    fs::OpenOptions::new().write(true).open(bench.journal()).unwrap().set_len(4).unwrap();
+    bench.append("4\n").await.unwrap();
+    assert_eq!(bench.store.handle.unsynced(), 6);
+    bench.fail(&[Op::Sync]);
+    assert!(bench.store.sync().await.is_err());
+    fs::write(bench.journal(), "\0".repeat(6)).unwrap();
+    bench.fail(&[]);
+    bench.append("5\n").await.unwrap();
+    assert_eq!(bench.text(), "1\n2\n4\n5\n");
+}
+
 /// Removes the line `2`, and keeps it in quarantine.
 async fn remove_second(bench: &Bench) -> Result<Rewritten, StoreError> {
     let snapshot = bench.store.snapshot().await.unwrap();
