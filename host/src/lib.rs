@@ -57,6 +57,7 @@
 //! | [`store`] | the trait [`Store`] and its parts, URLs, and the stores of this crate |
 //! | `serve` (feature `serve`) | metrics, probes and a page over HTTP |
 //! | [`store::file`] | one NDJSON file: what it promises and what it does not |
+//! | [`units`] | durations, sizes and sync policies as words |
 //! | [`conformance`] | a suite that checks a store of your own against the trait's contract |
 //!
 //! The meaning of anomalies, retention and compaction is described in the README and, field by
@@ -98,6 +99,7 @@ pub mod route;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod store;
+pub mod units;
 
 pub use consumer::Consumer;
 pub use engine::{Engine, EngineBuilder, EngineError};

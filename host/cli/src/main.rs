@@ -116,6 +116,9 @@ fn operate(
     output: &mut Output,
     run: impl AsyncFnOnce(&mut Context<'_>) -> Result<Exit, Problem>,
 ) -> Result<Exit, Problem> {
+    for note in config.notes() {
+        output.note(&note);
+    }
     let interruption = Interruption::watch()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)

@@ -76,9 +76,14 @@ impl From<ConfigError> for Problem {
     fn from(error: ConfigError) -> Self {
         let faults = error.faults();
         if let [fault, ..] = faults
-            && faults.iter().all(|fault| matches!(fault.origin, Origin::Flag(_)))
+            && faults
+                .iter()
+                .all(|fault| fault.contradiction || matches!(fault.origin, Origin::Flag(_)))
         {
-            return Self::usage(fault.message.clone());
+            return Self::usage(match fault.origin {
+                Origin::Flag(_) => fault.message.clone(),
+                _ => fault.to_string(),
+            });
         }
         let mut problem = Self::new(Exit::Configuration, "configuration", chain(&error));
         if let Some(Origin::File { line, .. }) = faults.first().map(|fault| &fault.origin) {

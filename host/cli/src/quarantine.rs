@@ -77,7 +77,7 @@ mod tests {
         assert!(error.exit == Exit::Usage && error.message.contains("--quarantine-dir DIR"));
         assert_eq!(check(repair, Some(&directory), "a").unwrap_err().exit, Exit::Usage);
         assert!(check(quarantine, Some(&nowhere), "a").is_err());
-        assert!(check(quarantine, None, "file:a?quarantine=q").is_ok());
+        assert!(check(quarantine, None, "file:a?quarantine_dir=q").is_ok());
         let configured = Config::parse("store = \"a\"\nquarantine_dir = \"q\"").unwrap();
         assert!(super::check(quarantine, "--mode", None, &configured).is_ok());
         // What is configured for other modes is no mistake here.

@@ -10,9 +10,12 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use papyra_persistence::config::Value;
 use papyra_persistence::config::table::SETTINGS;
-pub(super) use papyra_persistence::config::values::{duration, records, seconds, size, sync};
 use papyra_persistence::journal::{FieldMatch, KindLimits, Limits};
 use papyra_persistence::store::Kind;
+pub(super) use papyra_persistence::units::{
+    parse_count as records, parse_seconds as duration, parse_size as size, parse_sync as sync,
+    span_seconds as seconds,
+};
 
 /// Seconds since the epoch of 9999-12-31; what is later is milliseconds or nonsense.
 const LAST_SECOND: f64 = 253_402_300_799.0;

@@ -57,12 +57,21 @@ pub struct Fault {
     pub message: String,
     /// The nearest name that exists, for a name that does not.
     pub nearest: Option<String>,
+    /// Whether the old and the new name of something are given with different values.
+    pub contradiction: bool,
 }
 
 impl Fault {
     pub(super) fn new(origin: &Origin, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { origin: origin.clone(), key: None, value: None, message, nearest: None }
+        Self {
+            origin: origin.clone(),
+            key: None,
+            value: None,
+            message,
+            nearest: None,
+            contradiction: false,
+        }
     }
 
     pub(super) fn about(self, key: &str, value: impl Into<Option<String>>) -> Self {
@@ -97,6 +106,12 @@ pub enum ConfigError {
     /// Something in it is wrong.
     #[error("{}", summary(.0))]
     Wrong(Vec<Fault>),
+}
+
+impl From<Fault> for ConfigError {
+    fn from(fault: Fault) -> Self {
+        Self::Wrong(vec![fault])
+    }
 }
 
 impl ConfigError {

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{secret, values};
-use crate::Durability;
+use crate::store::{file_word, redacted};
+use crate::{Durability, units};
 
 /// The shape of a setting's value, with its range.
 #[derive(Clone, Copy, Debug)]
@@ -74,8 +74,8 @@ impl Place {
     #[must_use]
     pub fn shown(&self) -> String {
         match self {
-            Self::Path(path) => path.display().to_string(),
-            Self::Url(url) => secret::redacted(url),
+            Self::Path(path) => file_word(path),
+            Self::Url(url) => redacted(url),
             Self::Nowhere => "none".to_owned(),
         }
     }
@@ -117,15 +117,15 @@ impl Form {
         }
         match *self {
             Self::Count { least, most } => {
-                let number = values::records(word)?;
+                let number = units::parse_count(word)?;
                 self.within(Value::Count(number), (least..=most).contains(&number))
             }
             Self::Time { least, most } => {
-                let seconds = values::duration(word)?;
+                let seconds = units::parse_seconds(word)?;
                 self.within(Value::Time(seconds), (least..=most).contains(&seconds))
             }
             Self::Size { least, most } => {
-                let bytes = values::size(word)?;
+                let bytes = units::parse_size(word)?;
                 self.within(Value::Size(bytes), (least..=most).contains(&bytes))
             }
             Self::Word(words) => {
@@ -134,7 +134,7 @@ impl Form {
                 let name = group.and_then(|group| group.first());
                 name.map(|name| Value::Word(name)).ok_or_else(|| self.expected())
             }
-            Self::Sync => values::sync(word).map(Value::Sync),
+            Self::Sync => units::parse_sync(word).map(Value::Sync),
             Self::Directory if word.is_empty() => Err("give the name of a directory".to_owned()),
             Self::Directory => Ok(Value::Directory(word.into())),
             Self::Store { none: true } if word == "none" => Ok(Value::Store(Place::Nowhere)),
@@ -178,10 +178,18 @@ impl Form {
         match *self {
             Self::Count { least, most: u64::MAX } => format!("{least} or more"),
             Self::Count { least, most } => format!("{least} to {most}"),
-            Self::Time { least, most } if most.is_infinite() => format!("{} or more", time(least)),
-            Self::Time { least, most } => format!("{} to {}", time(least), time(most)),
-            Self::Size { least, most: u64::MAX } => format!("{} or more", size(least)),
-            Self::Size { least, most } => format!("{} to {}", size(least), size(most)),
+            Self::Time { least, most } if most.is_infinite() => {
+                format!("{} or more", units::format_seconds(least))
+            }
+            Self::Time { least, most } => {
+                format!("{} to {}", units::format_seconds(least), units::format_seconds(most))
+            }
+            Self::Size { least, most: u64::MAX } => {
+                format!("{} or more", units::format_size(least))
+            }
+            Self::Size { least, most } => {
+                format!("{} to {}", units::format_size(least), units::format_size(most))
+            }
             Self::Word(words) => {
                 let names: Vec<_> = words.iter().filter_map(|group| group.first()).collect();
                 list(&names)
@@ -234,41 +242,16 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(number) => write!(f, "{number}"),
-            Self::Time(seconds) => f.write_str(&time(*seconds)),
-            Self::Size(bytes) => f.write_str(&size(*bytes)),
+            Self::Time(seconds) => f.write_str(&units::format_seconds(*seconds)),
+            Self::Size(bytes) => f.write_str(&units::format_size(*bytes)),
             Self::Word(word) => f.write_str(word),
-            Self::Sync(Durability::Always) => f.write_str("always"),
-            Self::Sync(Durability::Never) => f.write_str("never"),
-            Self::Sync(Durability::Interval(time)) => write!(f, "interval:{}", time.as_millis()),
+            Self::Sync(durability) => f.write_str(&units::format_sync(*durability)),
             Self::Directory(path) => write!(f, "{}", path.display()),
             Self::Store(place) => f.write_str(&place.shown()),
             Self::Address(address) => write!(f, "{address}"),
             Self::Levels(levels) => f.write_str(levels),
         }
     }
-}
-
-/// The largest unit in which it is a whole number.
-fn time(seconds: f64) -> String {
-    for (length, unit) in [(86_400.0, "d"), (3_600.0, "h"), (60.0, "m"), (1.0, "s")] {
-        if seconds >= length && seconds % length == 0.0 && seconds < 1e15 {
-            return format!("{}{unit}", seconds / length);
-        }
-    }
-    let milliseconds = seconds * 1e3;
-    if milliseconds >= 1.0 && milliseconds.fract() == 0.0 && milliseconds < 1e15 {
-        return format!("{milliseconds}ms");
-    }
-    format!("{seconds}s")
-}
-
-fn size(bytes: u64) -> String {
-    for (length, unit) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
-        if bytes >= length && bytes.is_multiple_of(length) {
-            return format!("{}{unit}", bytes / length);
-        }
-    }
-    bytes.to_string()
 }
 
 /// A time that a setting allows is one that the clock can take.

@@ -35,10 +35,7 @@ mod file;
 mod form;
 mod open;
 mod read;
-mod secret;
 pub mod table;
-#[doc(hidden)]
-pub mod values;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -46,7 +43,8 @@ use std::path::{Path, PathBuf};
 pub use self::error::{ConfigError, Fault, Origin};
 pub use self::form::{Form, Place, Value};
 pub use self::read::StartupSettings;
-use self::table::{Setting, keys, variable};
+use self::table::{OLD_NAMES, Setting, keys, variable};
+use crate::store::redacted;
 
 /// The most faults that one error lists.
 const FAULTS: usize = 100;
@@ -62,6 +60,7 @@ const SHORT: usize = 6;
 pub struct Config {
     entries: Vec<Entry>,
     file: Option<PathBuf>,
+    notes: Vec<String>,
 }
 
 /// One setting and what it is.
@@ -179,7 +178,7 @@ impl Config {
             value: setting.default.and_then(|word| setting.form.parse(word).ok()),
             origin: Origin::Default,
         };
-        Self { entries: keys().map(entry).collect(), file: None }
+        Self { entries: keys().map(entry).collect(), file: None, notes: Vec::new() }
     }
 
     /// Every setting, in the order of the table.
@@ -219,6 +218,11 @@ impl Config {
             Err(fault) => return faults.push(*fault),
         };
         for file::Written { key, word, bare, origin } in written {
+            let new = OLD_NAMES.iter().find(|(old, _)| *old == key).map(|(_, new)| *new);
+            if let Some(new) = new {
+                self.notes.push(format!("{origin}: `{key}` is called `{new}` now"));
+            }
+            let key = new.map_or(key, str::to_owned);
             let known = self.entries.iter_mut().find(|entry| entry.key == key);
             let result = match (known, word) {
                 (None, _) => Err(Box::new(unknown(&key, &origin))),
@@ -250,6 +254,12 @@ impl Config {
                 continue;
             };
             let origin = Origin::Environment(name.to_owned());
+            let new = OLD_NAMES.iter().find(|(old, _)| variable(old) == name);
+            let new = new.map(|(_, new)| variable(new)).filter(|_| !word.is_empty());
+            if let Some(new) = &new {
+                self.notes.push(format!("{name} is called {new} now"));
+            }
+            let name = new.as_deref().unwrap_or(name);
             let known = self.entries.iter_mut().find(|entry| variable(&entry.key) == name);
             let result = match (known, word.to_str()) {
                 // `PAPYRA_STORE= papyra …` unsets it for once, as shells do.
@@ -280,12 +290,20 @@ impl Entry {
 
     fn read(&mut self, word: &str, origin: Origin) -> Result<(), Box<Fault>> {
         match self.setting.form.parse(word) {
+            // One source gives a setting twice only by its old name and its new one.
+            Ok(value)
+                if self.origin.rank() == origin.rank() && self.value != Some(value.clone()) =>
+            {
+                let message = "its old and its new name are given with different values";
+                let fault = Fault::new(&origin, message).about(&self.key, None);
+                Err(Box::new(Fault { contradiction: true, ..fault }))
+            }
             Ok(value) => {
                 self.put(value, origin);
                 Ok(())
             }
             Err(message) => {
-                let shown: String = secret::redacted(word).chars().take(80).collect();
+                let shown: String = redacted(word).chars().take(80).collect();
                 Err(Box::new(Fault::new(&origin, message).about(&self.key, shown)))
             }
         }

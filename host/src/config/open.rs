@@ -1,16 +1,14 @@
 //! From settings to stores.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::form::Place;
 use super::{Config, ConfigError, Fault, Origin, Value};
 use crate::journal::{RecoveryMode, StartupMode};
 use crate::route::Route;
-use crate::store::{Durability, FileStore, Kind, Registry, Store, UrlError, url_scheme};
+use crate::store::{Defaults, Kind, Opened, Registry, Source, Store, StoreUrl, UrlError};
 
 /// A store, and the keys that name it.
 pub(super) struct Named {
@@ -26,9 +24,13 @@ pub(super) struct Places {
 }
 
 impl Places {
+    fn all(&self) -> impl Iterator<Item = &Named> {
+        self.default.iter().chain(&self.kinds)
+    }
+
     /// Whether everything that is stored is stored in one place.
     fn are_one(&self) -> bool {
-        let all = self.default.iter().chain(&self.kinds).map(|named| &named.place);
+        let all = self.all().map(|named| &named.place);
         let mut stores = all.filter(|place| **place != Place::Nowhere);
         let first = stores.next();
         stores.all(|place| Some(place) == first)
@@ -56,14 +58,7 @@ impl Config {
         registry: &Registry,
     ) -> Result<Option<(Route, Vec<Place>)>, ConfigError> {
         let Some(places) = self.places().map_err(ConfigError::Wrong)? else { return Ok(None) };
-        let mut opener = Opener {
-            config: self,
-            registry,
-            alone: places.are_one(),
-            opened: Vec::new(),
-            files: BTreeMap::new(),
-            taken: BTreeSet::new(),
-        };
+        let mut opener = Opener::new(self, registry, places.are_one());
         let mut route = Route::builder();
         if let Some(named) = &places.default {
             route = match opener.open(named)? {
@@ -82,7 +77,7 @@ impl Config {
             ConfigError::Wrong(vec![Fault::new(&Origin::Default, error.to_string())])
         })?;
         let place = |store: &Arc<dyn Store>| {
-            let same = opener.opened.iter().find(|(_, other)| Arc::ptr_eq(store, other));
+            let same = opener.opened.iter().find(|(_, other)| Arc::ptr_eq(store, &other.store));
             same.map_or(Place::Nowhere, |(place, _)| place.clone())
         };
         let places = built.stores().map(|(store, _)| place(store)).collect();
@@ -157,31 +152,80 @@ impl Config {
 struct Opener<'c> {
     config: &'c Config,
     registry: &'c Registry,
+    defaults: Defaults,
     /// There is one store only, which then is what an option is about.
     alone: bool,
-    opened: Vec<(Place, Arc<dyn Store>)>,
+    opened: Vec<(Place, Opened)>,
     /// Which place names a file, by the file.
-    files: BTreeMap<std::path::PathBuf, Place>,
-    /// The parameters that at least one store has.
-    taken: BTreeSet<&'static str>,
+    files: BTreeMap<PathBuf, Place>,
 }
 
-impl Opener<'_> {
+impl<'c> Opener<'c> {
+    fn new(config: &'c Config, registry: &'c Registry, alone: bool) -> Self {
+        let (sync, origin) = config.durability();
+        let defaults = Defaults {
+            // A backend of its own may have another default.
+            sync: (*origin != Origin::Default).then_some(sync),
+            quarantine_dir: config.quarantine_dir().map(|(directory, _)| directory.to_owned()),
+        };
+        Self { config, registry, defaults, alone, opened: Vec::new(), files: BTreeMap::new() }
+    }
+
     fn open(&mut self, named: &Named) -> Result<Option<Arc<dyn Store>>, ConfigError> {
-        if named.place == Place::Nowhere {
-            return Ok(None);
-        }
-        if let Some((_, store)) = self.opened.iter().find(|(place, _)| *place == named.place) {
-            return Ok(Some(store.clone()));
+        if let Some((_, opened)) = self.opened.iter().find(|(place, _)| *place == named.place) {
+            return Ok(Some(opened.store.clone()));
         }
         let fault = |message: String| {
-            let fault = Fault::new(&named.origin, message).about(&named.key, named.place.shown());
-            ConfigError::Wrong(vec![fault])
+            Fault::new(&named.origin, message).about(&named.key, named.place.shown())
         };
-        let store = self.make(&named.place).map_err(fault)?;
-        self.once(&named.place, &*store).map_err(fault)?;
-        self.opened.push((named.place.clone(), store.clone()));
+        let Some(made) = self.make(&named.place) else { return Ok(None) };
+        let opened = made.map_err(|error| Fault {
+            contradiction: matches!(error, UrlError::TwoNames { .. }),
+            ..fault(error.to_string())
+        })?;
+        self.misplaced(&opened).map_or(Ok(()), |message| Err(fault(message)))?;
+        self.once(&named.place, &*opened.store).map_err(fault)?;
+        let store = opened.store.clone();
+        self.opened.push((named.place.clone(), opened));
         Ok(Some(store))
+    }
+
+    fn make(&self, place: &Place) -> Option<Result<Opened, UrlError>> {
+        match place {
+            Place::Url(url) => Some(self.registry.open_with(url, &self.defaults)),
+            // A path need not be UTF-8, as a URL is.
+            Place::Path(path) => Some(Ok(Opened::file(path, &self.defaults))),
+            Place::Nowhere => None,
+        }
+    }
+
+    /// The settings that are defaults of stores, where they are set and where a store has them from.
+    fn settings<'o>(
+        &self,
+        opened: &'o Opened,
+    ) -> impl Iterator<Item = (&'c Origin, Source, bool)> + use<'c, 'o> {
+        let sync = (self.config.durability().1, opened.sync, false);
+        // Nothing that vanishes with the process has to be quarantined.
+        let moot = opened.store.describe().volatile;
+        let dir = self.config.quarantine_dir();
+        let dir = dir.map(|(_, origin)| (origin, opened.quarantine_dir, moot));
+        [Some(sync), dir].into_iter().flatten()
+    }
+
+    /// Why an option that is about this store is in vain.
+    fn misplaced(&self, opened: &Opened) -> Option<String> {
+        let asked = |(origin, ..): &(&Origin, _, _)| matches!(origin, Origin::Flag(_));
+        self.settings(opened).filter(asked).find_map(|(origin, source, moot)| match source {
+            Source::Url => {
+                Some(format!("{origin} is given twice: the URL of the store says it as well"))
+            }
+            // With several stores an option is for those that have it.
+            Source::Unsupported if self.alone && !moot => {
+                let backend = opened.store.describe().backend;
+                Some(format!("{origin} does not go with a {backend} store"))
+            }
+            _ => None,
+        })
     }
 
     /// Two stores of one file would be read twice, and could differ in what they promise.
@@ -201,120 +245,21 @@ impl Opener<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// A setting as a parameter of a store's URL.
-struct Extra<'c> {
-    parameter: &'static str,
-    value: String,
-    origin: &'c Origin,
-}
-
-/// The settings that are parameters of stores.
-const SYNC: &str = "sync";
-const QUARANTINE: &str = "quarantine";
-
-impl Opener<'_> {
-    fn make(&mut self, place: &Place) -> Result<Arc<dyn Store>, String> {
-        match place {
-            Place::Nowhere => Err("`none` is not a store".to_owned()),
-            Place::Path(path) => Ok(self.file_store(path)),
-            // A plain path has no parameters; `?` and `%` are part of its name.
-            Place::Url(url) if url_scheme(url).is_none() => {
-                self.registry.open(url).map_err(|error| error.to_string())?;
-                Ok(self.file_store(Path::new(url)))
-            }
-            Place::Url(url) => self.by_url(url),
-        }
-    }
-
-    fn file_store(&mut self, path: &Path) -> Arc<dyn Store> {
-        self.taken.extend([SYNC, QUARANTINE]);
-        let mut builder = FileStore::builder(path).durability(self.config.durability().0);
-        if let Some((directory, _)) = self.config.quarantine_dir() {
-            builder = builder.quarantine_dir(directory);
-        }
-        Arc::new(builder.build())
-    }
-
-    /// Settings become parameters of the URL, so that the registry, which is open to further
-    /// backends, judges whether the backend has them. What the URL says itself is stronger.
-    fn by_url(&mut self, url: &str) -> Result<Arc<dyn Store>, String> {
-        let registry = self.registry;
-        let open = |url: &str| registry.open(url).map_err(|error| (error.to_string(), error));
-        let plain = open(url).map_err(|(message, _)| message)?;
-        let mut url = url.to_owned();
-        let mut store = plain;
-        for Extra { parameter, value, origin } in self.config.extras()? {
-            let asked = matches!(origin, Origin::Flag(_));
-            if names(&url, parameter) && !asked {
-                continue;
-            }
-            // Nothing that vanishes with the process has to be quarantined.
-            let moot = parameter == QUARANTINE && store.describe().volatile;
-            let joint = if url.contains('?') { '&' } else { '?' };
-            let value = utf8_percent_encode(&value, NON_ALPHANUMERIC);
-            let longer = format!("{url}{joint}{parameter}={value}");
-            match open(&longer) {
-                Ok(opened) => {
-                    self.taken.insert(parameter);
-                    (url, store) = (longer, opened);
-                }
-                Err((_, UrlError::UnknownParameter { .. })) if moot => {
-                    self.taken.insert(parameter);
-                }
-                // A setting is for the stores that have it, and so is an option if there are several;
-                // else it is for this one.
-                Err((_, UrlError::UnknownParameter { .. })) if !asked || !self.alone => {}
-                Err((message, _)) => {
-                    let backend = store.describe().backend;
-                    return Err(format!("{origin} does not go with a {backend} store: {message}"));
-                }
-            }
-        }
-        Ok(store)
-    }
 
     /// An option that no store has would do nothing.
     fn every_option_is_taken(&self) -> Result<(), ConfigError> {
-        let sync = Some((SYNC, self.config.durability().1));
-        let quarantine = self.config.quarantine_dir().map(|(_, origin)| (QUARANTINE, origin));
-        let fault = |(parameter, origin): (&str, &Origin)| {
-            let asked = matches!(origin, Origin::Flag(_)) && !self.opened.is_empty();
-            let message = "no store of the route has this option";
-            (asked && !self.taken.contains(parameter)).then(|| Fault::new(origin, message))
-        };
-        let faults: Vec<_> = sync.into_iter().chain(quarantine).filter_map(fault).collect();
+        let mut faults: Vec<Fault> = Vec::new();
+        let stores: Vec<Vec<_>> =
+            self.opened.iter().map(|(_, opened)| self.settings(opened).collect()).collect();
+        for (index, (origin, ..)) in stores.first().into_iter().flatten().enumerate() {
+            let mut sources = stores.iter().filter_map(|settings| settings.get(index));
+            let asked = matches!(origin, Origin::Flag(_));
+            if asked && sources.all(|(_, source, moot)| *source == Source::Unsupported && !moot) {
+                faults.push(Fault::new(origin, "no store of the route has this option"));
+            }
+        }
         if faults.is_empty() { Ok(()) } else { Err(ConfigError::Wrong(faults)) }
     }
-}
-
-impl Config {
-    fn extras(&self) -> Result<Vec<Extra<'_>>, String> {
-        let mut extras = Vec::new();
-        let (durability, origin) = self.durability();
-        if *origin != Origin::Default {
-            let value = match durability {
-                Durability::Always => "always".to_owned(),
-                Durability::Interval(time) => format!("interval:{}ms", time.as_millis()),
-                Durability::Never => "never".to_owned(),
-            };
-            extras.push(Extra { parameter: SYNC, value, origin });
-        }
-        if let Some((directory, origin)) = self.quarantine_dir() {
-            let value = directory.to_str().ok_or_else(|| {
-                format!("{origin} names a directory that is not UTF-8; use --path for the store")
-            })?;
-            extras.push(Extra { parameter: QUARANTINE, value: value.to_owned(), origin });
-        }
-        Ok(extras)
-    }
-}
-
-/// Whether a URL has this parameter.
-fn names(url: &str, parameter: &str) -> bool {
-    let list = url.split_once('?').map_or("", |(_, list)| list);
-    list.split('&').any(|pair| pair.split_once('=').is_some_and(|(name, _)| name == parameter))
 }
 
 impl Config {
@@ -322,39 +267,46 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// As [`Config::route`]; and if a startup check is to quarantine entries and has no place for them.
+    /// As [`Config::route`]; also if a startup check is to quarantine entries and no directory is
+    /// set for them.
     pub fn check(&self, registry: &Registry) -> Result<(), ConfigError> {
         self.route(registry)?;
         let startup = self.startup();
-        let sets_aside = startup.mode == StartupMode::Recover
+        let quarantines = startup.mode == StartupMode::Recover
             && startup.recovery == RecoveryMode::Quarantine
             && self.lacks_quarantine_dir(registry);
-        match self.entry("startup.recovery_mode").filter(|_| sets_aside) {
+        match self.entry("startup.recovery_mode").filter(|_| quarantines) {
             None => Ok(()),
             Some(entry) => {
-                let message = "set `quarantine_dir`, which says where things are quarantined";
+                let message = "set `quarantine_dir`, the directory for quarantined entries";
                 let fault = Fault::new(&entry.origin, message);
-                Err(ConfigError::Wrong(vec![fault.about(&entry.key, "quarantine".to_owned())]))
+                Err(fault.about(&entry.key, "quarantine".to_owned()).into())
             }
         }
     }
 
-    /// Whether setting things aside lacks a place for them: no directory is configured, and a store
-    /// that needs one names none itself.
+    /// Whether a store needs a directory for quarantined entries, and neither its URL nor the
+    /// configuration names one.
     #[must_use]
     pub fn lacks_quarantine_dir(&self, registry: &Registry) -> bool {
         let Ok(Some(places)) = self.places() else { return false };
-        let needs = |place: &Place| match place {
-            Place::Nowhere => false,
-            Place::Path(_) => true,
-            Place::Url(url) if url_scheme(url).is_none() => true,
-            Place::Url(url) => {
-                let joint = if url.contains('?') { '&' } else { '?' };
-                !names(url, QUARANTINE)
-                    && registry.open(&format!("{url}{joint}{QUARANTINE}=x")).is_ok()
+        let opener = Opener::new(self, registry, true);
+        let missing = |opened: &Opened| opened.quarantine_dir == Source::Missing;
+        let lacks = |place: &Place| opener.make(place)?.ok().filter(missing);
+        places.all().any(|named| lacks(&named.place).is_some())
+    }
+
+    /// Notes on spellings that still work, and what to write instead.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.notes.clone();
+        for named in self.places().ok().flatten().iter().flat_map(Places::all) {
+            let Place::Url(url) = &named.place else { continue };
+            if let Some((old, new)) = StoreUrl::parse(url).ok().and_then(|url| url.old_spelling()) {
+                notes.push(format!("{}: `?{old}=` is called `?{new}=` now", named.origin));
             }
-        };
-        let mut all = places.default.iter().chain(&places.kinds);
-        self.quarantine_dir().is_none() && all.any(|named| needs(&named.place))
+        }
+        notes.dedup();
+        notes
     }
 }

@@ -175,6 +175,9 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PAPYRA_REDIS_SENTINEL_PASSWORD", "the password of its sentinels; never shown"),
 ];
 
+/// Old names of settings, which still work, with the new ones.
+pub(super) const OLD_NAMES: &[(&str, &str)] = &[("evidence_dir", "quarantine_dir")];
+
 /// Every key that can be written, with what it sets.
 pub(super) fn keys() -> impl Iterator<Item = (String, &'static Setting)> {
     SETTINGS.iter().flat_map(|setting| {

@@ -244,10 +244,39 @@ fn an_option_is_for_the_stores_of_a_route_that_have_it() {
 fn whether_a_place_for_quarantine_is_lacking_depends_on_the_store() {
     let lacks =
         |text: &str| Config::parse(text).unwrap().lacks_quarantine_dir(&Registry::standard());
-    assert!(lacks("store = \"a\"") && !lacks("store = \"file:a?no_quarantine=q\""));
-    assert!(!lacks("store = \"file:a?quarantine=q\"") && !lacks("store = \"memory:\""));
+    assert!(lacks("store = \"a\"") && !lacks("store = \"file:a?no_quarantine_dir=q\""));
+    assert!(!lacks("store = \"file:a?quarantine_dir=q\"") && !lacks("store = \"memory:\""));
     assert!(!lacks("store = \"a\"\nquarantine_dir = \"q\""));
     assert!(lacks("route.events = \"memory:\"\nroute.default = \"file:a?sync=never\""));
+}
+
+#[test]
+fn old_names_still_work_with_a_note() {
+    let config = Config::parse("evidence_dir = \"q\"").unwrap();
+    assert_eq!(config.quarantine_dir().unwrap().0, Path::new("q"));
+    assert_eq!(config.notes(), ["papyra.toml:1: `evidence_dir` is called `quarantine_dir` now"]);
+    let old = ("PAPYRA_EVIDENCE_DIR", "q");
+    let config = environment(&[old, ("PAPYRA_QUARANTINE_DIR", "q")]).load().unwrap();
+    assert_eq!(config.quarantine_dir().unwrap().0, Path::new("q"));
+    assert_eq!(config.notes(), ["PAPYRA_EVIDENCE_DIR is called PAPYRA_QUARANTINE_DIR now"]);
+    let config = Config::parse("store = \"file:a?evidence=q\"").unwrap();
+    assert_eq!(config.notes(), ["papyra.toml:1: `?evidence=` is called `?quarantine_dir=` now"]);
+    assert!(!config.lacks_quarantine_dir(&Registry::standard()));
+    assert_eq!(Config::parse("quarantine_dir = \"q\"").unwrap().notes(), Vec::<String>::new());
+}
+
+#[test]
+fn an_old_and_a_new_name_must_agree() {
+    let contradicts = |error: ConfigError| error.faults().iter().all(|fault| fault.contradiction);
+    let both = environment(&[("PAPYRA_EVIDENCE_DIR", "q"), ("PAPYRA_QUARANTINE_DIR", "r")]);
+    assert!(contradicts(both.load().unwrap_err()));
+    let both = "evidence_dir = \"q\"\nquarantine_dir = \"r\"";
+    assert!(contradicts(Config::parse(both).unwrap_err()));
+    let config = Config::parse("store = \"file:a?evidence=q&quarantine_dir=r\"").unwrap();
+    assert!(contradicts(config.route(&Registry::standard()).unwrap_err()));
+    // A stronger source is no contradiction.
+    let file = environment(&[("PAPYRA_QUARANTINE_DIR", "r")]).file("/dev/null");
+    assert!(file.load().is_ok());
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod memory;
 mod read_only;
 #[cfg(feature = "redis")]
 pub mod redis;
+mod registry;
 pub mod rotating;
 mod url;
 
@@ -34,10 +35,11 @@ pub use self::memory::MemoryStore;
 pub use self::read_only::ReadOnlyStore;
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisConfig, RedisStore};
+pub use self::registry::{Defaults, Opened, Registry};
 pub use self::rotating::{Dropped, RotatingStore, RotatingStoreBuilder};
-pub use self::url::{Registry, StoreUrl, UrlError};
+pub use self::url::{Source, StoreUrl, UrlError};
 #[cfg(feature = "config")]
-pub(crate) use self::url::{has_secrets, url_scheme};
+pub(crate) use self::url::{file_word, redacted};
 pub use crate::engine::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
     Rewritten, Role, Run, Segment,

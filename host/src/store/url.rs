@@ -1,13 +1,14 @@
-//! Stores by URL: `file:/var/lib/app/events.ndjson?sync=interval:100ms`, `memory:`, or a plain path.
+//! Store URLs taken apart: `file:/var/lib/app/events.ndjson?sync=interval:100ms`, `memory:`, or a
+//! plain path.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use percent_encoding::percent_decode_str;
-
-use super::{DiskBuilder, Durability, FileStore, MemoryStore, RotatingStore, Store};
+use super::Durability;
+use super::registry::{self, Defaults};
+use crate::units;
 
 /// Why a URL does not give a store.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +20,7 @@ pub enum UrlError {
          is written ./{scheme}:…)"
     )]
     UnknownScheme {
-        /// What stands before the colon.
+        /// The name before the colon.
         scheme: String,
         /// The names that are registered, for people.
         known: String,
@@ -35,47 +36,191 @@ pub enum UrlError {
     UnknownParameter {
         /// The backend.
         scheme: String,
-        /// What stands before the equals sign.
+        /// The name before the equals sign.
         name: String,
         /// The parameters that the backend has, for people.
         known: String,
     },
-    /// A parameter or the path has a value that makes no sense.
+    /// A parameter is given under its old and its new name, with different values.
+    #[error("`{old}` is the old name of `{new}`, and both are given with different values")]
+    TwoNames {
+        /// The old name.
+        old: &'static str,
+        /// The name that is used now.
+        new: &'static str,
+    },
+    /// A parameter or the path has an invalid value.
     #[error("`{value}` is not a valid {what}; {expected}")]
     BadValue {
         /// Which part of the URL.
         what: String,
-        /// What it was.
+        /// Its value.
         value: String,
-        /// What it should have been.
+        /// What to write instead.
         expected: String,
     },
 }
 
-/// A URL that has been taken apart, as a backend's constructor gets it.
-#[derive(Clone, PartialEq, Eq)]
+/// A parsed store URL, as the constructor of a backend gets it.
+///
+/// Its `Display` can be shown to anybody: credentials are replaced by `***`, and a URL that its
+/// backend does not understand is reduced to its scheme.
+#[derive(Clone, PartialEq)]
 pub struct StoreUrl {
+    text: String,
     scheme: String,
     rest: String,
     path: String,
     parameters: BTreeMap<String, String>,
+    old_spelling: bool,
+    pub(super) defaults: Defaults,
+    pub(super) sync: Cell<Source>,
+    pub(super) quarantine_dir: Cell<Source>,
 }
 
-/// Leaves out everything that can hold a secret.
+/// Where a store has one of its settings from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// The backend has no such setting.
+    #[default]
+    Unsupported,
+    /// The backend has the setting, and neither the URL nor the defaults give it.
+    Missing,
+    /// From the [`Defaults`].
+    Default,
+    /// From the URL.
+    Url,
+}
+
 impl fmt::Debug for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreUrl").field("scheme", &self.scheme).finish_non_exhaustive()
+        write!(f, "StoreUrl({self})")
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { text, scheme, .. } = self;
+        if !registry::understands(self) {
+            return write!(f, "{scheme}:…");
+        }
+        let Some((kind, rest)) = text.split_once("//").filter(|_| has_credentials(scheme)) else {
+            return f.write_str(text);
+        };
+        let (authority, more) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        match authority.rsplit_once('@') {
+            // A password with a `/` or `?` that is not percent-encoded.
+            _ if more.contains('@') => write!(f, "{scheme}:…"),
+            Some((_, hosts)) => write!(f, "{kind}//***@{hosts}{more}"),
+            None => f.write_str(text),
+        }
+    }
+}
+
+/// Whether URLs of this scheme can hold credentials. Elsewhere an `@` is part of a name.
+fn has_credentials(scheme: &str) -> bool {
+    !["file", "rotating", "memory"].contains(&scheme)
+}
+
+/// Returns the word that names a file where a URL could stand as well.
+#[cfg(feature = "config")]
+pub(crate) fn file_word(path: &std::path::Path) -> String {
+    let word = path.display().to_string();
+    if scheme(&word).is_some() { format!("./{word}") } else { word }
+}
+
+/// Returns a URL, or a word that may have been meant as one, without what can be secret.
+#[cfg(feature = "config")]
+pub(crate) fn redacted(word: &str) -> String {
+    match (scheme(word), word.split_once("://")) {
+        // The name of a backend, mistyped.
+        (None, Some((head, _))) if !head.contains('/') => format!("{head}://…"),
+        (None, _) => word.to_owned(),
+        (Some(scheme), _) => match StoreUrl::parse(word) {
+            Ok(url) => url.to_string(),
+            Err(_) => format!("{scheme}:…"),
+        },
     }
 }
 
 impl StoreUrl {
+    /// Parses a URL. A word that does not begin with a scheme and a colon is the path of a file and
+    /// is taken as it is: `%` and `?` have no meaning in it.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`]. The message holds no part of a URL that can be secret.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let Some(scheme) = scheme(text) else {
+            return Ok(Self::new(text, "file", text, text.to_owned()));
+        };
+        let rest = text.get(scheme.len() + 1..).unwrap_or_default();
+        let scheme = scheme.to_ascii_lowercase();
+        let shown = |part: &str| shown(&scheme, part);
+        let decoded = |text: &str| {
+            let decoded = units::percent_decoded(text);
+            decoded.ok_or_else(|| bad("URL", &shown(text), "it must be UTF-8"))
+        };
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let path = match rest.strip_prefix("//") {
+            Some(path) if path.starts_with('/') => path,
+            _ => rest,
+        };
+        let mut url = Self::new(text, &scheme, rest, decoded(path)?);
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let Some((name, value)) = pair.split_once('=') else {
+                return Err(bad("parameter", &shown(pair), "write name=value"));
+            };
+            let (name, value) = (decoded(name)?, decoded(value)?);
+            if url.parameters.contains_key(&name) {
+                return Err(bad("parameter", &shown(&name), "it is given twice"));
+            }
+            url.parameters.insert(name, value);
+        }
+        url.renamed(OLD_NAME, NAME)
+    }
+
+    fn new(text: &str, scheme: &str, rest: &str, path: String) -> Self {
+        Self {
+            text: text.to_owned(),
+            scheme: scheme.to_owned(),
+            rest: rest.to_owned(),
+            path,
+            parameters: BTreeMap::new(),
+            old_spelling: false,
+            defaults: Defaults::default(),
+            sync: Cell::default(),
+            quarantine_dir: Cell::default(),
+        }
+    }
+
+    /// Stores a parameter of the file stores that has its old name under its new one.
+    fn renamed(mut self, old: &'static str, new: &'static str) -> Result<Self, UrlError> {
+        if !["file", "rotating"].contains(&self.scheme.as_str()) {
+            return Ok(self);
+        }
+        let Some(value) = self.parameters.remove(old) else { return Ok(self) };
+        self.old_spelling = true;
+        match self.parameters.insert(new.to_owned(), value.clone()) {
+            Some(other) if other != value => Err(UrlError::TwoNames { old, new }),
+            _ => Ok(self),
+        }
+    }
+
+    /// The old and the new name of a parameter, if it is given under the old one.
+    #[cfg(feature = "config")]
+    pub(crate) fn old_spelling(&self) -> Option<(&'static str, &'static str)> {
+        self.old_spelling.then_some((OLD_NAME, NAME))
+    }
+
     /// The part before the first colon, in lower case.
     #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// Everything after the first colon up to the parameters, as written. It can hold a password.
+    /// Everything between the first colon and the parameters, as written. It can hold a password.
     #[must_use]
     pub fn rest(&self) -> &str {
         &self.rest
@@ -91,6 +236,40 @@ impl StoreUrl {
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str)
+    }
+
+    /// A parameter, parsed by one of the functions of [`units`] or by your own, whose error says
+    /// what to write instead.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError::BadValue`] with that message.
+    pub fn value<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, UrlError> {
+        let parse = |value: &str| {
+            let shown = if self.is_torn() { "…" } else { value };
+            parse(value).map_err(|expected| bad(name, shown, &expected))
+        };
+        self.parameter(name).map(parse).transpose()
+    }
+
+    /// When the store is to sync appends: the parameter `sync`, or the default.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError::BadValue`].
+    pub fn sync(&self) -> Result<Option<Durability>, UrlError> {
+        let value = self.value("sync", units::parse_sync)?;
+        Ok(choose(value, self.defaults.sync, &self.sync))
+    }
+
+    /// Where the store is to quarantine entries: the parameter `quarantine_dir`, or the default.
+    pub fn quarantine_dir(&self) -> Option<PathBuf> {
+        let value = self.parameter(NAME).map(PathBuf::from);
+        choose(value, self.defaults.quarantine_dir.clone(), &self.quarantine_dir)
     }
 
     /// Refuses parameters that the backend does not have: a typo must not change durability.
@@ -109,288 +288,47 @@ impl StoreUrl {
         }
     }
 
-    /// Whether what looks like parameters holds the `@` that ends a password: with a `?` in it, the
-    /// password begins before them.
+    pub(super) fn has_parameters(&self) -> bool {
+        !self.parameters.is_empty()
+    }
+
+    /// Whether the parameters hold the `@` that ends a password: a `?` in a password that is not
+    /// percent-encoded looks as if the parameters began there.
     fn is_torn(&self) -> bool {
-        self.parameters.iter().any(|(name, value)| name.contains('@') || value.contains('@'))
-    }
-
-    /// A parameter that is `true` or `false`.
-    ///
-    /// # Errors
-    ///
-    /// [`UrlError::BadValue`] for any other word.
-    pub fn flag(&self, name: &str) -> Result<Option<bool>, UrlError> {
-        let parse = |value: &str| match value {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err(bad(name, value, "write true or false")),
-        };
-        self.parameter(name).map(parse).transpose()
-    }
-
-    /// A parameter that is a time, such as `100ms`, `10s` or `1m`.
-    ///
-    /// # Errors
-    ///
-    /// [`UrlError::BadValue`] for anything else.
-    pub fn duration(&self, name: &str) -> Result<Option<Duration>, UrlError> {
-        self.parameter(name).map(|value| duration(name, value)).transpose()
-    }
-
-    /// The message of an error shows parts of the URL of a file only: in others, a password that is
-    /// not percent-encoded can be at any place.
-    fn parse(scheme: &str, text: &str) -> Result<Self, UrlError> {
-        let shown = |part: &str| shown(scheme, part);
-        let (rest, query) = text.split_once('?').unwrap_or((text, ""));
-        let path = match rest.strip_prefix("//") {
-            Some(path) if path.starts_with('/') => path,
-            _ => rest,
-        };
-        let mut parameters = BTreeMap::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let Some((name, value)) = pair.split_once('=') else {
-                return Err(bad("parameter", &shown(pair), "write name=value"));
-            };
-            let (name, value) = (decoded(scheme, name)?, decoded(scheme, value)?);
-            if parameters.contains_key(&name) {
-                return Err(bad("parameter", &shown(&name), "it is given twice"));
-            }
-            parameters.insert(name, value);
-        }
-        Ok(Self {
-            scheme: scheme.to_ascii_lowercase(),
-            rest: rest.to_owned(),
-            path: decoded(scheme, path)?,
-            parameters,
-        })
+        has_credentials(&self.scheme)
+            && self.parameters.iter().any(|(name, value)| name.contains('@') || value.contains('@'))
     }
 }
 
-type Constructor = Box<dyn Fn(&StoreUrl) -> Result<Arc<dyn Store>, UrlError> + Send + Sync>;
+/// The parameter with the directory for quarantined entries, and its name before 0.2.
+pub(super) const NAME: &str = "quarantine_dir";
+const OLD_NAME: &str = "evidence";
 
-/// The backends that URLs can name.
-///
-/// ```
-/// use papyra_persistence::store::Registry;
-///
-/// let registry = Registry::standard();
-/// let store = registry.open("file:/var/lib/app/events.ndjson?sync=never")?;
-/// assert_eq!(store.describe().backend, "file");
-/// # Ok::<(), papyra_persistence::store::UrlError>(())
-/// ```
-#[derive(Default)]
-pub struct Registry {
-    constructors: BTreeMap<String, Constructor>,
+fn choose<T>(url: Option<T>, default: Option<T>, source: &Cell<Source>) -> Option<T> {
+    source.set(match (&url, &default) {
+        (Some(_), _) => Source::Url,
+        (None, Some(_)) => Source::Default,
+        (None, None) => Source::Missing,
+    });
+    url.or(default)
 }
 
-impl fmt::Debug for Registry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.constructors.keys()).finish()
-    }
+/// Returns what stands before the first colon, if it can name a backend.
+fn scheme(text: &str) -> Option<&str> {
+    text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_scheme(scheme))
 }
 
-impl Registry {
-    /// Without any backend; plain paths need `file`.
-    #[must_use]
-    pub fn empty() -> Self {
-        Self::default()
-    }
-
-    /// With the backends of this crate.
-    #[must_use]
-    pub fn standard() -> Self {
-        let mut registry = Self::empty();
-        registry.constructors.insert("file".to_owned(), Box::new(file));
-        registry.constructors.insert("memory".to_owned(), Box::new(memory));
-        #[cfg(feature = "redis")]
-        for scheme in ["redis", "rediss", "redis+cluster", "redis+sentinel"] {
-            registry.constructors.insert(scheme.to_owned(), Box::new(super::redis::by_url));
-        }
-        registry.constructors.insert("rotating".to_owned(), Box::new(rotating));
-        registry
-    }
-
-    /// Adds a backend: its name, and what makes a store of a URL. Neither may touch the store itself.
-    ///
-    /// # Errors
-    ///
-    /// [`UrlError::Registered`] if the name is taken, [`UrlError::BadName`] if it cannot be one.
-    pub fn register(
-        &mut self,
-        name: &str,
-        constructor: impl Fn(&StoreUrl) -> Result<Arc<dyn Store>, UrlError> + Send + Sync + 'static,
-    ) -> Result<(), UrlError> {
-        if !is_scheme(name) {
-            return Err(UrlError::BadName(name.to_owned()));
-        }
-        let name = name.to_ascii_lowercase();
-        if self.constructors.contains_key(&name) {
-            return Err(UrlError::Registered(name));
-        }
-        self.constructors.insert(name, Box::new(constructor));
-        Ok(())
-    }
-
-    /// The names that are registered, in order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.constructors.keys().map(String::as_str)
-    }
-
-    /// The store that a URL or a plain path names. Nothing is touched yet.
-    ///
-    /// What does not begin with a name and a colon is a path, and is taken as it is: `%` and `?`
-    /// have no meaning in it.
-    ///
-    /// # Errors
-    ///
-    /// See [`UrlError`]. The message holds no part of a URL that can be secret.
-    pub fn open(&self, url: &str) -> Result<Arc<dyn Store>, UrlError> {
-        let (scheme, parsed) = match url.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) {
-            Some((scheme, rest)) => (scheme.to_ascii_lowercase(), StoreUrl::parse(scheme, rest)?),
-            None => ("file".to_owned(), plain_path(url)),
-        };
-        match self.constructors.get(&scheme) {
-            Some(constructor) => constructor(&parsed),
-            None => {
-                let known: Vec<String> = self.names().map(|name| format!("`{name}:`")).collect();
-                Err(UrlError::UnknownScheme { scheme, known: known.join(", ") })
-            }
-        }
-    }
-}
-
-fn plain_path(path: &str) -> StoreUrl {
-    StoreUrl {
-        scheme: "file".to_owned(),
-        rest: path.to_owned(),
-        path: path.to_owned(),
-        parameters: BTreeMap::new(),
-    }
-}
-
-/// What stands before the first colon, if that names a backend and not a part of a plain path.
-#[cfg(feature = "config")]
-pub(crate) fn url_scheme(url: &str) -> Option<&str> {
-    url.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_scheme(scheme))
-}
-
-fn is_scheme(text: &str) -> bool {
+pub(super) fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
-/// Nothing in the URLs of these is secret.
-const WITHOUT_SECRETS: [&str; 3] = ["file", "rotating", "memory"];
-
-/// The parameters that all stores in files have.
-const IN_FILES: [&str; 5] = ["sync", "quarantine", "create", "parents", "lock_wait"];
-
-fn file(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
-    url.allow(&IN_FILES)?;
-    Ok(Arc::new(settings(url, FileStore::builder(path(url)?))?.build()))
-}
-
-fn rotating(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
-    url.allow(&[["max_bytes", "max_files"].as_slice(), &IN_FILES].concat())?;
-    let mut builder = settings(url, RotatingStore::builder(path(url)?))?;
-    if let Some(value) = url.parameter("max_bytes") {
-        let bytes = value.parse().ok().filter(|bytes| *bytes > 0);
-        let expected = "write a number of bytes, 1 or more";
-        builder = builder.max_bytes(bytes.ok_or_else(|| bad("max_bytes", value, expected))?);
-    }
-    if let Some(value) = url.parameter("max_files") {
-        let files = value.parse().ok().filter(|files| (1..=1000).contains(files));
-        let expected = "write a number of files from 1 to 1000, the one appended to included";
-        builder = builder.max_files(files.ok_or_else(|| bad("max_files", value, expected))?);
-    }
-    Ok(Arc::new(builder.build()))
-}
-
-fn path(url: &StoreUrl) -> Result<&str, UrlError> {
-    let path = url.path();
-    if path.is_empty() || path.ends_with('/') || path.contains('\0') {
-        return Err(bad("path", path, "give the path of a file"));
-    }
-    if path.starts_with("//") {
-        let scheme = url.scheme();
-        let expected =
-            format!("a file is on this machine: write {scheme}:/absolute or {scheme}:relative");
-        return Err(bad("path", path, &expected));
-    }
-    Ok(path)
-}
-
-fn settings<Kind>(
-    url: &StoreUrl,
-    mut builder: DiskBuilder<Kind>,
-) -> Result<DiskBuilder<Kind>, UrlError> {
-    if let Some(sync) = url.parameter("sync") {
-        builder = builder.durability(durability(sync)?);
-    }
-    if let Some(dir) = url.parameter("quarantine") {
-        builder = builder.quarantine_dir(dir);
-    }
-    if let Some(create) = url.flag("create")? {
-        builder = builder.create(create);
-    }
-    if let Some(parents) = url.flag("parents")? {
-        builder = builder.create_parents(parents);
-    }
-    if let Some(wait) = url.duration("lock_wait")? {
-        builder = builder.lock_wait(wait);
-    }
-    Ok(builder)
-}
-
-fn memory(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
-    url.allow(&["max_bytes"])?;
-    if !url.path().is_empty() {
-        return Err(bad("journal in memory", url.path(), "write memory: and nothing else"));
-    }
-    let Some(max) = url.parameter("max_bytes") else { return Ok(Arc::new(MemoryStore::new())) };
-    let max = max.parse().map_err(|_| bad("max_bytes", max, "write a number of bytes"))?;
-    Ok(Arc::new(MemoryStore::with_max_bytes(max)))
-}
-
-fn durability(value: &str) -> Result<Durability, UrlError> {
-    match value.split_once(':') {
-        None if value == "always" => Ok(Durability::Always),
-        None if value == "never" => Ok(Durability::Never),
-        Some(("interval", time)) => Ok(Durability::Interval(duration("sync", time)?)),
-        _ => Err(bad("sync", value, "write always, never, or interval:100ms")),
-    }
-}
-
-fn duration(name: &str, value: &str) -> Result<Duration, UrlError> {
-    let digits = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
-    let (number, unit) = value.split_at(digits);
-    let parsed = number.parse::<u64>().ok().and_then(|number| match unit {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => number.checked_mul(60).map(Duration::from_secs),
-        _ => None,
-    });
-    parsed.ok_or_else(|| bad(name, value, "write a time with its unit: 100ms, 10s or 1m"))
-}
-
-fn decoded(scheme: &str, text: &str) -> Result<String, UrlError> {
-    let decoded = percent_decode_str(text).decode_utf8();
-    let wrong = |_| bad("URL", &shown(scheme, text), "it must be UTF-8");
-    decoded.map(std::borrow::Cow::into_owned).map_err(wrong)
-}
-
-/// Whether a URL of this scheme can have a password. Elsewhere an `@` is part of a name.
-pub(crate) fn has_secrets(scheme: &str) -> bool {
-    !WITHOUT_SECRETS.iter().any(|known| scheme.eq_ignore_ascii_case(known))
-}
-
-/// A part of a URL for an error's message.
+/// A part of a URL for an error's message. A password that is not percent-encoded can be anywhere.
 fn shown(scheme: &str, part: &str) -> String {
-    if has_secrets(scheme) { "…".to_owned() } else { part.to_owned() }
+    if has_credentials(scheme) { "…".to_owned() } else { part.to_owned() }
 }
 
-fn bad(what: &str, value: &str, expected: &str) -> UrlError {
+pub(super) fn bad(what: &str, value: &str, expected: &str) -> UrlError {
     UrlError::BadValue {
         what: what.to_owned(),
         value: value.to_owned(),
@@ -398,82 +336,68 @@ fn bad(what: &str, value: &str, expected: &str) -> UrlError {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "config"))]
 mod tests {
     use super::*;
 
-    fn location(url: &str) -> Result<String, String> {
-        let store = Registry::standard().open(url).map_err(|error| error.to_string())?;
-        Ok(store.describe().location)
-    }
-
+    #[cfg(feature = "redis")]
     #[test]
-    fn a_plain_path_is_taken_as_it_is() {
-        for path in ["a.ndjson", "/x/y%20z?sync=never", "./a:b", "../c", "d/e:f"] {
-            assert_eq!(location(path).unwrap(), path);
-        }
-    }
-
-    #[test]
-    fn a_file_url_is_decoded() {
-        assert_eq!(location("file:/a/b%20c?sync=interval:100ms").unwrap(), "/a/b c");
-        assert_eq!(location("FILE:///a").unwrap(), "/a");
-        assert_eq!(location("file:a/b").unwrap(), "a/b");
-        assert_eq!(location("rotating:/a%20b?max_bytes=5&max_files=2&sync=never").unwrap(), "/a b");
-        assert!(location("file://host/a").unwrap_err().contains("this machine"));
-    }
-
-    #[test]
-    fn what_is_unknown_is_refused_and_says_what_is_known() {
-        let error = location("s3:bucket").unwrap_err();
-        assert!(error.contains("`file:`, `memory:`"), "{error}");
-        let error = location("file:a?snyc=never").unwrap_err();
-        assert!(error.contains("sync, quarantine"), "{error}");
-        for url in [
-            "file:",
-            "file:a?sync=ALWAYS",
-            "file:a?sync=interval:5",
-            "file:a?sync",
-            "file:a?sync=never&sync=always",
-            "memory:x",
-            "rotating:a?max_files=0",
-            "rotating:a?max_files=1001",
-            "rotating:a?max_bytes=0",
-            "rotating:a?max_bytes=50MB",
-            "rotating:",
-            "file:a?max_bytes=5",
-            "memory:?max_bytes=-1",
-            "file:%ff",
+    fn passwords_are_hidden_whatever_they_contain() {
+        for (url, shown) in [
+            ("redis://h/0", "redis://h/0"),
+            ("redis://u:p@h/0?prefix=x", "redis://***@h/0?prefix=x"),
+            ("redis://:p@ss@h", "redis://***@h"),
+            ("redis://:p/a?s@h", "redis:…"),
+            ("redis+cluster://u:p@a,b", "redis+cluster://***@a,b"),
+            ("redis+sentinel://u:p@a/m/2?timeout=1m", "redis+sentinel://***@a/m/2?timeout=1m"),
+            ("redis://h?password=x&prefix=y", "redis:…"),
+            ("redis://s3?prefix=cret@h", "redis:…"),
         ] {
-            assert!(location(url).is_err(), "{url}");
+            assert_eq!(redacted(url), shown);
         }
     }
 
     #[test]
-    fn a_password_that_was_not_encoded_is_not_shown() {
-        for url in [
-            "redis://me:s3cr%ffet@h",
-            "redis://me:s3cr?et@h:1/0",
-            "redis://me:s3?cr=et@h:1/0",
-            "redis://me:s3?cr=%ffet@h",
-            "redis://me:s3?cr=1&cr=et@h",
-            "s4:me:s3?et",
+    fn what_holds_no_password_is_shown_as_it_is_written() {
+        for word in [
+            "file:/a@b?sync=never",
+            "FILE:a?evidence=q",
+            "/a/b@c",
+            "a?b=c",
+            "papyra_persistence::store=loud",
+            "interval:0",
+            "localhost:x",
         ] {
-            let error = location(url).unwrap_err();
-            assert!(["s3", "cr", "et@"].iter().all(|part| !error.contains(part)), "{error}");
-        }
-        for url in ["file:a?snyc", "redis://h?snyc=1"] {
-            let error = location(url).unwrap_err();
-            assert!(error.contains("snyc"), "{error}");
+            assert_eq!(redacted(word), word);
         }
     }
 
     #[test]
-    fn a_name_is_registered_once() {
-        let mut registry = Registry::standard();
-        assert!(matches!(registry.register("File", file), Err(UrlError::Registered(_))));
-        assert!(matches!(registry.register("a/b", file), Err(UrlError::BadName(_))));
-        registry.register("mine", memory).unwrap();
-        assert_eq!(registry.open("mine:").unwrap().describe().backend, "memory");
+    fn passwords_are_hidden_in_what_is_mistyped() {
+        for url in [
+            "redis:/:hunter2@h",
+            "redis:///:hunter2@h",
+            "redis:hunter2@h",
+            "REDIS+sentinel:/:hunter2@h/m",
+            "redis://u:hunter2",
+            "redis:u:hunter2",
+            "redis:hunter2",
+            "redis://:hunter2",
+            "redis://u:hunter2/0?prefix=x",
+            "redis://a:1,u:hunter2",
+            "redis://u:hun@ter:2x",
+            "redis://h?pw=hunter2",
+            "redis://h?hunter2",
+            "redsi://:hunter2@h",
+            "mine:u:hunter2",
+            "mine:a?hunter2=1",
+            " redis://:hunter2@h",
+            "file://a?password=hunter2",
+        ] {
+            let shown = redacted(url);
+            let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+            assert!(shown.ends_with('…') && !shown.contains("hunter"), "{url}: {shown}");
+            assert!(shown.to_lowercase().starts_with(&scheme.to_lowercase()), "{url}: {shown}");
+        }
     }
 }

@@ -4,15 +4,32 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
-
+use super::super::url::bad;
 use super::super::{StoreUrl, UrlError};
+use crate::units;
 
 /// The variable that holds the password when the URL has none.
 pub const PASSWORD_VARIABLE: &str = "PAPYRA_REDIS_PASSWORD";
 
 /// The same for Sentinels that ask for a password of their own.
 pub const SENTINEL_PASSWORD_VARIABLE: &str = "PAPYRA_REDIS_SENTINEL_PASSWORD";
+
+/// What stands before the colon of a URL.
+pub const SCHEMES: [&str; 4] = ["redis", "rediss", "redis+cluster", "redis+sentinel"];
+
+const PARAMETERS: [&str; 11] = [
+    "prefix",
+    "system_id",
+    "scan_sample_size",
+    "max_read",
+    "approx_trim",
+    "quarantine_prefix",
+    "timeout",
+    "tls",
+    "ca",
+    "cert",
+    "key",
+];
 
 const DEFAULT_PORT: u16 = 6379;
 const DEFAULT_SENTINEL_PORT: u16 = 26379;
@@ -106,30 +123,23 @@ impl RedisConfig {
 
     /// Of a store URL with parameters.
     pub(in super::super) fn of_url(url: &StoreUrl) -> Result<Self, UrlError> {
-        url.allow(&[
-            "prefix",
-            "system_id",
-            "scan_sample_size",
-            "max_read",
-            "approx_trim",
-            "quarantine_prefix",
-            "timeout",
-            "tls",
-            "ca",
-            "cert",
-            "key",
-        ])?;
+        url.allow(&PARAMETERS)?;
         let mut config = Self::new(format!("{}:{}", url.scheme(), url.rest()));
         let owned = |name| url.parameter(name).map(str::to_owned);
         let path = |name| url.parameter(name).map(PathBuf::from);
+        let entries = |word: &str| {
+            let number = units::parse_count(word)?;
+            number.try_into().map_err(|_| "that is more than one read can return".to_owned())
+        };
         config.prefix = owned("prefix").unwrap_or(config.prefix);
         config.system_id = owned("system_id").unwrap_or(config.system_id);
-        config.scan_sample_size = number(url, "scan_sample_size")?;
-        config.max_read = number(url, "max_read")?.unwrap_or(config.max_read);
-        config.approx_trim = url.flag("approx_trim")?.unwrap_or(config.approx_trim);
+        config.scan_sample_size = url.value("scan_sample_size", units::parse_count)?;
+        config.max_read = url.value("max_read", entries)?.unwrap_or(config.max_read);
+        let approx_trim = url.value("approx_trim", units::parse_bool)?;
+        config.approx_trim = approx_trim.unwrap_or(config.approx_trim);
         config.quarantine_prefix = owned("quarantine_prefix");
-        config.timeout = url.duration("timeout")?.unwrap_or(config.timeout);
-        config.tls = url.flag("tls")?.unwrap_or(config.tls);
+        config.timeout = url.value("timeout", units::parse_duration)?.unwrap_or(config.timeout);
+        config.tls = url.value("tls", units::parse_bool)?.unwrap_or(config.tls);
         config.ca = path("ca");
         config.cert = path("cert");
         config.key = path("key");
@@ -138,27 +148,20 @@ impl RedisConfig {
 
     /// The address, once everything has been found to make sense.
     pub(super) fn check(&self) -> Result<Address, UrlError> {
-        let nonsense = |what: &str, value: &str, expected: &str| {
-            Err(UrlError::BadValue {
-                what: what.to_owned(),
-                value: value.to_owned(),
-                expected: expected.to_owned(),
-            })
-        };
         if self.prefix.is_empty() || self.system_id.is_empty() {
-            return nonsense("prefix or system_id", "", "neither may be empty");
+            return Err(bad("prefix or system_id", "", "neither may be empty"));
         }
         if self.quarantine_prefix.as_ref().is_some_and(String::is_empty) {
-            return nonsense("quarantine_prefix", "", "it may not be empty");
+            return Err(bad("quarantine_prefix", "", "it may not be empty"));
         }
         if self.max_read == 0 {
-            return nonsense("max_read", "0", "at least one entry must be read at a time");
+            return Err(bad("max_read", "0", "at least one entry must be read at a time"));
         }
         if self.timeout.is_zero() {
-            return nonsense("timeout", "0", "write a time with its unit: 500ms or 10s");
+            return Err(bad("timeout", "0", "write a time with its unit: 500ms or 10s"));
         }
         if self.cert.is_some() != self.key.is_some() {
-            return nonsense("cert or key", "", "give both or neither");
+            return Err(bad("cert or key", "", "give both or neither"));
         }
         let mut address = Address::parse(&self.url)?;
         address.tls |= self.tls;
@@ -172,17 +175,6 @@ impl RedisConfig {
 /// A variable that is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn number<T: std::str::FromStr>(url: &StoreUrl, name: &str) -> Result<Option<T>, UrlError> {
-    let parse = |value: &str| {
-        value.parse().map_err(|_| UrlError::BadValue {
-            what: name.to_owned(),
-            value: value.to_owned(),
-            expected: "write a whole number".to_owned(),
-        })
-    };
-    url.parameter(name).map(parse).transpose()
 }
 
 /// What kind of servers there are.
@@ -209,11 +201,9 @@ impl Address {
     /// The message of an error holds nothing of the URL, which can be a password at any place when it
     /// is not well formed.
     pub fn parse(url: &str) -> Result<Self, UrlError> {
-        Self::parts(url).map_err(|expected| UrlError::BadValue {
-            what: "address of a Redis".to_owned(),
-            value: url.split_once(':').map_or("", |(scheme, _)| scheme).to_owned() + "://…",
-            expected: expected.to_owned(),
-        })
+        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+        Self::parts(url)
+            .map_err(|expected| bad("address of a Redis", &format!("{scheme}://…"), expected))
     }
 
     fn parts(url: &str) -> Result<Self, &'static str> {
@@ -295,8 +285,7 @@ impl fmt::Debug for Address {
 }
 
 fn decoded(text: &str) -> Result<String, &'static str> {
-    let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(std::borrow::Cow::into_owned).map_err(|_| "what is percent-encoded must be UTF-8")
+    units::percent_decoded(text).ok_or("what is percent-encoded must be UTF-8")
 }
 
 fn host_and_port(text: &str, default: u16) -> Result<(String, u16), &'static str> {

@@ -40,6 +40,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use self::config::RedisConfig;
+pub(super) use self::config::SCHEMES;
 use self::keys::Keys;
 use self::link::{Link, SharedLink};
 use super::{
@@ -86,6 +87,11 @@ impl RedisStore {
     pub fn config(&self) -> &RedisConfig {
         &self.config
     }
+}
+
+/// Whether a URL is one of ours, so that nothing but its credentials can be a secret.
+pub(super) fn understands(url: &StoreUrl) -> bool {
+    RedisConfig::of_url(url).is_ok_and(|config| config::Address::parse(&config.url).is_ok())
 }
 
 /// The constructor behind `redis:`, `rediss:`, `redis+cluster:` and `redis+sentinel:`.
