@@ -88,8 +88,8 @@ fn moment_at(word: &str, now: f64) -> Result<f64, String> {
         return Ok(moment.as_duration().as_secs_f64());
     }
     if let Ok(local) = word.parse::<DateTime>() {
-        let moment = local.to_zoned(TimeZone::UTC).map_err(|_| FORMAT.to_owned())?;
-        return Ok(moment.timestamp().as_duration().as_secs_f64());
+        let moment = TimeZone::UTC.to_timestamp(local).map_err(|_| FORMAT.to_owned())?;
+        return Ok(moment.as_duration().as_secs_f64());
     }
     let span: Span = word.parse().map_err(|_| format!("that is not a moment; {FORMAT}"))?;
     Ok(now - seconds(span.abs())?)

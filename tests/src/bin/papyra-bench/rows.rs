@@ -133,7 +133,7 @@ pub(crate) fn memory(what: String, peak: u64, most: u64) -> Line {
 /// Whether all promises were kept.
 pub(crate) fn print(lines: &[Line]) -> bool {
     let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN);
+    table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(["what", "ratio", "bar", "", "ours: best (median)", "peer: best (median)"]);
     for line in lines {
         let met = match line.met {
