@@ -6,6 +6,7 @@
 //! `wasmtime` must then be theirs: version 48.
 
 pub mod bindings;
+mod clock;
 mod context;
 mod deliver;
 mod fit;
@@ -187,11 +188,8 @@ fn link_imports(
     engine: &wasmtime::Engine,
     component: &Component,
 ) -> wasmtime::Result<EnginePre<Context>> {
-    use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
-    use wasmtime_wasi::p2::bindings::clocks::wall_clock;
-
     let mut linker = Linker::<Context>::new(engine);
-    wall_clock::add_to_linker::<Context, WasiClocks>(&mut linker, Context::clocks)?;
+    clock::add_to_linker(&mut linker)?;
     add_to_linker(&mut linker)?;
     EnginePre::new(linker.instantiate_pre(component)?)
 }
