@@ -14,7 +14,8 @@
 #   debian   Debian's own Rust compiles it from source, with crates from the registry only
 #   rustup   rustup downloads it
 # PAPYRA_WASM_TOOLCHAIN=present|debian|rustup forces one. host/build.rs runs this script inside
-# another cargo, hence the care for the environment.
+# another cargo, hence the care for the environment, and gives itself as PAPYRA_ENCODE, the program
+# that makes components of modules; otherwise that is built here, from guest/encode.
 set -eu
 
 target=wasm32-unknown-unknown
@@ -102,6 +103,14 @@ if [ $task = which ]; then
 fi
 echo "engine: $said" >&2
 
+encode=${PAPYRA_ENCODE:-}
+if [ -z "$encode" ] && [ $task != lint ]; then
+    # With the features of a build of everything, so that it is not compiled twice.
+    cargo build --release --workspace --bin papyra-encode --manifest-path "$root/Cargo.toml" \
+        --target-dir "$root/target" --quiet >&2
+    encode=$root/target/release/papyra-encode
+fi
+
 cargo=cargo
 clippy=cargo-clippy
 set -- --manifest-path "$root/Cargo.toml" --lib --profile engine \
@@ -153,23 +162,15 @@ tool() {
         command -v "$1" || fail "$1 is missing: type \`make setup\`"
     fi
 }
-wasm_tools=$(tool wasm-tools)
 
-field() {
-    sed -n "s/^$2 = \"\(.*\)\"/\1/p" "$root/$1" | head -n 1
+description() {
+    sed -n 's/^description = "\(.*\)"/\1/p' "$root/$(folder "$1")/Cargo.toml" | head -n 1
 }
 
-# finish FILE CRATE: puts FILE.new in place, with what a registry wants to know about it. Nothing that
-# changes from build to build.
-finish() {
-    "$wasm_tools" metadata add "$out/$1.new" -o "$out/$1.described" \
-        --name "${1%.wasm}" \
-        --version "$(field Cargo.toml version)" \
-        --description "$(field "$(folder "$2")/Cargo.toml" description)" \
-        --licenses "$(field Cargo.toml license)" \
-        --source "$(field Cargo.toml repository)"
-    mv "$out/$1.described" "$out/$1"
-    rm "$out/$1.new"
+# encode TASK INPUT COMPONENT CRATE: puts COMPONENT in place, whole or not at all.
+encode() {
+    "$encode" "$1" "$2" "$out/$3.wasm.new" "$3" "$(description "$4")"
+    mv "$out/$3.wasm.new" "$out/$3.wasm"
 }
 
 # build CRATE COMPONENT [FEATURES]: one at a time, so that none of them changes the features that another
@@ -179,9 +180,7 @@ build() {
     shift 2
     $cargo build -p papyra-$crate "$@" >&2
     module=$(echo papyra-$crate | tr - _)
-    "$wasm_tools" component new "$out/target/$target/engine/$module.wasm" \
-        -o "$out/$component.wasm.new"
-    finish $component.wasm $crate
+    encode new "$out/target/$target/engine/$module.wasm" $component $crate
 }
 
 for crate in $crates; do
@@ -192,5 +191,6 @@ done
 build wasi-store papyra-wasi "$@" --features engine
 wac=$(tool wac)
 "$wac" plug "$out/papyra-wasi-command.wasm" --plug "$out/papyra-wasi.wasm" \
-    -o "$out/papyra-command.wasm.new"
-finish papyra-command.wasm wasi-command
+    -o "$out/papyra-command.wasm.plugged"
+encode describe "$out/papyra-command.wasm.plugged" papyra-command wasi-command
+rm "$out/papyra-command.wasm.plugged"

@@ -1,7 +1,8 @@
 //! Puts the engine component where `include_bytes!(env!("PAPYRA_ENGINE_WASM"))` finds it.
 //!
 //! It is built by `guest/build.sh`, unless the environment names a finished one in
-//! `PAPYRA_ENGINE_WASM`, which is then used as it is.
+//! `PAPYRA_ENGINE_WASM`, which is then used as it is. The script starts this program again, with
+//! arguments, as the encoder of components.
 
 #![allow(
     clippy::print_stdout,
@@ -16,6 +17,14 @@ use std::process::Command;
 const GIVEN: &str = "PAPYRA_ENGINE_WASM";
 
 fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if !arguments.is_empty() {
+        if let Err(error) = papyra_encode::run(&arguments) {
+            eprintln!("{error}");
+            std::process::exit(1);
+        }
+        return;
+    }
     println!("cargo:rerun-if-env-changed={GIVEN}");
     match engine() {
         Ok(component) => println!("cargo:rustc-env={GIVEN}={}", component.display()),
@@ -50,7 +59,11 @@ fn engine() -> Result<PathBuf, String> {
 
     let script = root.join("guest/build.sh");
     let out = PathBuf::from(cargo_env("OUT_DIR")?);
-    let status = Command::new("sh").arg(&script).arg(&out).status().map_err(|error| {
+    let encoder =
+        env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
+    let mut command = Command::new("sh");
+    command.arg(&script).arg(&out).env("PAPYRA_ENCODE", encoder);
+    let status = command.status().map_err(|error| {
         format!("cannot run {}: {error}; it needs a POSIX `sh` in PATH", script.display())
     })?;
     if !status.success() {

@@ -82,8 +82,8 @@
 //! # Building
 //!
 //! The build script compiles the engine, which takes the standard library for
-//! `wasm32-unknown-unknown` and `wasm-tools`. With `PAPYRA_ENGINE_WASM` set to the absolute path of
-//! a finished engine it embeds that one, and needs neither.
+//! `wasm32-unknown-unknown`. With `PAPYRA_ENGINE_WASM` set to the absolute path of a finished engine
+//! it embeds that one, and does not need it.
 
 #![deny(missing_docs)]
 
