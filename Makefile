@@ -11,7 +11,7 @@ help: ## list these commands
 		while read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 setup: ## install all that the build, the tests and the checks need
-	@.ci/setup wac jq chromium redis-server systemd-analyze clippy rustfmt
+	@.ci/setup wasm-tools wac cargo-deny jq chromium redis-server systemd-analyze clippy rustfmt
 	@echo "setup: everything is there"
 
 engine: ## build the sandboxed engine alone, into target/engine
@@ -19,7 +19,7 @@ engine: ## build the sandboxed engine alone, into target/engine
 	guest/build.sh $(OUT)
 
 dist: ## build the components for other hosts, with checksums, into dist
-	@.ci/setup wac
+	@.ci/setup wasm-tools wac
 	guest/dist.sh $(DIST)
 	@cat $(DIST)/SIZES.md
 
@@ -27,11 +27,13 @@ build: ## build the papyra command, into target/release
 	@.ci/setup
 	$(CARGO) build --release --workspace
 
-demo: build ## see a damaged journal found out, repaired, compacted and read back
+demo: ## see a damaged journal found out, repaired, compacted and read back
+	@.ci/setup
+	$(CARGO) build --release --workspace --bin papyra --bin papyra-generate
 	@tests/demo.sh
 
 test: ## run all tests
-	@.ci/setup wac chromium redis-server systemd-analyze
+	@.ci/setup wasm-tools wac chromium redis-server systemd-analyze
 	$(CARGO) test --release --workspace
 
 lint: ## check the format and the lints; warnings are errors
@@ -55,7 +57,7 @@ long: export PAPYRA_DAMAGE_FILES ?= 20000
 long: export PAPYRA_SEQUENCES ?= 10000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
 long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files, 10,000 sequences
-	@.ci/setup wac chromium redis-server systemd-analyze
+	@.ci/setup wasm-tools wac chromium redis-server systemd-analyze
 	$(CARGO) test --release --workspace
 
 fuzz: export PAPYRA_FUZZ_SECONDS ?= 600

@@ -1,10 +1,8 @@
 //! What the tests and benchmarks across crates share: journals, damage, sizes.
 
 pub mod command;
-pub mod damage;
 pub mod download;
 pub mod embed;
-pub mod generate;
 pub mod hostile;
 pub mod moody;
 pub mod native;
@@ -14,8 +12,9 @@ pub mod place;
 pub mod portable;
 pub mod process;
 pub mod python;
-pub mod random;
 pub mod redis;
 pub mod scale;
 pub mod served;
 pub mod watch;
+
+pub use papyra_generate::{damage, generate, random};

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use clap::Parser;
-use papyra_tests::damage::{Damage, damage_with};
-use papyra_tests::generate::Generator;
-use papyra_tests::random::Random;
+use papyra_generate::damage::{Damage, damage_with};
+use papyra_generate::generate::Generator;
+use papyra_generate::random::Random;
 
 /// Writes a journal of realistic records; the same arguments give the same bytes.
 #[derive(Parser)]
