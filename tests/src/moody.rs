@@ -8,6 +8,9 @@ use papyra_persistence::store::{
     Description, MemoryStore, Run, Snapshot, Store, StoreError, StoreErrorKind,
 };
 
+/// The message of a panic that [`Mood::Panics`] asks for.
+pub const WISHED: &str = "the store panics, as a test wishes";
+
 /// What appending comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -85,7 +88,7 @@ impl Store for Moody {
         while self.is(Mood::Blocks) {
             std::thread::sleep(Duration::from_millis(2));
         }
-        assert!(!self.is(Mood::Panics), "the store panics, as a test wishes");
+        assert!(!self.is(Mood::Panics), "{WISHED}");
         let failures = [
             (Mood::Unavailable, StoreErrorKind::Unavailable),
             (Mood::Full, StoreErrorKind::Full),

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::contestant::{Contestant, Unit, timed};
 use crate::files::{self, Files};
@@ -14,8 +14,12 @@ use crate::files::{self, Files};
 pub(crate) struct Papyra(PathBuf);
 
 impl Papyra {
-    /// `None` if it has not been built.
-    pub(crate) fn find() -> Result<Option<Self>> {
+    /// The given one, or that of this build; `None` if it has not been built.
+    pub(crate) fn find(given: Option<&Path>) -> Result<Option<Self>> {
+        if let Some(path) = given {
+            ensure!(path.is_file(), "{} is no file", path.display());
+            return Ok(Some(Self(std::path::absolute(path)?)));
+        }
         let path = std::env::current_exe()?.with_file_name("papyra");
         Ok(path.is_file().then_some(Self(path)))
     }
