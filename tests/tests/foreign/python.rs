@@ -1,7 +1,9 @@
 //! The engine in Python, with stores in Python, and the backend for Papyra.
 
+use std::process::Command;
+
 use papyra_tests::embed::readme::{self, printed};
-use papyra_tests::embed::{older_papyra, python_command};
+use papyra_tests::embed::{older_papyra, python, python_command};
 
 papyra_tests::embed_suite!(Python);
 papyra_tests::embed_suite!(wasi PythonWasi);
@@ -40,12 +42,30 @@ fn the_backend_works_with_the_older_papyra_too() {
     printed(command.env("PYTHONPATH", path).arg(BACKEND));
 }
 
+fn tour(mut command: Command) -> String {
+    let engine = readme::environment(&command, "PAPYRA_ENGINE");
+    printed(
+        command
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/example/tour.py"))
+            .arg(engine),
+    )
+}
+
 #[test]
 fn the_example_prints_what_it_should() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/example/tour.py");
+    assert_eq!(tour(python_command()), readme::TOUR);
+}
+
+#[test]
+fn pip_installs_a_package_that_works() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut pip = Command::new(python());
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    pip.arg("--target").arg(dir.path());
+    printed(pip.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python")));
     let mut command = python_command();
-    let engine = readme::environment(&command, "PAPYRA_ENGINE");
-    assert_eq!(printed(command.arg(script).arg(engine)), readme::TOUR);
+    command.env("PYTHONPATH", dir.path());
+    assert_eq!(tour(command), readme::TOUR);
 }
 
 #[test]
