@@ -60,8 +60,8 @@
 //! | [`units`] | durations, sizes and sync policies as words |
 //! | [`conformance`] | a suite that checks a store of your own against the trait's contract |
 //!
-//! The meaning of anomalies, retention and compaction is described in the README and, field by
-//! field, in `wit/`; the types in [`journal`] and [`store`] are generated from there.
+//! The [`guide`] explains how to use all of it, page by page. `wit/` describes every field; the types
+//! in [`journal`] and [`store`] are generated from there.
 //!
 //! # Cancelling
 //!
@@ -108,7 +108,5 @@ pub use metrics::Metrics;
 pub use recorder::Recorder;
 pub use store::{Durability, FileStore, Kind, MemoryStore, Store, StoreError};
 
-/// The Rust in the README compiles and runs.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+#[cfg(any(doc, doctest))]
+pub mod guide;

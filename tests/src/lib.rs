@@ -1,6 +1,7 @@
 //! What the tests and benchmarks across crates share: journals, damage, sizes.
 
 pub mod command;
+pub mod documents;
 pub mod download;
 pub mod embed;
 pub mod hostile;

@@ -1,5 +1,5 @@
 //! Every setting there is. Reading, checking and showing the configuration, the help of `papyra
-//! config` and the table in the README all come from here.
+//! config` and the table in `docs/configuration.md` all come from here.
 
 use std::fmt::Write as _;
 
@@ -208,7 +208,7 @@ impl Setting {
     }
 }
 
-/// The table as the README has it.
+/// The table as `docs/configuration.md` has it.
 #[must_use]
 pub fn markdown() -> String {
     let mut text = String::from(
@@ -241,9 +241,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_has_this_table() {
-        let readme = include_str!("../../../README.md");
-        assert!(readme.contains(&markdown()), "put this into the README:\n{}", markdown());
+    fn the_page_has_this_table() {
+        let page = include_str!("../../../docs/configuration.md");
+        assert!(page.contains(&markdown()), "put this into docs/configuration.md:\n{}", markdown());
     }
 
     #[test]

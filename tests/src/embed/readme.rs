@@ -1,4 +1,4 @@
-//! Runs the programs of the README and the examples as a reader would run them.
+//! Runs the programs of the pages and the examples as a reader would run them.
 
 use std::fs;
 use std::process::Command;
@@ -30,18 +30,7 @@ recover
 compact
 ";
 
-/// Returns the programs of one language in one section of the README.
-pub fn blocks(section: &str, language: &str) -> Vec<String> {
-    let readme = include_str!("../../../README.md");
-    let begin = format!("\n## {section}\n");
-    let (_, section) = readme.split_once(&begin).expect("the README has this section");
-    let section = section.split("\n## ").next().unwrap_or_default();
-    let fence = format!("```{language}\n");
-    let blocks = section.split(&fence).skip(1);
-    blocks.filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect()
-}
-
-/// Returns a directory with the files that the README assumes: the components, and a damaged journal.
+/// Returns a directory with the files that the pages assume: the components, and a damaged journal.
 pub fn home() -> TempDir {
     let dir = temp();
     let engine = install::wasm("papyra-engine");

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use papyra_tests::command::{papyra, run};
+use papyra_tests::documents;
 use papyra_tests::embed::readme::{self, printed};
 use papyra_tests::embed::{node, node_command};
 use papyra_tests::generate::Generator;
@@ -50,8 +51,8 @@ fn the_example_prints_what_it_should() {
     assert_eq!(printed(&mut command), readme::TOUR);
 }
 
-/// Returns a directory as the README assumes it: with the files it names, and the packages installed.
-fn readme_home() -> tempfile::TempDir {
+/// Returns a directory as the pages assume it: with the files they name, and the packages installed.
+fn page_home() -> tempfile::TempDir {
     let dir = readme::home();
     let (home, modules) = (node(), dir.path().join("node_modules"));
     fs::create_dir(&modules).expect("a directory");
@@ -66,28 +67,32 @@ fn readme_home() -> tempfile::TempDir {
 }
 
 #[test]
-fn the_programs_in_the_readme_run() {
-    let dir = readme_home();
-    let [transpile] = &readme::blocks("Node", "sh")[..] else { panic!("one command") };
+fn the_programs_in_the_page_run() {
+    let dir = page_home();
+    let [transpile] = &documents::blocks("docs/node.md", "Programs", "sh")[..] else {
+        panic!("one command")
+    };
     for command in [transpile.clone(), transpile.replace("papyra-engine", "papyra-wasi")] {
         printed(Command::new("sh").args(["-ec", &command]).current_dir(dir.path()));
     }
-    let programs = readme::blocks("Node", "js");
+    let programs = documents::blocks("docs/node.md", "Programs", "js");
     assert_eq!(programs.len(), 2);
     let mut said = String::new();
     for program in programs {
-        fs::write(dir.path().join("readme.js"), program).expect("a file can be written");
-        said += &printed(Command::new("node").arg("readme.js").current_dir(dir.path()));
+        fs::write(dir.path().join("page.js"), program).expect("a file can be written");
+        said += &printed(Command::new("node").arg("page.js").current_dir(dir.path()));
     }
     assert!(said.starts_with("1 damaged\n") && said.ends_with("\nhealthy\n"), "{said}");
 }
 
 #[test]
-fn the_command_in_the_readme_runs_a_program_in_a_foreign_runtime() {
-    let dir = readme_home();
+fn the_command_in_the_page_runs_a_program_in_a_foreign_runtime() {
+    let dir = page_home();
     let command = component("papyra-command.wasm");
     fs::copy(command, dir.path().join("papyra-command.wasm")).expect("a copy");
-    let [block] = &readme::blocks("Any WASI runtime", "sh")[..] else { panic!("one command") };
+    let [block] = &documents::blocks("docs/wasi.md", "Run the program", "sh")[..] else {
+        panic!("one command")
+    };
     let ended = run(Command::new("sh").args(["-ec", block]).current_dir(dir.path()));
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stdout.starts_with("app.ndjson: 1 damaged"), "{ended:?}");

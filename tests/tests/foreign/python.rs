@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use papyra_tests::documents;
 use papyra_tests::embed::readme::{self, printed};
 use papyra_tests::embed::{older_papyra, python, python_command};
 
@@ -69,10 +70,10 @@ fn pip_installs_a_package_that_works() {
 }
 
 #[test]
-fn the_programs_in_the_readme_run() {
+fn the_programs_in_the_page_run() {
     let dir = readme::home();
     let mut ran = 0;
-    for program in readme::blocks("Python", "python") {
+    for program in documents::blocks("docs/python.md", "Programs", "python") {
         printed(python_command().current_dir(dir.path()).args(["-c", &program]));
         ran += 1;
     }

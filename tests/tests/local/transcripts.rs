@@ -1,34 +1,42 @@
-//! The transcripts in `tests/cmd` and in the README are what the command really prints.
-//! `TRYCMD=overwrite cargo test` blesses those in `tests/cmd`.
+//! The transcripts in `tests/cmd`, in the README and in the pages of `docs/` are what the command
+//! really prints. `TRYCMD=overwrite` blesses them.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
+use papyra_tests::documents;
+use papyra_tests::portable::root;
 use papyra_tests::redis::{Aof, Server};
 
-/// The part of the README that needs a Redis.
-const GROUPS: &str = "\n## Consumer groups\n";
+/// The page whose transcripts need a Redis.
+const GROUPS: &str = "docs/groups.md";
 
 #[test]
 fn the_command_prints_what_its_transcripts_say() {
-    cases().case(Path::new(env!("CARGO_MANIFEST_DIR")).join("cmd/*.md")).run();
-}
-
-/// A transcript finds its files in a directory beside it, so the README is copied to where it has one.
-#[test]
-fn the_command_prints_what_the_readme_says() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
-    fs::create_dir_all(home.join("README.in")).expect("a directory can be made");
-    fs::copy(tests.join("cmd/damaged.in/app.ndjson"), home.join("README.in/app.ndjson"))
-        .expect("a file can be copied");
-    let (before, _, after) = readme();
-    fs::write(home.join("README.md"), before + &after).expect("a file can be written");
-    cases().case(home.join("README.md")).run();
+    cases().case(root().join("tests/cmd/*.md")).run();
 }
 
 #[test]
-fn the_command_consumes_as_the_readme_says() {
+fn the_command_prints_what_the_pages_say() {
+    let pages = documents::pages().filter(|page| page.text.contains("\n```console\n"));
+    let names: Vec<_> = pages.map(|page| page.name).filter(|name| name != GROUPS).collect();
+    assert!(names.len() >= 3, "{names:?}");
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
+    let _ = fs::remove_dir_all(&home);
+    for name in names {
+        // A transcript finds its files in a directory beside it.
+        let copy = home.join(&name);
+        let files = copy.with_extension("in");
+        fs::create_dir_all(&files).expect("a directory can be made");
+        fs::copy(root().join("tests/cmd/damaged.in/app.ndjson"), files.join("app.ndjson"))
+            .expect("a file can be copied");
+        run(&name, &copy, |text| text, |text| text);
+    }
+}
+
+#[test]
+fn the_command_consumes_as_its_page_says() {
     let server = Server::start(Aof::Off, &[]);
     for n in 0..3 {
         let id = format!("176370000000{n}-0");
@@ -37,20 +45,60 @@ fn the_command_consumes_as_the_readme_says() {
         server.cli(&["xadd", "papyra:local:events", &id, "kind", "event", "data", &record]);
     }
     let home = tempfile::tempdir().expect("a temporary directory");
-    let file = home.path().join("groups.md");
-    let text = readme().1.replace("redis://localhost", &server.url());
-    assert!(text.contains("groups claim"), "the part is there");
-    fs::write(&file, text).expect("a file can be written");
-    cases().case(&file).run();
+    let (given, url) = ("redis://localhost", server.url());
+    let there = |text: String| text.replace(given, &url);
+    run(GROUPS, &home.path().join("groups.md"), there, |text| text.replace(&url, given));
 }
 
-/// What is before the part about groups, the part, and what is after it.
-fn readme() -> (String, String, String) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let text = fs::read_to_string(path).expect("the README");
-    let (before, rest) = text.split_once(GROUPS).expect("a part about groups");
-    let end = rest.find("\n## ").expect("a part after that");
-    (before.to_owned(), rest[..end].to_owned(), rest[end..].to_owned())
+/// Runs the transcripts of a page in a copy, and takes over what was blessed in it.
+fn run(
+    name: &str,
+    copy: &Path,
+    there: impl FnOnce(String) -> String,
+    back: impl FnOnce(String) -> String,
+) {
+    let page = root().join(name);
+    let text = fs::read_to_string(&page).expect("the page");
+    fs::write(copy, there(text)).expect("a file can be written");
+    let result = catch_unwind(AssertUnwindSafe(|| cases().case(copy).run()));
+    if std::env::var_os("TRYCMD").is_some_and(|mode| mode == "overwrite") {
+        let blessed = fs::read_to_string(copy).expect("the copy");
+        fs::write(&page, back(blessed)).expect("a page can be written");
+    }
+    result.unwrap_or_else(|panic| resume_unwind(panic));
+}
+
+#[test]
+fn every_link_between_the_pages_leads_somewhere() {
+    for page in documents::pages() {
+        for link in page.links() {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = match file {
+                "" => root().join(&page.name),
+                file => root().join(&page.name).with_file_name(file),
+            };
+            assert!(target.exists(), "{}: there is no {file}", page.name);
+            if !anchor.is_empty() {
+                let text = fs::read_to_string(&target).expect("a page");
+                let known = documents::anchors(&text).any(|known| known == anchor);
+                assert!(known, "{}: {file} has no heading #{anchor}", page.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_page_is_in_the_guide_and_short_enough_to_read() {
+    let guide = include_str!("../../host/src/guide.rs");
+    let readme = documents::text("README.md");
+    for page in documents::pages() {
+        let most = if page.name == "README.md" { 260 } else { 500 };
+        assert!(page.text.lines().count() <= most, "{}: more than {most} lines", page.name);
+        if let Some(file) = page.name.strip_prefix("docs/") {
+            assert!(guide.contains(&format!("\"{file}\"")), "host/src/guide.rs lacks {file}");
+            assert!(readme.contains(&page.name), "the README does not lead to {}", page.name);
+        }
+    }
 }
 
 fn cases() -> trycmd::TestCases {

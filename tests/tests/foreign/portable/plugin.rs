@@ -1,5 +1,6 @@
 use papyra_persistence::FileStore;
-use papyra_tests::embed::readme::{self, printed};
+use papyra_tests::documents;
+use papyra_tests::embed::readme::printed;
 use papyra_tests::portable::{Loaded, State, component, root, tool};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,12 +76,14 @@ async fn noted_through_wasi(dir: &Path, plugin: &Path) {
 }
 
 #[test]
-fn the_commands_in_the_readme_compose_a_plugin() {
+fn the_commands_in_the_page_compose_a_plugin() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["papyra-plugin.wasm", "papyra-wasi.wasm"] {
         std::fs::copy(component(name), dir.path().join(name)).unwrap();
     }
-    let [block] = &readme::blocks("A plugin", "sh")[..] else { panic!("one block") };
+    let [block] = &documents::blocks("docs/wasi.md", "A plugin", "sh")[..] else {
+        panic!("one block")
+    };
     let tools = std::fs::canonicalize(root().join("target/tools/bin")).unwrap_or_default();
     let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("sh");

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use papyra_tests::command::{Ended, papyra, run};
-use papyra_tests::embed::readme;
+use papyra_tests::documents;
 use papyra_tests::generate::Generator;
 use papyra_tests::portable::component;
 
@@ -59,7 +59,7 @@ fn the_program_prints_and_ends_as_the_command_does() {
 }
 
 #[test]
-fn the_linker_in_the_readme_is_that_of_an_example_that_works() {
+fn the_linker_in_the_page_is_that_of_an_example_that_works() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("app.ndjson"), "{\"kind\": \"event\", \"timestamp\": 1}\nx\n")
         .unwrap();
@@ -69,9 +69,9 @@ fn the_linker_in_the_readme_is_that_of_an_example_that_works() {
 
     let source = include_str!("../../../../host/examples/own_linker.rs");
     let mut rest = source.lines().map(str::trim);
-    let [block] = &readme::blocks("A wasmtime `Linker` of your own", "rust,ignore")[..] else {
-        panic!()
-    };
+    let blocks =
+        documents::blocks("docs/embedding.md", "A wasmtime `Linker` of your own", "rust,ignore");
+    let [block] = &blocks[..] else { panic!("one block") };
     for line in block.lines().map(str::trim).filter(|line| !line.is_empty()) {
         assert!(rest.any(|here| here == line), "the example lacks `{line}`, or has it elsewhere");
     }
