@@ -89,7 +89,7 @@ fn every_link_between_the_pages_leads_somewhere() {
 
 #[test]
 fn every_page_is_in_the_guide_and_short_enough_to_read() {
-    let guide = include_str!("../../host/src/guide.rs");
+    let guide = include_str!("../../../host/src/guide.rs");
     let readme = documents::text("README.md");
     for page in documents::pages() {
         let most = if page.name == "README.md" { 260 } else { 500 };
