@@ -1,10 +1,13 @@
 //! The transcripts in `tests/cmd`, in the README and in the pages of `docs/` are what the command
 //! really prints. `TRYCMD=overwrite` blesses them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use papyra_tests::command::run as ended;
 use papyra_tests::documents;
 use papyra_tests::portable::root;
 use papyra_tests::redis::{Aof, Server};
@@ -99,6 +102,23 @@ fn every_page_is_in_the_guide_and_short_enough_to_read() {
             assert!(readme.contains(&page.name), "the README does not lead to {}", page.name);
         }
     }
+}
+
+#[test]
+fn the_page_for_operators_lists_every_exit_code() {
+    let help = ended(Command::new(command()).arg("--help")).stdout;
+    let (_, codes) = help.split_once("Exit codes:\n").expect("the codes");
+    let number = |word: &str| word.trim().parse::<u8>().ok();
+    let known: BTreeSet<u8> =
+        codes.lines().filter_map(|line| number(line.trim().split(' ').next()?)).collect();
+    let page = documents::text("docs/operating.md");
+    let (_, table) = page.split_once("\n| code |").expect("the table");
+    let rows = table.lines().take_while(|line| !line.is_empty());
+    let listed: BTreeSet<u8> = rows
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|codes| codes.split(',').filter_map(number))
+        .collect();
+    assert_eq!(listed, known);
 }
 
 fn cases() -> trycmd::TestCases {
