@@ -69,6 +69,7 @@ impl Page {
         let text = prose(&self.text);
         let mut found = Vec::new();
         for (label, rest) in brackets(&text) {
+            let label = label.split_whitespace().collect::<Vec<_>>().join(" ");
             let inline = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
             let defined = rest.strip_prefix(": ").and_then(|rest| rest.split_whitespace().next());
             match (inline, defined) {
