@@ -1,13 +1,13 @@
 //! Consumer groups: those of Redis, one to one.
 
-mod handed;
+mod delivered;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::{Pipeline, RedisError, Value};
 
-use self::handed::{Counts, Handed};
+use self::delivered::{Counts, Entries};
 use super::super::groups::{
     AutoClaimed, ConsumerGroups, ConsumerPending, Delivered, GroupInfo, GroupLoss, PendingEntry,
     PendingFilter, PendingSummary, Source, Wait,
@@ -69,8 +69,8 @@ impl RedisStore {
                 }
             },
         };
-        let handed = Handed::read(reply).ok_or_else(|| reply::unexpected("XREADGROUP"))?;
-        Ok(handed.delivered(&Counts::all(1)))
+        let entries = Entries::read(reply).ok_or_else(|| reply::unexpected("XREADGROUP"))?;
+        Ok(entries.delivered(&Counts::all(1)))
     }
 
     async fn fetch_pending(
@@ -90,14 +90,15 @@ impl RedisStore {
         commands.cmd("XPENDING").arg(key).arg(group).arg(format!("({after}")).arg("+");
         commands.arg(count).arg(consumer);
         let mut replies = self.all(FETCH, &commands).await?.into_iter();
-        let handed = replies.next().and_then(Handed::read);
+        let entries = replies.next().and_then(Entries::read);
         let counts = replies.next().and_then(Counts::read);
-        let (handed, counts) = handed.zip(counts).ok_or_else(|| reply::unexpected("XREADGROUP"))?;
-        Ok(handed.delivered(&counts))
+        let (entries, counts) =
+            entries.zip(counts).ok_or_else(|| reply::unexpected("XREADGROUP"))?;
+        Ok(entries.delivered(&counts))
     }
 
-    /// How often these have been delivered; 0 for not known. What was handed out is not to be lost
-    /// over it.
+    /// How often these have been delivered; 0 for not known, since delivered entries must not be lost
+    /// over that.
     async fn counts(&self, kind: Kind, group: &str, ids: &[String]) -> Counts {
         if ids.is_empty() {
             return Counts::all(0);
@@ -114,8 +115,8 @@ impl RedisStore {
         })
     }
 
-    /// Those of `ids` that are no entries any more; none if that cannot be found out. What was handed
-    /// out is not to be lost over it.
+    /// Those of `ids` that are no entries any more; none if that cannot be found out, since delivered
+    /// entries must not be lost over that.
     async fn gone(&self, kind: Kind, ids: Vec<String>) -> Vec<String> {
         if ids.is_empty() {
             return ids;
@@ -216,7 +217,7 @@ impl ConsumerGroups for RedisStore {
         command.arg(&filter.start).arg(&filter.end).arg(filter.count);
         command.arg(filter.consumer.as_deref());
         let reply = self.link.call("look at pending entries", Repeat::Yes, &command).await?;
-        let entries = reply::array(reply).unwrap_or_default().into_iter().map(handed::pending);
+        let entries = reply::array(reply).unwrap_or_default().into_iter().map(delivered::pending);
         entries.collect::<Option<_>>().ok_or_else(|| reply::unexpected("XPENDING"))
     }
 
@@ -232,19 +233,20 @@ impl ConsumerGroups for RedisStore {
         let ids: Vec<String> =
             ids.iter().map(|id| checked(id).map(id::format)).collect::<Result<_, _>>()?;
         if ids.is_empty() {
-            return Ok(Handed::default().delivered(&Counts::all(0)));
+            return Ok(Entries::default().delivered(&Counts::all(0)));
         }
         let mut commands = Pipeline::new();
         commands.atomic();
         commands.cmd("XCLAIM").arg(key).arg(group).arg(consumer).arg(idle(min_idle_ms)).arg(&ids);
         pending_each(&mut commands, key, group, &ids);
         let mut replies = self.all(CLAIM, &commands).await?.into_iter();
-        let handed = replies.next().and_then(Handed::entries);
+        let entries = replies.next().and_then(Entries::list);
         let counts = Counts::read_each(replies);
-        let (mut handed, counts) = handed.zip(counts).ok_or_else(|| reply::unexpected("XCLAIM"))?;
-        let missing = ids.into_iter().filter(|id| !handed.contains(id)).collect();
-        handed.deleted.extend(self.gone(kind, missing).await);
-        Ok(handed.delivered(&counts))
+        let (mut entries, counts) =
+            entries.zip(counts).ok_or_else(|| reply::unexpected("XCLAIM"))?;
+        let missing = ids.into_iter().filter(|id| !entries.contains(id)).collect();
+        entries.deleted.extend(self.gone(kind, missing).await);
+        Ok(entries.delivered(&counts))
     }
 
     async fn auto_claim(
@@ -260,9 +262,9 @@ impl ConsumerGroups for RedisStore {
         command.arg(self.keys.of(kind)).arg(group).arg(consumer).arg(idle(min_idle_ms));
         command.arg(id::format(checked(start)?)).arg("COUNT").arg(count);
         let reply = self.link.call(CLAIM, Repeat::No, &command).await?;
-        let (next, handed) = claimed(reply).ok_or_else(|| reply::unexpected("XAUTOCLAIM"))?;
-        let counts = self.counts(kind, group, &handed.ids()).await;
-        Ok(AutoClaimed { entries: handed.delivered(&counts), next })
+        let (next, entries) = claimed(reply).ok_or_else(|| reply::unexpected("XAUTOCLAIM"))?;
+        let counts = self.counts(kind, group, &entries.ids()).await;
+        Ok(AutoClaimed { entries: entries.delivered(&counts), next })
     }
 
     async fn list_groups(&self, kind: Kind) -> Result<Vec<GroupInfo>, StoreError> {
@@ -343,7 +345,7 @@ fn summary(reply: Value) -> Option<PendingSummary> {
     let (min, max) = (parts.next().and_then(reply::text), parts.next().and_then(reply::text));
     let consumer = |value| {
         let mut parts = reply::array(value)?.into_iter();
-        let consumer = handed::lossy(parts.next()?)?;
+        let consumer = delivered::lossy(parts.next()?)?;
         Some(ConsumerPending { consumer, count: reply::number(&parts.next()?)? })
     };
     let consumers = parts.next().and_then(reply::array).unwrap_or_default();
@@ -352,21 +354,21 @@ fn summary(reply: Value) -> Option<PendingSummary> {
 }
 
 /// Where to go on, and what was claimed.
-fn claimed(reply: Value) -> Option<(String, Handed)> {
+fn claimed(reply: Value) -> Option<(String, Entries)> {
     let mut parts = reply::array(reply)?.into_iter();
     let next = reply::text(parts.next()?)?;
-    let mut handed = Handed::entries(parts.next()?)?;
+    let mut entries = Entries::list(parts.next()?)?;
     // Before version 7 Redis did not say.
     let deleted = parts.next().and_then(reply::array).unwrap_or_default();
-    handed.deleted.extend(deleted.into_iter().filter_map(reply::text));
-    Some((next, handed))
+    entries.deleted.extend(deleted.into_iter().filter_map(reply::text));
+    Some((next, entries))
 }
 
 fn group_info(value: &Value) -> Option<GroupInfo> {
     let field = |name| reply::field(value.clone(), name);
     let number = |name| field(name).as_ref().and_then(reply::number);
     Some(GroupInfo {
-        name: field("name").and_then(handed::lossy)?,
+        name: field("name").and_then(delivered::lossy)?,
         consumers: number("consumers")?,
         pending: number("pending")?,
         last_delivered: field("last-delivered-id").and_then(reply::text)?,

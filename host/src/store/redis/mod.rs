@@ -24,11 +24,11 @@ mod append;
 mod checkpoint;
 mod config;
 mod failure;
+mod group_losses;
 mod groups;
 mod id;
 mod keys;
 mod link;
-mod losses;
 mod reply;
 mod rewrite;
 mod scripts;
@@ -56,7 +56,7 @@ pub struct RedisStore {
     config: Arc<RedisConfig>,
     /// Held by the one rewrite that may be open.
     rewriting: Arc<tokio::sync::Mutex<()>>,
-    losses: Arc<losses::Losses>,
+    losses: Arc<group_losses::Losses>,
 }
 
 impl fmt::Debug for RedisStore {

@@ -1,4 +1,4 @@
-//! What forced compactions have taken from consumer groups.
+//! Entries that forced compactions have taken from consumer groups.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::super::Kind;
 use super::super::groups::GroupLoss;
 
-/// The most groups that are told apart.
+/// The maximum number of groups that are told apart.
 const MAX_GROUPS: usize = 10_000;
 
 /// Counted since the store was made.

@@ -1,4 +1,4 @@
-//! What Redis hands out, in the form in which the engine takes it.
+//! Entries that Redis delivers, in the form in which the engine takes them.
 
 use std::collections::HashMap;
 
@@ -43,14 +43,14 @@ impl Counts {
     }
 }
 
-/// Entries that were handed out.
+/// Entries that were delivered.
 #[derive(Default)]
-pub struct Handed {
+pub struct Entries {
     entries: Vec<Entry>,
     pub deleted: Vec<String>,
 }
 
-impl Handed {
+impl Entries {
     /// Of `XREADGROUP`: at most one stream with its entries.
     pub fn read(value: Value) -> Option<Self> {
         match reply::array(value)?.pop() {
@@ -60,7 +60,7 @@ impl Handed {
                 let mut parts = reply::array(stream)?;
                 let entries = parts.pop()?;
                 match parts.pop() {
-                    Some(Value::BulkString(_)) => Self::entries(entries),
+                    Some(Value::BulkString(_)) => Self::list(entries),
                     _ => None,
                 }
             }
@@ -68,21 +68,21 @@ impl Handed {
     }
 
     /// Of a list of entries, some of which may be gone.
-    pub fn entries(value: Value) -> Option<Self> {
-        let mut handed = Self::default();
+    pub fn list(value: Value) -> Option<Self> {
+        let mut entries = Self::default();
         for item in reply::array(value)? {
             match item {
                 // Redis before version 7, for entries that are gone.
                 Value::Nil => {}
                 Value::Array(mut parts) if matches!(parts.last(), Some(Value::Nil)) => {
                     parts.truncate(1);
-                    handed.deleted.push(reply::text(parts.pop()?)?);
+                    entries.deleted.push(reply::text(parts.pop()?)?);
                 }
-                entry => handed.entries.push(reply::entry(entry)?),
+                entry => entries.entries.push(reply::entry(entry)?),
             }
         }
-        handed.entries.sort_by_key(|entry| id::key(entry.at));
-        Some(handed)
+        entries.entries.sort_by_key(|entry| id::key(entry.at));
+        Some(entries)
     }
 
     pub fn ids(&self) -> Vec<String> {
@@ -125,7 +125,7 @@ pub fn pending(value: Value) -> Option<PendingEntry> {
     })
 }
 
-/// A name that somebody else has chosen; it need not be UTF-8.
+/// A name that another program has chosen; it need not be UTF-8.
 pub fn lossy(value: Value) -> Option<String> {
     reply::bytes(value).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
