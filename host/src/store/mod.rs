@@ -26,7 +26,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use self::disk::config::{DiskBuilder, Durability};
+pub use self::disk::settings::{DiskBuilder, Durability};
+pub use self::disk::store::DiskStore;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::file::{FileStore, FileStoreBuilder};
 pub use self::groups::ConsumerGroups;

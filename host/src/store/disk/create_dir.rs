@@ -7,14 +7,14 @@ use std::path::Path;
 use super::faults::Faults;
 use super::sys;
 
-/// Creates a directory and what is missing above it, and makes each new name durable.
-pub(super) fn create(dir: &Path, faults: &Faults) -> io::Result<()> {
+/// Creates a directory and its missing parents, and makes each new name durable.
+pub(super) fn create_dir(dir: &Path, faults: &Faults) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
     let above = sys::parent(dir);
     if above != dir {
-        create(&above, faults)?;
+        create_dir(&above, faults)?;
     }
     match fs::create_dir(dir) {
         Ok(()) => sys::sync_dir(&above, faults),

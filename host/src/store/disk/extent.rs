@@ -1,4 +1,4 @@
-//! Which lines go into which file.
+//! Distribution of lines over files.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(super) struct Left<'a> {
 }
 
 impl<'a> Left<'a> {
-    /// `max_bytes` is how large a file may become.
+    /// `max_bytes` is the maximum size of a file.
     pub fn new(batches: &[&'a str], max_bytes: u64) -> Self {
         let batches = batches.iter().copied().filter(|batch| !batch.is_empty()).collect();
         Self { batches, next: 0, max_bytes }
@@ -25,7 +25,7 @@ impl<'a> Left<'a> {
         self.next >= self.batches.len()
     }
 
-    /// Takes what goes into a file that has `length` bytes: nothing if that is full, and everything or
+    /// Takes the lines for a file that has `length` bytes: nothing if that is full, and everything or
     /// at least one line if it is empty.
     pub fn take(&mut self, length: u64) -> Vec<&'a str> {
         let mut pieces = Vec::with_capacity(self.batches.len() - self.next);
@@ -60,7 +60,7 @@ impl<'a> Left<'a> {
         batch.split_at(first_line(batch)).0
     }
 
-    /// The next line has been written otherwise.
+    /// The next line has been written by other means.
     pub fn skip_first(&mut self) {
         let Some(batch) = self.batches.get_mut(self.next) else { return };
         *batch = batch.split_at(first_line(batch)).1;
@@ -70,7 +70,7 @@ impl<'a> Left<'a> {
     }
 }
 
-/// The length of the whole lines within so many bytes. Line ends are never inside a character.
+/// The length of the whole lines within `room` bytes. Line ends are never inside a character.
 fn lines_within(batch: &str, room: u64) -> usize {
     let room = usize::try_from(room).unwrap_or(usize::MAX).min(batch.len());
     let within = batch.as_bytes().get(..room).unwrap_or_default();
@@ -81,9 +81,9 @@ fn first_line(batch: &str) -> usize {
     batch.find('\n').map_or(batch.len(), |at| at + 1)
 }
 
-/// What an append has put into one file.
+/// The bytes that an append has put into one file.
 #[derive(Debug)]
-pub(super) struct Stretch {
+pub(super) struct Extent {
     pub file: Arc<ActiveFile>,
     pub start: u64,
     /// The first byte of the lines themselves; before it, perhaps, the line end of a torn line.
@@ -98,7 +98,7 @@ pub(super) struct Stretch {
 mod tests {
     use super::*;
 
-    /// What each file gets, the first of which has `length` bytes.
+    /// The content of each file, the first of which has `length` bytes.
     fn deal(batches: &[&str], max_bytes: u64, length: u64) -> Vec<String> {
         let mut left = Left::new(batches, max_bytes);
         let mut files = vec![left.take(length).concat()];

@@ -1,82 +1,93 @@
-//! What sets one store in files apart from another.
+//! The files that make up a journal: the difference between one store in files and another.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::active::ActiveFile;
-use super::config::Config;
-use super::snapshot::DiskSnapshot;
+use super::create_dir::create_dir;
+use super::member::Member;
+use super::settings::Settings;
 use super::sys::{self, FileId, Held, failure};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{Segment, StoreError, StoreErrorKind};
 
-/// Of which files a journal is made. Everything here may block.
-pub(in crate::store) trait Shape: fmt::Debug + Send + Sync {
+/// The files of a journal, with its settings. Everything here may block.
+pub(in crate::store) trait FileSet: fmt::Debug + Send + Sync {
+    fn settings(&self) -> &Settings;
+
     /// The short name in reports.
     fn backend(&self) -> &'static str;
 
     /// Opens the file that is appended to.
-    fn open(&self, config: &Config, options: &mut OpenOptions) -> io::Result<File>;
+    fn open(&self, options: &mut OpenOptions) -> io::Result<File>;
 
-    /// Creates it where it is missing; that somebody else was quicker is no error.
-    fn create(&self, config: &Config) -> Result<(), StoreError>;
+    /// Creates it where it is missing. A file that another process has created meanwhile is no error.
+    fn create(&self) -> Result<(), StoreError>;
 
     /// The path under which the journal has this file now.
-    fn locate(&self, config: &Config, id: FileId) -> Result<Option<PathBuf>, StoreError>;
+    fn locate(&self, id: FileId) -> Result<Option<PathBuf>, StoreError>;
 
     /// The path that stands for the whole journal when a rewrite claims it.
-    fn home(&self, config: &Config) -> io::Result<PathBuf>;
+    fn lock_path(&self) -> io::Result<PathBuf>;
 
-    /// Makes everybody wait who would append to this file, rename it, or replace it.
-    fn hold(
+    /// Makes all processes wait that would append to this file, rename it, or replace it.
+    fn lock_for_switch(
         &self,
-        config: &Config,
         source: &File,
         id: FileId,
         deadline: Instant,
-    ) -> Result<Place, StoreError>;
+    ) -> Result<LockedFile, StoreError>;
 
-    /// Removes a file of which nothing is to stay. Only for a [`Place`] that is `expendable`.
-    fn remove(&self, config: &Config, path: &Path) -> Result<(), StoreError>;
+    /// Removes a file of which nothing stays. Only for a [`LockedFile`] that is `expendable`.
+    fn remove(&self, file: &LockedFile) -> Result<(), StoreError>;
 
-    /// A view of the journal. Changes nothing.
-    fn snapshot(&self, config: Arc<Config>) -> Result<DiskSnapshot, StoreError>;
+    /// Opens all files, as of one moment. Changes nothing.
+    fn view(&self) -> Result<View, StoreError>;
 
-    /// What happens to a file that is full, if there is such a thing.
+    /// How a file that is full is replaced, if files can be full.
     fn rotation(&self) -> Option<&dyn Rotation>;
 }
 
-/// A file that nobody can append to, rename or replace as long as this is held.
+/// The files of a journal, and what lies beside it.
 #[derive(Debug)]
-pub(in crate::store) struct Place {
+pub(in crate::store) struct View {
+    /// In order, oldest first.
+    pub members: Vec<Member>,
+    /// Leftovers and strays.
+    pub besides: Vec<Segment>,
+}
+
+/// A file that no process can append to, rename or replace while this is held.
+#[derive(Debug)]
+pub(in crate::store) struct LockedFile {
     pub path: PathBuf,
     /// The journal can do without the file.
     pub expendable: bool,
-    pub held: Vec<Held<File>>,
+    pub held: Held<File>,
 }
 
 /// Beginning a new file when the one that is appended to is full.
 pub(in crate::store) trait Rotation {
-    /// How large a file may become, unless its only record is larger.
+    /// The maximum size of a file, unless its only record is larger.
     fn max_bytes(&self) -> u64;
 
     /// Seals `active`, whose lock the caller holds, and puts a new file in its place. On an error the
     /// journal has all its records but those that had to go, and is still appended to at its path.
     ///
     /// `first` is the line that is to be appended next.
-    fn rotate(&self, config: &Config, active: &File, first: &str) -> Result<Fresh, StoreError>;
+    fn rotate(&self, active: &File, first: &str) -> Result<Fresh, StoreError>;
 
     /// The file that is appended to has been opened.
-    fn opened(&self, config: &Config);
+    fn opened(&self);
 
-    /// The bytes `start..end`, with so many line ends, have been appended to a file.
+    /// The bytes `start..end`, with this number of line ends, have been appended to a file.
     fn wrote(&self, id: FileId, start: u64, end: u64, line_ends: u64);
 
-    /// Makes durable what lies in files that are appended to no more.
-    fn sync_sealed(&self, config: &Config) -> Result<(), StoreError>;
+    /// Makes durable what lies in files that are no longer appended to.
+    fn sync_sealed(&self) -> Result<(), StoreError>;
 }
 
 /// The new file of a rotation, locked.
@@ -88,28 +99,34 @@ pub(in crate::store) struct Fresh {
 }
 
 /// Creates an empty journal at the path.
-pub(in crate::store) fn create_plain(config: &Config) -> Result<(), StoreError> {
-    if !config.create {
-        return Err(not_there(config));
+pub(in crate::store) fn create_plain(files: &dyn FileSet) -> Result<(), StoreError> {
+    let settings = files.settings();
+    if !settings.create {
+        return Err(not_there(settings));
     }
-    if config.create_parents {
-        let dir = sys::parent(&config.path);
-        super::dirs::create(&dir, &config.faults)
-            .map_err(|cause| failure("create", &dir, cause))?;
+    let dir = sys::parent(&settings.path);
+    if settings.create_parents {
+        create_dir(&dir, &settings.faults).map_err(|cause| failure("create", &dir, cause))?;
     }
-    match config.shape.open(config, OpenOptions::new().read(true).append(true).create(true)) {
+    match files.open(OpenOptions::new().read(true).append(true).create(true)) {
         Ok(_) => Ok(()),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-            let dir = sys::parent(&config.path);
             Err(failure("create a journal, for want of its directory,", &dir, cause))
         }
-        Err(cause) => Err(failure("open", &config.path, cause)),
+        Err(cause) => Err(failure("open", &settings.path, cause)),
     }
 }
 
-pub(in crate::store) fn not_there(config: &Config) -> StoreError {
+pub(in crate::store) fn not_there(settings: &Settings) -> StoreError {
     StoreError::new(
         StoreErrorKind::NotFound,
-        format!("there is no journal at {}", config.path.display()),
+        format!("there is no journal at {}", settings.path.display()),
     )
+}
+
+/// Makes the names in the directory of the journal durable.
+pub(super) fn sync_names(files: &dyn FileSet) -> Result<(), StoreError> {
+    let Settings { path, faults, .. } = files.settings();
+    let synced = files.lock_path().and_then(|path| sys::sync_dir(&sys::parent(&path), faults));
+    synced.map_err(|cause| failure("make durable the name of", path, cause))
 }

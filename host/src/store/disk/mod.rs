@@ -1,24 +1,22 @@
-//! What the stores share that keep a journal in files: writing, syncing, reading, rewriting.
+//! The common part of the stores in files: writing, syncing, reading, rewriting.
 //!
-//! A [`Shape`](shape::Shape) says of how many files such a journal is made and which one is appended
+//! A [`FileSet`](file_set::FileSet) defines how many files make up a journal and which one is appended
 //! to; everything else is the same for all of them.
 
 pub(super) mod active;
 mod checkpoint;
-pub mod config;
-mod dirs;
+mod create_dir;
+mod extent;
 pub(super) mod faults;
-mod handle;
+pub(super) mod file_set;
 mod interval;
+pub(super) mod member;
 mod queue;
 mod rewrite;
-pub(super) mod shape;
-pub(super) mod snapshot;
-mod stretch;
+pub mod settings;
+mod snapshot;
+pub mod store;
 pub(super) mod sys;
 pub(super) mod temporary;
 mod unsynced;
 mod writer;
-
-pub(super) use self::config::Config;
-pub(super) use self::handle::Handle;

@@ -7,26 +7,27 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::config::{Config, Durability};
+use super::file_set::{FileSet, sync_names};
 use super::interval::Timer;
-use super::sys::locked;
+use super::settings::Durability;
+use super::sys::{self, locked};
 use super::writer::{Failed, Writer};
 use crate::store::{StoreError, StoreErrorKind};
 
-/// At most so much waits to be written; who comes then waits before queueing.
+/// The maximum size of what waits to be written; further appends wait before queueing.
 const ROOM_KIB: u32 = 64 * 1024;
-/// One group has at most so many batches (`writev` takes 1024 pieces) and bytes.
+/// The maximum number of batches in a group (`writev` takes 1024 pieces), and of bytes.
 const GROUP_BATCHES: usize = 1000;
 const GROUP_BYTES: usize = 16 << 20;
-/// What may wait for the sync of `Durability::Interval`.
+/// The maximum size of what waits for the sync of `Durability::Interval`.
 const UNSYNCED_BYTES: u64 = 32 << 20;
 
 /// The write side of one store.
 #[derive(Debug)]
 pub(super) struct Queue {
-    pub config: Arc<Config>,
+    pub files: Arc<dyn FileSet>,
     pub writer: Mutex<Writer>,
-    pub timer: Timer,
+    pub timer: Arc<Timer>,
     line: Mutex<Line>,
     room: Arc<Semaphore>,
 }
@@ -34,7 +35,7 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Line {
     waiting: Vec<Pending>,
-    /// Somebody is writing, and takes what is waiting when that is done.
+    /// A leader is writing, and takes what is waiting when that is done.
     led: bool,
 }
 
@@ -46,23 +47,23 @@ struct Pending {
 }
 
 impl Queue {
-    pub fn new(config: Arc<Config>) -> Arc<Self> {
+    pub fn new(files: Arc<dyn FileSet>) -> Arc<Self> {
         Arc::new(Self {
-            writer: Mutex::new(Writer::new(Arc::clone(&config))),
-            config,
-            timer: Timer::default(),
+            writer: Mutex::new(Writer::new(Arc::clone(&files))),
+            files,
+            timer: Arc::default(),
             line: Mutex::default(),
             room: Arc::new(Semaphore::new(ROOM_KIB as usize)),
         })
     }
 
-    /// Queues a batch and waits for its fate. Once queued it is written even if this is dropped.
+    /// Queues a batch and waits until it is written. Once queued it is written even if this is dropped.
     pub async fn append(self: &Arc<Self>, lines: String) -> Result<(), StoreError> {
         let kib = u32::try_from(lines.len() / 1024 + 1).unwrap_or(ROOM_KIB).min(ROOM_KIB);
         let Ok(room) = Arc::clone(&self.room).acquire_many_owned(kib).await else {
             return Err(cut_off());
         };
-        let (reply, fate) = oneshot::channel();
+        let (reply, written) = oneshot::channel();
         let leads = {
             let mut line = locked(&self.line);
             line.waiting.push(Pending { lines, reply, _room: room });
@@ -72,7 +73,7 @@ impl Queue {
             let leader = Leader { queue: Arc::clone(self), done: false };
             tokio::task::spawn_blocking(move || leader.run());
         }
-        fate.await.unwrap_or_else(|_| Err(cut_off()))
+        written.await.unwrap_or_else(|_| Err(cut_off()))
     }
 
     fn next_group(&self) -> Vec<Pending> {
@@ -119,10 +120,11 @@ impl Queue {
                 }
             }
             Ok(()) => {
-                let synced = self.account(&mut writer, &mut group);
+                let later = self.account(&mut writer, &mut group);
                 drop(writer);
-                if !synced {
-                    self.timer.start(self);
+                if let Some(interval) = later {
+                    let queue = Arc::clone(self);
+                    self.timer.start(interval, move || queue.sync().is_ok());
                 }
                 for pending in group {
                     let _ = pending.reply.send(Ok(()));
@@ -131,24 +133,56 @@ impl Queue {
         }
     }
 
-    /// Remembers what waits for a later sync. Says whether nothing does.
-    fn account(&self, writer: &mut Writer, group: &mut [Pending]) -> bool {
-        let Durability::Interval(_) = self.config.durability else { return true };
+    /// Remembers what waits for a later sync; returns within which time that is due, if it is.
+    fn account(&self, writer: &mut Writer, group: &mut [Pending]) -> Option<Duration> {
+        let settings = self.files.settings();
+        let Durability::Interval(interval) = settings.durability else { return None };
         writer.remember(group.iter_mut().map(|pending| std::mem::take(&mut pending.lines)));
-        if writer.unsynced.bytes() < UNSYNCED_BYTES {
-            return false;
-        }
-        if let Some(file) = writer.trusted_file() {
-            match file.sync(&self.config.faults) {
+        if writer.unsynced.bytes() >= UNSYNCED_BYTES
+            && let Some(file) = writer.trusted_file()
+        {
+            match file.sync(&settings.faults) {
                 Ok(()) => writer.unsynced.clear(),
                 Err(_) => writer.distrust(),
             }
         }
-        writer.unsynced.is_empty()
+        (!writer.unsynced.is_empty()).then_some(interval)
+    }
+
+    /// Makes durable what has been acknowledged so far. Appends go on meanwhile.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        let settings = self.files.settings();
+        let mut writer = locked(&self.writer);
+        if writer.is_suspect() {
+            return writer.verify();
+        }
+        let Some(file) = writer.trusted_file() else { return Ok(()) };
+        let mark = writer.unsynced.mark();
+        drop(writer);
+        // Any other durability syncs a file before it is sealed, and its name before the first reply.
+        if settings.durability == Durability::Never {
+            if let Some(rotation) = self.files.rotation() {
+                rotation.sync_sealed()?;
+            }
+            sync_names(&*self.files)?;
+        }
+        let result = file.sync(&settings.faults);
+        let mut writer = locked(&self.writer);
+        match result {
+            Ok(()) => {
+                writer.unsynced.covered(mark);
+                Ok(())
+            }
+            Err(cause) => {
+                writer.distrust();
+                tracing::error!(path = %settings.path.display(), %cause, "fdatasync failed");
+                Err(sys::failure("sync", &settings.path, cause))
+            }
+        }
     }
 }
 
-/// Whoever writes for all that are waiting.
+/// Writes for all that are waiting.
 struct Leader {
     queue: Arc<Queue>,
     done: bool,
@@ -164,7 +198,7 @@ impl Leader {
                 return;
             }
             self.queue.write(group);
-            // Other processes ask for the lock now and then (it has no queue): give them a chance.
+            // The lock has no queue, and other processes ask for it now and then: give them a chance.
             if breath.elapsed() > Duration::from_millis(20) {
                 thread::sleep(Duration::from_micros(200));
                 breath = Instant::now();
@@ -176,8 +210,8 @@ impl Leader {
 impl Drop for Leader {
     fn drop(&mut self) {
         if !self.done {
-            // The runtime has dropped us unrun, or a batch has made us panic. Whoever waits is told
-            // so by the dropped senders, and the next append leads again.
+            // The runtime has dropped this before it ran, or a batch has made it panic. The dropped
+            // senders tell all that wait, and the next append leads again.
             let mut line = locked(&self.queue.line);
             line.led = false;
             line.waiting.clear();

@@ -1,75 +1,38 @@
 //! A consistent view: the open files and the lengths they had.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::IoSliceMut;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{FlockOperation, flock};
 use rustix::io::{Errno, ReadWriteFlags};
-use tokio::runtime::Handle;
 
-use super::config::{Config, name_of};
+use super::file_set::{FileSet, View};
+use super::member::Member;
 use super::rewrite::FileRewrite;
-use super::sys::{self, FileId, failure};
-use super::temporary::{Use, temporary_path};
+use super::sys::{self, failure};
 use crate::store::{
-    Chunk, Payload, Position, Rewrite, RewriteOptions, Role, Segment, Snapshot, StoreError,
+    Chunk, Payload, Position, Rewrite, RewriteOptions, Segment, Snapshot, StoreError,
     StoreErrorKind,
 };
 
-/// No more than this is read at once, however much the guest asks for.
+/// The maximum size of one read, whatever the guest asks for.
 const MAX_READ: u64 = 8 << 20;
-/// How long a line without its end may still be in the making, by a program that takes no locks.
-const SETTLING: Duration = Duration::from_millis(30);
-
-/// One file of the journal, as it was.
-#[derive(Debug)]
-pub(in crate::store) struct Member {
-    pub name: String,
-    pub role: Role,
-    /// See [`Segment::number`].
-    pub number: u32,
-    pub length: u64,
-    /// Absent for a file that the next append will create.
-    pub file: Option<(Arc<File>, FileId)>,
-}
-
-impl Drop for Member {
-    /// Whoever is the last to close a file that a rewrite has replaced gives back its blocks, which
-    /// takes about 30 ms for 100 MB. No thread that runs tasks should have to.
-    fn drop(&mut self) {
-        let Some((file, _)) = self.file.take() else { return };
-        let replaced = file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
-        if let (true, Ok(runtime)) = (replaced, Handle::try_current()) {
-            drop(runtime.spawn_blocking(move || drop(file)));
-        }
-    }
-}
 
 /// The files of a journal, opened, and the lengths that they had.
 #[derive(Debug)]
-pub(in crate::store) struct DiskSnapshot {
-    config: Arc<Config>,
+pub(super) struct DiskSnapshot {
+    files: Arc<dyn FileSet>,
     members: Vec<Member>,
     segments: Vec<Segment>,
 }
 
 impl DiskSnapshot {
-    /// `members` are in order, oldest first; `besides` does not belong to the journal.
-    pub fn new(config: Arc<Config>, members: Vec<Member>, besides: Vec<Segment>) -> Self {
-        let of = |member: &Member| {
-            let length = member.length;
-            segment(member.name.clone(), member.role, member.number, length, length)
-        };
-        let mut segments: Vec<Segment> = members.iter().map(of).collect();
-        segments.extend(besides);
-        Self { config, members, segments }
+    pub fn new(files: Arc<dyn FileSet>, View { members, besides }: View) -> Self {
+        let segments = members.iter().map(Member::segment).chain(besides).collect();
+        Self { files, members, segments }
     }
 
     /// A segment that may be read.
@@ -77,7 +40,7 @@ impl DiskSnapshot {
         if !self.segments.iter().any(|segment| segment.name == name) {
             return Err(StoreError::new(
                 StoreErrorKind::NotFound,
-                format!("{} has no segment of that name", self.config.path.display()),
+                format!("{} has no segment of that name", self.files.settings().path.display()),
             ));
         }
         // What does not belong to the journal is listed with nothing in it.
@@ -97,74 +60,11 @@ impl DiskSnapshot {
             return Ok(Payload::Raw(bytes));
         }
         let file = Arc::clone(file);
-        let config = Arc::clone(&self.config);
-        sys::blocking(move || read(&file, start, end, &config.path)).await.map(Payload::Raw)
+        let files = Arc::clone(&self.files);
+        sys::blocking(move || read(&file, start, end, &files.settings().path))
+            .await
+            .map(Payload::Raw)
     }
-}
-
-/// Something that may still be in the making, and since when it has been looked at.
-#[derive(Debug, Default)]
-pub(in crate::store) struct Settling(Option<Instant>);
-
-impl Settling {
-    /// How long to wait before the next look; `None` if it has had its time. That begins with the first
-    /// look: to wait for a lock before it does not count.
-    pub fn pause(&mut self) -> Option<Duration> {
-        let began = *self.0.get_or_insert_with(Instant::now);
-        (began.elapsed() < SETTLING).then_some(SETTLING / 6)
-    }
-}
-
-/// What lies beside a journal, or holds nothing of it.
-pub(in crate::store) fn beside(name: String, role: Role, bytes: u64) -> Segment {
-    segment(name, role, 0, 0, bytes)
-}
-
-fn segment(name: String, role: Role, number: u32, end: u64, bytes: u64) -> Segment {
-    Segment {
-        name,
-        role,
-        number,
-        start: Position { major: 0, minor: 0 },
-        end: Position { major: 0, minor: end },
-        bytes,
-        entries: None,
-        kind: None,
-        pinned: None,
-    }
-}
-
-/// The temporary of an operation that was killed: it is there, and nobody holds its lock. Whoever has just
-/// made one locks it a moment later, so an empty one is looked at twice.
-pub(in crate::store) fn leftover(home: &Path, purpose: Use) -> Option<Segment> {
-    leftover_after(home, purpose, || thread::sleep(SETTLING / 6))
-}
-
-fn leftover_after(home: &Path, purpose: Use, wait: impl FnOnce()) -> Option<Segment> {
-    let path = temporary_path(home, purpose);
-    let (id, bytes) = unlocked(&path)?;
-    if bytes == 0 {
-        wait();
-        unlocked(&path).filter(|again| *again == (id, bytes))?;
-    }
-    Some(beside(name_of(&path), Role::Leftover, bytes))
-}
-
-/// Whether somebody is at work on the temporary, and so holds its lock.
-pub(in crate::store) fn is_in_use(home: &Path, purpose: Use) -> bool {
-    let path = temporary_path(home, purpose);
-    sys::open_own(&path, OpenOptions::new().read(true)).is_ok_and(|(file, _)| {
-        flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
-    })
-}
-
-/// The file at this path and its length, if nobody holds its lock for writing.
-fn unlocked(path: &Path) -> Option<(FileId, u64)> {
-    let (file, metadata) = sys::open_own(path, OpenOptions::new().read(true)).ok()?;
-    flock(&file, FlockOperation::NonBlockingLockShared).ok()?;
-    // It may have been put in place, or removed, before we had the lock.
-    let id = FileId::of(&metadata);
-    (sys::named(path).ok()? == Some(id)).then_some((id, metadata.len()))
 }
 
 /// Reads what the page cache holds, which cannot block, and so needs no other thread. A scan of a
@@ -245,8 +145,8 @@ impl Snapshot for DiskSnapshot {
             ));
         };
         let length = member.map_or(0, |member| member.length);
-        let config = Arc::clone(&self.config);
-        Ok(Box::new(FileRewrite::begin(config, *id, length, options).await?))
+        let files = Arc::clone(&self.files);
+        Ok(Box::new(FileRewrite::begin(files, *id, length, options).await?))
     }
 }
 
@@ -257,24 +157,4 @@ fn clamped(max_bytes: u32) -> u64 {
 
 fn chunk(start: u64, data: Payload, last: bool) -> Chunk {
     Chunk { start: Position { major: 0, minor: start }, data, frames: Vec::new(), last }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn a_temporary_that_is_just_being_made_is_no_leftover() {
-        let dir = std::env::temp_dir().join(format!("papyra-leftover-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        let home = dir.join("a");
-        let temporary = File::create(temporary_path(&home, Use::Rewrite)).unwrap();
-        assert!(leftover(&home, Use::Rewrite).is_some(), "nobody locks it");
-
-        let lock = || flock(&temporary, FlockOperation::NonBlockingLockExclusive).unwrap();
-        assert!(leftover_after(&home, Use::Rewrite, lock).is_none(), "it is locked a moment later");
-        fs::remove_dir_all(&dir).unwrap();
-    }
 }

@@ -1,61 +1,97 @@
-//! What a store in files holds.
+//! The store itself, for any set of files.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use super::checkpoint;
-use super::config::Config;
+use super::file_set::FileSet;
 use super::queue::Queue;
+use super::settings::Settings;
+use super::snapshot::DiskSnapshot;
 use super::sys;
-use crate::store::{Description, Framing, Layout, Snapshot, StoreError, StoreErrorKind};
+use crate::store::{
+    Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind,
+};
 
-/// The write side and the settings of one store. What still waits for a sync is synced when it is
-/// dropped.
+/// A journal in files, for any number of tasks and processes at once. `Files` is the set of files:
+/// see [`FileStore`](crate::store::FileStore) and [`RotatingStore`](crate::store::RotatingStore).
+///
+/// Cloning is cheap; clones share one file descriptor and one queue. Operations need a tokio runtime.
 #[derive(Debug)]
-pub(in crate::store) struct Handle {
-    queue: Arc<Queue>,
+pub struct DiskStore<Files> {
+    pub(in crate::store) files: Arc<Files>,
+    queue: Arc<SharedQueue>,
 }
 
-impl Drop for Handle {
+/// The last clone to go has synced what still waits for it.
+#[derive(Debug)]
+struct SharedQueue(Arc<Queue>);
+
+impl Drop for SharedQueue {
     fn drop(&mut self) {
-        self.queue.timer.close();
+        self.0.timer.close();
     }
 }
 
-impl Handle {
-    pub fn new(config: Arc<Config>) -> Self {
-        Self { queue: Queue::new(config) }
+impl<Files> Clone for DiskStore<Files> {
+    fn clone(&self) -> Self {
+        Self { files: Arc::clone(&self.files), queue: Arc::clone(&self.queue) }
+    }
+}
+
+impl<Files> DiskStore<Files> {
+    pub(in crate::store) fn new(files: Files) -> Self
+    where
+        Files: FileSet + 'static,
+    {
+        let files = Arc::new(files);
+        let queue = Arc::new(SharedQueue(Queue::new(files.clone())));
+        Self { files, queue }
     }
 
-    pub fn config(&self) -> &Arc<Config> {
-        &self.queue.config
+    fn settings(&self) -> &Settings {
+        self.queue.0.files.settings()
     }
 
-    /// The directory is there, or will be made.
-    pub fn can_create(&self) -> Result<(), StoreError> {
-        let config = self.config();
-        let dir = sys::parent(&config.path);
-        if config.create_parents || dir.is_dir() {
-            return Ok(());
-        }
-        let (path, dir) = (config.path.display(), dir.display());
-        let message = format!(
-            "there is no journal at {path}, and no directory {dir} to make it in; make that, or mount \
-             what it is on"
-        );
-        Err(StoreError::new(StoreErrorKind::NotFound, message))
+    /// The absolute path of the file that is appended to, symlinks not resolved.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.settings().path
     }
 
-    pub fn describe(&self) -> Description {
+    /// Makes durable, now, everything that this store has acknowledged. With
+    /// [`Durability::Always`](crate::store::Durability::Always) that is already so.
+    ///
+    /// # Errors
+    ///
+    /// The class of the I/O error. Appends then fail too, until syncing works again.
+    pub async fn sync(&self) -> Result<(), StoreError> {
+        let queue = Arc::clone(&self.queue.0);
+        sys::blocking(move || queue.sync()).await
+    }
+
+    /// The number of bytes that wait for a sync.
+    #[cfg(test)]
+    pub(in crate::store) fn unsynced(&self) -> u64 {
+        sys::locked(&self.queue.0.writer).unsynced.bytes()
+    }
+}
+
+#[async_trait]
+impl<Files: Send + Sync + 'static> Store for DiskStore<Files> {
+    fn describe(&self) -> Description {
         Description {
-            backend: self.config().shape.backend().to_owned(),
-            location: self.config().location.clone(),
+            backend: self.queue.0.files.backend().to_owned(),
+            location: self.settings().location.clone(),
             framing: Framing::Lines,
             layout: Layout::Sequence,
             volatile: false,
         }
     }
 
-    pub async fn append(&self, lines: String) -> Result<(), StoreError> {
+    async fn append(&self, lines: String, _runs: &[Run]) -> Result<(), StoreError> {
         if lines.is_empty() {
             return Ok(());
         }
@@ -66,33 +102,36 @@ impl Handle {
                 "the batch does not end with a line end; nothing of it was written",
             ));
         }
-        self.queue.append(lines).await
+        self.queue.0.append(lines).await
     }
 
-    pub async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-        let config = Arc::clone(self.config());
-        let snapshot = sys::blocking(move || Arc::clone(&config.shape).snapshot(config)).await?;
-        Ok(Arc::new(snapshot))
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+        let files = Arc::clone(&self.queue.0.files);
+        let view = sys::blocking(move || Ok((files.view()?, files))).await;
+        view.map(|(view, files)| Arc::new(DiskSnapshot::new(files, view)) as Arc<dyn Snapshot>)
     }
 
-    pub async fn sync(&self) -> Result<(), StoreError> {
-        let queue = Arc::clone(&self.queue);
-        sys::blocking(move || queue.sync()).await
+    fn can_create(&self) -> Result<(), StoreError> {
+        let settings = self.settings();
+        let dir = sys::parent(&settings.path);
+        if settings.create_parents || dir.is_dir() {
+            return Ok(());
+        }
+        let (path, dir) = (settings.path.display(), dir.display());
+        let message = format!(
+            "there is no journal at {path} and no directory {dir} to create it in; create the \
+             directory, or mount its file system"
+        );
+        Err(StoreError::new(StoreErrorKind::NotFound, message))
     }
 
-    pub async fn load_checkpoint(&self) -> Result<String, StoreError> {
-        let config = Arc::clone(self.config());
-        sys::blocking(move || Ok(checkpoint::load(&config))).await
+    async fn load_checkpoint(&self) -> Result<String, StoreError> {
+        let files = Arc::clone(&self.queue.0.files);
+        sys::blocking(move || Ok(checkpoint::load(&*files))).await
     }
 
-    pub async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
-        let config = Arc::clone(self.config());
-        sys::blocking(move || checkpoint::save(&config, &text)).await
-    }
-
-    /// What nothing has synced yet; for tests.
-    #[cfg(test)]
-    pub fn unsynced(&self) -> u64 {
-        sys::locked(&self.queue.writer).unsynced.bytes()
+    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
+        let files = Arc::clone(&self.queue.0.files);
+        sys::blocking(move || checkpoint::save(&*files, &text)).await
     }
 }

@@ -1,5 +1,5 @@
-//! A new file before it takes its place. The lock of a rewrite's is the maintenance lock of the
-//! journal.
+//! A new file before it takes its place. The lock of the temporary of a rewrite is the maintenance lock
+//! of the journal.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -7,19 +7,22 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, XattrFlags, flock};
 use rustix::io::Errno;
 
 use super::faults::{Faults, Op};
+use super::member::{SETTLING, beside};
+use super::settings::name_of;
 use super::sys::{self, FileId, failure};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{Role, Segment, StoreError, StoreErrorKind};
 
 /// A snapshot that looks for leftovers holds the lock for a moment.
 const LOOKED_AT: Duration = Duration::from_millis(50);
 
-/// What a new file is for.
+/// The purpose of a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Use {
     /// It replaces a file of the journal.
@@ -30,14 +33,14 @@ pub(in crate::store) enum Use {
 
 /// `.events.ndjson.papyra-rewrite` for `events.ndjson`: always the same, so that all processes
 /// agree, and nothing piles up.
-pub(in crate::store) fn temporary_path(home: &Path, purpose: Use) -> PathBuf {
+pub(in crate::store) fn temporary_path(lock_path: &Path, purpose: Use) -> PathBuf {
     let mut name = OsString::from(".");
-    name.push(home.file_name().unwrap_or_default());
+    name.push(lock_path.file_name().unwrap_or_default());
     name.push(match purpose {
         Use::Rewrite => ".papyra-rewrite",
         Use::Next => ".papyra-next",
     });
-    home.with_file_name(name)
+    lock_path.with_file_name(name)
 }
 
 #[derive(Debug)]
@@ -50,9 +53,9 @@ pub(in crate::store) struct Temporary {
 }
 
 impl Temporary {
-    /// Creates the temporary, locked, empty and readable by nobody else.
-    pub fn claim(home: &Path, purpose: Use, faults: &Faults) -> Result<Self, StoreError> {
-        let path = temporary_path(home, purpose);
+    /// Creates the temporary, locked, empty, and readable only by its owner.
+    pub fn claim(lock_path: &Path, purpose: Use, faults: &Faults) -> Result<Self, StoreError> {
+        let path = temporary_path(lock_path, purpose);
         let doing = match purpose {
             Use::Rewrite => "rewrite the journal through",
             Use::Next => "begin a new file of the journal with",
@@ -67,7 +70,7 @@ impl Temporary {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(1));
+                    thread::sleep(Duration::from_millis(1));
                     continue;
                 }
                 Err(Errno::WOULDBLOCK) => {
@@ -79,7 +82,7 @@ impl Temporary {
                         StoreErrorKind::Locked,
                         format!(
                             "another process is {doing} {} at the moment; try again later",
-                            home.display()
+                            lock_path.display()
                         ),
                     ));
                 }
@@ -93,8 +96,8 @@ impl Temporary {
             if file.metadata().is_ok_and(|now| now.len() == 0 && now.nlink() == 1) {
                 return Ok(Self { path, file, live: true, faults: faults.clone() });
             }
-            // Left behind by a rewrite that was killed. Removed rather than truncated: whoever may
-            // have it open, or linked it elsewhere, keeps what they see.
+            // Left behind by a rewrite that was killed. Removed rather than truncated: a process
+            // that has it open keeps what it sees, and so does another link.
             fs::remove_file(&path).map_err(|cause| failure("remove the leftover", &path, cause))?;
         }
     }
@@ -136,7 +139,7 @@ impl Temporary {
         self.published(renamed, target)
     }
 
-    /// Looks whether a rename that is said to have failed was done: NFS and file systems in user space
+    /// Looks whether a rename that was reported as failed was done: NFS and file systems in user space
     /// can lose the answer, and then say that there is nothing to rename.
     fn published(&mut self, renamed: io::Result<()>, target: &Path) -> io::Result<()> {
         match renamed.and_then(|()| self.faults.check(Op::Renamed)) {
@@ -155,7 +158,7 @@ impl Temporary {
     /// Removes the file, and lets the next rewrite begin.
     pub fn discard(&mut self) {
         if std::mem::take(&mut self.live) {
-            // Should that fail, the next one removes it. Somebody else's is not ours to remove.
+            // Should that fail, the next one removes it. That of another process is not ours to remove.
             if self.is_at(&self.path) {
                 let _ = self.faults.check(Op::Unlink).and_then(|()| fs::remove_file(&self.path));
             }
@@ -174,8 +177,8 @@ fn is_at(path: &Path, id: FileId) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| FileId::of(&metadata) == id)
 }
 
-/// Access lists and user attributes must survive. What the system manages by itself (security
-/// labels) is copied where it allows that.
+/// Access lists and user attributes must survive. Those that the system manages by itself (security
+/// labels) are copied where it allows that.
 fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
     let mut names = vec![0; 64 * 1024];
     let length = match rustix::fs::flistxattr(from, &mut names[..]) {
@@ -198,4 +201,60 @@ fn copy_attributes(from: &File, to: &File) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The temporary of an operation that was killed: it is there, and its lock is free. A temporary that has
+/// just been created is locked a moment later, so an empty one is looked at twice.
+pub(in crate::store) fn leftover(lock_path: &Path, purpose: Use) -> Option<Segment> {
+    leftover_after(lock_path, purpose, || thread::sleep(SETTLING / 6))
+}
+
+fn leftover_after(lock_path: &Path, purpose: Use, wait: impl FnOnce()) -> Option<Segment> {
+    let path = temporary_path(lock_path, purpose);
+    let (id, bytes) = unlocked(&path)?;
+    if bytes == 0 {
+        wait();
+        unlocked(&path).filter(|again| *again == (id, bytes))?;
+    }
+    Some(beside(name_of(&path), Role::Leftover, bytes))
+}
+
+/// Whether a process is at work on the temporary, and so holds its lock.
+pub(in crate::store) fn is_in_use(lock_path: &Path, purpose: Use) -> bool {
+    let path = temporary_path(lock_path, purpose);
+    sys::open_own(&path, OpenOptions::new().read(true)).is_ok_and(|(file, _)| {
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+    })
+}
+
+/// The file at this path and its length, if no process holds its lock for writing.
+fn unlocked(path: &Path) -> Option<(FileId, u64)> {
+    let (file, metadata) = sys::open_own(path, OpenOptions::new().read(true)).ok()?;
+    flock(&file, FlockOperation::NonBlockingLockShared).ok()?;
+    // It may have been put in place, or removed, before we had the lock.
+    let id = FileId::of(&metadata);
+    (sys::named(path).ok()? == Some(id)).then_some((id, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_temporary_that_is_just_being_made_is_no_leftover() {
+        let dir = std::env::temp_dir().join(format!("papyra-leftover-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let lock_path = dir.join("a");
+        let temporary = File::create(temporary_path(&lock_path, Use::Rewrite)).unwrap();
+        assert!(leftover(&lock_path, Use::Rewrite).is_some(), "its lock is free");
+
+        let lock = || flock(&temporary, FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert!(
+            leftover_after(&lock_path, Use::Rewrite, lock).is_none(),
+            "it is locked a moment later"
+        );
+        fs::remove_dir_all(&dir).unwrap();
+    }
 }

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::active::ActiveFile;
-use super::config::Config;
+use super::settings::Settings;
 use super::sys::{self, failure};
 use crate::store::StoreError;
 
-/// With [`Durability::Interval`](super::config::Durability::Interval) the batches themselves are kept until
-/// an `fdatasync` has covered them. After one that fails nobody else knows for sure what should be
-/// on the disk: the kernel drops or keeps the pages as the file system likes.
+/// With [`Durability::Interval`](super::settings::Durability::Interval) the batches themselves are kept until
+/// an `fdatasync` has covered them. After one that fails, only they tell what should be on the disk:
+/// the kernel drops or keeps the pages as the file system likes.
 #[derive(Debug, Default)]
 pub(super) struct Unsynced {
     /// The file that the batches are in. It is held open so that its inode is not used again, and so that
@@ -28,7 +28,7 @@ pub(super) struct Unsynced {
 
 #[derive(Debug)]
 struct Batch {
-    /// Which group it came in; groups are synced as a whole.
+    /// The group it came in; groups are synced as a whole.
     group: u64,
     offset: u64,
     lines: String,
@@ -93,7 +93,7 @@ impl Unsynced {
         self.covered(u64::MAX);
     }
 
-    /// Forgets what lies beyond this length: somebody has cut the file off there.
+    /// Forgets what lies beyond this length: another program has cut the file off there.
     pub fn forget_beyond(&mut self, length: u64) {
         while let Some(batch) = self.batches.pop_back_if(|batch| batch.end() > length) {
             self.bytes -= batch.lines.len() as u64;
@@ -117,8 +117,8 @@ impl Unsynced {
     }
 
     /// Puts the batches where they were, and on the disk. The caller holds the lock of the file that is
-    /// appended to, under which nobody of ours changes bytes that are there.
-    pub fn write_again(&self, config: &Config) -> Result<(), StoreError> {
+    /// appended to, under which no process of ours changes bytes that are there.
+    pub fn write_again(&self, settings: &Settings) -> Result<(), StoreError> {
         let Some(file) = self.file.as_ref().filter(|_| !self.is_empty()) else { return Ok(()) };
         let again = || -> io::Result<()> {
             if file.metadata()?.nlink() == 0 {
@@ -129,15 +129,15 @@ impl Unsynced {
             let flags = fcntl_getfl(&**file)?;
             fcntl_setfl(&**file, flags.difference(OFlags::APPEND))?;
             for batch in &self.batches {
-                self.write_batch(config, file, batch)?;
+                self.write_batch(settings, file, batch)?;
             }
-            file.sync_again(&config.faults)
+            file.sync_again(&settings.faults)
         };
-        again().map_err(|cause| failure("write again to", &config.path, cause))
+        again().map_err(|cause| failure("write again to", &settings.path, cause))
     }
 
-    /// Never over bytes of others: somebody may have cut the file off, and written to it since.
-    fn write_batch(&self, config: &Config, file: &File, batch: &Batch) -> io::Result<()> {
+    /// Never over bytes of others, who may have cut the file off and written to it since.
+    fn write_batch(&self, settings: &Settings, file: &File, batch: &Batch) -> io::Result<()> {
         let (length, torn) = sys::end(file)?;
         let lines = batch.lines.as_bytes();
         let mut there = vec![0; lines.len()];
@@ -152,7 +152,7 @@ impl Unsynced {
             return file.write_all_at(lines, batch.offset);
         }
         tracing::error!(
-            path = %config.path.display(), offset = batch.offset, bytes = lines.len(),
+            path = %settings.path.display(), offset = batch.offset, bytes = lines.len(),
             "an acknowledged batch is no longer where it was written, and is written again at the end"
         );
         if torn {

@@ -7,29 +7,29 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::active::ActiveFile;
-use super::config::{Config, Durability};
+use super::extent::{Extent, Left};
 use super::faults::Op;
-use super::shape::Rotation;
-use super::stretch::{Left, Stretch};
+use super::file_set::{FileSet, Rotation, sync_names};
+use super::settings::{Durability, Settings};
 use super::sys::{self, FileId, Held, failure};
 use super::unsynced::Unsynced;
 use crate::store::StoreError;
 
-/// No set has more files; what was written to older ones is gone from it.
+/// The maximum number of files in a set; what was written to older ones is gone from it.
 const TRAIL: usize = 1000;
 
-/// What one process knows about the end of its file. There is one per store, behind a mutex.
+/// The end of the file, as this process knows it. There is one per store, behind a mutex.
 #[derive(Debug)]
 pub(super) struct Writer {
-    config: Arc<Config>,
+    files: Arc<dyn FileSet>,
     open: Option<Open>,
     /// Acknowledged batches that no `fdatasync` has covered yet (`Durability::Interval` only).
     pub unsynced: Unsynced,
     /// An `fdatasync` has failed. The kernel reports that once and then calls the pages clean, so
     /// nothing is acknowledged before [`Writer::verify`] has succeeded.
     suspect: bool,
-    /// What the last append has written where, newest last.
-    trail: VecDeque<Stretch>,
+    /// The extents of the last append, newest last.
+    trail: VecDeque<Extent>,
 }
 
 #[derive(Debug)]
@@ -37,7 +37,7 @@ struct Open {
     file: Arc<ActiveFile>,
     id: FileId,
     /// The length at which we left the file, if it then ended with a line end. At any other length
-    /// somebody else has written, and the last byte has to be looked at.
+    /// another process has written, and the last byte has to be looked at.
     settled: Option<u64>,
 }
 
@@ -57,9 +57,9 @@ impl From<StoreError> for Failed {
 }
 
 impl Writer {
-    pub fn new(config: Arc<Config>) -> Self {
+    pub fn new(files: Arc<dyn FileSet>) -> Self {
         Self {
-            config,
+            files,
             open: None,
             unsynced: Unsynced::default(),
             suspect: false,
@@ -70,14 +70,15 @@ impl Writer {
     /// Appends all batches or none, with one write and, if the policy says so, one `fdatasync`,
     /// all of it under the file's lock: only so can a batch whose `fdatasync` fails be taken back.
     pub fn append(&mut self, batches: &[&str]) -> Result<(), Failed> {
-        let config = Arc::clone(&self.config);
-        let deadline = Instant::now() + config.lock_wait;
+        let files = Arc::clone(&self.files);
+        let settings = files.settings();
+        let deadline = Instant::now() + settings.lock_wait;
         loop {
             if self.suspect {
                 self.verify()?;
             }
             let file = self.opened()?;
-            let mut held = sys::lock(file, true, deadline, &config.path)?;
+            let mut held = sys::lock(file, true, deadline, &settings.path)?;
             if self.still_named()? {
                 return self.append_locked(&mut held, batches);
             }
@@ -86,7 +87,7 @@ impl Writer {
             drop(held);
             self.close();
             if Instant::now() >= deadline {
-                return Err(sys::changed_meanwhile(&config.path).into());
+                return Err(sys::changed_meanwhile(&settings.path).into());
             }
         }
     }
@@ -107,8 +108,9 @@ impl Writer {
         held: &mut Held<Arc<ActiveFile>>,
         batches: &[&str],
     ) -> Result<(), StoreError> {
-        let config = Arc::clone(&self.config);
-        let rotation = config.shape.rotation();
+        let files = Arc::clone(&self.files);
+        let settings = files.settings();
+        let rotation = files.rotation();
         let mut left = Left::new(batches, rotation.map_or(u64::MAX, <dyn Rotation>::max_bytes));
         loop {
             let (length, torn) = self.end(held)?;
@@ -121,12 +123,12 @@ impl Writer {
                 _ => break,
             }
         }
-        if config.durability == Durability::Always { self.sync_written(held) } else { Ok(()) }
+        if settings.durability == Durability::Always { self.sync_written(held) } else { Ok(()) }
     }
 
     /// The file's length, and whether its last line lacks its end.
     fn end(&mut self, file: &File) -> Result<(u64, bool), StoreError> {
-        let cannot = |cause| failure("append to", &self.config.path, cause);
+        let cannot = |cause| failure("append to", &self.files.settings().path, cause);
         let length = file.metadata().map_err(cannot)?.len();
         self.unsynced.forget_beyond(length);
         if self.open.as_ref().is_some_and(|open| open.settled == Some(length)) {
@@ -141,9 +143,10 @@ impl Writer {
         (start, torn): (u64, bool),
         pieces: &[&str],
     ) -> Result<(), StoreError> {
-        let config = Arc::clone(&self.config);
+        let files = Arc::clone(&self.files);
+        let settings = files.settings();
         let Some(open) = self.open.as_mut() else {
-            return Err(sys::changed_meanwhile(&config.path));
+            return Err(sys::changed_meanwhile(&settings.path));
         };
         open.settled = None;
         let mut slices = Vec::with_capacity(pieces.len() + 1);
@@ -151,13 +154,13 @@ impl Writer {
             slices.push(IoSlice::new(b"\n"));
         }
         slices.extend(pieces.iter().map(|piece| IoSlice::new(piece.as_bytes())));
-        let (written, result) = write_all(&config, file, &mut slices);
+        let (written, result) = write_all(settings, file, &mut slices);
         let body = start.saturating_add(u64::from(torn));
         let end = start.saturating_add(written);
-        self.trail.push_back(Stretch { file: Arc::clone(file), start, body, end, replaces: false });
-        result.map_err(|cause| failure("append to", &config.path, cause))?;
+        self.trail.push_back(Extent { file: Arc::clone(file), start, body, end, replaces: false });
+        result.map_err(|cause| failure("append to", &settings.path, cause))?;
         open.settled = Some(end);
-        if let Some(rotation) = config.shape.rotation() {
+        if let Some(rotation) = files.rotation() {
             let line_ends =
                 pieces.iter().map(|piece| sys::line_ends(piece.as_bytes())).sum::<u64>();
             rotation.wrote(open.id, start, end, line_ends + u64::from(torn));
@@ -166,28 +169,29 @@ impl Writer {
     }
 
     fn sync_written(&mut self, file: &ActiveFile) -> Result<(), StoreError> {
-        file.sync(&self.config.faults).map_err(|cause| {
+        file.sync(&self.files.settings().faults).map_err(|cause| {
             self.suspect = true;
-            failure("make durable what was appended to", &self.config.path, cause)
+            failure("make durable what was appended to", &self.files.settings().path, cause)
         })
     }
 
-    /// Goes on in a new file. The lock moves to it without a gap, so that nobody can get in between.
+    /// Goes on in a new file. The lock moves to it without a gap, so that no other process gets in between.
     fn rotate(
         &mut self,
         held: &mut Held<Arc<ActiveFile>>,
         rotation: &dyn Rotation,
         left: &mut Left<'_>,
     ) -> Result<(), StoreError> {
-        let config = Arc::clone(&self.config);
+        let files = Arc::clone(&self.files);
+        let settings = files.settings();
         let written_to = self.trail.back().is_some_and(|last| Arc::ptr_eq(&last.file, held));
-        if config.durability != Durability::Never && (written_to || !self.unsynced.is_empty()) {
+        if settings.durability != Durability::Never && (written_to || !self.unsynced.is_empty()) {
             self.sync_written(held)?;
             self.unsynced.clear();
         }
         let first = left.first();
-        let fresh = rotation.rotate(&config, held, first)?;
-        let cannot = |cause| failure("append to", &config.path, cause);
+        let fresh = rotation.rotate(held, first)?;
+        let cannot = |cause| failure("append to", &settings.path, cause);
         let id = FileId::of(&fresh.file.metadata().map_err(cannot)?);
         let file = Arc::clone(&fresh.file);
         *held = fresh.file;
@@ -197,16 +201,16 @@ impl Writer {
             left.skip_first();
             rotation.wrote(id, 0, length, 1);
             let file = Arc::clone(&file);
-            let stretch = Stretch { file, start: 0, body: 0, end: length, replaces: true };
-            self.trail.push_back(stretch);
+            let extent = Extent { file, start: 0, body: 0, end: length, replaces: true };
+            self.trail.push_back(extent);
         }
         while self.trail.len() > TRAIL {
             self.trail.pop_front();
         }
         self.open = None;
-        if config.durability != Durability::Never {
+        if settings.durability != Durability::Never {
             // What is acknowledged must not vanish with the name of its file.
-            sync_name(&config)?;
+            sync_names(&*files)?;
         }
         self.open = Some(Open { file, id, settled: Some(length) });
         Ok(())
@@ -215,14 +219,14 @@ impl Writer {
     /// Removes what a failed append has written, still under the lock, newest first.
     fn take_back(&mut self, error: StoreError) -> Failed {
         let mut undone = true;
-        for stretch in std::mem::take(&mut self.trail).into_iter().rev() {
-            if stretch.end == stretch.start {
+        for extent in std::mem::take(&mut self.trail).into_iter().rev() {
+            if extent.end == extent.start {
                 continue;
             }
-            if stretch.replaces {
+            if extent.replaces {
                 undone = false;
                 tracing::error!(
-                    path = %self.config.path.display(),
+                    path = %self.files.settings().path.display(),
                     "a failed append stays in part: its first record has replaced all that was there"
                 );
                 continue;
@@ -231,11 +235,11 @@ impl Writer {
             if let Some(open) = self.open.as_mut() {
                 open.settled = None;
             }
-            let outcome = self.undo(&stretch);
+            let outcome = self.undo(&extent);
             if !matches!(outcome, Ok(true)) {
                 undone = false;
                 tracing::error!(
-                    path = %self.config.path.display(),
+                    path = %self.files.settings().path.display(),
                     ?outcome,
                     "a failed append could not be taken back; part of it stays, run a scan"
                 );
@@ -245,13 +249,13 @@ impl Writer {
     }
 
     /// False if the end of the file is not what we have written.
-    fn undo(&self, stretch: &Stretch) -> io::Result<bool> {
+    fn undo(&self, extent: &Extent) -> io::Result<bool> {
         // A program that takes no locks may have written behind us; its lines are not ours to cut.
-        if stretch.file.metadata()?.len() != stretch.end {
+        if extent.file.metadata()?.len() != extent.end {
             return Ok(false);
         }
-        self.config.faults.check(Op::Truncate)?;
-        stretch.file.set_len(stretch.start)?;
+        self.files.settings().faults.check(Op::Truncate)?;
+        extent.file.set_len(extent.start)?;
         Ok(true)
     }
 
@@ -282,23 +286,24 @@ impl Writer {
     /// known to be on disk (the kernel calls such pages clean, so syncing alone would do nothing),
     /// and syncs. As long as this fails, so does every append.
     pub fn verify(&mut self) -> Result<(), StoreError> {
-        let config = Arc::clone(&self.config);
+        let files = Arc::clone(&self.files);
+        let settings = files.settings();
         self.open = None;
-        let deadline = Instant::now() + config.lock_wait;
+        let deadline = Instant::now() + settings.lock_wait;
         let file = self.opened()?;
-        let _held = sys::lock(&file, true, deadline, &config.path)?;
-        self.unsynced.write_again(&config)?;
-        file.sync(&config.faults).map_err(|cause| {
-            failure("go on before an earlier failure to sync is overcome:", &config.path, cause)
+        let _held = sys::lock(&file, true, deadline, &settings.path)?;
+        self.unsynced.write_again(settings)?;
+        file.sync(&settings.faults).map_err(|cause| {
+            failure("go on before an earlier failure to sync is overcome:", &settings.path, cause)
         })?;
-        sync_name(&config)?;
+        sync_names(&*files)?;
         self.unsynced.clear();
         self.suspect = false;
         Ok(())
     }
 
     fn still_named(&self) -> Result<bool, StoreError> {
-        Ok(sys::named(&self.config.path)? == self.open.as_ref().map(|open| open.id))
+        Ok(sys::named(&self.files.settings().path)? == self.open.as_ref().map(|open| open.id))
     }
 
     /// Lets go of a file that the path no longer names.
@@ -309,11 +314,11 @@ impl Writer {
         }
         // A rewrite of ours has copied these batches and synced the copy. Had somebody moved the
         // file away instead, as a rotation does, this keeps the promise that was made for them.
-        match open.file.sync(&self.config.faults) {
+        match open.file.sync(&self.files.settings().faults) {
             Ok(()) => self.unsynced.clear(),
             Err(cause) => {
                 tracing::error!(
-                    path = %self.config.path.display(), %cause,
+                    path = %self.files.settings().path.display(), %cause,
                     "the file was replaced, and what was last appended to the old one may not be on disk"
                 );
                 self.suspect = true;
@@ -325,24 +330,24 @@ impl Writer {
         if let Some(open) = &self.open {
             return Ok(Arc::clone(&open.file));
         }
-        let config = &self.config;
+        let settings = self.files.settings();
         let mut options = OpenOptions::new();
         options.read(true).append(true);
-        let mut result = config.shape.open(config, &mut options);
+        let mut result = self.files.open(&mut options);
         if matches!(&result, Err(cause) if cause.kind() == io::ErrorKind::NotFound) {
-            config.shape.create(config)?;
-            result = config.shape.open(config, &mut options);
+            self.files.create()?;
+            result = self.files.open(&mut options);
         }
-        let file = result.map_err(|cause| failure("open", &config.path, cause))?;
-        let metadata = file.metadata().map_err(|cause| failure("open", &config.path, cause))?;
-        if config.durability != Durability::Never {
+        let file = result.map_err(|cause| failure("open", &settings.path, cause))?;
+        let metadata = file.metadata().map_err(|cause| failure("open", &settings.path, cause))?;
+        if settings.durability != Durability::Never {
             // Not only for a file that we have just created: its creator, or a rewrite that has put
             // it in place, may have died before it made the name durable, and what we acknowledge
             // must not vanish with the name.
-            sync_name(config)?;
+            sync_names(&*self.files)?;
         }
-        if let Some(rotation) = config.shape.rotation() {
-            rotation.opened(config);
+        if let Some(rotation) = self.files.rotation() {
+            rotation.opened();
         }
         let file = Arc::new(ActiveFile::new(file));
         let id = FileId::of(&metadata);
@@ -351,16 +356,9 @@ impl Writer {
     }
 }
 
-/// Makes the names in the directory of the file durable.
-pub(super) fn sync_name(config: &Config) -> Result<(), StoreError> {
-    let home = config.shape.home(config);
-    let synced = home.and_then(|home| sys::sync_dir(&sys::parent(&home), &config.faults));
-    synced.map_err(|cause| failure("make durable the name of", &config.path, cause))
-}
-
-/// Writes everything, and says how much of it was written whatever happens.
+/// Writes everything; returns how much of it was written even on an error.
 fn write_all(
-    config: &Config,
+    settings: &Settings,
     file: &File,
     mut slices: &mut [IoSlice<'_>],
 ) -> (u64, io::Result<()>) {
@@ -368,7 +366,7 @@ fn write_all(
     // `advance_slices` also drops empty slices at the front.
     IoSlice::advance_slices(&mut slices, 0);
     while !slices.is_empty() {
-        match config.faults.write(file, slices) {
+        match settings.faults.write(file, slices) {
             Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
             Ok(count) => {
                 written = written.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));

@@ -1,6 +1,6 @@
 //! One NDJSON file.
 //!
-//! # What is promised
+//! # Guarantees
 //!
 //! * **A batch is appended whole or not at all**, and never interleaves with that of another task or
 //!   process that uses this store. A write that fails half-way is cut off again.
@@ -9,15 +9,15 @@
 //! * **A torn line stays alone.** If the file does not end with a line end, the next append puts one
 //!   there first, in the same write; the torn line is left for recovery.
 //! * **A rewrite is atomic and loses nothing.** The new content is a new file that takes the old
-//!   one's name, synced before and after; whatever other writers append meanwhile is in it. Mode,
+//!   one's name, synced before and after; it holds all that other writers append meanwhile. Mode,
 //!   owner, group and extended attributes stay. If the owner cannot be kept, nothing is rewritten.
-//! * **After `kill -9` at any moment nothing stands in the way.** Locks vanish with their process, and
-//!   a temporary that was left behind is replaced by the next rewrite.
+//! * **After `kill -9` at any moment nothing has to be cleaned up.** Locks vanish with their process, and
+//!   the next rewrite replaces a temporary that was left behind.
 //! * **After a failed `fdatasync`** the batches concerned are taken back and fail, and no other is
-//!   acknowledged before the file has been opened afresh and synced. What `Interval` had already
-//!   acknowledged is kept in memory until it is synced, and is written again.
+//!   acknowledged before the file has been opened afresh and synced. Batches that `Interval`
+//!   had already acknowledged are kept in memory until they are synced, and are written again.
 //!
-//! # What is not
+//! # Limits
 //!
 //! Locks are advisory (`flock`): a program that appends without them is tolerated, and its lines are
 //! kept, except those that it writes during the last milliseconds of a rewrite. Afterwards it must
@@ -26,22 +26,18 @@
 //! written a batch that nobody has been told about. A hard link to the file keeps the old content
 //! when the file is rewritten.
 
-mod shape;
+mod one_file;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use async_trait::async_trait;
-
-use self::shape::SingleFile;
-use super::disk::Handle;
-use super::disk::config::DiskBuilder;
-use super::{Description, Run, Snapshot, Store, StoreError};
+pub use self::one_file::OneFile;
+use super::disk::settings::DiskBuilder;
+use super::disk::store::DiskStore;
 
 /// A journal in one file, for any number of tasks and processes at once. See the
-/// [module](self) for what it promises.
+/// [module](self) for its guarantees.
 ///
 /// Cloning is cheap; clones share one file descriptor and one queue. Operations need a tokio runtime.
 ///
@@ -54,23 +50,16 @@ use super::{Description, Run, Snapshot, Store, StoreError};
 ///     .quarantine_dir("/var/lib/app/quarantine")
 ///     .build();
 /// ```
-#[derive(Clone, Debug)]
-pub struct FileStore {
-    handle: Arc<Handle>,
-}
+pub type FileStore = DiskStore<OneFile>;
 
-/// What a [`FileStore`] is made of; see [`FileStore::builder`].
-pub type FileStoreBuilder = DiskBuilder<OneFile>;
+/// Builds a [`FileStore`]; see [`FileStore::builder`]. One file has no settings of its own.
+pub type FileStoreBuilder = DiskBuilder<()>;
 
-/// One file has no settings of its own.
-#[derive(Clone, Copy, Debug)]
-pub struct OneFile(());
-
-impl DiskBuilder<OneFile> {
-    /// The store. The disk is not touched before the first operation.
+impl DiskBuilder<()> {
+    /// Builds the store. The disk is not touched before the first operation.
     #[must_use]
     pub fn build(self) -> FileStore {
-        FileStore { handle: Arc::new(Handle::new(self.config(Arc::new(SingleFile)))) }
+        DiskStore::new(OneFile::new(self.settings))
     }
 }
 
@@ -82,51 +71,8 @@ impl FileStore {
         Self::builder(path).build()
     }
 
-    /// The store at this path, with settings.
+    /// Returns a builder of a store at this path.
     pub fn builder(path: impl Into<PathBuf>) -> FileStoreBuilder {
-        DiskBuilder::new(path.into(), OneFile(()))
-    }
-
-    /// The file's absolute path, symlinks not resolved.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.handle.config().path
-    }
-
-    /// Makes durable, now, everything that this store has acknowledged. With
-    /// [`Durability::Always`](super::Durability::Always) that is already so.
-    ///
-    /// # Errors
-    ///
-    /// The class of the I/O error. Appends then fail too, until syncing works again.
-    pub async fn sync(&self) -> Result<(), StoreError> {
-        self.handle.sync().await
-    }
-}
-
-#[async_trait]
-impl Store for FileStore {
-    fn describe(&self) -> Description {
-        self.handle.describe()
-    }
-
-    async fn append(&self, lines: String, _runs: &[Run]) -> Result<(), StoreError> {
-        self.handle.append(lines).await
-    }
-
-    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-        self.handle.snapshot().await
-    }
-
-    fn can_create(&self) -> Result<(), StoreError> {
-        self.handle.can_create()
-    }
-
-    async fn load_checkpoint(&self) -> Result<String, StoreError> {
-        self.handle.load_checkpoint().await
-    }
-
-    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
-        self.handle.save_checkpoint(text).await
+        DiskBuilder::new(path.into(), ())
     }
 }

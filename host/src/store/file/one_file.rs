@@ -3,101 +3,109 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use crate::store::disk::Config;
-use crate::store::disk::shape::{Place, Rotation, Shape, create_plain, not_there};
-use crate::store::disk::snapshot::{DiskSnapshot, Member, Settling, leftover};
+use crate::store::disk::file_set::{FileSet, LockedFile, Rotation, View, create_plain, not_there};
+use crate::store::disk::member::{Member, Settling};
+use crate::store::disk::settings::Settings;
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
-use crate::store::disk::temporary::Use;
-use crate::store::{Role, StoreError, StoreErrorKind};
+use crate::store::disk::temporary::{Use, leftover};
+use crate::store::{StoreError, StoreErrorKind};
 
+/// The file of a [`FileStore`](super::FileStore).
 #[derive(Debug)]
-pub(super) struct SingleFile;
+pub struct OneFile {
+    settings: Settings,
+}
 
-impl Shape for SingleFile {
+impl OneFile {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    fn open_to_read(&self) -> Result<(File, FileId), StoreError> {
+        let path = &self.settings.path;
+        match sys::open(path, OpenOptions::new().read(true)) {
+            Ok((file, metadata)) => Ok((file, FileId::of(&metadata))),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Err(not_there(&self.settings)),
+            Err(cause) => Err(failure("read", path, cause)),
+        }
+    }
+}
+
+impl FileSet for OneFile {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     fn backend(&self) -> &'static str {
         "file"
     }
 
-    fn open(&self, config: &Config, options: &mut OpenOptions) -> io::Result<File> {
-        sys::open(&config.path, options).map(|(file, _)| file)
+    fn open(&self, options: &mut OpenOptions) -> io::Result<File> {
+        sys::open(&self.settings.path, options).map(|(file, _)| file)
     }
 
-    fn create(&self, config: &Config) -> Result<(), StoreError> {
-        create_plain(config)
+    fn create(&self) -> Result<(), StoreError> {
+        create_plain(self)
     }
 
-    fn locate(&self, config: &Config, id: FileId) -> Result<Option<PathBuf>, StoreError> {
-        if sys::named(&config.path)? != Some(id) {
+    fn locate(&self, id: FileId) -> Result<Option<PathBuf>, StoreError> {
+        let path = &self.settings.path;
+        if sys::named(path)? != Some(id) {
             return Ok(None);
         }
-        self.home(config).map(Some).map_err(|cause| failure("look at", &config.path, cause))
+        self.lock_path().map(Some).map_err(|cause| failure("look at", path, cause))
     }
 
-    /// What the path resolves to: a symlink stays a symlink.
-    fn home(&self, config: &Config) -> io::Result<PathBuf> {
-        fs::canonicalize(&config.path)
+    /// The file that the path resolves to: a symlink stays a symlink.
+    fn lock_path(&self) -> io::Result<PathBuf> {
+        fs::canonicalize(&self.settings.path)
     }
 
-    fn hold(
+    fn lock_for_switch(
         &self,
-        config: &Config,
         source: &File,
         id: FileId,
         deadline: Instant,
-    ) -> Result<Place, StoreError> {
-        let source = source.try_clone().map_err(|cause| failure("lock", &config.path, cause))?;
-        let held = sys::lock(source, true, deadline, &config.path)?;
-        let path = self.locate(config, id)?.ok_or_else(|| changed_meanwhile(&config.path))?;
-        Ok(Place { path, expendable: false, held: vec![held] })
+    ) -> Result<LockedFile, StoreError> {
+        let path = &self.settings.path;
+        let source = source.try_clone().map_err(|cause| failure("lock", path, cause))?;
+        let held = sys::lock(source, true, deadline, path)?;
+        let path = self.locate(id)?.ok_or_else(|| changed_meanwhile(path))?;
+        Ok(LockedFile { path, expendable: false, held })
     }
 
-    fn remove(&self, config: &Config, _: &Path) -> Result<(), StoreError> {
+    fn remove(&self, _: &LockedFile) -> Result<(), StoreError> {
         Err(StoreError::new(
             StoreErrorKind::Unsupported,
-            format!("{} is the whole journal and is never removed", config.path.display()),
+            format!("{} is the whole journal and is never removed", self.settings.path.display()),
         ))
     }
 
     /// Opens the file and reads a length at which no write was going on.
-    fn snapshot(&self, config: Arc<Config>) -> Result<DiskSnapshot, StoreError> {
-        let deadline = Instant::now() + config.lock_wait;
+    fn view(&self) -> Result<View, StoreError> {
+        let Settings { path, lock_wait, .. } = &self.settings;
+        let deadline = Instant::now() + *lock_wait;
         let (file, id, length) = loop {
-            let (file, id) = open(&config)?;
-            let length = settled(&file, deadline, &config.path)?;
+            let (file, id) = self.open_to_read()?;
+            let length = settled(&file, deadline, path)?;
             // A rewrite may have switched files while we waited for the lock of the old one.
-            if sys::named(&config.path)? == Some(id) {
+            if sys::named(path)? == Some(id) {
                 break (file, id, length);
             }
             if Instant::now() >= deadline {
-                return Err(changed_meanwhile(&config.path));
+                return Err(changed_meanwhile(path));
             }
         };
-        let home = self.home(&config).ok();
-        let besides = home.and_then(|home| leftover(&home, Use::Rewrite)).into_iter().collect();
-        let member = Member {
-            name: config.file_name(),
-            role: Role::Active,
-            number: 0,
-            length,
-            file: Some((Arc::new(file), id)),
-        };
-        Ok(DiskSnapshot::new(config, vec![member], besides))
+        let leftover = self.lock_path().ok().and_then(|path| leftover(&path, Use::Rewrite));
+        let member = Member::new(self.settings.file_name(), 0, length, Some((file, id)));
+        Ok(View { members: vec![member], besides: leftover.into_iter().collect() })
     }
 
     fn rotation(&self) -> Option<&dyn Rotation> {
         None
-    }
-}
-
-fn open(config: &Config) -> Result<(File, FileId), StoreError> {
-    match sys::open(&config.path, OpenOptions::new().read(true)) {
-        Ok((file, metadata)) => Ok((file, FileId::of(&metadata))),
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Err(not_there(config)),
-        Err(cause) => Err(failure("read", &config.path, cause)),
     }
 }
 

@@ -171,7 +171,7 @@ async fn an_interval_syncs_within_its_time_and_not_for_each_batch() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let syncs = locked(&bench.faults.plan).syncs;
     assert!((1..6).contains(&syncs), "{syncs} syncs");
-    assert_eq!(bench.store.handle.unsynced(), 0);
+    assert_eq!(bench.store.unsynced(), 0);
 }
 
 #[tokio::test]
@@ -264,7 +264,7 @@ async fn what_somebody_cuts_off_is_not_written_again() {
     bench.append("2\n3\n").await.unwrap();
     fs::OpenOptions::new().write(true).open(bench.journal()).unwrap().set_len(4).unwrap();
     bench.append("4\n").await.unwrap();
-    assert_eq!(bench.store.handle.unsynced(), 6);
+    assert_eq!(bench.store.unsynced(), 6);
     bench.fail(&[Op::Sync]);
     assert!(bench.store.sync().await.is_err());
     fs::write(bench.journal(), "\0".repeat(6)).unwrap();

@@ -4,21 +4,21 @@
 //! sealed as `path.1`, what was `path.1` becomes `path.2`, and so on; with `max_files` files there are,
 //! the oldest is dropped first.
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! Everything that [`file`](super::file) promises of one file holds for each, and
+//! All guarantees of [`file`](super::file) hold for each file, and
 //!
-//! * **Disk use is at most `max_files` × `max_bytes` and one record**, the largest there is. A record
+//! * **Disk use is at most `max_files` × `max_bytes` plus one record**, the largest there is. A record
 //!   that is larger than `max_bytes` has a file of its own, and older files go early where several such
 //!   would exceed the bound.
-//! * **A rotation loses and doubles nothing but what it is to drop**, whenever the process dies. The
+//! * **A rotation loses nothing but what it is to drop, and doubles nothing**, whenever the process dies. The
 //!   files move from the oldest end, never over one another, and the new file is published last. Death
 //!   in between leaves a number without a file, or no file at `path`; either is as good as whole, and the
-//!   next append or rotation goes on from there. What is dropped is counted ([`RotatingStore::dropped`]).
+//!   next append or rotation goes on from there. Dropped records are counted ([`RotatingStore::dropped`]).
 //! * **A batch that fits into one file is in one file**, so it is whole or not there at all. A larger one
 //!   is cut between records. If one of its writes fails, all of them are taken back; a crash in the middle
-//!   leaves the records before it. What had to be dropped to make room stays dropped.
-//! * **A reader sees every record once**, whoever rotates meanwhile: it opens all files of one moment.
+//!   leaves the records before it. Records that had to be dropped to make room stay dropped.
+//! * **A reader sees every record once**, whatever rotates meanwhile: it opens all files of one moment.
 //! * **A rewrite finds its file again by inode**, whatever its name has become, and fails with `Locked`
 //!   if the file was dropped or replaced. A sealed file of which nothing stays is removed.
 //! * **With one file** the next record is written before the others go, so the newest acknowledged
@@ -27,7 +27,7 @@
 //! Files beyond the set, such as `path.7` after `max_files` was lowered to 5, are reported and never
 //! touched.
 //!
-//! # What is not
+//! # Limits
 //!
 //! The order in which renames survive a power cut is the file system's: those with a journal keep it.
 //! The space of a dropped file comes back a moment after its name is gone: a thread of its own frees it,
@@ -36,29 +36,25 @@
 //! `max_bytes` lie side by side for a moment, and of an append that fails after its first record was
 //! written, that record stays: what it has replaced is gone.
 
-mod census;
 mod names;
-mod release;
+mod reclaim;
+mod record_counts;
 mod rotate;
 mod set;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use async_trait::async_trait;
-
-pub use self::census::Dropped;
 use self::names::MAX_FILES;
-use self::set::Set;
-use super::disk::Handle;
-use super::disk::config::DiskBuilder;
-use super::{Description, Run, Snapshot, Store, StoreError};
+pub use self::record_counts::Dropped;
+pub use self::set::Rotating;
+use super::disk::settings::DiskBuilder;
+use super::disk::store::DiskStore;
 
 /// A journal in a bounded set of files, for any number of tasks and processes at once. See the
-/// [module](self) for what it promises.
+/// [module](self) for its guarantees.
 ///
 /// All processes that append should agree on the limits. Cloning is cheap; clones share one queue.
 ///
@@ -70,43 +66,37 @@ use super::{Description, Run, Snapshot, Store, StoreError};
 ///     .max_files(8)
 ///     .build();
 /// ```
-#[derive(Clone, Debug)]
-pub struct RotatingStore {
-    handle: Arc<Handle>,
-    set: Arc<Set>,
-}
+pub type RotatingStore = DiskStore<Rotating>;
 
-/// What a [`RotatingStore`] is made of; see [`RotatingStore::builder`].
-pub type RotatingStoreBuilder = DiskBuilder<Rotating>;
+/// Builds a [`RotatingStore`]; see [`RotatingStore::builder`].
+pub type RotatingStoreBuilder = DiskBuilder<Limits>;
 
 /// The settings that only a [`RotatingStore`] has.
 #[derive(Clone, Copy, Debug)]
-pub struct Rotating {
+pub struct Limits {
     max_bytes: u64,
     max_files: u32,
 }
 
-impl DiskBuilder<Rotating> {
-    /// How large a file may become; a single record may be larger. 50,000,000 unless said otherwise; 0
-    /// counts as 1.
+impl DiskBuilder<Limits> {
+    /// Sets the maximum size of a file; a single record may be larger. Default: 50,000,000. 0 counts
+    /// as 1.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.kind.max_bytes = bytes.max(1);
         self
     }
 
-    /// How many files there may be, with the one that is appended to. 5 unless said otherwise; what is
-    /// not between 1 and 1,000 counts as the nearer of these.
+    /// Sets the maximum number of files, with the one that is appended to. Default: 5. A number outside
+    /// 1 to 1,000 counts as the nearer of these.
     pub fn max_files(mut self, files: u32) -> Self {
         self.kind.max_files = files.clamp(1, MAX_FILES);
         self
     }
 
-    /// The store. The disk is not touched before the first operation.
+    /// Builds the store. The disk is not touched before the first operation.
     #[must_use]
     pub fn build(self) -> RotatingStore {
-        let set = Arc::new(Set::new(self.kind.max_bytes, self.kind.max_files));
-        let handle = Arc::new(Handle::new(self.config(set.clone())));
-        RotatingStore { handle, set }
+        DiskStore::new(Rotating::new(self.settings, self.kind))
     }
 }
 
@@ -118,57 +108,14 @@ impl RotatingStore {
         Self::builder(path).build()
     }
 
-    /// The store at this path, with settings.
+    /// Returns a builder of a store at this path.
     pub fn builder(path: impl Into<PathBuf>) -> RotatingStoreBuilder {
-        DiskBuilder::new(path.into(), Rotating { max_bytes: 50_000_000, max_files: 5 })
+        DiskBuilder::new(path.into(), Limits { max_bytes: 50_000_000, max_files: 5 })
     }
 
-    /// The absolute path of the file that is appended to.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.handle.config().path
-    }
-
-    /// What rotations by this store and its clones have dropped so far.
+    /// The amount that rotations by this store and its clones have dropped so far.
     #[must_use]
     pub fn dropped(&self) -> Dropped {
-        self.set.dropped()
-    }
-
-    /// Makes durable, now, everything that this store has acknowledged. With
-    /// [`Durability::Always`](super::Durability::Always) that is already so.
-    ///
-    /// # Errors
-    ///
-    /// The class of the I/O error. Appends then fail too, until syncing works again.
-    pub async fn sync(&self) -> Result<(), StoreError> {
-        self.handle.sync().await
-    }
-}
-
-#[async_trait]
-impl Store for RotatingStore {
-    fn describe(&self) -> Description {
-        self.handle.describe()
-    }
-
-    async fn append(&self, lines: String, _runs: &[Run]) -> Result<(), StoreError> {
-        self.handle.append(lines).await
-    }
-
-    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-        self.handle.snapshot().await
-    }
-
-    fn can_create(&self) -> Result<(), StoreError> {
-        self.handle.can_create()
-    }
-
-    async fn load_checkpoint(&self) -> Result<String, StoreError> {
-        self.handle.load_checkpoint().await
-    }
-
-    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
-        self.handle.save_checkpoint(text).await
+        self.files.counts.dropped()
     }
 }

@@ -1,4 +1,4 @@
-//! Giving back the space of dropped files, away from whoever appends.
+//! Giving back the space of dropped files, on another thread than appends.
 
 use std::fs::File;
 use std::sync::Mutex;
@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use crate::store::disk::sys::{self, locked};
 
-/// So much is freed at once. Where the file system hands freed blocks back to the device (mount option
+/// The number of bytes to free at once. Where the file system hands freed blocks back to the device (mount option
 /// `discard`), an `fdatasync` that comes meanwhile waits: 11 ms for 50 MB, under 3 ms for this (measured
 /// on ext4).
 const STEP: u64 = 8 << 20;
 /// How long others have the device to themselves between two steps.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Frees files that have lost their names: the last close of one frees all of its blocks, and nobody who
-/// appends should wait for that.
+/// Frees files that have lost their names: the last close of one frees all of its blocks, and no append
+/// should wait for that.
 #[derive(Debug, Default)]
-pub(super) struct Release {
+pub(super) struct Reclaim {
     freeing: Mutex<Option<Freeing>>,
 }
 
@@ -29,7 +29,7 @@ struct Freeing {
     thread: JoinHandle<()>,
 }
 
-impl Release {
+impl Reclaim {
     /// Frees the file on another thread. There is never more than one: what was dropped before is freed at
     /// once then, so that the space of one file at most is on its way, and the wait is that of one close,
     /// however large the file.
@@ -42,14 +42,14 @@ impl Release {
         }
         let (time, left) = mpsc::channel();
         let free = move || shrink(&file, &left);
-        let thread = thread::Builder::new().name("papyra-release".to_owned()).spawn(free);
+        let thread = thread::Builder::new().name("papyra-reclaim".to_owned()).spawn(free);
         // Where no thread can be had, the file was closed with the closure that held it.
         *freeing = thread.ok().map(|thread| Freeing { time, thread });
     }
 }
 
-/// Step by step to nothing, if nobody else has the file open: whoever reads it keeps all of it, and the
-/// last of them to close it frees it. The first pause is also for those who have found the file by its
+/// Shrinks the file to nothing, step by step, if no other descriptor has it open: a reader keeps all of
+/// it, and the last close frees it. The first pause is also for readers that have found the file by its
 /// name just before that was gone: when it is over, they have it open.
 fn shrink(file: &File, time: &Receiver<()>) {
     let Ok(metadata) = file.metadata() else { return };
@@ -71,14 +71,14 @@ mod tests {
     use super::*;
 
     fn dropped(name: &str) -> (File, PathBuf) {
-        let name = format!("papyra-release-{}-{name}", std::process::id());
+        let name = format!("papyra-reclaim-{}-{name}", std::process::id());
         let path = std::env::temp_dir().join(name);
         fs::write(&path, vec![b'x'; 20 << 20]).unwrap();
         (OpenOptions::new().read(true).write(true).open(&path).unwrap(), path)
     }
 
     #[test]
-    fn what_nobody_has_open_is_freed_step_by_step() {
+    fn a_file_that_is_open_nowhere_else_is_freed_step_by_step() {
         let (file, path) = dropped("alone");
         fs::remove_file(&path).unwrap();
         let (_time, left) = mpsc::channel();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_the_steps_of_the_file_before() {
+    fn no_append_waits_for_the_steps_of_the_file_before() {
         let (file, path) = dropped("hurry");
         fs::remove_file(&path).unwrap();
         let (time, left) = mpsc::channel();

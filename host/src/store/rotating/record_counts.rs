@@ -1,4 +1,4 @@
-//! How many records lie in which file, so that what is dropped can be counted without delay.
+//! The number of records in each file, so that those that are dropped can be counted without delay.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -12,7 +12,7 @@ use std::thread;
 use super::names::MAX_FILES;
 use crate::store::disk::sys::{self, FileId, locked};
 
-/// What rotations have dropped.
+/// The amount that rotations have dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
     /// Lines in these files, a torn last one included.
@@ -25,7 +25,7 @@ pub struct Dropped {
 
 /// Lines per file: counted while we append, or by a thread before the file's turn comes.
 #[derive(Debug, Default)]
-pub(super) struct Census {
+pub(super) struct RecordCounts {
     known: Mutex<HashMap<FileId, Known>>,
     dropped: Mutex<Dropped>,
     counting: AtomicBool,
@@ -37,7 +37,7 @@ struct Known {
     lines: u64,
 }
 
-impl Census {
+impl RecordCounts {
     pub fn dropped(&self) -> Dropped {
         *locked(&self.dropped)
     }
@@ -64,7 +64,7 @@ impl Census {
         known.get(&id).filter(|known| known.bytes == bytes).map(|known| known.lines)
     }
 
-    /// The number of lines of a file that is about to go; reads it if nobody has yet.
+    /// The number of lines of a file that is about to go; reads it if it is not known.
     pub fn lines(&self, file: &File, id: FileId, bytes: u64) -> u64 {
         self.knows(id, bytes).or_else(|| count(file, bytes).ok()).unwrap_or(0)
     }
@@ -83,19 +83,19 @@ impl Census {
         if self.knows(id, bytes).is_some() || self.counting.swap(true, Ordering::Relaxed) {
             return;
         }
-        let census = Arc::clone(self);
+        let counts = Arc::clone(self);
         let count = move || {
             let opened = sys::open_here(&path, OpenOptions::new().read(true));
             if let Ok((file, metadata)) = opened
                 && FileId::of(&metadata) == id
                 && let Ok(lines) = count(&file, bytes)
             {
-                locked(&census.known).insert(id, Known { bytes, lines });
+                locked(&counts.known).insert(id, Known { bytes, lines });
             }
-            census.counting.store(false, Ordering::Relaxed);
+            counts.counting.store(false, Ordering::Relaxed);
         };
         if thread::Builder::new().name("papyra-count".to_owned()).spawn(count).is_err() {
-            // Then it is counted when it goes.
+            // It is counted when it goes.
             self.counting.store(false, Ordering::Relaxed);
         }
     }

@@ -2,19 +2,19 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::census::{Census, Dropped};
+use super::Limits;
 use super::names::{path_of, sealed};
-use super::release::Release;
+use super::reclaim::Reclaim;
+use super::record_counts::RecordCounts;
 use super::rotate::rename;
-use crate::store::disk::Config;
 use crate::store::disk::faults::Op;
-use crate::store::disk::shape::{Fresh, Place, Rotation, Shape, create_plain};
-use crate::store::disk::snapshot::DiskSnapshot;
+use crate::store::disk::file_set::{FileSet, Fresh, LockedFile, Rotation, View, create_plain};
+use crate::store::disk::settings::Settings;
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
 use crate::store::disk::temporary::{Temporary, Use};
 use crate::store::{StoreError, StoreErrorKind};
@@ -22,27 +22,24 @@ use crate::store::{StoreError, StoreErrorKind};
 /// How often to look for a file that is being moved.
 const LOOKS: u32 = 5;
 
+/// The files of a [`RotatingStore`](super::RotatingStore).
 #[derive(Debug)]
-pub(super) struct Set {
-    pub max_bytes: u64,
-    pub max_files: u32,
-    pub census: Arc<Census>,
-    pub release: Release,
+pub struct Rotating {
+    pub(super) settings: Settings,
+    pub(super) limits: Limits,
+    pub(super) counts: Arc<RecordCounts>,
+    pub(super) reclaim: Reclaim,
 }
 
-impl Set {
-    pub fn new(max_bytes: u64, max_files: u32) -> Self {
-        Self { max_bytes, max_files, census: Arc::default(), release: Release::default() }
-    }
-
-    pub fn dropped(&self) -> Dropped {
-        self.census.dropped()
+impl Rotating {
+    pub(super) fn new(settings: Settings, limits: Limits) -> Self {
+        Self { settings, limits, counts: Arc::default(), reclaim: Reclaim::default() }
     }
 
     /// The number of the file with this inode, at this moment.
-    fn number(&self, home: &Path, id: FileId) -> io::Result<Option<u32>> {
-        for number in 0..self.max_files {
-            match fs::symlink_metadata(path_of(home, number)) {
+    fn number(&self, id: FileId) -> io::Result<Option<u32>> {
+        for number in 0..self.limits.max_files {
+            match fs::symlink_metadata(path_of(&self.settings.path, number)) {
                 Ok(metadata) if FileId::of(&metadata) == id => return Ok(Some(number)),
                 Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
                 _ => {}
@@ -52,45 +49,50 @@ impl Set {
     }
 
     /// Opens the file that is appended to, making it if it is not there.
-    fn opened_active(&self, config: &Config) -> Result<File, StoreError> {
+    fn opened_active(&self) -> Result<File, StoreError> {
         // Some network file systems lock exclusively only what is open for writing.
-        let open = || self.open(config, OpenOptions::new().read(true).append(true));
+        let cannot = |cause| failure("open", &self.settings.path, cause);
+        let open = || self.open(OpenOptions::new().read(true).append(true));
         match open() {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                self.create(config)?;
-                open().map_err(|cause| failure("open", &config.path, cause))
+                self.create()?;
+                open().map_err(cannot)
             }
-            opened => opened.map_err(|cause| failure("open", &config.path, cause)),
+            opened => opened.map_err(cannot),
         }
     }
 
     /// Has the lines counted of the file that goes next.
-    pub(super) fn prepare(&self, config: &Config) {
-        let oldest = self.max_files - 1;
-        let path = path_of(&config.path, oldest);
+    pub(super) fn prepare(&self) {
+        let oldest = self.limits.max_files - 1;
+        let path = path_of(&self.settings.path, oldest);
         if let (1.., Ok(metadata)) = (oldest, fs::symlink_metadata(&path)) {
-            self.census.prepare(path, FileId::of(&metadata), metadata.len());
+            self.counts.prepare(path, FileId::of(&metadata), metadata.len());
         }
     }
 }
 
-impl Shape for Set {
+impl FileSet for Rotating {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     fn backend(&self) -> &'static str {
         "rotating"
     }
 
-    fn open(&self, config: &Config, options: &mut OpenOptions) -> io::Result<File> {
-        sys::open_here(&config.path, options).map(|(file, _)| file)
+    fn open(&self, options: &mut OpenOptions) -> io::Result<File> {
+        sys::open_here(&self.settings.path, options).map(|(file, _)| file)
     }
 
     /// A rotation that was killed may have left the set without the file that is appended to. The new
     /// one takes after the newest of the others.
-    fn create(&self, config: &Config) -> Result<(), StoreError> {
-        let home = &config.path;
+    fn create(&self) -> Result<(), StoreError> {
+        let home = &self.settings.path;
         let cannot = |cause| failure("begin a new file of", home, cause);
-        let found = sealed(home, self.max_files).map_err(cannot)?;
-        let Some(newest) = found.first() else { return create_plain(config) };
-        let mut next = Temporary::claim(home, Use::Next, &config.faults)?;
+        let found = sealed(home, self.limits.max_files).map_err(cannot)?;
+        let Some(newest) = found.first() else { return create_plain(self) };
+        let mut next = Temporary::claim(home, Use::Next, &self.settings.faults)?;
         let path = path_of(home, newest.number);
         let opened = sys::open_here(&path, OpenOptions::new().read(true));
         let (model, _) = opened.map_err(|cause| failure("look at", &path, cause))?;
@@ -101,12 +103,12 @@ impl Shape for Set {
         }
     }
 
-    fn locate(&self, config: &Config, id: FileId) -> Result<Option<PathBuf>, StoreError> {
+    fn locate(&self, id: FileId) -> Result<Option<PathBuf>, StoreError> {
         for look in 0..LOOKS {
-            let number = self.number(&config.path, id);
-            let number = number.map_err(|cause| failure("look at", &config.path, cause))?;
+            let home = &self.settings.path;
+            let number = self.number(id).map_err(|cause| failure("look at", home, cause))?;
             if let Some(number) = number {
-                return Ok(Some(path_of(&config.path, number)));
+                return Ok(Some(path_of(home, number)));
             }
             // A rotation may have moved it past us.
             thread::sleep(Duration::from_millis(u64::from(look)));
@@ -114,22 +116,21 @@ impl Shape for Set {
         Ok(None)
     }
 
-    fn home(&self, config: &Config) -> io::Result<PathBuf> {
-        Ok(config.path.clone())
+    fn lock_path(&self) -> io::Result<PathBuf> {
+        Ok(self.settings.path.clone())
     }
 
-    /// Holds the lock of the file that is appended to, without which nobody rotates.
-    fn hold(
+    /// Takes the lock of the file that is appended to, without which no process rotates.
+    fn lock_for_switch(
         &self,
-        config: &Config,
         source: &File,
         id: FileId,
         deadline: Instant,
-    ) -> Result<Place, StoreError> {
-        let home = &config.path;
+    ) -> Result<LockedFile, StoreError> {
+        let home = &self.settings.path;
         let cannot = |cause| failure("lock", home, cause);
         loop {
-            let active = self.opened_active(config)?;
+            let active = self.opened_active()?;
             let active_id = FileId::of(&active.metadata().map_err(cannot)?);
             let of_source = active_id == id;
             // The rewrite already has locks by way of its own descriptor.
@@ -141,7 +142,7 @@ impl Shape for Set {
                 }
                 continue;
             }
-            let number = self.number(home, id).map_err(cannot)?;
+            let number = self.number(id).map_err(cannot)?;
             let number = number.ok_or_else(|| {
                 StoreError::new(
                     StoreErrorKind::Locked,
@@ -152,22 +153,23 @@ impl Shape for Set {
                 )
             })?;
             let path = path_of(home, number);
-            return Ok(Place { path, expendable: number > 0, held: vec![held] });
+            return Ok(LockedFile { path, expendable: number > 0, held });
         }
     }
 
-    /// Removes a sealed file and closes the gap. The caller holds it.
-    fn remove(&self, config: &Config, path: &Path) -> Result<(), StoreError> {
-        let home = &config.path;
+    /// Removes a sealed file and closes the gap.
+    fn remove(&self, LockedFile { path, .. }: &LockedFile) -> Result<(), StoreError> {
+        let home = &self.settings.path;
         let cannot = |cause| failure("remove", path, cause);
-        let gone = (1..self.max_files).find(|number| path_of(home, *number) == path);
-        config.faults.check(Op::Unlink).and_then(|()| fs::remove_file(path)).map_err(cannot)?;
-        for number in gone.map_or(0..0, |gone| gone + 1..self.max_files) {
-            match rename(config, &path_of(home, number), &path_of(home, number - 1)) {
+        let gone = (1..self.limits.max_files).find(|number| path_of(home, *number) == *path);
+        let unlinked = self.settings.faults.check(Op::Unlink).and_then(|()| fs::remove_file(path));
+        unlinked.map_err(cannot)?;
+        for number in gone.map_or(0..0, |gone| gone + 1..self.limits.max_files) {
+            match rename(&self.settings, &path_of(home, number), &path_of(home, number - 1)) {
                 Ok(()) => {}
                 Err(cause) if cause.kind() == io::ErrorKind::NotFound => break,
                 Err(cause) => {
-                    // What was to be done is done, and the next rotation closes the gap.
+                    // The file is removed all the same, and the next rotation closes the gap.
                     tracing::warn!(path = %home.display(), %cause, "a gap in the numbers stays");
                     break;
                 }
@@ -176,8 +178,8 @@ impl Shape for Set {
         Ok(())
     }
 
-    fn snapshot(&self, config: Arc<Config>) -> Result<DiskSnapshot, StoreError> {
-        super::snapshot::take(self, config)
+    fn view(&self) -> Result<View, StoreError> {
+        super::snapshot::view(self)
     }
 
     fn rotation(&self) -> Option<&dyn Rotation> {
@@ -185,29 +187,31 @@ impl Shape for Set {
     }
 }
 
-impl Rotation for Set {
+impl Rotation for Rotating {
     fn max_bytes(&self) -> u64 {
-        self.max_bytes
+        self.limits.max_bytes
     }
 
-    fn rotate(&self, config: &Config, active: &File, first: &str) -> Result<Fresh, StoreError> {
-        self.rotate_set(config, active, first)
+    fn rotate(&self, active: &File, first: &str) -> Result<Fresh, StoreError> {
+        self.rotate_set(active, first)
     }
 
-    fn opened(&self, config: &Config) {
-        self.prepare(config);
+    fn opened(&self) {
+        self.prepare();
     }
 
     fn wrote(&self, id: FileId, start: u64, end: u64, line_ends: u64) {
-        self.census.wrote(id, start, end, line_ends);
+        self.counts.wrote(id, start, end, line_ends);
     }
 
-    fn sync_sealed(&self, config: &Config) -> Result<(), StoreError> {
-        let home = &config.path;
-        for file in sealed(home, self.max_files).map_err(|cause| failure("sync", home, cause))? {
+    fn sync_sealed(&self) -> Result<(), StoreError> {
+        let home = &self.settings.path;
+        for file in
+            sealed(home, self.limits.max_files).map_err(|cause| failure("sync", home, cause))?
+        {
             let path = path_of(home, file.number);
             match sys::open_here(&path, OpenOptions::new().read(true)) {
-                Ok((file, _)) => config.faults.sync(&file),
+                Ok((file, _)) => self.settings.faults.sync(&file),
                 // Dropped meanwhile.
                 Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
                 Err(cause) => Err(cause),

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::names::path_of;
-use super::set::Set;
-use super::{Dropped, RotatingStore};
+use super::{Dropped, Rotating, RotatingStore};
 use crate::store::disk::faults::{Faults, Op};
 use crate::store::disk::sys::locked;
 use crate::store::{Durability, Payload, Position, Role, Store, StoreError, StoreErrorKind};
@@ -217,7 +216,7 @@ async fn an_interval_syncs_a_file_before_it_is_sealed_and_remembers_the_rest() {
     bench.append(&lines(2..7)).await.unwrap();
     assert_eq!(locked(&bench.faults.plan).syncs, 2);
     // Of the second batch, only line 6 lies in the file that is not synced.
-    assert_eq!(bench.store.handle.unsynced(), 10);
+    assert_eq!(bench.store.unsynced(), 10);
     bench.fail(&[Op::Sync]);
     assert!(bench.store.sync().await.is_err());
     // As if the kernel had dropped the page that it could not write.
@@ -265,8 +264,12 @@ async fn what_another_process_has_sealed_is_written_again_if_it_cannot_be_synced
 
 #[test]
 fn what_stays_keeps_to_the_bound() {
-    let set = Set::new(100, 4);
-    let keep = |sizes: &[u64], record| set.keep(sizes, record);
+    let set = |max_bytes, max_files| {
+        let builder = RotatingStore::builder("a").max_bytes(max_bytes).max_files(max_files);
+        Rotating::new(builder.settings, builder.kind)
+    };
+    let four = set(100, 4);
+    let keep = |sizes: &[u64], record| four.keep(sizes, record);
     assert_eq!(keep(&[100, 100, 100, 100], 10), 3);
     assert_eq!(keep(&[10], 100), 1);
     // One record that is too large is what the bound allows for; a second one needs room.
@@ -275,6 +278,6 @@ fn what_stays_keeps_to_the_bound() {
     assert_eq!(keep(&[1000, 100, 100], 350), 1);
     assert_eq!(keep(&[1000, 100, 100], 450), 0);
     assert_eq!(keep(&[u64::MAX, u64::MAX, 1], u64::MAX), 0);
-    assert_eq!(Set::new(u64::MAX, 1000).keep(&[u64::MAX], u64::MAX), 1);
-    assert_eq!(Set::new(100, 1).keep(&[100], 1), 0);
+    assert_eq!(set(u64::MAX, 1000).keep(&[u64::MAX], u64::MAX), 1);
+    assert_eq!(set(100, 1).keep(&[100], 1), 0);
 }

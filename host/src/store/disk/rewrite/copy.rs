@@ -165,7 +165,7 @@ impl Copier {
 
     fn check_cancelled(&self) -> io::Result<()> {
         if self.cancel.is_set() {
-            return Err(io::Error::other("given up because nobody waits for it"));
+            return Err(io::Error::other("the rewrite was cancelled"));
         }
         Ok(())
     }

@@ -10,11 +10,9 @@ use std::time::Instant;
 use super::Cancel;
 use super::copy::Copier;
 use super::quarantine::{self, Quarantine};
-use crate::store::disk::config::Config;
-use crate::store::disk::shape::Place;
-use crate::store::disk::snapshot::leftover;
+use crate::store::disk::file_set::{FileSet, LockedFile};
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
-use crate::store::disk::temporary::{Temporary, Use};
+use crate::store::disk::temporary::{Temporary, Use, leftover};
 use crate::store::{Range, RewriteOptions, Rewritten, StoreError, StoreErrorKind};
 
 /// Writers wait while no more than about this is copied.
@@ -23,9 +21,9 @@ const LAST_BIT: u64 = 256 << 10;
 const ROUNDS: u32 = 16;
 
 pub(super) struct Job {
-    config: Arc<Config>,
-    /// Whose temporary this is; see [`Shape::home`](crate::store::disk::shape::Shape::home).
-    home: PathBuf,
+    files: Arc<dyn FileSet>,
+    /// See [`FileSet::lock_path`].
+    lock_path: PathBuf,
     /// Where the file was at the beginning: what a symlink resolves to.
     target: PathBuf,
     id: FileId,
@@ -47,37 +45,38 @@ pub(super) struct Job {
 
 impl Job {
     pub fn begin(
-        config: Arc<Config>,
+        files: Arc<dyn FileSet>,
         id: FileId,
         length: u64,
         options: RewriteOptions,
         cancel: Cancel,
     ) -> Result<Self, StoreError> {
-        if options.keep_quarantine && config.quarantine_dir.is_none() {
+        let settings = files.settings();
+        if options.keep_quarantine && settings.quarantine_dir.is_none() {
             return Err(StoreError::new(
                 StoreErrorKind::Unsupported,
-                "no place for quarantine has been set up; give the store an quarantine directory",
+                "the store has no quarantine directory; set one up",
             ));
         }
-        let cannot = |cause| failure("rewrite", &config.path, cause);
-        let home = config.shape.home(&config).map_err(cannot)?;
-        let temporary = Temporary::claim(&home, Use::Rewrite, &config.faults)?;
-        clear_next(&config, &home);
-        let target = config.shape.locate(&config, id)?;
-        let target = target.ok_or_else(|| changed_meanwhile(&config.path))?;
+        let cannot = |cause| failure("rewrite", &settings.path, cause);
+        let lock_path = files.lock_path().map_err(cannot)?;
+        let temporary = Temporary::claim(&lock_path, Use::Rewrite, &settings.faults)?;
+        clear_next(&*files, &lock_path);
+        let target = files.locate(id)?;
+        let target = target.ok_or_else(|| changed_meanwhile(&settings.path))?;
         // Some network file systems lock exclusively only what is open for writing.
         let (source, metadata) = sys::open(&target, OpenOptions::new().read(true).write(true))
             .or_else(|_| sys::open(&target, OpenOptions::new().read(true)))
             .map_err(|cause| match cause.kind() {
                 // It was there a moment ago: a rotation has moved or dropped it.
-                io::ErrorKind::NotFound => changed_meanwhile(&config.path),
+                io::ErrorKind::NotFound => changed_meanwhile(&settings.path),
                 _ => cannot(cause),
             })?;
         if FileId::of(&metadata) != id || metadata.len() < length {
-            return Err(changed_meanwhile(&config.path));
+            return Err(changed_meanwhile(&settings.path));
         }
-        if let Some(dir) = &config.quarantine_dir {
-            quarantine::clean(dir, &home, id);
+        if let Some(dir) = &settings.quarantine_dir {
+            quarantine::clean(dir, &lock_path, id);
         }
         temporary.resemble(&source, &target)?;
         let last = sys::last_byte(&source, length).map_err(cannot)?;
@@ -86,8 +85,8 @@ impl Job {
         Ok(Self {
             torn: last.is_some_and(|byte| byte != b'\n'),
             new: Copier::new(from, to, cancel.clone()),
-            config,
-            home,
+            files,
+            lock_path,
             target,
             id,
             source,
@@ -127,26 +126,26 @@ impl Job {
     }
 
     fn quarantine(&mut self, start: u64, end: u64) -> Result<(), StoreError> {
-        let Some(dir) = &self.config.quarantine_dir else { return Ok(()) };
+        let Some(dir) = &self.files.settings().quarantine_dir else { return Ok(()) };
         let quarantine = match &mut self.quarantine {
             Some(quarantine) => quarantine,
             none => none.insert(Quarantine::begin(
                 dir,
-                &self.home,
+                &self.lock_path,
                 &self.target,
                 &self.source,
                 self.cancel.clone(),
-                &self.config.faults,
+                &self.files.settings().faults,
             )?),
         };
         quarantine
             .copier
             .copy(start, end, self.length)
-            .map_err(|cause| failure("write the quarantine in", dir, cause))
+            .map_err(|cause| failure("write the quarantine file in", dir, cause))
     }
 
     pub fn commit(mut self, terminate_tail: bool) -> Result<Rewritten, StoreError> {
-        let deadline = Instant::now() + self.config.lock_wait;
+        let deadline = Instant::now() + self.files.settings().lock_wait;
         let tail_removed = self.removed > 0 && self.cursor == self.length;
         let terminate = terminate_tail && self.torn && !tail_removed;
         if self.removed == 0 && !terminate {
@@ -161,7 +160,7 @@ impl Job {
         }
         let mut quarantine_names = Vec::new();
         if let Some(quarantine) = &mut self.quarantine {
-            quarantine_names.push(quarantine.finish(&self.config.faults)?);
+            quarantine_names.push(quarantine.finish(&self.files.settings().faults)?);
         }
         let drop_line_end = self.torn && tail_removed;
         let mut copied = self.length;
@@ -174,10 +173,10 @@ impl Job {
             self.new.sync().map_err(|cause| self.cannot(cause))?;
         }
 
-        let config = Arc::clone(&self.config);
-        let place = config.shape.hold(&config, &self.source, self.id, deadline)?;
+        let files = Arc::clone(&self.files);
+        let locked = files.lock_for_switch(&self.source, self.id, deadline)?;
         if self.cancel.is_set() {
-            return Err(changed_meanwhile(&self.config.path));
+            return Err(changed_meanwhile(&self.files.settings().path));
         }
         let before = self.source.metadata().map_err(|cause| self.cannot(cause))?.len();
         self.follow(copied, before, drop_line_end)?;
@@ -185,22 +184,22 @@ impl Job {
             self.new.write(b"\n").map_err(|cause| self.cannot(cause))?;
         }
         let after = self.new.length();
-        let switched = if after == 0 && place.expendable {
-            config.shape.remove(&config, &place.path)
+        let switched = if after == 0 && locked.expendable {
+            files.remove(&locked)
         } else {
             self.new.sync().map_err(|cause| self.cannot(cause))?;
-            self.temporary.publish(&place.path).map_err(|cause| self.cannot(cause))
+            self.temporary.publish(&locked.path).map_err(|cause| self.cannot(cause))
         };
         if let Err(error) = switched {
-            return Err(self.not_switched(error, &place.path, &quarantine_names));
+            return Err(self.not_switched(error, &locked.path, &quarantine_names));
         }
         // The switch has happened, and there is no way back.
         if let Some(quarantine) = self.quarantine.take() {
             quarantine.stay();
         }
         // Writers wait for the lock of the new file, which we still hold, until the switch is durable.
-        let synced = sys::sync_dir(&sys::parent(&place.path), &config.faults);
-        let Place { path, held, .. } = place;
+        let synced = sys::sync_dir(&sys::parent(&locked.path), &files.settings().faults);
+        let LockedFile { path, held, .. } = locked;
         drop(held);
         synced.map_err(|cause| {
             failure("be sure that a power cut would not undo the finished rewrite of", &path, cause)
@@ -233,7 +232,7 @@ impl Job {
     /// Copies what was appended after the snapshot, and returns how far it came.
     fn follow(&mut self, from: u64, to: u64, drop_line_end: bool) -> Result<u64, StoreError> {
         if to < from {
-            return Err(changed_meanwhile(&self.config.path));
+            return Err(changed_meanwhile(&self.files.settings().path));
         }
         let mut start = from;
         if drop_line_end && from == self.length && to > from {
@@ -242,7 +241,7 @@ impl Job {
             read.map_err(|cause| self.cannot(cause))?;
             if byte != *b"\n" {
                 // The tail was not torn, only unfinished: by a program that takes no locks.
-                return Err(changed_meanwhile(&self.config.path));
+                return Err(changed_meanwhile(&self.files.settings().path));
             }
             start += 1;
         }
@@ -252,9 +251,9 @@ impl Job {
 
     fn cannot(&self, cause: io::Error) -> StoreError {
         if cause.kind() == io::ErrorKind::UnexpectedEof {
-            return changed_meanwhile(&self.config.path).caused_by(cause);
+            return changed_meanwhile(&self.files.settings().path).caused_by(cause);
         }
-        failure("rewrite", &self.config.path, cause)
+        failure("rewrite", &self.files.settings().path, cause)
     }
 
     /// Removes the temporary and the quarantine.
@@ -273,12 +272,12 @@ impl Drop for Job {
     }
 }
 
-/// Removes what a rotation has left behind that was killed: who recovers the journal need not append to it.
-/// If that cannot be done, the rewrite can do without, and the next look at the journal reports it again.
-fn clear_next(config: &Config, home: &Path) {
-    if config.shape.rotation().is_some() && leftover(home, Use::Next).is_some() {
+/// Removes the leftover of a rotation that was killed: a process that recovers the journal need not append
+/// to it. A failure does not matter to the rewrite, and the next look at the journal reports it again.
+fn clear_next(files: &dyn FileSet, lock_path: &Path) {
+    if files.rotation().is_some() && leftover(lock_path, Use::Next).is_some() {
         // It is gone when the claim is.
-        drop(Temporary::claim(home, Use::Next, &config.faults));
+        drop(Temporary::claim(lock_path, Use::Next, &files.settings().faults));
     }
 }
 

@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 
 use self::job::Job;
-use super::config::Config;
+use super::file_set::FileSet;
 use super::sys::{self, FileId};
 use crate::store::{Range, Rewrite, RewriteOptions, Rewritten, StoreError, StoreErrorKind};
 
-/// Set when nobody waits for a rewrite any longer, so that a long copy ends soon.
+/// Set when the caller of a rewrite has gone, so that a long copy ends soon.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cancel(Arc<AtomicBool>);
 
@@ -36,15 +36,14 @@ pub(super) struct FileRewrite {
 
 impl FileRewrite {
     pub async fn begin(
-        config: Arc<Config>,
+        files: Arc<dyn FileSet>,
         id: FileId,
         length: u64,
         options: RewriteOptions,
     ) -> Result<Self, StoreError> {
         let cancel = Cancel::default();
         let flag = cancel.clone();
-        let job =
-            sys::blocking(move || Job::begin(config, id, length, options, flag).map(Box::new));
+        let job = sys::blocking(move || Job::begin(files, id, length, options, flag).map(Box::new));
         Ok(Self { job: Some(job.await?), cancel })
     }
 

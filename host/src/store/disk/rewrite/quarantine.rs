@@ -1,20 +1,20 @@
-//! What a rewrite removes, kept for people to look at.
+//! The bytes that a rewrite removes, kept for people to look at.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use super::super::config::name_of;
-use super::super::dirs;
+use super::super::create_dir::create_dir;
 use super::super::faults::Faults;
+use super::super::settings::name_of;
 use super::super::sys::{self, FileId, failure};
 use super::Cancel;
 use super::copy::Copier;
 use crate::store::StoreError;
 
-/// An quarantine file in the making. It has a hidden name until it is complete: what carries the
-/// final name is whole, and a rewrite that is killed leaves nothing that looks like quarantine.
+/// A quarantine file in the making. It has a hidden name until it is complete: a file with the final
+/// name is whole, and a rewrite that is killed leaves nothing that looks like one.
 #[derive(Debug)]
 pub(super) struct Quarantine {
     dir: PathBuf,
@@ -25,22 +25,22 @@ pub(super) struct Quarantine {
 }
 
 impl Quarantine {
-    /// The caller holds the rewrite lock of `home`. Its name and the inode of the file that is
-    /// rewritten are in the hidden name: what has that name is a leftover of an interrupted rewrite of
-    /// the same file.
+    /// The caller holds the rewrite lock of `lock_path`. The hidden name has its name in it, and the inode
+    /// of the file that is rewritten: a file of that name is a leftover of an interrupted rewrite of the
+    /// same file.
     pub fn begin(
         dir: &Path,
-        home: &Path,
+        lock_path: &Path,
         target: &Path,
         source: &File,
         cancel: Cancel,
         faults: &Faults,
     ) -> Result<Self, StoreError> {
-        let cannot = |cause| failure("write the quarantine in", dir, cause);
-        dirs::create(dir, faults).map_err(cannot)?;
+        let cannot = |cause| failure("write the quarantine file in", dir, cause);
+        create_dir(dir, faults).map_err(cannot)?;
         let metadata = source.metadata().map_err(cannot)?;
         let target_name = name_of(target);
-        let path = hidden_path(dir, home, FileId::of(&metadata));
+        let path = hidden_path(dir, lock_path, FileId::of(&metadata));
         remove_leftover(&path).map_err(cannot)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
@@ -53,17 +53,17 @@ impl Quarantine {
             path: Some(path),
             copier: Copier::new(source, file.try_clone().map_err(cannot)?, cancel),
         };
-        // Only root can give files away. Its own quarantine it may keep.
+        // Only root can give files away; any other user keeps the quarantine file as its own.
         let _ = fchown(&file, Some(metadata.uid()), Some(metadata.gid()));
         let mode = fs::Permissions::from_mode(metadata.mode() & 0o666);
         file.set_permissions(mode).map_err(cannot)?;
         Ok(quarantine)
     }
 
-    /// Makes the quarantine durable under its final name, which is returned. It still goes if this is
-    /// dropped before [`Quarantine::stay`].
+    /// Makes the quarantine file durable under its final name, and returns that. The file is still removed
+    /// if this is dropped before [`Quarantine::stay`].
     pub fn finish(&mut self, faults: &Faults) -> Result<String, StoreError> {
-        let cannot = |cause| failure("write the quarantine in", &self.dir, cause);
+        let cannot = |cause| failure("write the quarantine file in", &self.dir, cause);
         self.copier.sync().map_err(cannot)?;
         let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ");
         let hidden = self.path.clone().unwrap_or_default();
@@ -82,7 +82,7 @@ impl Quarantine {
         Ok(path.display().to_string())
     }
 
-    /// The original no longer has these bytes: the quarantine stays.
+    /// The original no longer has these bytes: the file stays.
     pub fn stay(mut self) {
         self.path = None;
     }
@@ -102,8 +102,8 @@ impl Drop for Quarantine {
 }
 
 /// The inode tells journals of the same name apart that share the directory.
-fn hidden_path(dir: &Path, home: &Path, FileId { device, inode }: FileId) -> PathBuf {
-    dir.join(format!(".{}.{device:x}-{inode:x}.papyra-quarantine", name_of(home)))
+fn hidden_path(dir: &Path, lock_path: &Path, FileId { device, inode }: FileId) -> PathBuf {
+    dir.join(format!(".{}.{device:x}-{inode:x}.papyra-quarantine", name_of(lock_path)))
 }
 
 fn remove_leftover(path: &Path) -> io::Result<()> {
@@ -113,8 +113,8 @@ fn remove_leftover(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes what a killed rewrite of this file has left of its quarantine. Whoever calls this holds the
-/// rewrite lock; afterwards the file has a new inode, and the leftover could not be found again.
-pub(super) fn clean(dir: &Path, home: &Path, id: FileId) {
-    let _ = remove_leftover(&hidden_path(dir, home, id));
+/// Removes the quarantine file that a killed rewrite of this file has left unfinished. The caller holds
+/// the rewrite lock. After the rewrite the file has a new inode, and the leftover could not be found again.
+pub(super) fn clean(dir: &Path, lock_path: &Path, id: FileId) {
+    let _ = remove_leftover(&hidden_path(dir, lock_path, id));
 }
