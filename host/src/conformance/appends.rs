@@ -17,23 +17,18 @@ pub async fn order(fixture: &dyn Fixture) -> Result<(), Stop> {
 
 pub async fn kinds(fixture: &dyn Fixture) -> Result<(), Stop> {
     let store = fixture.store();
-    let kinds = [
-        (Kind::Audit, "audit"),
-        (Kind::Event, "event"),
-        (Kind::DeadLetter, "dead_letter"),
-        (Kind::Metric, "metric"),
-    ];
+    let kinds = [Kind::Audit, Kind::Event, Kind::DeadLetter, Kind::Metric];
     let mut written = Vec::new();
     for round in 0..3 {
         let mut batch = String::new();
         let mut runs = Vec::new();
-        for (kind, name) in kinds {
+        for kind in kinds {
             for n in 0..2 {
                 let line =
-                    format!(r#"{{"kind": "{name}", "timestamp": 1700000000, "n": {round}{n}}}"#);
+                    format!(r#"{{"kind": "{kind}", "timestamp": 1700000000, "n": {round}{n}}}"#);
                 batch.push_str(&line);
                 batch.push('\n');
-                written.push((name, line));
+                written.push((kind, line));
             }
             runs.push(Run { kind, lines: 2 });
         }
@@ -41,15 +36,12 @@ pub async fn kinds(fixture: &dyn Fixture) -> Result<(), Stop> {
     }
     let found = lines(&*store).await?;
     ensure(found.len() == written.len(), || format!("{} entries of 24", found.len()))?;
-    for (_, name) in kinds {
-        let of_kind = |line: &&String| line.contains(&format!(r#""kind": "{name}""#));
+    for kind in kinds {
+        let of_kind = |line: &&String| line.contains(&format!(r#""kind": "{kind}""#));
         let found: Vec<String> = found.iter().filter(of_kind).cloned().collect();
-        let expected: Vec<String> = written
-            .iter()
-            .filter(|(kind, _)| *kind == name)
-            .map(|(_, line)| line.clone())
-            .collect();
-        same(name, &found, &expected)?;
+        let expected = written.iter().filter(|(of, _)| *of == kind);
+        let expected: Vec<String> = expected.map(|(_, line)| line.clone()).collect();
+        same(kind.name(), &found, &expected)?;
     }
     Ok(())
 }

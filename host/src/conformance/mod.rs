@@ -1,7 +1,7 @@
 //! The contract of [`Store`] as a suite that any store can be put through.
 //!
-//! Give [`run`] something that makes empty stores. What a store cannot do (a volatile one cannot be
-//! torn, some cannot rewrite) is listed as not applicable, never passed over in silence.
+//! Give [`run`] a function that makes empty stores. Checks of things that a store cannot do (a volatile
+//! one cannot be torn, some cannot rewrite) are listed as not applicable, never skipped in silence.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -42,7 +42,7 @@ use async_trait::async_trait;
 
 use crate::store::{Store, StoreError};
 
-/// One empty store, and what only its maker can do to it.
+/// One empty store, with operations that only its maker can offer.
 #[async_trait]
 pub trait Fixture: Send + Sync {
     /// The store. Always the same one.
@@ -55,50 +55,50 @@ pub trait Fixture: Send + Sync {
         false
     }
 
-    /// Whether a snapshot still returns what a rewrite has removed. A backend that removes entries in
-    /// place cannot do that.
+    /// Returns true if a snapshot still returns entries that a rewrite has removed. A backend that removes
+    /// entries in place cannot do that.
     fn snapshots_outlive_rewrites(&self) -> bool {
         true
     }
 
-    /// Whether what is appended while a rewrite is being committed is kept. Without locks a store cannot
-    /// do that, and must say that only one may write.
+    /// Returns true if entries that are appended while a rewrite is committed are kept. A store without
+    /// locks cannot do that, and must document that only one process may write.
     fn appends_outlive_commits(&self) -> bool {
         true
     }
 
-    /// The bytes of what a rewrite has named as its quarantine, put together; `None` if they cannot be
-    /// read here.
+    /// Returns the bytes that a rewrite has quarantined under these names, put together; `None` if they
+    /// cannot be read here.
     async fn quarantine(&self, names: &[String]) -> Option<Vec<u8>> {
         let _ = names;
         None
     }
 
-    /// What lies about beside the store and does not belong to it, such as temporaries and quarantine;
-    /// `None` if that cannot be told.
+    /// Lists files and keys beside the store that do not belong to it, such as temporaries and quarantine;
+    /// `None` if they cannot be listed.
     async fn debris(&self) -> Option<Vec<String>> {
         None
     }
 }
 
-/// How one check went.
+/// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The store does what the contract says.
+    /// The store keeps the contract.
     Passed,
-    /// The check asks for something that this store or fixture cannot do; why.
+    /// This store or fixture cannot do what the check needs, for this reason.
     NotApplicable(String),
-    /// The store breaks the contract; how.
+    /// The store breaks the contract, in this way.
     Failed(String),
 }
 
-/// One part of the contract, as a sentence, and how it went.
+/// One part of the contract, as a sentence, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// What must be true.
+    /// The sentence that must be true.
     pub name: &'static str,
-    /// Whether it is.
+    /// The outcome of the check.
     pub outcome: Outcome,
 }
 
@@ -110,7 +110,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// How many checks passed.
+    /// The number of checks that passed.
     #[must_use]
     pub fn passed(&self) -> usize {
         self.checks.iter().filter(|check| check.outcome == Outcome::Passed).count()
@@ -187,14 +187,14 @@ const CHECKS: &[(&str, Run)] = &[
     ("an abandoned rewrite leaves nothing behind", |f| Box::pin(rewrites::abandoned(f))),
     ("only one rewrite is open at a time", |f| Box::pin(rewrites::exclusive(f))),
     ("ranges that are out of order or outside are refused", |f| Box::pin(rewrites::bad_ranges(f))),
-    ("quarantine is what was removed", |f| Box::pin(rewrites::quarantine(f))),
+    ("the quarantine holds what was removed", |f| Box::pin(rewrites::quarantine(f))),
     ("a torn tail never swallows the next line", |f| Box::pin(damage::isolated(f))),
     ("a torn tail goes with the line end that isolates it", |f| Box::pin(damage::removed(f))),
     ("a missing line end is added", |f| Box::pin(damage::terminated(f))),
     ("a missing line end is not added twice", |f| Box::pin(damage::terminated_once(f))),
 ];
 
-/// How long one check may take: a store that hangs fails.
+/// The maximum duration of one check: a store that hangs fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Puts a store through the suite. `make` is called once for each check and gives an empty store.

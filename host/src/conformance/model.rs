@@ -1,4 +1,4 @@
-//! What the checks share: lines to write, and reading a store back.
+//! Common parts of the checks: lines to write, and reading a store back.
 
 use super::Stop;
 use crate::store::{

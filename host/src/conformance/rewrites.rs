@@ -74,10 +74,10 @@ pub async fn exact(fixture: &dyn Fixture) -> Result<(), Stop> {
         ("all but one", |index| index != 3),
     ];
     for ((what, goes), first) in choices.into_iter().zip((0..).step_by(16)) {
-        // On what the round before has left.
+        // The lines that the round before has left stay in the store.
         let begun = Begun::with(fixture, first..first + 16).await?;
         let mut rewrite = begun.rewrite(PLAIN).await?;
-        // In several calls, some of them empty.
+        // Several calls, some of them empty.
         for ranges in begun.ranges(goes).chunks(3) {
             rewrite.remove(ranges).await?;
             rewrite.remove(&[]).await?;
@@ -155,7 +155,7 @@ pub async fn racing(fixture: &dyn Fixture) -> Result<(), Stop> {
     same("with appends during the switch", &lines(&*begun.store).await?, &expected)
 }
 
-/// Whether it is refused or carried out: what the ranges named goes, at most, and nothing else.
+/// The rewrite is refused or carried out; in both cases nothing beyond its ranges is removed.
 pub async fn outdated(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..10).await?;
     let mut first =
@@ -250,9 +250,9 @@ pub async fn quarantine(fixture: &dyn Fixture) -> Result<(), Stop> {
     rewrite.remove(&begun.ranges(goes)).await?;
     let done = rewrite.commit(false).await?;
     same("the store", &lines(&*begun.store).await?, &begun.without(goes))?;
-    ensure(!done.quarantine.is_empty(), || "it is not said where the quarantine is".to_owned())?;
+    ensure(!done.quarantine.is_empty(), || "the rewrite does not name its quarantine".to_owned())?;
     let Some(found) = fixture.quarantine(&done.quarantine).await else {
-        return Err(Stop::NotApplicable("the fixture cannot read quarantine".to_owned()));
+        return Err(Stop::NotApplicable("the fixture cannot read the quarantine".to_owned()));
     };
     let mut expected = Vec::new();
     for entry in begun.entries.iter().enumerate().filter(|(index, _)| goes(*index)) {

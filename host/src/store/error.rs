@@ -2,8 +2,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// What class of failure a store met; decides the exit code of the command and whether trying again
-/// can help.
+/// The class of a store's failure. It decides the exit code of the command and whether trying again can
+/// help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {

@@ -9,7 +9,7 @@ pub use crate::engine::bindings::papyra::persistence::groups::{
     PendingFilter, PendingSummary, Source, Wait,
 };
 
-/// What a group has lost because somebody forced a compaction.
+/// The entries that a group has lost to forced compactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GroupLoss {
@@ -22,7 +22,7 @@ pub struct GroupLoss {
 }
 
 impl GroupLoss {
-    /// So many entries of one group.
+    /// The loss of `entries` entries by one group.
     pub fn new(kind: Kind, group: impl Into<String>, entries: u64) -> Self {
         Self { kind, group: group.into(), entries }
     }
@@ -45,7 +45,8 @@ impl GroupLoss {
 /// otherwise, and the other classes as usual.
 #[async_trait]
 pub trait ConsumerGroups: Send + Sync {
-    /// What forced rewrites by this store and its clones have taken from groups so far.
+    /// Returns the entries that forced rewrites by this store and its clones have taken from groups so
+    /// far.
     fn losses(&self) -> Vec<GroupLoss> {
         Vec::new()
     }
@@ -73,14 +74,14 @@ pub trait ConsumerGroups: Send + Sync {
     /// Acknowledges. Returns how many of the ids were pending; 0 if there is no such group.
     async fn ack(&self, kind: Kind, group: &str, ids: &[String]) -> Result<u64, StoreError>;
 
-    /// Pending entries in short.
+    /// Summarizes the pending entries.
     async fn summarize_pending(
         &self,
         kind: Kind,
         group: &str,
     ) -> Result<PendingSummary, StoreError>;
 
-    /// Pending entries one by one, in ascending order of ids.
+    /// Lists pending entries, in ascending order of ids.
     async fn list_pending(
         &self,
         kind: Kind,
@@ -88,7 +89,7 @@ pub trait ConsumerGroups: Send + Sync {
         filter: &PendingFilter,
     ) -> Result<Vec<PendingEntry>, StoreError>;
 
-    /// Takes over entries that have been idle for at least so long. Ids that are not pending, or no
+    /// Takes over entries that have been idle for at least `min_idle_ms`. Ids that are not pending, or no
     /// longer exist, are left out; the latter are listed in `deleted`.
     async fn claim(
         &self,
@@ -99,7 +100,8 @@ pub trait ConsumerGroups: Send + Sync {
         ids: &[String],
     ) -> Result<Delivered, StoreError>;
 
-    /// Takes over whatever has been idle for so long, walking the pending list from `start`.
+    /// Takes over up to `count` entries that have been idle for at least `min_idle_ms`, walking the
+    /// pending list from `start`.
     async fn auto_claim(
         &self,
         kind: Kind,
@@ -113,11 +115,11 @@ pub trait ConsumerGroups: Send + Sync {
     /// All groups of a kind; none if the stream does not exist.
     async fn list_groups(&self, kind: Kind) -> Result<Vec<GroupInfo>, StoreError>;
 
-    /// Lets the group go on after `id`.
+    /// Moves the group's position, so that it continues after `id`.
     async fn set_id(&self, kind: Kind, group: &str, id: &str) -> Result<(), StoreError>;
 
-    /// Copies an entry with its id, all its fields and `reason` to the place for quarantine, durably,
-    /// then acknowledges it, both or neither where the backend can. The entry itself stays in its
+    /// Copies an entry with its id, all its fields and `reason` to the quarantine, durably, then
+    /// acknowledges it, both or neither where the backend can. The entry itself stays in its
     /// stream. An entry that no longer exists is only acknowledged.
     async fn quarantine(
         &self,

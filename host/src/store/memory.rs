@@ -1,4 +1,4 @@
-//! A journal in memory, for tests and for what need not outlive the process.
+//! A journal in memory, for tests and for records that need not outlive the process.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,7 +11,7 @@ use super::{
 
 const SEGMENT: &str = "memory";
 const BLOCK: usize = 1 << 20;
-/// No more than this is read at once, however much the guest asks for.
+/// The maximum size of one read, whatever the guest asks for.
 const MAX_READ: u64 = 8 << 20;
 
 /// A journal in memory. Clones share the data; it is gone with the last of them.
@@ -43,7 +43,7 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// An empty journal that holds at most so many bytes. A batch that does not fit is refused with
+    /// An empty journal of at most `max_bytes` bytes. A batch that does not fit is refused with
     /// `Full`.
     #[must_use]
     pub fn with_max_bytes(max_bytes: u64) -> Self {

@@ -1,9 +1,9 @@
-//! The storage trait, which you implement to put journals where you want them, and the stores that
+//! The storage trait, which you implement to keep journals in a place of your own, and the stores that
 //! come with this crate.
 //!
 //! The engine decides and a store only stores: it never looks into entries, never judges them, and
-//! knows nothing about retention. What it must guarantee is written at each method, in the same words
-//! as in `wit/storage.wit`; [`crate::conformance`] checks it.
+//! knows nothing about retention. Each method states its guarantees, in the same words as
+//! `wit/storage.wit`; [`crate::conformance`] checks them.
 //!
 //! Positions, names and lengths that arrive here come from the sandboxed engine and are
 //! *guest-controlled*: a store clamps or refuses what is outside its snapshot, with checked
@@ -47,7 +47,7 @@ pub use crate::engine::bindings::papyra::persistence::storage::{
 };
 pub use crate::engine::bindings::papyra::persistence::types::Kind;
 
-/// The most bytes of a checkpoint; a longer text is none.
+/// The maximum size of a checkpoint in bytes; a longer text is none.
 pub const MAX_CHECKPOINT: usize = 1 << 20;
 
 /// A place where a journal lies.
@@ -57,7 +57,7 @@ pub const MAX_CHECKPOINT: usize = 1 << 20;
 /// any `.await`; that must leave the store as if the call had failed or had succeeded.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// What this store is. Constant, cheap, without secrets.
+    /// Describes this store. Constant, cheap, without secrets.
     fn describe(&self) -> Description;
 
     /// Appends whole lines, each ending with `\n`, in this order, all of them or none.
@@ -85,19 +85,17 @@ pub trait Store: Send + Sync + 'static {
     /// `NotFound` if the store does not exist. An empty store exists.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
 
-    /// Whether the first append could make a store that does not exist. Cheap; asked before a system is
-    /// told that it may start on nothing.
+    /// Checks that the first append could create a store that does not exist. Cheap; called before a
+    /// system is told that it may start without a journal.
     ///
     /// # Errors
     ///
-    /// `NotFound` if not even the place for it is there, such as a directory on a volume that is not
-    /// mounted.
+    /// `NotFound` if the place for it is missing, such as a directory on a volume that is not mounted.
     fn can_create(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// How many of the newest entries of each segment a scan looks at when it is not told; `None`:
-    /// all.
+    /// The default number of the newest entries of each segment that a scan looks at; `None`: all.
     fn scan_sample(&self) -> Option<u64> {
         None
     }
@@ -169,7 +167,8 @@ pub trait Snapshot: Send + Sync + 'static {
     ///
     /// `Locked` if another rewrite of the store is open, in this process or another, or if the segment
     /// was rewritten after this snapshot was taken and its positions no longer hold; at the latest
-    /// [`Rewrite::commit`] must say so. `Unsupported` if quarantine is asked for and no place for it has been set up, or the store cannot rewrite.
+    /// [`Rewrite::commit`] must say so. `Unsupported` if the options ask for a quarantine and none has been
+    /// set up, or if the store cannot rewrite.
     async fn rewrite(
         &self,
         segment: &str,

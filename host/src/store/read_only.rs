@@ -1,4 +1,4 @@
-//! A store that can only be looked at.
+//! A store that can only be read.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -94,5 +94,5 @@ impl Snapshot for ReadOnlySnapshot {
 }
 
 fn refusal() -> StoreError {
-    StoreError::new(StoreErrorKind::Unsupported, "the store was opened for looking only")
+    StoreError::new(StoreErrorKind::Unsupported, "the store is read-only")
 }

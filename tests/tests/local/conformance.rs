@@ -129,7 +129,7 @@ async fn without_a_place_for_quarantine_only_that_does_not_apply() {
     let make = async || Ok(Box::new(File::new(Durability::Never, false)) as Box<dyn Fixture>);
     let summary = conformance::run(make).await.unwrap_or_else(|failure| panic!("{failure}"));
     let missing: Vec<_> = summary.not_applicable().collect();
-    assert_eq!(missing, ["quarantine is what was removed"], "{summary}");
+    assert_eq!(missing, ["the quarantine holds what was removed"], "{summary}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,7 +56,7 @@ pub(super) fn save(files: &dyn FileSet, text: &str) -> Result<(), StoreError> {
         fs::rename(&new, &path)
     };
     switch().map_err(|cause| {
-        // What is left is no checkpoint, and the next one would only overwrite it.
+        // The rest is no checkpoint, and the next one would only overwrite it.
         let _ = fs::remove_file(&new);
         cannot(cause)
     })

@@ -7,7 +7,7 @@ use std::io::{self, IoSlice, Write};
 #[cfg(test)]
 use std::sync::{Arc, Mutex};
 
-/// What is about to be done.
+/// An operation that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Op {
     Sync,
@@ -15,14 +15,14 @@ pub(in crate::store) enum Op {
     Truncate,
     Create,
     Rename,
-    /// A rename, or its report: it was done, and fails all the same.
+    /// The report of a rename that was done.
     Renamed,
     Unlink,
 }
 
 #[cfg(test)]
 impl Op {
-    /// Whether it changes which names there are.
+    /// Returns true if it changes which names there are.
     fn is_of_names(self) -> bool {
         matches!(self, Self::Create | Self::Rename | Self::Unlink)
     }
@@ -34,7 +34,7 @@ impl Op {
 pub(in crate::store) struct Plan {
     /// These fail with EIO until taken out again.
     pub failing: Vec<Op>,
-    /// After so many more bytes a write fails with ENOSPC.
+    /// The number of bytes after which a write fails with ENOSPC.
     pub space: Option<usize>,
     /// There is space again once a write has failed for want of it.
     pub space_returns: bool,
@@ -45,7 +45,7 @@ pub(in crate::store) struct Plan {
     pub awaiting_write: bool,
     /// How often the data was synced.
     pub syncs: usize,
-    /// After so many more changes of names the process is as good as killed: nothing works any more.
+    /// The number of changes of names after which the process is as good as killed: nothing works any more.
     pub steps: Option<usize>,
 }
 
@@ -84,7 +84,7 @@ impl Faults {
     }
 
     #[inline]
-    pub fn write(&self, mut file: &File, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn write(&self, mut file: &File, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
         #[cfg(test)]
         {
             let mut plan = self.plan.lock().unwrap();
@@ -104,6 +104,25 @@ impl Faults {
             return Ok(written);
         }
         file.write_vectored(bytes)
+    }
+
+    /// Writes everything; returns how much of it was written even on an error.
+    pub fn write_all(&self, file: &File, mut slices: &mut [IoSlice<'_>]) -> (u64, io::Result<()>) {
+        let mut written: u64 = 0;
+        // `advance_slices` also drops empty slices at the front.
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            match self.write(file, slices) {
+                Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => {
+                    written = written.saturating_add(count as u64);
+                    IoSlice::advance_slices(&mut slices, count);
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return (written, Err(cause)),
+            }
+        }
+        (written, Ok(()))
     }
 
     /// How much space there is for this write, if it is limited.

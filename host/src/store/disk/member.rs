@@ -48,7 +48,7 @@ impl Drop for Member {
     }
 }
 
-/// What lies beside a journal, or holds nothing of it.
+/// A file that lies beside a journal, or holds nothing of it.
 pub(in crate::store) fn beside(name: String, role: Role, bytes: u64) -> Segment {
     segment(name, role, 0, 0, bytes)
 }

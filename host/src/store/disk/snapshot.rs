@@ -43,7 +43,7 @@ impl DiskSnapshot {
                 format!("{} has no segment of that name", self.files.settings().path.display()),
             ));
         }
-        // What does not belong to the journal is listed with nothing in it.
+        // A file that does not belong to the journal is listed with nothing in it.
         Ok(self.members.iter().find(|member| member.name == name))
     }
 
@@ -77,7 +77,7 @@ fn read_cached(file: &File, start: u64, end: u64) -> Option<Vec<u8>> {
     (count == length).then_some(bytes)
 }
 
-/// Reads exactly these bytes into memory that nobody has to clear first.
+/// Reads exactly these bytes into memory that is not cleared first.
 fn read(file: &File, start: u64, end: u64, path: &Path) -> Result<Vec<u8>, StoreError> {
     let length = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
     let mut bytes = Vec::with_capacity(length);

@@ -32,7 +32,7 @@ impl FileId {
     }
 }
 
-/// What the path names now, following symlinks; `None` if nothing.
+/// The file that the path names now, following symlinks; `None` if there is none.
 pub(in crate::store) fn named(path: &Path) -> Result<Option<FileId>, StoreError> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(FileId::of(&metadata))),
@@ -47,11 +47,7 @@ pub(in crate::store) fn open(
     path: &Path,
     options: &mut OpenOptions,
 ) -> io::Result<(File, Metadata)> {
-    match fs::metadata(path) {
-        Ok(metadata) => regular(&metadata)?,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
-        Err(cause) => return Err(cause),
-    }
+    may_open(fs::metadata(path))?;
     open_careful(path, OFlags::empty(), options)
 }
 
@@ -60,23 +56,27 @@ pub(in crate::store) fn open_here(
     path: &Path,
     options: &mut OpenOptions,
 ) -> io::Result<(File, Metadata)> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) => regular(&metadata)?,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
-        Err(cause) => return Err(cause),
-    }
+    may_open(fs::symlink_metadata(path))?;
     open_careful(path, OFlags::NOFOLLOW, options)
 }
 
-/// Whether the file has no name any more, and nobody but this descriptor has it open or mapped, in this
-/// process or another: nobody can get at it then, and its content is ours to throw away. False where the
+fn may_open(found: io::Result<Metadata>) -> io::Result<()> {
+    match found {
+        Ok(metadata) => regular(&metadata),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(cause),
+    }
+}
+
+/// Returns true if the file has no name any more, and no other descriptor has it open or mapped, in this
+/// process or another: it is out of reach then, and its content is ours to throw away. False where the
 /// file system cannot tell.
 ///
 /// The kernel grants a lease for writing on just this condition (`fcntl(2)`, `F_SETLEASE`). It is given
-/// back at once; a signal that nobody hears would announce whoever came in between, by way of `/proc`.
+/// back at once; a signal that is ignored would announce a process that came in between, through `/proc`.
 #[allow(unsafe_code, reason = "no crate that we use offers leases")]
 pub(in crate::store) fn is_ours_alone(file: &File) -> bool {
-    // Which signal: from asm-generic/fcntl.h, missing in `libc`.
+    // From asm-generic/fcntl.h, missing in `libc`: chooses the signal.
     const F_SETSIG: libc::c_int = 10;
     let control = |command, argument: libc::c_int| {
         // SAFETY: The descriptor is open for as long as `file` is borrowed, and these three commands take
@@ -137,7 +137,7 @@ pub(in crate::store) fn last_byte(file: &File, end: u64) -> io::Result<Option<u8
     Ok(Some(byte[0]))
 }
 
-/// How many lines end in these bytes.
+/// The number of lines that end in these bytes.
 pub(in crate::store) fn line_ends(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
@@ -179,7 +179,7 @@ pub(in crate::store) fn parent(path: &Path) -> PathBuf {
 pub(in crate::store) struct Held<F: AsFd>(F);
 
 impl<F: AsFd> Held<F> {
-    /// Of a file that is locked already.
+    /// Takes over a file that is locked already.
     pub fn adopt(file: F) -> Self {
         Self(file)
     }
@@ -195,7 +195,7 @@ impl<F: AsFd> Deref for Held<F> {
 
 impl<F: AsFd> Drop for Held<F> {
     fn drop(&mut self) {
-        // Closing the file would release it as well; there is nobody to tell about a failure.
+        // Closing the file would release it as well, so a failure does not matter.
         let _ = flock(&self.0, FlockOperation::Unlock);
     }
 }

@@ -219,7 +219,7 @@ fn leftover_after(lock_path: &Path, purpose: Use, wait: impl FnOnce()) -> Option
     Some(beside(name_of(&path), Role::Leftover, bytes))
 }
 
-/// Whether a process is at work on the temporary, and so holds its lock.
+/// Returns true if a process is at work on the temporary, and so holds its lock.
 pub(in crate::store) fn is_in_use(lock_path: &Path, purpose: Use) -> bool {
     let path = temporary_path(lock_path, purpose);
     sys::open_own(&path, OpenOptions::new().read(true)).is_ok_and(|(file, _)| {

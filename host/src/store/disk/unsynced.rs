@@ -76,7 +76,7 @@ impl Unsynced {
         self.next += 1;
     }
 
-    /// What to hand to [`Unsynced::covered`] once a sync that starts now has succeeded.
+    /// The mark for [`Unsynced::covered`] once a sync that starts now has succeeded.
     pub fn mark(&self) -> u64 {
         self.next
     }

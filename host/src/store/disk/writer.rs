@@ -82,8 +82,8 @@ impl Writer {
             if self.still_named()? {
                 return self.append_locked(&mut held, batches);
             }
-            // A rewrite or a rotation, of ours or another process, has put a new file in its place, or
-            // somebody has moved it away.
+            // A rewrite or a rotation, by this or another process, has put a new file in its place, or
+            // another program has moved it away.
             drop(held);
             self.close();
             if Instant::now() >= deadline {
@@ -154,7 +154,7 @@ impl Writer {
             slices.push(IoSlice::new(b"\n"));
         }
         slices.extend(pieces.iter().map(|piece| IoSlice::new(piece.as_bytes())));
-        let (written, result) = write_all(settings, file, &mut slices);
+        let (written, result) = settings.faults.write_all(file, &mut slices);
         let body = start.saturating_add(u64::from(torn));
         let end = start.saturating_add(written);
         self.trail.push_back(Extent { file: Arc::clone(file), start, body, end, replaces: false });
@@ -209,7 +209,7 @@ impl Writer {
         }
         self.open = None;
         if settings.durability != Durability::Never {
-            // What is acknowledged must not vanish with the name of its file.
+            // Acknowledged batches must not vanish with the name of their file.
             sync_names(&*files)?;
         }
         self.open = Some(Open { file, id, settled: Some(length) });
@@ -272,7 +272,7 @@ impl Writer {
         if self.suspect { None } else { self.open.as_ref().map(|open| Arc::clone(&open.file)) }
     }
 
-    /// Whether an `fdatasync` has failed and nothing has been verified since.
+    /// Returns true if an `fdatasync` has failed and nothing has been verified since.
     pub fn is_suspect(&self) -> bool {
         self.suspect
     }
@@ -312,8 +312,8 @@ impl Writer {
         if self.unsynced.is_empty() {
             return;
         }
-        // A rewrite of ours has copied these batches and synced the copy. Had somebody moved the
-        // file away instead, as a rotation does, this keeps the promise that was made for them.
+        // A rewrite of ours has copied these batches and synced the copy. If another program has moved
+        // the file away instead, as a rotation does, this keeps the promise that was made for them.
         match open.file.sync(&self.files.settings().faults) {
             Ok(()) => self.unsynced.clear(),
             Err(cause) => {
@@ -342,7 +342,7 @@ impl Writer {
         let metadata = file.metadata().map_err(|cause| failure("open", &settings.path, cause))?;
         if settings.durability != Durability::Never {
             // Not only for a file that we have just created: its creator, or a rewrite that has put
-            // it in place, may have died before it made the name durable, and what we acknowledge
+            // it in place, may have died before it made the name durable, and acknowledged batches
             // must not vanish with the name.
             sync_names(&*self.files)?;
         }
@@ -354,27 +354,4 @@ impl Writer {
         self.open = Some(Open { file: Arc::clone(&file), id, settled: None });
         Ok(file)
     }
-}
-
-/// Writes everything; returns how much of it was written even on an error.
-fn write_all(
-    settings: &Settings,
-    file: &File,
-    mut slices: &mut [IoSlice<'_>],
-) -> (u64, io::Result<()>) {
-    let mut written: u64 = 0;
-    // `advance_slices` also drops empty slices at the front.
-    IoSlice::advance_slices(&mut slices, 0);
-    while !slices.is_empty() {
-        match settings.faults.write(file, slices) {
-            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
-            Ok(count) => {
-                written = written.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-                IoSlice::advance_slices(&mut slices, count);
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-            Err(cause) => return (written, Err(cause)),
-        }
-    }
-    (written, Ok(()))
 }

@@ -23,7 +23,7 @@
 //! kept, except those that it writes during the last milliseconds of a rewrite. Afterwards it must
 //! open the file again: what it writes to one that it has kept open is lost. A disk that lies
 //! about `fdatasync` cannot be seen through. A process killed between its write and its reply has
-//! written a batch that nobody has been told about. A hard link to the file keeps the old content
+//! written a batch without acknowledging it. A hard link to the file keeps the old content
 //! when the file is rewritten.
 
 mod one_file;

@@ -19,15 +19,15 @@ struct Lines<'a> {
 }
 
 impl RedisStore {
-    /// On one server a batch is one transaction. On a Cluster kinds lie on different servers: each
-    /// kind is one transaction, and if one fails, those before it are taken back.
+    /// Appends a batch. It is one transaction on one server. The kinds of a Cluster lie on different
+    /// servers: each kind is one transaction, and if one fails, those before it are taken back.
     pub(super) async fn append_batch(&self, lines: String, runs: &[Run]) -> Result<(), StoreError> {
         let parts = split(&lines, runs)?;
         if !self.link.is_cluster() {
             return self.transaction(&parts).await.map(drop);
         }
         drop(parts);
-        // A task of its own: whoever drops the append must not leave some kinds written and others not.
+        // A task of its own: an append that is dropped must not leave some kinds written and others not.
         let (store, runs) = (self.clone(), runs.to_vec());
         let task = tokio::spawn(async move { store.append_by_kind(&lines, &runs).await });
         task.await.unwrap_or_else(|cause| {

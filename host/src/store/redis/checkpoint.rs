@@ -5,7 +5,7 @@ use super::link::Repeat;
 use super::{RedisStore, reply, scripts};
 
 impl RedisStore {
-    /// What was saved last; nothing if that is missing or too long to be ours.
+    /// The text that was saved last; none if that is missing or too long to be ours.
     pub(super) async fn read_checkpoint(&self) -> Result<String, StoreError> {
         let mut command = redis::cmd("GETRANGE");
         // Both ends are included: one byte too many tells that it is too long.

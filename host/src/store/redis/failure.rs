@@ -1,4 +1,4 @@
-//! What errors of Redis mean to a store.
+//! Translation of errors of Redis to those of a store.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -11,7 +11,7 @@ pub fn store_error(doing: &str, location: &str, error: RedisError) -> StoreError
     StoreError::new(kind, format!("cannot {doing} at {location}; {advice}")).caused_by(error)
 }
 
-/// Of a server that should be a master and has become a replica, as it happens in a failover.
+/// The failure of a server that should be a master and has become a replica, as in a failover.
 pub fn demoted(doing: &str, location: &str, error: RedisError) -> StoreError {
     let advice = "the server there has become a read-only replica; try again";
     let message = format!("cannot {doing} at {location}; {advice}");
@@ -39,24 +39,24 @@ pub fn timed_out(doing: &str, location: &str, limit: std::time::Duration) -> Sto
     )
 }
 
-/// Whether the server certainly has not done what it was asked, and may do it a little later or
-/// elsewhere: the slot has moved, a replica is taking over.
+/// Returns true if the server certainly has not done what it was asked, and it may succeed a little
+/// later or elsewhere: the slot has moved, a replica is taking over.
 pub fn is_elsewhere(error: &RedisError) -> bool {
     use ServerErrorKind as S;
     match error.kind() {
         ErrorKind::Server(S::Moved | S::Ask | S::TryAgain | S::ReadOnly) => true,
         ErrorKind::ClusterConnectionNotFound => true,
-        // `ASKING` is never sent: what is on its way to another server is waited for.
+        // `ASKING` is never sent: a slot on its way to another server is waited for.
         _ => codes(error).any(|code| matches!(&*code, "MOVED" | "ASK" | "TRYAGAIN" | "READONLY")),
     }
 }
 
-/// Whether a replica was to write.
+/// Returns true if a replica was to write.
 pub fn is_read_only(error: &RedisError) -> bool {
     codes(error).any(|code| code == "READONLY")
 }
 
-/// Whether the connection is of no more use.
+/// Returns true if the connection is of no more use.
 pub fn is_broken(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || error.is_io_error() || error.is_connection_dropped()
 }

@@ -1,6 +1,6 @@
 //! The connection to one server, to the master that Sentinels name, or to a Cluster.
 //!
-//! One connection carries everything at once; whoever waits for new entries has one of his own (see
+//! One connection carries everything at once; a wait for new entries has a connection of its own (see
 //! [`Link::waiting`]). A connection that breaks is made anew by the next call.
 
 mod connect;
@@ -18,14 +18,14 @@ use super::super::{StoreError, UrlError};
 use super::config::{RedisConfig, Topology};
 use super::failure::{demoted, is_broken, is_elsewhere, is_read_only, store_error, timed_out};
 
-/// After so long without a reply, a request that must not be repeated is preceded by a question: what
-/// has broken meanwhile is then found out before anything is at stake.
+/// The duration without a reply after which a request that must not be repeated is preceded by a
+/// question: a broken connection is then found out before anything is at stake.
 const IDLE: Duration = Duration::from_millis(500);
 
 /// How often a request is sent again that the server has certainly not carried out.
 const ELSEWHERE_TRIES: u32 = 8;
 
-/// The most connections that are kept for the next wait.
+/// The maximum number of connections that are kept for the next wait.
 const MAX_WAITING: usize = 8;
 
 /// May a request be sent a second time when it is not known whether the first has arrived?
@@ -103,7 +103,7 @@ fn refused_by_replica(replies: &[Value]) -> Option<&ServerError> {
     })
 }
 
-/// What holds the connection, shared by all clones of a store.
+/// Holds the connection, shared by all clones of a store.
 pub struct Link {
     connector: Connector,
     location: String,
@@ -113,14 +113,14 @@ pub struct Link {
     written: AtomicBool,
     /// Held while connecting, so that one does it for all.
     connecting: tokio::sync::Mutex<()>,
-    /// Connections for waiting, and since when nobody uses them.
+    /// Connections for waiting, and since when they are idle.
     waiting: Mutex<Vec<(Connection, Instant)>>,
 }
 
 /// How far a request has come when its time is up.
 #[derive(Default)]
 struct Progress {
-    /// Whether the last attempt has been sent and its fate is not known.
+    /// The last attempt has been sent, and its outcome is not known.
     sent: AtomicBool,
     /// The connection it uses; 0 for none yet.
     generation: AtomicU64,
@@ -129,7 +129,7 @@ struct Progress {
 #[derive(Default)]
 struct Current {
     connection: Option<Connection>,
-    /// Counts connections, so that nobody forgets one that he has not seen break.
+    /// Counts connections, so that a request drops only the one that it has seen break.
     generation: u64,
     /// When something was heard last.
     heard: Option<Instant>,
@@ -154,7 +154,7 @@ impl Link {
         &self.location
     }
 
-    /// Whether keys can lie on different servers.
+    /// Returns true if keys can lie on different servers.
     pub fn is_cluster(&self) -> bool {
         *self.connector.topology() == Topology::Cluster
     }
@@ -305,7 +305,7 @@ impl Link {
                 if !is_elsewhere(&error) {
                     return Err(error);
                 }
-                // Of a plain server too: its name may lead to another one by now.
+                // A plain server can move too: its name may lead to another one by now.
                 self.follow(generation, request);
                 let moves = *self.connector.topology() != Topology::Node;
                 if !moves || elsewhere == ELSEWHERE_TRIES {

@@ -1,24 +1,25 @@
 //! A journal in Redis Streams: one stream per kind, an entry per record.
 //!
 //! The keys are `{prefix}:{system_id}:events`, `audits`, `dead_letters` and `metrics`. The field
-//! `data` of an entry holds the record and `kind` its class; entries that have `data` alone, which
-//! is what Papyra writes, are read as well. Streams are never deleted. `{prefix}:{system_id}:checkpoint`
+//! `data` of an entry holds the record and `kind` its class; entries that have `data` alone, as
+//! Papyra writes them, are read as well. Streams are never deleted. `{prefix}:{system_id}:checkpoint`
 //! is a text that startup checks leave for the next one.
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! * A batch is one transaction: all of it or nothing. On a Cluster that holds for each kind, and
-//!   what was written of a batch that fails later is taken back.
+//! * A batch is one transaction: all of it or nothing. On a Cluster that holds for each kind, and the
+//!   written part of a batch that fails later is taken back.
 //! * An acknowledged batch is as durable as the server makes it (`appendfsync`, replicas).
 //! * When the connection breaks or the server does not answer in time, it is not known whether the
 //!   batch was written; the error says so. Nothing is sent twice on its own.
 //! * Entries of different streams keep the order in which one server was given them: sequence
 //!   numbers begin with the microsecond.
-//! * A snapshot has fixed ends. What somebody removes meanwhile is missing from it.
+//! * A snapshot has fixed ends. Entries that are removed meanwhile are missing from it.
 //! * A rewrite removes in steps, each atomic; after a crash some of them have been done, and doing it
 //!   again does the rest. Two processes that rewrite at the same time do not harm each other.
-//! * Compaction never removes what a consumer group has not been given or not acknowledged, unless
-//!   forced; then it goes entry by entry and counts what each group loses. Recovery acknowledges what it removes, in all groups.
+//! * Compaction never removes an entry that a consumer group has not been given or not acknowledged,
+//!   unless forced; then it removes entry by entry and counts the losses of each group. Recovery
+//!   acknowledges the entries that it removes, in all groups.
 
 mod append;
 mod checkpoint;
@@ -82,7 +83,7 @@ impl RedisStore {
         })
     }
 
-    /// What it was made with.
+    /// Returns the settings of the store.
     #[must_use]
     pub fn config(&self) -> &RedisConfig {
         &self.config

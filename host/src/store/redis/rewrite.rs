@@ -50,12 +50,12 @@ impl RedisRewrite {
         Ok(Self { store, segment, options, ranges: Vec::new(), _open: open })
     }
 
-    /// Whether only what no group needs may go.
+    /// Returns true if entries that a group needs must stay.
     fn spares(&self) -> bool {
         self.options.purpose == Purpose::Compact && !self.options.force
     }
 
-    /// What becomes of the entries in the eyes of consumer groups.
+    /// The word by which the script knows how to treat consumer groups.
     fn word(&self) -> &'static str {
         match self.options.purpose {
             Purpose::Compact if self.spares() => "spare",
@@ -105,7 +105,7 @@ impl RedisRewrite {
         }
     }
 
-    /// Whether a little more may stay. Never when damage goes: that has to be gone.
+    /// Returns true if a few entries too many may stay. Damaged entries may not.
     fn approximately(&self) -> bool {
         self.store.config.approx_trim && self.options.purpose == Purpose::Compact
     }
@@ -138,7 +138,7 @@ impl RedisRewrite {
         Ok(gone)
     }
 
-    /// On a Cluster the quarantine lies on another server: all of it is copied there first.
+    /// Copies everything first, since the quarantine of a Cluster lies on another server.
     async fn keep_first(&self, quarantine: &str) -> Result<(), StoreError> {
         for range in &self.ranges {
             let last = id::format(id::before(range.end).unwrap_or(id::FIRST));
@@ -171,7 +171,7 @@ impl RedisRewrite {
 /// Groups and how many entries each has lost.
 type Losses = Vec<(String, u64)>;
 
-/// How many entries went, how many ranges are done with, and what groups have lost.
+/// How many entries went, how many ranges are finished, and the losses of groups.
 fn removed(reply: Value) -> Option<(u64, u64, Losses)> {
     let mut items = reply::array(reply)?.into_iter();
     let (count, done) = (reply::number(&items.next()?)?, reply::number(&items.next()?)?);

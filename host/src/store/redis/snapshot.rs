@@ -66,7 +66,7 @@ impl RedisSnapshot {
     }
 }
 
-/// What a stream is now; `None` if there is none.
+/// The present state of a stream; `None` if there is none.
 pub async fn survey(link: &Link, kind: Kind, key: &str) -> Result<Option<Segment>, StoreError> {
     let reply = link.call("look at the journal", Repeat::Yes, &scripts::survey(key)).await?;
     let mut parts = reply::array(reply).ok_or_else(|| reply::unexpected("XINFO"))?.into_iter();
@@ -104,7 +104,7 @@ impl Snapshot for RedisSnapshot {
         if id::key(at) >= id::key(segment.end) {
             return Ok(nothing(segment.end));
         }
-        // Whoever reads the same stream at the same time does without the help of the other.
+        // A second reader of the same stream at the same time reads without pages fetched ahead.
         match ahead.try_lock() {
             Ok(mut ahead) => ahead.read(pages, at, max_bytes).await,
             Err(_) => Ahead::default().read(pages, at, max_bytes).await,

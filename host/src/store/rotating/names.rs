@@ -1,4 +1,4 @@
-//! Which names belong to a set, exactly: never by pattern or prefix.
+//! The names that belong to a set, exactly: never by pattern or prefix.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::store::disk::sys::{self, FileId};
 
 /// A reader holds all files open at once.
 pub(super) const MAX_FILES: u32 = 1000;
-/// So many files beyond the set are reported at most.
+/// The maximum number of files beyond the set that are reported.
 const MAX_STRAYS: usize = 10_000;
 
 /// The path of a file of the set: `path` itself for 0, `path.1` for 1.
@@ -68,7 +68,7 @@ pub(super) fn beyond(home: &Path, max_files: u32) -> io::Result<Vec<(String, u64
         let entry = entry?;
         let file_name = entry.file_name();
         let Some(digits) = number_of(name, &file_name) else { continue };
-        // What is too long for a number is large enough.
+        // Digits that are too long for a number are large enough.
         if digits.parse().is_ok_and(|number: u64| number < u64::from(max_files)) {
             continue;
         }

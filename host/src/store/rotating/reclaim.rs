@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::store::disk::sys::{self, locked};
 
-/// The number of bytes to free at once. Where the file system hands freed blocks back to the device (mount option
-/// `discard`), an `fdatasync` that comes meanwhile waits: 11 ms for 50 MB, under 3 ms for this (measured
-/// on ext4).
+/// The number of bytes to free at once. Where the file system hands freed blocks back to the device (mount
+/// option `discard`), an `fdatasync` that comes meanwhile waits: 11 ms for 50 MB, under 3 ms for this
+/// (measured on ext4).
 const STEP: u64 = 8 << 20;
 /// How long others have the device to themselves between two steps.
 const PAUSE: Duration = Duration::from_millis(5);

@@ -1,6 +1,7 @@
 //! One rotation, step by step.
 //!
-//! The caller holds the lock of the file that is full, without which no process changes the set. The order of the steps is what makes them safe to be interrupted: files are dropped and moved from the
+//! The caller holds the lock of the file that is full, without which no process changes the set. The
+//! order of the steps is what makes them safe to be interrupted: files are dropped and moved from the
 //! oldest end, onto names that are free, and the full one last.
 
 use std::fs::{self, File, OpenOptions};
@@ -122,15 +123,7 @@ pub(super) fn rename(settings: &Settings, from: &Path, to: &Path) -> io::Result<
 }
 
 fn write_first(settings: &Settings, file: &File, first: &str) -> io::Result<()> {
-    let mut rest = first.as_bytes();
-    while !rest.is_empty() {
-        match settings.faults.write(file, &[IoSlice::new(rest)]) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-            Err(cause) => return Err(cause),
-        }
-    }
+    settings.faults.write_all(file, &mut [IoSlice::new(first.as_bytes())]).1?;
     if settings.durability == Durability::Never { Ok(()) } else { settings.faults.sync(file) }
 }
 

@@ -24,12 +24,12 @@ pub(super) struct Job {
     files: Arc<dyn FileSet>,
     /// See [`FileSet::lock_path`].
     lock_path: PathBuf,
-    /// Where the file was at the beginning: what a symlink resolves to.
+    /// Where the file was at the beginning, symlinks resolved.
     target: PathBuf,
     id: FileId,
     /// A descriptor of its own, since its lock must not be shared with anything.
     source: File,
-    /// Of the snapshot.
+    /// The length in the snapshot.
     length: u64,
     /// The snapshot's last byte is not a line end.
     torn: bool,

@@ -21,12 +21,12 @@ impl Counts {
         Self { known: HashMap::new(), others: count }
     }
 
-    /// Of a list of pending entries.
+    /// Reads a list of pending entries.
     pub fn read(value: Value) -> Option<Self> {
         Self::read_each([value])
     }
 
-    /// Of several lists.
+    /// Reads several lists.
     pub fn read_each(values: impl IntoIterator<Item = Value>) -> Option<Self> {
         let mut known = HashMap::new();
         for value in values {
@@ -51,7 +51,7 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Of `XREADGROUP`: at most one stream with its entries.
+    /// Reads the reply to `XREADGROUP`: at most one stream with its entries.
     pub fn read(value: Value) -> Option<Self> {
         match reply::array(value)?.pop() {
             None => Some(Self::default()),
@@ -67,7 +67,7 @@ impl Entries {
         }
     }
 
-    /// Of a list of entries, some of which may be gone.
+    /// Reads a list of entries, some of which may be gone.
     pub fn list(value: Value) -> Option<Self> {
         let mut entries = Self::default();
         for item in reply::array(value)? {

@@ -11,8 +11,8 @@ use super::super::id;
 use super::super::reply::Entry;
 use super::page::{Pages, Sent, chunk};
 
-/// What has been fetched of one stream and not been handed out. Never more than three pages: one that is
-/// being handed out, one that waits, and one on its way.
+/// Entries of one stream that have been fetched and not been handed out. Never more than three pages: one
+/// that is being handed out, one that waits, and one on its way.
 #[derive(Default)]
 pub struct Ahead {
     /// Where `ready` begins.
@@ -23,7 +23,7 @@ pub struct Ahead {
     coming: Option<Coming>,
 }
 
-/// Pages as they come, one after the other, given up when nobody wants them any more.
+/// Pages as they come, one after the other, given up when the reader has gone.
 struct Coming {
     pages: mpsc::Receiver<Result<Sent, StoreError>>,
     task: JoinHandle<()>,

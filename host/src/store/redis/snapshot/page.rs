@@ -1,4 +1,4 @@
-//! Fetching entries, so many at a time that they come to about as many bytes as are wanted.
+//! Fetching entries, in pages of about as many bytes as are wanted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,8 +9,8 @@ use super::super::id;
 use super::super::link::{Repeat, SharedLink};
 use super::super::reply::{self, Entry};
 
-/// Entries are taken to be at least so long, also where they are shorter, so that a stretch of tiny
-/// ones does not make the next page a huge one.
+/// The minimum length to assume for entries, so that a run of tiny ones does not make the next page a
+/// huge one.
 const LEAST_AVERAGE: u64 = 128;
 
 /// How many bytes a page should have.
@@ -67,18 +67,18 @@ impl Pages {
         }
     }
 
-    /// Whether all entries lie from `at` on.
+    /// Returns true if no entry lies before `at`.
     pub fn begins_at(&self, at: Position) -> bool {
         id::key(at) <= id::key(self.start)
     }
 
-    /// Asks for what lies from `at` on, which lies inside.
+    /// Asks for the entries from `at` on, which lies inside.
     pub async fn forward(&self, at: Position, wanted: u32) -> Result<Sent, StoreError> {
         let to = id::before(self.end).unwrap_or(id::FIRST);
         self.ask("XRANGE", at, to, wanted).await
     }
 
-    /// What lies directly before `before`, which lies inside or at the end.
+    /// Returns the entries directly before `before`, which lies inside or at the end.
     pub async fn back(&self, before: Position, wanted: u32) -> Result<Page, StoreError> {
         let from = id::before(before).unwrap_or(id::FIRST);
         let mut page = self.open(self.ask("XREVRANGE", from, self.start, wanted).await?)?;
