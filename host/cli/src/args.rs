@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use papyra_persistence::Durability;
-use papyra_persistence::config::{Config, Place, Value};
+use papyra_persistence::config::{Config, PerKind, Place, Set};
 use papyra_persistence::journal::KindLimits;
+use papyra_persistence::store::Kind;
 
 use crate::output::Output;
 use crate::problem::Problem;
@@ -28,11 +29,9 @@ pub(super) struct TargetArgs {
 
 impl TargetArgs {
     pub fn apply(&self, config: &mut Config) {
-        if let Some(path) = &self.path {
-            config.set("store", Value::Store(Place::Path(path.clone())), "--path");
-        } else if let Some(url) = &self.store {
-            config.set("store", Value::Store(Place::Url(url.clone())), "--store");
-        }
+        let store = &mut config.settings.store;
+        store.by_flag(self.path.clone().map(Place::Path), "--path");
+        store.by_flag(self.store.clone().map(Place::Url), "--store");
     }
 }
 
@@ -46,23 +45,20 @@ pub(super) struct JobsArgs {
 
 impl JobsArgs {
     pub fn apply(&self, config: &mut Config) {
-        if let Some(jobs) = self.jobs {
-            config.set("jobs", Value::Count(jobs.into()), "--jobs");
-        }
+        config.settings.jobs.by_flag(self.jobs.map(u64::from), "--jobs");
     }
 }
 
 /// How many instances share the work.
 pub(super) fn jobs(config: &Config) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    config.jobs().unwrap_or_else(cores)
+    let jobs = config.settings.jobs.value.and_then(|jobs| jobs.try_into().ok());
+    jobs.unwrap_or_else(cores)
 }
 
 /// Puts `--sync` over the configuration.
 pub(super) fn apply_sync(sync: Option<Durability>, config: &mut Config) {
-    if let Some(durability) = sync {
-        config.set("sync", Value::Sync(durability), "--sync");
-    }
+    config.settings.sync.by_flag(sync, "--sync");
 }
 
 /// How much to keep.
@@ -95,18 +91,10 @@ impl RetentionArgs {
         if self.no_retention {
             config.clear_retention();
         }
-        let mut set = |key: &str, value: Option<Value>, flag: &str| {
-            if let Some(value) = value {
-                config.set(key, value, flag);
-            }
-        };
-        set("retention.max_records", self.max_records.map(Value::Count), "--max-records");
-        set("retention.max_age", self.max_age.map(Value::Time), "--max-age");
-        set(
-            "retention.max_total_bytes",
-            self.max_total_bytes.map(Value::Size),
-            "--max-total-bytes",
-        );
+        let settings = &mut config.settings;
+        settings.max_records.by_flag(self.max_records, "--max-records");
+        settings.max_age.by_flag(self.max_age, "--max-age");
+        settings.max_total_bytes.by_flag(self.max_total_bytes, "--max-total-bytes");
         for (index, limit) in self.kind_limit.iter().enumerate() {
             if self.kind_limit.iter().skip(index + 1).any(|other| other.kind == limit.kind) {
                 let kind = limit.kind.name();
@@ -114,13 +102,25 @@ impl RetentionArgs {
                     "--kind-limit names {kind} twice; put its limits in one, separated by commas"
                 )));
             }
-            let key = |name: &str| format!("retention.{}.{name}", limit.kind.plural());
-            let limits = &limit.limits;
-            set(&key("max_records"), limits.max_records.map(Value::Count), "--kind-limit");
-            set(&key("max_age"), limits.max_age_seconds.map(Value::Time), "--kind-limit");
-            set(&key("max_total_bytes"), limits.max_total_bytes.map(Value::Size), "--kind-limit");
+            let KindLimits { kind, limits } = limit;
+            let flag = "--kind-limit";
+            of_kind(&mut settings.kind_max_records, *kind).by_flag(limits.max_records, flag);
+            of_kind(&mut settings.kind_max_age, *kind).by_flag(limits.max_age_seconds, flag);
+            of_kind(&mut settings.kind_max_total_bytes, *kind)
+                .by_flag(limits.max_total_bytes, flag);
         }
         Ok(())
+    }
+}
+
+/// The setting of one kind.
+fn of_kind<T>(sets: &mut PerKind<T>, kind: Kind) -> &mut Set<T> {
+    let [event, audit, dead_letter, metric] = sets;
+    match kind {
+        Kind::Event => event,
+        Kind::Audit => audit,
+        Kind::DeadLetter => dead_letter,
+        Kind::Metric => metric,
     }
 }
 

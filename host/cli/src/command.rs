@@ -223,7 +223,7 @@ mod tests {
         let Command::Persistence(command) = Cli::try_parse_from(words).unwrap().command else {
             panic!("{line}")
         };
-        let mut config = Config::defaults();
+        let mut config = Config::default();
         command.apply(&mut config)?;
         let (_, targets) = crate::target::route(&config)?;
         Ok(targets.into_iter().next().unwrap())

@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use papyra_persistence::Durability;
-use papyra_persistence::config::{
-    Config, ConfigError, Entry, Fault, Origin, Value as Setting, table,
-};
+use papyra_persistence::config::{Config, ConfigError, Entry, Fault, Origin, Setting, Toml, table};
 use papyra_persistence::store::Registry;
 use serde_json::{Value, json};
 
@@ -185,9 +183,10 @@ fn people(config: &Config, origin: bool) -> String {
         Some(path) => format!("# {}\n", path.display()),
         None => "# no configuration file\n".to_owned(),
     };
-    let width = config.entries().iter().map(|entry| line(entry).chars().count()).max();
+    let entries = config.entries();
+    let width = entries.iter().map(|entry| line(entry).chars().count()).max();
     let width = width.unwrap_or(0).min(48);
-    for entry in config.entries() {
+    for entry in &entries {
         let line = line(entry);
         if origin && entry.value.is_some() {
             text.push_str(&format!("{line:<width$}  # {}\n", entry.origin));
@@ -203,27 +202,30 @@ fn people(config: &Config, origin: bool) -> String {
     text
 }
 
-/// A line of TOML. What has no value is a comment.
-fn line(entry: &Entry) -> String {
+/// A line of TOML. A setting without a value is a comment.
+fn line(entry: &Entry<'_>) -> String {
     match &entry.value {
         None => format!("# {} = {}", entry.key, entry.setting.default_shown()),
-        Some(Setting::Count(number)) => format!("{} = {number}", entry.key),
-        // A JSON string is a TOML string.
-        Some(value) => format!("{} = {}", entry.key, json!(value.to_string())),
+        // TOML has no larger numbers.
+        Some(number)
+            if number.parse::<u64>().is_ok_and(|number| i64::try_from(number).is_err()) =>
+        {
+            format!("{} = {number:?}", entry.key)
+        }
+        // A JSON string is a TOML string, but for one character.
+        Some(_) => format!("{} = {}", entry.key, value(entry)).replace('\u{7f}', "\\u007f"),
+    }
+}
+
+fn value(entry: &Entry<'_>) -> Value {
+    match (&entry.value, entry.setting.toml) {
+        (Some(number), Toml::Number) => json!(number.parse::<u64>().ok()),
+        (value, _) => json!(value),
     }
 }
 
 fn fields(config: &Config) -> Value {
-    let entry = |entry: &Entry| {
-        json!({
-            "key": entry.key,
-            "value": entry.value.as_ref().map(|value| match value {
-                Setting::Count(number) => json!(number),
-                other => json!(other.to_string()),
-            }),
-            "origin": origin(&entry.origin),
-        })
-    };
+    let entry = |entry: &Entry<'_>| json!({ "key": entry.key, "value": value(entry), "origin": origin(entry.origin) });
     let file = config.file().map(|path| path.display().to_string());
     let settings: Vec<_> = config.entries().iter().map(entry).collect();
     document("config", [json!({ "file": file, "settings": settings })])
@@ -241,16 +243,16 @@ fn origin(origin: &Origin) -> Value {
 }
 
 fn settings() -> Value {
-    let setting = |setting: &table::Setting| {
+    let setting = |setting: &Setting| {
         json!({
             "key": setting.key,
             "variable": table::variable(setting.key),
             "flag": setting.flag,
-            "default": setting.default,
+            "default": setting.default(),
             "without": setting.default_shown(),
-            "allowed": setting.form.allowed(),
+            "allowed": setting.allowed,
             "meaning": setting.meaning,
-            "read_by": setting.readers,
+            "used_by": setting.used_by,
         })
     };
     let settings: Vec<_> = table::SETTINGS.iter().map(setting).collect();

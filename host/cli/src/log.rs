@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use clap::{ArgAction, Args, ValueEnum};
-use papyra_persistence::config::{Config, Value};
+use papyra_persistence::config::{Config, LogFormat};
 use tracing_subscriber::EnvFilter;
 
 use crate::problem::Problem;
@@ -43,15 +43,13 @@ impl LogArgs {
             2 => ("warn,papyra=debug", "-vv"),
             _ => ("info,papyra=trace", "-vvv"),
         };
-        if !levels.is_empty() {
-            config.set("log.level", Value::Levels(levels.to_owned()), flag);
-        }
-        let word = match self.log_format {
-            None => return,
-            Some(Format::Text) => "text",
-            Some(Format::Json) => "json",
-        };
-        config.set("log.format", Value::Word(word), "--log-format");
+        let levels = Some(levels).filter(|levels| !levels.is_empty());
+        config.settings.log_level.by_flag(levels, flag);
+        let format = self.log_format.map(|format| match format {
+            Format::Text => LogFormat::Text,
+            Format::Json => LogFormat::Json,
+        });
+        config.settings.log_format.by_flag(format, "--log-format");
     }
 }
 
@@ -59,7 +57,8 @@ impl LogArgs {
 pub(super) fn start(config: &Config) -> Result<(), Problem> {
     // A failed operation is what the command itself ends with; said twice it helps nobody. Those who
     // read logs as data want it there.
-    let levels = match (config.log_level(), config.log_json()) {
+    let json = config.settings.log_format.value == LogFormat::Json;
+    let levels = match (config.settings.log_level.value.as_str(), json) {
         ("warn", false) => "warn,papyra_persistence::journal=off",
         (levels, _) => levels,
     };
@@ -72,7 +71,7 @@ pub(super) fn start(config: &Config) -> Result<(), Problem> {
         // When standard error cannot be written, there is nobody left to tell.
         .log_internal_errors(false)
         .with_writer(io::stderr);
-    let started = match config.log_json() {
+    let started = match json {
         true => builder.json().flatten_event(true).try_init(),
         false => builder.try_init(),
     };

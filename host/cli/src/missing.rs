@@ -1,6 +1,6 @@
 //! Advice for a store that does not exist.
 
-use papyra_persistence::config::{Config, Place, Value};
+use papyra_persistence::config::{Config, Place};
 
 use crate::problem::Problem;
 
@@ -11,8 +11,7 @@ pub(super) fn advice(config: &Config, problem: &Problem) -> &'static str {
     if !problem.store_missing {
         return "";
     }
-    let store = config.entries().iter().find(|entry| entry.key == "store");
-    let Some(Value::Store(Place::Path(path))) = store.and_then(|entry| entry.value.as_ref()) else {
+    let Some(Place::Path(path)) = &config.settings.store.value else {
         return CREATE;
     };
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -36,8 +35,8 @@ mod tests {
     use crate::exit::Exit;
 
     fn advice_for(path: &str, store_missing: bool) -> &'static str {
-        let mut config = Config::defaults();
-        config.set("store", Value::Store(Place::Path(PathBuf::from(path))), "--path");
+        let mut config = Config::default();
+        config.settings.store.by_flag(Some(Place::Path(PathBuf::from(path))), "--path");
         let problem = Problem::new(Exit::NotFound, "not-found", "whatever it says");
         advice(&config, &Problem { store_missing, ..problem })
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use papyra_persistence::config::{Config, Value};
+use papyra_persistence::config::Config;
 use papyra_persistence::journal::RecoveryMode;
 use papyra_persistence::store::Registry;
 
@@ -11,9 +11,7 @@ use crate::problem::Problem;
 
 /// Puts `--quarantine-dir` over the configuration.
 pub(super) fn apply(directory: Option<&PathBuf>, config: &mut Config) {
-    if let Some(directory) = directory {
-        config.set("quarantine_dir", Value::Directory(directory.clone()), "--quarantine-dir");
-    }
+    config.settings.quarantine_dir.by_flag(directory.cloned(), "--quarantine-dir");
 }
 
 /// A recovery mode, in Papyra's spellings too.

@@ -1,9 +1,10 @@
 //! `serve`: watch a journal over HTTP.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Args;
-use papyra_persistence::config::{Config, Value};
+use papyra_persistence::config::Config;
 use papyra_persistence::serve::Server;
 use tokio::net::TcpListener;
 
@@ -33,18 +34,14 @@ pub(super) struct ServeArgs {
     listen: Option<SocketAddr>,
     /// How often to look at what was appended; more rarely if looking takes long [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = values::check_every)]
-    check_every: Option<f64>,
+    check_every: Option<Duration>,
 }
 
 impl ServeArgs {
     pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
         self.target.apply(config);
-        if let Some(address) = self.listen {
-            config.set("serve.address", Value::Address(address), "--listen");
-        }
-        if let Some(seconds) = self.check_every {
-            config.set("serve.check_every", Value::Time(seconds), "--check-every");
-        }
+        config.settings.serve_address.by_flag(self.listen, "--listen");
+        config.settings.serve_check_every.by_flag(self.check_every, "--check-every");
         self.retention.apply(config)
     }
 }
@@ -56,7 +53,7 @@ pub(super) async fn run(context: &mut Context<'_>) -> Result<Exit, Problem> {
         return Err(Problem::nowhere());
     }
     let stores = targets.into_iter().map(|target| target.store).collect();
-    let wanted = context.config.serve_address();
+    let wanted = context.config.settings.serve_address.value;
     let cannot = |error| Problem::io(&format!("cannot listen on {wanted}"), &error);
     let listener = TcpListener::bind(wanted).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
@@ -66,7 +63,7 @@ pub(super) async fn run(context: &mut Context<'_>) -> Result<Exit, Problem> {
     context.output.note(&format!("listening on http://{address}/"));
     Server::new(&context.engine()?, stores)
         .retention(&context.config.retention())
-        .check_every(context.config.serve_check_every())
+        .check_every(context.config.settings.serve_check_every.value)
         .run(listener, std::future::pending())
         .await
         .map_err(|error| Problem::io("the server stopped", &error))?;

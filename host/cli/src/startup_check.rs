@@ -1,9 +1,10 @@
 //! `startup-check`: may a system start on this journal?
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use papyra_persistence::config::{Config, StartupSettings, Value as Setting};
+use papyra_persistence::config::Config;
 use papyra_persistence::journal::{RecoveryMode, StartupMode, StartupOptions};
 use serde_json::{Value, json};
 
@@ -48,7 +49,7 @@ pub(super) struct StartupCheckArgs {
     audit: AuditArgs,
     /// How long the check of a store may take, such as 30s; then exit code 69 [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = values::startup_timeout, allow_hyphen_values = true)]
-    timeout: Option<f64>,
+    timeout: Option<Duration>,
     /// Where --recovery-mode quarantine quarantines things ; made if it is missing
     #[arg(long, value_name = "DIR")]
     quarantine_dir: Option<PathBuf>,
@@ -73,24 +74,17 @@ impl StartupCheckArgs {
     pub fn apply(&self, config: &mut Config) {
         self.target.apply(config);
         quarantine::apply(self.quarantine_dir.as_ref(), config);
-        let mut set = |key: &str, value: Option<Setting>, flag: &str| {
-            if let Some(value) = value {
-                config.set(key, value, flag);
-            }
-        };
         let mode = self.mode.map(|mode| match mode {
-            StartupWord::Ignore => "ignore",
-            StartupWord::ScanOnly => "scan-only",
-            StartupWord::Fail => "fail",
-            StartupWord::Recover => "recover",
+            StartupWord::Ignore => StartupMode::Ignore,
+            StartupWord::ScanOnly => StartupMode::ScanOnly,
+            StartupWord::Fail => StartupMode::Fail,
+            StartupWord::Recover => StartupMode::Recover,
         });
-        let recovery = self.recovery_mode.map(|mode| match RecoveryMode::from(mode) {
-            RecoveryMode::Repair => "repair",
-            RecoveryMode::Quarantine => "quarantine",
-        });
-        set("startup.mode", mode.map(Setting::Word), "--mode");
-        set("startup.recovery_mode", recovery.map(Setting::Word), "--recovery-mode");
-        set("startup.timeout", self.timeout.map(Setting::Time), "--timeout");
+        let settings = &mut config.settings;
+        settings.startup_mode.by_flag(mode, "--mode");
+        let recovery = self.recovery_mode.map(RecoveryMode::from);
+        settings.startup_recovery_mode.by_flag(recovery, "--recovery-mode");
+        settings.startup_timeout.by_flag(self.timeout, "--timeout");
     }
 }
 
@@ -98,7 +92,9 @@ pub(super) async fn run(
     args: StartupCheckArgs,
     context: &mut Context<'_>,
 ) -> Result<Exit, Problem> {
-    let StartupSettings { mode, recovery, timeout, .. } = context.config.startup();
+    let settings = &context.config.settings;
+    let (mode, timeout) = (settings.startup_mode.value, settings.startup_timeout.value);
+    let recovery = settings.startup_recovery_mode.value;
     let directory = args.quarantine_dir.as_ref();
     if mode == StartupMode::Recover || directory.is_some() || args.recovery_mode.is_some() {
         quarantine::check(recovery, "--recovery-mode", directory, context.config)?;

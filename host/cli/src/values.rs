@@ -8,8 +8,7 @@ use clap::ValueEnum;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
-use papyra_persistence::config::Value;
-use papyra_persistence::config::table::SETTINGS;
+use papyra_persistence::config::table;
 use papyra_persistence::journal::{FieldMatch, KindLimits, Limits};
 use papyra_persistence::store::Kind;
 pub(super) use papyra_persistence::units::{
@@ -45,25 +44,15 @@ impl From<KindWord> for Kind {
     }
 }
 
-/// How long a startup check may take.
-pub(super) fn startup_timeout(word: &str) -> Result<f64, String> {
-    time("startup.timeout", word)
+/// Parses the time limit of a startup check.
+pub(super) fn startup_timeout(word: &str) -> Result<Duration, String> {
+    table::WAIT.parse(word)
 }
 
-/// How often `serve` looks.
+/// Parses the interval between the checks of `serve`.
 #[cfg(feature = "serve")]
-pub(super) fn check_every(word: &str) -> Result<f64, String> {
-    time("serve.check_every", word)
-}
-
-/// A length of time that this setting allows as well.
-fn time(key: &str, word: &str) -> Result<f64, String> {
-    let setting = SETTINGS.iter().find(|setting| setting.key == key);
-    match setting.map(|setting| setting.form.parse(word)) {
-        Some(Ok(Value::Time(seconds))) => Ok(seconds),
-        Some(Err(message)) => Err(message),
-        _ => Err("there is no such setting".to_owned()),
-    }
+pub(super) fn check_every(word: &str) -> Result<Duration, String> {
+    table::PAUSE.parse(word)
 }
 
 /// A moment in seconds since the epoch: such a number, RFC 3339, or how long ago.

@@ -1,53 +1,189 @@
-//! What a setting may look like, and what it is then.
+//! How the words of settings become values, and values become words.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::journal::{RecoveryMode, StartupMode};
+use crate::recorder::Overflow;
 use crate::store::{file_word, redacted};
-use crate::{Durability, units};
+use crate::units;
 
-/// The shape of a setting's value, with its range.
-#[derive(Clone, Copy, Debug)]
+/// How a setting is written.
+#[derive(Debug)]
+pub struct Form<T: 'static> {
+    /// An empty message stands for "write" and what is allowed.
+    parse: fn(&str) -> Result<T, String>,
+    show: fn(&T) -> String,
+    fits: fn(&T) -> bool,
+    pub(super) allowed: &'static str,
+    pub(super) toml: Toml,
+}
+
+/// Which types of TOML a setting may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Form {
-    /// A whole number in this range.
-    Count {
-        /// The least that is allowed.
-        least: u64,
-        /// The most that is allowed.
-        most: u64,
-    },
-    /// A length of time in this range, in seconds.
-    Time {
-        /// The least that is allowed.
-        least: f64,
-        /// The most that is allowed; may be infinite.
-        most: f64,
-    },
-    /// A number of bytes in this range.
-    Size {
-        /// The least that is allowed.
-        least: u64,
-        /// The most that is allowed.
-        most: u64,
-    },
-    /// One of these words; of each group the first is the proper name, the others are understood.
-    Word(&'static [&'static [&'static str]]),
-    /// When an append counts as done.
-    Sync,
-    /// A directory.
-    Directory,
-    /// A store: a URL or the path of a file.
-    Store {
-        /// Whether `none` is allowed, which drops what would be stored.
-        none: bool,
-    },
-    /// An address to listen on.
-    Address,
-    /// Which log events are written.
-    Levels,
+pub enum Toml {
+    /// A whole number, or a string that is one.
+    Number,
+    /// A number, or a string with a unit.
+    Quantity,
+    /// A string.
+    String,
+}
+
+impl fmt::Display for Toml {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Number => "a whole number",
+            Self::Quantity => "a number or a string",
+            Self::String => "a string",
+        })
+    }
+}
+
+impl<T> Form<T> {
+    /// Parses a word.
+    ///
+    /// # Errors
+    ///
+    /// One line that says what is allowed instead.
+    pub fn parse(&self, word: &str) -> Result<T, String> {
+        if word.contains('\0') {
+            return Err("it contains a NUL character".to_owned());
+        }
+        match (self.parse)(word) {
+            Ok(value) if (self.fits)(&value) => Ok(value),
+            Ok(_) => Err(format!("it must be {}", self.allowed)),
+            Err(message) if message.is_empty() => Err(format!("write {}", self.allowed)),
+            Err(message) => Err(message),
+        }
+    }
+
+    /// Formats a value, if there is one, as [`Form::parse`] reads it, without secrets.
+    pub(super) fn show(&self, value: &impl Holds<T>) -> Option<String> {
+        value.held().map(self.show)
+    }
+}
+
+/// A value that may be missing, or never is.
+pub(super) trait Holds<V> {
+    fn held(&self) -> Option<&V>;
+}
+
+impl<V> Holds<V> for V {
+    fn held(&self) -> Option<&V> {
+        Some(self)
+    }
+}
+
+impl<V> Holds<V> for Option<V> {
+    fn held(&self) -> Option<&V> {
+        self.as_ref()
+    }
+}
+
+pub(super) const fn count(fits: fn(&u64) -> bool, allowed: &'static str) -> Form<u64> {
+    let show = |number: &u64| number.to_string();
+    Form { parse: units::parse_count, show, fits, allowed, toml: Toml::Number }
+}
+
+pub(super) const fn size(fits: fn(&u64) -> bool, allowed: &'static str) -> Form<u64> {
+    let show = |bytes: &u64| units::format_size(*bytes);
+    Form { parse: units::parse_size, show, fits, allowed, toml: Toml::Quantity }
+}
+
+pub(super) const fn duration(fits: fn(&Duration) -> bool, allowed: &'static str) -> Form<Duration> {
+    let show = |time: &Duration| units::format_duration(*time);
+    Form { parse: units::parse_duration, show, fits, allowed, toml: Toml::Quantity }
+}
+
+/// A form without a range, always a string.
+pub(super) const fn text<T>(
+    parse: fn(&str) -> Result<T, String>,
+    show: fn(&T) -> String,
+    allowed: &'static str,
+) -> Form<T> {
+    Form { parse, show, fits: |_| true, allowed, toml: Toml::String }
+}
+
+pub(super) const fn age(allowed: &'static str) -> Form<f64> {
+    let show = |seconds: &f64| units::format_seconds(*seconds);
+    Form { toml: Toml::Quantity, ..text(units::parse_seconds, show, allowed) }
+}
+
+/// A choice of words. The first word of a value is its name, the others are understood.
+pub(super) trait Words: Copy + PartialEq + 'static {
+    const WORDS: &'static [(Self, &'static [&'static str])];
+}
+
+impl Words for StartupMode {
+    const WORDS: &'static [(Self, &'static [&'static str])] = &[
+        (Self::Ignore, &["ignore"]),
+        (Self::ScanOnly, &["scan-only", "scan"]),
+        (Self::Fail, &["fail", "fail-on-anomaly"]),
+        (Self::Recover, &["recover"]),
+    ];
+}
+
+impl Words for RecoveryMode {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Repair, &["repair", "rebuild"]), (Self::Quarantine, &["quarantine"])];
+}
+
+impl Words for Overflow {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::DropNewest, &["drop-newest"]), (Self::DropOldest, &["drop-oldest"])];
+}
+
+/// How log events are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Words for LogFormat {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Text, &["text"]), (Self::Json, &["json"])];
+}
+
+pub(super) const fn words<T: Words>(allowed: &'static str) -> Form<T> {
+    text(parse_word, show_word, allowed)
+}
+
+fn parse_word<T: Words>(word: &str) -> Result<T, String> {
+    // Papyra's spellings differ in case and in what joins the words.
+    let word = word.to_ascii_lowercase().replace('_', "-");
+    let found = T::WORDS.iter().find(|(_, words)| words.contains(&word.as_str()));
+    found.map(|(value, _)| *value).ok_or_else(String::new)
+}
+
+fn show_word<T: Words>(value: &T) -> String {
+    let found = T::WORDS.iter().find(|(other, _)| other == value);
+    found.and_then(|(_, words)| words.first()).map_or_else(String::new, |word| (*word).to_owned())
+}
+
+pub(super) fn parse_directory(word: &str) -> Result<PathBuf, String> {
+    if word.is_empty() { Err("give the name of a directory".to_owned()) } else { Ok(word.into()) }
+}
+
+/// Parses a filter of log events. Without this check a word that is no level would be taken for a
+/// target, and nothing would be logged.
+pub(super) fn parse_levels(word: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let level = |word: &str| LEVELS.contains(&word.to_ascii_lowercase().as_str());
+    let target = |word: &str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_:-".contains(c))
+    };
+    let sound = word.split(',').map(str::trim).all(|part| match part.split_once('=') {
+        Some((name, word)) => target(name) && level(word),
+        None => level(part),
+    });
+    if sound { Ok(word.replace(' ', "")) } else { Err(String::new()) }
 }
 
 /// Where a kind of record goes.
@@ -70,7 +206,7 @@ impl fmt::Debug for Place {
 }
 
 impl Place {
-    /// As it may be shown: without passwords.
+    /// Formats the place as a setting, without passwords.
     #[must_use]
     pub fn shown(&self) -> String {
         match self {
@@ -79,238 +215,45 @@ impl Place {
             Self::Nowhere => "none".to_owned(),
         }
     }
-}
 
-/// A valid value.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Value {
-    /// Of [`Form::Count`].
-    Count(u64),
-    /// Of [`Form::Time`], in seconds.
-    Time(f64),
-    /// Of [`Form::Size`], in bytes.
-    Size(u64),
-    /// Of [`Form::Word`]: the proper name.
-    Word(&'static str),
-    /// Of [`Form::Sync`].
-    Sync(Durability),
-    /// Of [`Form::Directory`].
-    Directory(PathBuf),
-    /// Of [`Form::Store`].
-    Store(Place),
-    /// Of [`Form::Address`].
-    Address(SocketAddr),
-    /// Of [`Form::Levels`].
-    Levels(String),
-}
-
-impl Form {
-    /// The value that a word stands for.
-    ///
-    /// # Errors
-    ///
-    /// One line that says what is allowed instead.
-    pub fn parse(&self, word: &str) -> Result<Value, String> {
-        if word.contains('\0') {
-            return Err("it contains a NUL character".to_owned());
-        }
-        match *self {
-            Self::Count { least, most } => {
-                let number = units::parse_count(word)?;
-                self.within(Value::Count(number), (least..=most).contains(&number))
-            }
-            Self::Time { least, most } => {
-                let seconds = units::parse_seconds(word)?;
-                self.within(Value::Time(seconds), (least..=most).contains(&seconds))
-            }
-            Self::Size { least, most } => {
-                let bytes = units::parse_size(word)?;
-                self.within(Value::Size(bytes), (least..=most).contains(&bytes))
-            }
-            Self::Word(words) => {
-                let same = |other: &str| plain(other) == plain(word);
-                let group = words.iter().find(|group| group.iter().any(|other| same(other)));
-                let name = group.and_then(|group| group.first());
-                name.map(|name| Value::Word(name)).ok_or_else(|| self.expected())
-            }
-            Self::Sync => units::parse_sync(word).map(Value::Sync),
-            Self::Directory if word.is_empty() => Err("give the name of a directory".to_owned()),
-            Self::Directory => Ok(Value::Directory(word.into())),
-            Self::Store { none: true } if word == "none" => Ok(Value::Store(Place::Nowhere)),
-            Self::Store { .. } if word.is_empty() => Err(self.expected()),
-            Self::Store { .. } => Ok(Value::Store(Place::Url(word.to_owned()))),
-            Self::Address => word.parse().map(Value::Address).map_err(|_| self.expected()),
-            Self::Levels => levels(word).map(Value::Levels),
-        }
+    pub(super) fn parse(word: &str) -> Result<Self, String> {
+        if word.is_empty() { Err(String::new()) } else { Ok(Self::Url(word.to_owned())) }
     }
 
-    fn within(&self, value: Value, inside: bool) -> Result<Value, String> {
-        if inside { Ok(value) } else { Err(self.expected()) }
+    pub(super) fn parse_route(word: &str) -> Result<Self, String> {
+        if word == "none" { Ok(Self::Nowhere) } else { Self::parse(word) }
     }
-
-    fn expected(&self) -> String {
-        match self {
-            Self::Count { .. } | Self::Time { .. } | Self::Size { .. } => {
-                format!("it must be {}", self.allowed())
-            }
-            _ => format!("write {}", self.allowed()),
-        }
-    }
-
-    /// Whether a number without quotes can be one.
-    pub(super) fn is_number(&self) -> bool {
-        matches!(self, Self::Count { .. } | Self::Time { .. } | Self::Size { .. })
-    }
-
-    /// How the file has it.
-    pub(super) fn toml_type(&self) -> &'static str {
-        match self {
-            Self::Count { .. } => "a whole number",
-            Self::Time { .. } | Self::Size { .. } => "a number or a string",
-            _ => "a string",
-        }
-    }
-
-    /// What is allowed, in a few words.
-    #[must_use]
-    pub fn allowed(&self) -> String {
-        match *self {
-            Self::Count { least, most: u64::MAX } => format!("{least} or more"),
-            Self::Count { least, most } => format!("{least} to {most}"),
-            Self::Time { least, most } if most.is_infinite() => {
-                format!("{} or more", units::format_seconds(least))
-            }
-            Self::Time { least, most } => {
-                format!("{} to {}", units::format_seconds(least), units::format_seconds(most))
-            }
-            Self::Size { least, most: u64::MAX } => {
-                format!("{} or more", units::format_size(least))
-            }
-            Self::Size { least, most } => {
-                format!("{} to {}", units::format_size(least), units::format_size(most))
-            }
-            Self::Word(words) => {
-                let names: Vec<_> = words.iter().filter_map(|group| group.first()).collect();
-                list(&names)
-            }
-            Self::Sync => "always, interval:MS or never".to_owned(),
-            Self::Directory => "a directory".to_owned(),
-            Self::Store { none: false } => "a URL or a path".to_owned(),
-            Self::Store { none: true } => "a URL, a path or none".to_owned(),
-            Self::Address => "an address and a port, such as 127.0.0.1:9464".to_owned(),
-            Self::Levels => {
-                "error, warn, info, debug, trace or off; or target=level, separated by commas"
-                    .to_owned()
-            }
-        }
-    }
-}
-
-/// Papyra's spellings differ in case and in what joins the words.
-fn plain(word: &str) -> String {
-    word.to_ascii_lowercase().replace('_', "-")
-}
-
-fn list(names: &[&&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (**one).to_owned(),
-        [first @ .., last] => {
-            let first: Vec<&str> = first.iter().map(|name| **name).collect();
-            format!("{} or {last}", first.join(", "))
-        }
-    }
-}
-
-/// A word that is no level would be taken for a target, and nothing would be logged.
-fn levels(word: &str) -> Result<String, String> {
-    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
-    let level = |word: &str| LEVELS.contains(&word.to_ascii_lowercase().as_str());
-    let target = |word: &str| {
-        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_:-".contains(c))
-    };
-    let sound = word.split(',').map(str::trim).all(|part| match part.split_once('=') {
-        Some((name, word)) => target(name) && level(word),
-        None => level(part),
-    });
-    if sound { Ok(word.replace(' ', "")) } else { Err(format!("write {}", Form::Levels.allowed())) }
-}
-
-/// As it can be written again, without secrets.
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Count(number) => write!(f, "{number}"),
-            Self::Time(seconds) => f.write_str(&units::format_seconds(*seconds)),
-            Self::Size(bytes) => f.write_str(&units::format_size(*bytes)),
-            Self::Word(word) => f.write_str(word),
-            Self::Sync(durability) => f.write_str(&units::format_sync(*durability)),
-            Self::Directory(path) => write!(f, "{}", path.display()),
-            Self::Store(place) => f.write_str(&place.shown()),
-            Self::Address(address) => write!(f, "{address}"),
-            Self::Levels(levels) => f.write_str(levels),
-        }
-    }
-}
-
-/// A time that a setting allows is one that the clock can take.
-pub(super) fn to_duration(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::SETTINGS;
+    use super::super::table::{LEVELS, WAIT};
     use super::*;
 
     #[test]
-    fn every_default_is_valid_and_is_shown_as_it_is_written() {
-        for setting in SETTINGS {
-            let Some(default) = setting.default else { continue };
-            let value = setting.form.parse(default).unwrap();
-            assert_eq!(value.to_string(), default, "{}", setting.key);
-        }
-    }
-
-    #[test]
-    fn what_is_shown_means_the_same_again() {
-        let time = Form::Time { least: 0.0, most: f64::INFINITY };
-        let size = Form::Size { least: 0, most: u64::MAX };
-        for (form, word) in [
-            (time, "30d"),
-            (time, "90m"),
-            (time, "1.5s"),
-            (time, "0"),
-            (time, "0.0001"),
-            (size, "10MiB"),
-            (size, "10M"),
-            (size, "0"),
-            (Form::Sync, "interval:200ms"),
-            (Form::Levels, "warn,papyra=debug"),
-            (Form::Address, "[::1]:80"),
-        ] {
-            let value = form.parse(word).unwrap();
-            assert_eq!(form.parse(&value.to_string()), Ok(value), "{word}");
-        }
-    }
-
-    #[test]
     fn ranges_hold_at_both_ends() {
-        let form = Form::Count { least: 1, most: 256 };
+        let form = count(|n| (1..=256).contains(n), "1 to 256");
         assert!(form.parse("1").is_ok() && form.parse("256").is_ok());
         for word in ["0", "257", "-1", "1.5", "", "one"] {
             assert!(form.parse(word).is_err(), "{word}");
         }
-        let form = Form::Time { least: 0.1, most: 3600.0 };
-        assert_eq!(form.parse("2h").unwrap_err(), "it must be 100ms to 1h");
+        assert_eq!(WAIT.parse("2h").unwrap_err(), "it must be 100ms to 1h");
     }
 
     #[test]
     fn a_word_that_is_no_level_is_not_taken_for_a_target() {
         for word in ["verbose", "", "papyra=loud", "=info", "warn,,info", "a b=info"] {
-            assert!(Form::Levels.parse(word).is_err(), "{word}");
+            assert!(LEVELS.parse(word).is_err(), "{word}");
         }
-        assert!(Form::Levels.parse("INFO, papyra_persistence::store=trace").is_ok());
+        assert!(LEVELS.parse("INFO, papyra_persistence::store=trace").is_ok());
+    }
+
+    #[test]
+    fn a_path_that_looks_like_a_url_is_shown_as_a_path() {
+        for (path, shown) in [("file:a", "./file:a"), ("redis://h", "./redis://h"), ("a", "a")] {
+            let shown_as = Place::Path(path.into()).shown();
+            assert_eq!(shown_as, shown);
+            assert_eq!(Place::Url(shown_as).shown(), shown);
+        }
     }
 }

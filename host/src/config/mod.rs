@@ -34,16 +34,16 @@ mod error;
 mod file;
 mod form;
 mod open;
-mod read;
 pub mod table;
+mod uses;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use self::error::{ConfigError, Fault, Origin};
-pub use self::form::{Form, Place, Value};
-pub use self::read::StartupSettings;
-use self::table::{OLD_NAMES, Setting, keys, variable};
+pub use self::form::{Form, LogFormat, Place, Toml};
+use self::table::{Key, OLD_NAMES, Refusal, keys, variable};
+pub use self::table::{PerKind, Set, Setting, Settings};
 use crate::store::redacted;
 
 /// The most faults that one error lists.
@@ -56,25 +56,27 @@ const SLIP: usize = 2;
 const SHORT: usize = 6;
 
 /// A valid configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
-    entries: Vec<Entry>,
+    /// The settings that are in force.
+    pub settings: Settings,
     file: Option<PathBuf>,
     notes: Vec<String>,
 }
 
-/// One setting and what it is.
+/// One setting as it is shown.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Entry {
+pub struct Entry<'c> {
     /// Its name.
     pub key: String,
-    /// What is known about it.
+    /// Its row of the table.
     pub setting: &'static Setting,
-    /// What it is; `None` if nothing is said and there is no default.
-    pub value: Option<Value>,
-    /// Who says so.
-    pub origin: Origin,
+    /// Its value as it can be written again, without secrets; `None` if it is not set and has no
+    /// default.
+    pub value: Option<String>,
+    /// Where it is set.
+    pub origin: &'c Origin,
 }
 
 /// What a configuration is made of; see [`Config::loader`].
@@ -119,7 +121,7 @@ impl Loader {
             None if self.search => file::find(self.home())?,
             None => None,
         };
-        let mut config = Config::defaults();
+        let mut config = Config::default();
         let mut faults = Vec::new();
         if let Some(found) = found {
             config.read_file(&found.path, &found.text, found.trusted, &mut faults);
@@ -162,29 +164,20 @@ impl Config {
     ///
     /// See [`ConfigError`].
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let mut config = Self::defaults();
+        let mut config = Self::default();
         let mut faults = Vec::new();
         config.read_file(Path::new("papyra.toml"), text, true, &mut faults);
         config.checked(faults)
     }
 
-    /// What holds when nobody says anything.
-    #[must_use]
-    pub fn defaults() -> Self {
-        let entry = |(key, setting): (String, &'static Setting)| Entry {
-            key,
-            setting,
-            // A test checks that every default is valid.
-            value: setting.default.and_then(|word| setting.form.parse(word).ok()),
-            origin: Origin::Default,
-        };
-        Self { entries: keys().map(entry).collect(), file: None, notes: Vec::new() }
-    }
-
     /// Every setting, in the order of the table.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub fn entries(&self) -> Vec<Entry<'_>> {
+        let entry = |Key { name, setting, slot }: Key| {
+            let (value, origin) = (setting.show)(&self.settings, slot)?;
+            Some(Entry { key: name, setting, value, origin })
+        };
+        keys().filter_map(entry).collect()
     }
 
     /// The file that was read.
@@ -193,58 +186,39 @@ impl Config {
         self.file.as_deref()
     }
 
-    /// Sets `key` as an option of the command does, over everything else. Returns whether there is
-    /// such a setting.
-    pub fn set(&mut self, key: &str, value: Value, flag: &str) -> bool {
-        let entry = self.entries.iter_mut().find(|entry| entry.key == key);
-        entry.map(|entry| entry.put(value, Origin::Flag(flag.to_owned()))).is_some()
-    }
-
-    /// Forgets all retention limits.
-    pub fn clear_retention(&mut self) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.key.starts_with("retention.")) {
-            entry.value = None;
-            entry.origin = Origin::Default;
-        }
-    }
-
-    fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.key == key)
-    }
-
     fn read_file(&mut self, path: &Path, text: &str, trusted: bool, faults: &mut Vec<Fault>) {
         let written = match file::entries(path, text) {
             Ok(written) => written,
             Err(fault) => return faults.push(*fault),
         };
         for file::Written { key, word, bare, origin } in written {
-            let new = OLD_NAMES.iter().find(|(old, _)| *old == key).map(|(_, new)| *new);
-            if let Some(new) = new {
-                self.notes.push(format!("{origin}: `{key}` is called `{new}` now"));
-            }
-            let key = new.map_or(key, str::to_owned);
-            let known = self.entries.iter_mut().find(|entry| entry.key == key);
-            let result = match (known, word) {
-                (None, _) => Err(Box::new(unknown(&key, &origin))),
-                (Some(entry), Some(word)) if !bare || entry.setting.form.is_number() => {
-                    entry.read(&word, origin.clone())
+            let key = match OLD_NAMES.iter().find(|(old, _)| *old == key) {
+                Some((_, new)) => {
+                    self.notes.push(format!("{origin}: `{key}` is called `{new}` now"));
+                    (*new).to_owned()
                 }
-                (Some(entry), _) => {
-                    let form = entry.setting.form;
-                    let message = format!("write {}; {}", form.toml_type(), form.allowed());
-                    Err(Box::new(Fault::new(&origin, message).about(&key, None)))
+                None => key,
+            };
+            let result = match (keys().find(|known| known.name == key), word) {
+                (None, _) => Err(unknown(&key, &origin)),
+                (Some(known), Some(word)) if !bare || known.setting.toml != Toml::String => {
+                    self.read(&known, &word, origin.clone())
+                }
+                (Some(Key { setting, .. }), _) => {
+                    let message = format!("write {}; {}", setting.toml, setting.allowed);
+                    Err(Fault::new(&origin, message).about(&key, None))
                 }
             };
-            // wasmtime runs what is in its cache.
-            let result = match result {
-                Ok(()) if key == "engine.cache_dir" && !trusted => {
+            let result = result.and_then(|()| match &*key {
+                // wasmtime runs what is in its cache.
+                "engine.cache_dir" if !trusted => {
                     let message = "a file that merely lies in the working directory may not choose \
                                    where compiled code comes from; name it with --config";
-                    Err(Box::new(Fault::new(&origin, message).about(&key, None)))
+                    Err(Fault::new(&origin, message).about(&key, None))
                 }
-                result => result,
-            };
-            faults.extend(result.err().map(|fault| *fault));
+                _ => Ok(()),
+            });
+            faults.extend(result.err());
         }
     }
 
@@ -253,26 +227,42 @@ impl Config {
             let Some(name) = name.to_str().filter(|name| name.starts_with("PAPYRA_")) else {
                 continue;
             };
+            // `PAPYRA_STORE= papyra …` unsets it for one command, as in shells.
+            if word.is_empty() {
+                continue;
+            }
             let origin = Origin::Environment(name.to_owned());
             let new = OLD_NAMES.iter().find(|(old, _)| variable(old) == name);
-            let new = new.map(|(_, new)| variable(new)).filter(|_| !word.is_empty());
-            if let Some(new) = &new {
+            let new = new.map_or_else(|| name.to_owned(), |(_, new)| variable(new));
+            if new != name {
                 self.notes.push(format!("{name} is called {new} now"));
             }
-            let name = new.as_deref().unwrap_or(name);
-            let known = self.entries.iter_mut().find(|entry| variable(&entry.key) == name);
+            let known = keys().find(|known| variable(&known.name) == new);
             let result = match (known, word.to_str()) {
-                // `PAPYRA_STORE= papyra …` unsets it for once, as shells do.
-                (Some(_), Some("")) => Ok(()),
-                (Some(entry), Some(word)) => entry.read(word, origin),
-                (Some(entry), None) => {
-                    let fault = Fault::new(&origin, "the value is not UTF-8");
-                    Err(Box::new(fault.about(&entry.key, None)))
+                (Some(known), Some(word)) => self.read(&known, word, origin),
+                (Some(known), None) => {
+                    Err(Fault::new(&origin, "the value is not UTF-8").about(&known.name, None))
                 }
-                (None, _) => misspelt(name, &origin).map_or(Ok(()), |fault| Err(Box::new(fault))),
+                (None, _) => misspelt(name, &origin).map_or(Ok(()), Err),
             };
-            faults.extend(result.err().map(|fault| *fault));
+            faults.extend(result.err());
         }
+    }
+
+    #[expect(clippy::result_large_err, reason = "rare, and the caller collects them")]
+    fn read(&mut self, key: &Key, word: &str, origin: Origin) -> Result<(), Fault> {
+        let read = (key.setting.read)(&mut self.settings, key.slot, word, origin.clone());
+        read.map_err(|refusal| match refusal {
+            Refusal::Invalid(message) => {
+                let shown: String = redacted(word).chars().take(80).collect();
+                Fault::new(&origin, message).about(&key.name, shown)
+            }
+            Refusal::Contradiction => {
+                let message = "its old and its new name are given with different values";
+                let fault = Fault::new(&origin, message).about(&key.name, None);
+                Fault { contradiction: true, ..fault }
+            }
+        })
     }
 
     fn checked(self, mut faults: Vec<Fault>) -> Result<Self, ConfigError> {
@@ -282,41 +272,13 @@ impl Config {
     }
 }
 
-impl Entry {
-    fn put(&mut self, value: Value, origin: Origin) {
-        self.value = Some(value);
-        self.origin = origin;
-    }
-
-    fn read(&mut self, word: &str, origin: Origin) -> Result<(), Box<Fault>> {
-        match self.setting.form.parse(word) {
-            // One source gives a setting twice only by its old name and its new one.
-            Ok(value)
-                if self.origin.rank() == origin.rank() && self.value != Some(value.clone()) =>
-            {
-                let message = "its old and its new name are given with different values";
-                let fault = Fault::new(&origin, message).about(&self.key, None);
-                Err(Box::new(Fault { contradiction: true, ..fault }))
-            }
-            Ok(value) => {
-                self.put(value, origin);
-                Ok(())
-            }
-            Err(message) => {
-                let shown: String = redacted(word).chars().take(80).collect();
-                Err(Box::new(Fault::new(&origin, message).about(&self.key, shown)))
-            }
-        }
-    }
-}
-
 /// Whether keys begin with this name and a dot.
 fn is_table(name: &str) -> bool {
-    keys().any(|(key, _)| key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    keys().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
 }
 
 fn unknown(key: &str, origin: &Origin) -> Fault {
-    let names: Vec<String> = keys().map(|(key, _)| key).collect();
+    let names: Vec<String> = keys().map(|key| key.name).collect();
     let nearest = nearest(key, names.iter().map(String::as_str)).map(str::to_owned);
     let message = match &nearest {
         Some(nearest) => format!("there is no setting `{key}`; did you mean `{nearest}`?"),
@@ -335,7 +297,7 @@ fn nearest<'k>(key: &str, names: impl Iterator<Item = &'k str>) -> Option<&'k st
 /// A variable that is a slip away from one that is read. Others belong to somebody else.
 fn misspelt(name: &str, origin: &Origin) -> Option<Fault> {
     let others = table::VARIABLES.iter().map(|(name, _)| (*name).to_owned());
-    let names: Vec<String> = keys().map(|(key, _)| variable(&key)).chain(others).collect();
+    let names: Vec<String> = keys().map(|key| variable(&key.name)).chain(others).collect();
     if names.iter().any(|other| other == name) {
         return None;
     }

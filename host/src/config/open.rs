@@ -5,16 +5,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::form::Place;
-use super::{Config, ConfigError, Fault, Origin, Value};
+use super::{Config, ConfigError, Fault, Origin, Set, Settings};
 use crate::journal::{RecoveryMode, StartupMode};
 use crate::route::Route;
 use crate::store::{Defaults, Kind, Opened, Registry, Source, Store, StoreUrl, UrlError};
 
-/// A store, and the keys that name it.
+/// A store, and the key that names it.
+#[derive(Clone)]
 pub(super) struct Named {
     pub place: Place,
     pub key: String,
     pub origin: Origin,
+}
+
+impl Named {
+    fn new(key: &str, set: &Set<Option<Place>>) -> Option<Self> {
+        let place = set.value.clone()?;
+        Some(Self { place, key: key.to_owned(), origin: set.origin.clone() })
+    }
 }
 
 /// Which place each kind has, in the order of [`Kind::ALL`], and one for what has no other.
@@ -86,45 +94,36 @@ impl Config {
 
     /// What is configured, with the stronger settings taking the place of the weaker.
     pub(super) fn places(&self) -> Result<Option<Places>, Vec<Fault>> {
-        let single = self.named("store");
+        let single = Named::new("store", &self.settings.store);
         let overruled =
             |named: &Named| single.as_ref().is_some_and(|s| s.origin.rank() > named.origin.rank());
-        let route = |key: &str| self.named(key).filter(|named| !overruled(named));
-        let mut faults = Vec::new();
-        let mut exclusive = |named: &Named| {
-            if let Some(single) = &single
-                && single.origin.rank() == named.origin.rank()
-            {
-                let message = format!(
-                    "`store` is for all kinds and excludes `{}`; write it as `route.default`",
-                    named.key
-                );
-                faults.push(Fault::new(&single.origin, message).about("store", None));
-            }
-        };
-        let default = route("route.default");
-        let kinds = Kind::ALL.map(|kind| route(&format!("route.{}", kind.plural())));
-        default.iter().chain(kinds.iter().flatten()).take(1).for_each(&mut exclusive);
-        if !faults.is_empty() {
-            return Err(faults);
+        let route = |key: &str, set| Named::new(key, set).filter(|named| !overruled(named));
+        let default = route("route.default", &self.settings.route_default);
+        let kinds = Kind::ALL.into_iter().zip(&self.settings.route);
+        let kinds: Vec<_> = kinds
+            .map(|(kind, set)| (kind, route(&format!("route.{}", kind.plural()), set)))
+            .collect();
+        let first = default.as_ref().or_else(|| kinds.iter().find_map(|(_, named)| named.as_ref()));
+        if let (Some(single), Some(named)) = (&single, first)
+            && single.origin.rank() == named.origin.rank()
+        {
+            let message = format!(
+                "`store` is for all kinds and excludes `{}`; write it as `route.default`",
+                named.key
+            );
+            return Err(vec![Fault::new(&single.origin, message).about("store", None)]);
         }
+        let Some(origin) = first.or(single.as_ref()).map(|named| named.origin.clone()) else {
+            return Ok(None);
+        };
         // Whatever is left of the route is stronger than `store`, which is for the rest.
-        let default = default.or_else(|| self.named("store"));
-        let some = default.as_ref().or(kinds.iter().flatten().next());
-        let Some(origin) = some.map(|named| named.origin.clone()) else { return Ok(None) };
-        let mut chosen = Vec::new();
-        for (named, kind) in kinds.into_iter().zip(Kind::ALL) {
-            let name = kind.plural();
-            let rest = || {
-                default.as_ref().map(|named| Named {
-                    place: named.place.clone(),
-                    key: named.key.clone(),
-                    origin: named.origin.clone(),
-                })
-            };
-            match named.or_else(rest) {
+        let default = default.or(single);
+        let (mut chosen, mut faults) = (Vec::new(), Vec::new());
+        for (kind, named) in kinds {
+            match named.or_else(|| default.clone()) {
                 Some(named) => chosen.push(named),
                 None => {
+                    let name = kind.plural();
                     let message = format!(
                         "the route has no store for {name}; set `route.{name}` or `route.default` \
                          (`none` drops them)"
@@ -134,18 +133,6 @@ impl Config {
             }
         }
         if faults.is_empty() { Ok(Some(Places { default, kinds: chosen })) } else { Err(faults) }
-    }
-
-    fn named(&self, key: &str) -> Option<Named> {
-        let entry = self.entry(key)?;
-        match &entry.value {
-            Some(Value::Store(place)) => Some(Named {
-                place: place.clone(),
-                key: key.to_owned(),
-                origin: entry.origin.clone(),
-            }),
-            _ => None,
-        }
     }
 }
 
@@ -162,11 +149,11 @@ struct Opener<'c> {
 
 impl<'c> Opener<'c> {
     fn new(config: &'c Config, registry: &'c Registry, alone: bool) -> Self {
-        let (sync, origin) = config.durability();
+        let sync = &config.settings.sync;
         let defaults = Defaults {
-            // A backend of its own may have another default.
-            sync: (*origin != Origin::Default).then_some(sync),
-            quarantine_dir: config.quarantine_dir().map(|(directory, _)| directory.to_owned()),
+            // Other backends may have another default.
+            sync: (sync.origin != Origin::Default).then_some(sync.value),
+            quarantine_dir: config.settings.quarantine_dir.value.clone(),
         };
         Self { config, registry, defaults, alone, opened: Vec::new(), files: BTreeMap::new() }
     }
@@ -199,23 +186,23 @@ impl<'c> Opener<'c> {
         }
     }
 
-    /// The settings that are defaults of stores, where they are set and where a store has them from.
-    fn settings<'o>(
-        &self,
-        opened: &'o Opened,
-    ) -> impl Iterator<Item = (&'c Origin, Source, bool)> + use<'c, 'o> {
-        let sync = (self.config.durability().1, opened.sync, false);
+    /// Where the settings that are defaults of stores are set, where a store has them from, and
+    /// whether it does not matter that it has none.
+    fn settings(&self, opened: &Opened) -> [(&'c Origin, Source, bool); 2] {
+        let Settings { sync, quarantine_dir, .. } = &self.config.settings;
         // Nothing that vanishes with the process has to be quarantined.
-        let moot = opened.store.describe().volatile;
-        let dir = self.config.quarantine_dir();
-        let dir = dir.map(|(_, origin)| (origin, opened.quarantine_dir, moot));
-        [Some(sync), dir].into_iter().flatten()
+        let volatile = opened.store.describe().volatile;
+        [
+            (&sync.origin, opened.sync, false),
+            (&quarantine_dir.origin, opened.quarantine_dir, volatile),
+        ]
     }
 
     /// Why an option that is about this store is in vain.
     fn misplaced(&self, opened: &Opened) -> Option<String> {
         let asked = |(origin, ..): &(&Origin, _, _)| matches!(origin, Origin::Flag(_));
-        self.settings(opened).filter(asked).find_map(|(origin, source, moot)| match source {
+        let mut settings = self.settings(opened).into_iter().filter(asked);
+        settings.find_map(|(origin, source, moot)| match source {
             Source::Url => {
                 Some(format!("{origin} is given twice: the URL of the store says it as well"))
             }
@@ -248,16 +235,18 @@ impl<'c> Opener<'c> {
 
     /// An option that no store has would do nothing.
     fn every_option_is_taken(&self) -> Result<(), ConfigError> {
-        let mut faults: Vec<Fault> = Vec::new();
-        let stores: Vec<Vec<_>> =
-            self.opened.iter().map(|(_, opened)| self.settings(opened).collect()).collect();
-        for (index, (origin, ..)) in stores.first().into_iter().flatten().enumerate() {
-            let mut sources = stores.iter().filter_map(|settings| settings.get(index));
-            let asked = matches!(origin, Origin::Flag(_));
-            if asked && sources.all(|(_, source, moot)| *source == Source::Unsupported && !moot) {
-                faults.push(Fault::new(origin, "no store of the route has this option"));
-            }
-        }
+        let stores: Vec<_> = self.opened.iter().map(|(_, opened)| self.settings(opened)).collect();
+        let Some(first) = stores.first() else { return Ok(()) };
+        let in_vain = |(index, (origin, ..)): &(usize, &(&Origin, Source, bool))| {
+            let mut all = stores.iter().filter_map(|settings| settings.get(*index));
+            matches!(origin, Origin::Flag(_))
+                && all.all(|(_, source, moot)| *source == Source::Unsupported && !moot)
+        };
+        let in_vain = first.iter().enumerate().filter(in_vain);
+        let fault = |(_, (origin, ..)): (usize, &(&Origin, _, _))| {
+            Fault::new(origin, "no store of the route has this option")
+        };
+        let faults: Vec<_> = in_vain.map(fault).collect();
         if faults.is_empty() { Ok(()) } else { Err(ConfigError::Wrong(faults)) }
     }
 }
@@ -271,18 +260,15 @@ impl Config {
     /// set for them.
     pub fn check(&self, registry: &Registry) -> Result<(), ConfigError> {
         self.route(registry)?;
-        let startup = self.startup();
-        let quarantines = startup.mode == StartupMode::Recover
-            && startup.recovery == RecoveryMode::Quarantine
-            && self.lacks_quarantine_dir(registry);
-        match self.entry("startup.recovery_mode").filter(|_| quarantines) {
-            None => Ok(()),
-            Some(entry) => {
-                let message = "set `quarantine_dir`, the directory for quarantined entries";
-                let fault = Fault::new(&entry.origin, message);
-                Err(fault.about(&entry.key, "quarantine".to_owned()).into())
-            }
+        let Settings { startup_mode, startup_recovery_mode: recovery, .. } = &self.settings;
+        let quarantines = startup_mode.value == StartupMode::Recover
+            && recovery.value == RecoveryMode::Quarantine;
+        if quarantines && self.lacks_quarantine_dir(registry) {
+            let message = "set `quarantine_dir`, the directory for quarantined entries";
+            let fault = Fault::new(&recovery.origin, message);
+            return Err(fault.about("startup.recovery_mode", "quarantine".to_owned()).into());
         }
+        Ok(())
     }
 
     /// Whether a store needs a directory for quarantined entries, and neither its URL nor the

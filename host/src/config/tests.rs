@@ -1,7 +1,7 @@
 use super::*;
 use crate::recorder::{Overflow, Recorder};
 use crate::store::Kind;
-use crate::store::Registry;
+use crate::store::{Registry, StoreUrl};
 
 fn environment(variables: &[(&str, &str)]) -> Loader {
     let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
@@ -20,14 +20,17 @@ fn flags_are_over_the_environment_over_the_file_over_defaults() {
     std::fs::write(&path, "jobs = 2\nsync = \"never\"\nlog.format = \"json\"\n").unwrap();
     let loader = environment(&[("PAPYRA_JOBS", "3"), ("PAPYRA_SYNC", "interval:5")]);
     let mut config = loader.file(&path).load().unwrap();
-    assert!(config.set("jobs", Value::Count(4), "--jobs"));
+    config.settings.jobs.by_flag(Some(4_u64), "--jobs");
     std::fs::remove_dir_all(&dir).unwrap();
-    let origin = |key: &str| config.entry(key).unwrap().origin.to_string();
-    assert_eq!((config.jobs(), origin("jobs")), (Some(4), "--jobs".to_owned()));
+    let origin = |key: &str| {
+        let entries = config.entries();
+        entries.iter().find(|entry| entry.key == key).unwrap().origin.to_string()
+    };
+    assert_eq!((config.settings.jobs.value, origin("jobs")), (Some(4), "--jobs".to_owned()));
     assert_eq!(origin("sync"), "PAPYRA_SYNC");
     assert_eq!(origin("log.format"), format!("{}:3", path.display()));
     assert_eq!(origin("startup.mode"), "default");
-    assert_eq!(config.log_level(), "warn");
+    assert_eq!(config.settings.log_level.value, "warn");
 }
 
 #[test]
@@ -60,7 +63,7 @@ fn of_the_environment_only_slips_are_refused() {
     assert!(!refused("PAPYRA_REDIS_SENTINEL_PASSWORD"));
     let error = environment(&[("PAPYRA_JOBS", "many")]).load().unwrap_err().to_string();
     assert_eq!(error, "PAPYRA_JOBS: jobs = \"many\": write a whole number, 0 or more");
-    assert_eq!(environment(&[("PAPYRA_JOBS", "")]).load().unwrap().jobs(), None);
+    assert_eq!(environment(&[("PAPYRA_JOBS", "")]).load().unwrap().settings.jobs.value, None);
 }
 
 #[test]
@@ -75,7 +78,7 @@ fn everything_that_is_wrong_is_listed() {
 
 #[test]
 fn a_number_of_another_base_is_a_number_and_no_word() {
-    assert_eq!(Config::parse("jobs = 0x1f").unwrap().jobs(), Some(31));
+    assert_eq!(Config::parse("jobs = 0x1f").unwrap().settings.jobs.value, Some(31));
     for (text, message) in [
         ("jobs = true", "jobs: write a whole number; 1 to 256"),
         ("jobs = -0x4", "this is not TOML"),
@@ -129,20 +132,20 @@ fn every_setting_reaches_the_type_that_uses_it() {
     assert_eq!(retention.per_kind[0].limits.max_records, Some(2));
     assert_eq!(retention.per_kind[0].limits.max_age_seconds, Some(3.5));
     assert_eq!(retention.per_kind[0].limits.max_total_bytes, Some(4));
-    assert_eq!(config.jobs(), Some(3));
+    assert_eq!(config.settings.jobs.value, Some(3));
     let interval = std::time::Duration::from_millis(7);
-    assert_eq!(config.durability().0, crate::Durability::Interval(interval));
-    assert_eq!(config.quarantine_dir().unwrap().0, Path::new("q"));
-    let startup = config.startup();
-    assert_eq!(startup.mode, crate::journal::StartupMode::Recover);
-    assert_eq!(startup.recovery, crate::journal::RecoveryMode::Quarantine);
-    assert_eq!(startup.timeout, Some(std::time::Duration::from_secs(30)));
-    assert!(config.log_json());
-    assert_eq!(config.log_level(), "info");
+    assert_eq!(config.settings.sync.value, crate::Durability::Interval(interval));
+    assert_eq!(config.settings.quarantine_dir.value, Some("q".into()));
+    let startup = &config.settings;
+    assert_eq!(startup.startup_mode.value, crate::journal::StartupMode::Recover);
+    assert_eq!(startup.startup_recovery_mode.value, crate::journal::RecoveryMode::Quarantine);
+    assert_eq!(startup.startup_timeout.value, Some(std::time::Duration::from_secs(30)));
+    assert_eq!(config.settings.log_format.value, LogFormat::Json);
+    assert_eq!(config.settings.log_level.value, "info");
     let wanted = Recorder::builder().max_records(5).max_bytes(20 << 20);
     assert_eq!(config.recorder(), wanted.overflow(Overflow::DropOldest));
-    assert_eq!(Config::defaults().recorder(), Recorder::builder(), "one default");
-    assert_eq!(config.serve_address().to_string(), "[::1]:1");
+    assert_eq!(Config::default().recorder(), Recorder::builder(), "one default");
+    assert_eq!(config.settings.serve_address.value.to_string(), "[::1]:1");
     let mut config = config;
     config.clear_retention();
     assert_eq!(config.retention(), Default::default());
@@ -157,11 +160,12 @@ fn a_store_of_a_stronger_source_takes_the_place_of_a_weaker_route() {
         (route.stores().len(), route.store(Kind::Event).unwrap().describe().backend)
     };
     assert_eq!(events(&config), (1, "memory".to_owned()));
-    config.set("store", Value::Store(Place::Path("a".into())), "--path");
+    config.settings.store.by_flag(Some(Place::Path("a".into())), "--path");
     assert_eq!(events(&config), (1, "file".to_owned()));
     // And a stronger route only says otherwise for its kinds.
     let mut config = Config::parse("store = \"a\"").unwrap();
-    config.set("route.events", Value::Store(Place::Url("memory:".into())), "--x");
+    let [events_route, ..] = &mut config.settings.route;
+    events_route.by_flag(Some(Place::Url("memory:".into())), "--x");
     assert_eq!(events(&config), (2, "memory".to_owned()));
 }
 
@@ -194,7 +198,7 @@ fn settings_are_parameters_of_the_stores_that_have_them() {
     let open = |text: &str, flag: bool| {
         let mut config = Config::parse(text).unwrap();
         if flag {
-            config.set("sync", Value::Sync(crate::Durability::Never), "--sync");
+            config.settings.sync.by_flag(Some(crate::Durability::Never), "--sync");
         }
         config.route(&Registry::standard()).map(|_| ()).map_err(|error| error.to_string())
     };
@@ -210,32 +214,30 @@ fn settings_are_parameters_of_the_stores_that_have_them() {
 
 #[test]
 fn an_option_is_for_the_stores_of_a_route_that_have_it() {
-    let open = |text: &str, options: &[(&str, Value, &str)]| {
+    let open = |text: &str, never: bool, quarantine: bool| {
         let mut config = Config::parse(text).unwrap();
-        for (key, value, flag) in options {
-            config.set(key, value.clone(), flag);
-        }
+        let settings = &mut config.settings;
+        settings.sync.by_flag(never.then_some(crate::Durability::Never), "--sync");
+        let directory = quarantine.then(|| PathBuf::from("q"));
+        settings.quarantine_dir.by_flag(directory, "--quarantine-dir");
         config.route(&Registry::standard()).map(|_| ()).map_err(|error| error.to_string())
     };
-    let never = [("sync", Value::Sync(crate::Durability::Never), "--sync")];
-    let quarantine = [("quarantine_dir", Value::Directory("q".into()), "--quarantine-dir")];
-    let both = [&never[..], &quarantine].concat();
     for file in ["a", "file:a", "rotating:a"] {
         let route = format!("route.events = \"redis://h\"\nroute.default = \"{file}\"");
-        assert_eq!(open(&route, &both), Ok(()), "{file}");
+        assert_eq!(open(&route, true, true), Ok(()), "{file}");
     }
     let servers = "route.events = \"redis://h\"\nroute.default = \"redis://i\"";
     let none = Err("--quarantine-dir: no store of the route has this option".to_owned());
-    assert_eq!(open(servers, &quarantine), none);
+    assert_eq!(open(servers, false, true), none);
     // Nothing that vanishes with the process has to be quarantined.
     let volatile = "route.events = \"redis://h\"\nroute.default = \"memory:\"";
-    assert_eq!(open(volatile, &quarantine), Ok(()));
-    assert!(open(volatile, &never).is_err());
+    assert_eq!(open(volatile, false, true), Ok(()));
+    assert!(open(volatile, true, false).is_err());
     // A store that was named, or that is the only one, is the one that is meant.
     for single in
         ["store = \"redis://h\"", "route.events = \"none\"\nroute.default = \"redis://h\""]
     {
-        let error = open(single, &quarantine).unwrap_err();
+        let error = open(single, false, true).unwrap_err();
         assert!(error.contains("does not go with a redis store"), "{error}");
     }
 }
@@ -253,11 +255,11 @@ fn whether_a_place_for_quarantine_is_lacking_depends_on_the_store() {
 #[test]
 fn old_names_still_work_with_a_note() {
     let config = Config::parse("evidence_dir = \"q\"").unwrap();
-    assert_eq!(config.quarantine_dir().unwrap().0, Path::new("q"));
+    assert_eq!(config.settings.quarantine_dir.value, Some("q".into()));
     assert_eq!(config.notes(), ["papyra.toml:1: `evidence_dir` is called `quarantine_dir` now"]);
     let old = ("PAPYRA_EVIDENCE_DIR", "q");
     let config = environment(&[old, ("PAPYRA_QUARANTINE_DIR", "q")]).load().unwrap();
-    assert_eq!(config.quarantine_dir().unwrap().0, Path::new("q"));
+    assert_eq!(config.settings.quarantine_dir.value, Some("q".into()));
     assert_eq!(config.notes(), ["PAPYRA_EVIDENCE_DIR is called PAPYRA_QUARANTINE_DIR now"]);
     let config = Config::parse("store = \"file:a?evidence=q\"").unwrap();
     assert_eq!(config.notes(), ["papyra.toml:1: `?evidence=` is called `?quarantine_dir=` now"]);
@@ -274,9 +276,6 @@ fn an_old_and_a_new_name_must_agree() {
     assert!(contradicts(Config::parse(both).unwrap_err()));
     let config = Config::parse("store = \"file:a?evidence=q&quarantine_dir=r\"").unwrap();
     assert!(contradicts(config.route(&Registry::standard()).unwrap_err()));
-    // A stronger source is no contradiction.
-    let file = environment(&[("PAPYRA_QUARANTINE_DIR", "r")]).file("/dev/null");
-    assert!(file.load().is_ok());
 }
 
 #[test]
@@ -292,7 +291,91 @@ fn no_message_holds_a_password() {
     }
     let config = Config::parse("store = \"redis://:hunter2@h\"").unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
-    assert_eq!(config.entry("store").unwrap().value.as_ref().unwrap().to_string(), "redis://***@h");
+    assert_eq!(config.entries()[0].value.as_deref(), Some("redis://***@h"));
     let error = config.route(&Registry::empty()).unwrap_err();
     assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
+}
+
+/// Words of every form, of which each setting allows some.
+fn words() -> Vec<String> {
+    let numbers =
+        (0..64).step_by(5).flat_map(|bit| [1_u64 << bit, (1 << bit) - 1, 3 << bit, 1_000 << bit]);
+    let units = ["", "us", "ms", "s", "m", "h", "d", "k", "MB", "KiB", "MiB", "GiB", ".25s"];
+    let quantities = numbers.flat_map(|number| units.map(|unit| format!("{number}{unit}")));
+    let times =
+        ["1us", "1500us", "7", "1m30s", "1001ms", "90d"].map(|time| format!("interval:{time}"));
+    let others = [
+        "always NEVER ignore scan FAIL_ON_ANOMALY recover repair Rebuild quarantine text JSON",
+        "drop_newest DROP-OLDEST 127.0.0.1:0 [::1]:80 [fe80::1%3]:1 warn info,papyra::store=TRACE",
+        "0.1 1e300 1.5GiB 0.000001 a ./file:a /x/y%20z?sync=never d/e:f none a@b memory:",
+        "file:a%20b?sync=interval:1s rotating:a?max_bytes=1MiB&max_files=2 redis://h redis://h:1/2",
+        "rediss://[::1]:7/3?prefix=x&timeout=1m redis+cluster://a:1,b:2 redis+sentinel://a/m/0",
+    ];
+    let others = others.iter().flat_map(|line| line.split(' ')).map(str::to_owned);
+    let odd = ["a b", "q\"uo'te\\", "tab\t\u{7f}\n", "ü 🎉", " a ", "#a = 1"].map(str::to_owned);
+    quantities.chain(times).chain(others).chain(odd).collect()
+}
+
+#[test]
+fn what_is_shown_means_the_same_to_every_reader_of_settings() {
+    let words = words();
+    for Key { name, setting, slot } in keys() {
+        let mut allowed = 0;
+        for word in &words {
+            let by_variable = |word: &str| {
+                let rest = ("PAPYRA_ROUTE_DEFAULT", "memory:");
+                let rest = name.starts_with("route.").then_some(rest);
+                let variable = variable(&name);
+                let variables = rest.into_iter().filter(|(other, _)| *other != variable);
+                environment(&variables.chain([(&*variable, word)]).collect::<Vec<_>>()).load()
+            };
+            let Ok(config) = by_variable(word) else { continue };
+            allowed += 1;
+            let (shown, _) = (setting.show)(&config.settings, slot).unwrap();
+            let shown = shown.unwrap();
+            assert_eq!(by_variable(&shown).unwrap().settings, config.settings, "{name} {word}");
+            let mut lines = vec![format!("{name} = {}", serde_json::Value::from(&*shown))];
+            if setting.toml == Toml::Number && shown.parse::<i64>().is_ok() {
+                lines.push(format!("{name} = {shown}"));
+            }
+            for line in lines {
+                let rest = "route.default = \"memory:\"\n";
+                let rest = if name.starts_with("route.") && !name.ends_with("default") {
+                    rest
+                } else {
+                    ""
+                };
+                let text = format!("{rest}{line}").replace('\u{7f}', "\\u007f");
+                if name == "engine.cache_dir" {
+                    continue;
+                }
+                let file = Config::parse(&text).unwrap();
+                let (again, _) = (setting.show)(&file.settings, slot).unwrap();
+                assert_eq!(again.as_ref(), Some(&shown), "{text}");
+            }
+            let parameter =
+                percent_encoding::utf8_percent_encode(&shown, percent_encoding::NON_ALPHANUMERIC);
+            let url = |name: &str| StoreUrl::parse(&format!("file:a?{name}={parameter}")).unwrap();
+            match &*name {
+                "sync" => {
+                    let sync = config.settings.sync.value;
+                    assert_eq!(url("sync").sync().unwrap(), Some(sync), "{shown}");
+                }
+                "quarantine_dir" => {
+                    let directory = &config.settings.quarantine_dir.value;
+                    assert_eq!(url("quarantine_dir").quarantine_dir(), *directory, "{shown}");
+                }
+                "retention.max_total_bytes" => {
+                    let size = url("max_bytes").value("max_bytes", crate::units::parse_size);
+                    assert_eq!(size.unwrap(), config.settings.max_total_bytes.value, "{shown}");
+                }
+                "startup.timeout" => {
+                    let time = url("lock_wait").value("lock_wait", crate::units::parse_duration);
+                    assert_eq!(time.unwrap(), config.settings.startup_timeout.value, "{shown}");
+                }
+                _ => {}
+            }
+        }
+        assert!(allowed > 0, "{name}");
+    }
 }
