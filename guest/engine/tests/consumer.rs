@@ -166,7 +166,7 @@ fn a_failure_after_the_first_fetch_comes_with_what_was_handed_out() {
     let gone = StorageError::Unavailable("gone".into());
     host.later_failures.push_back(("fetch", gone.clone()));
     let batch = fresh(&mut host, &subscription());
-    assert_eq!((batch.count, batch.trouble.unwrap().code), (64, Code::Unavailable));
+    assert_eq!((batch.count, batch.partial_failure.unwrap().code), (64, Code::Unavailable));
 
     host.failures.push_back(("fetch", gone));
     let failed = consumer::next(&mut host, &subscription(), Source::Fresh, &mut Pace::default());

@@ -226,7 +226,7 @@ fn trouble_with_poison_does_not_keep_good_records_from_the_consumer() {
     host.failures.push_back(("quarantined", StorageError::Denied("read only".into())));
     let batch = fresh(&mut host, &subscription());
     assert_eq!((ids(&batch), batch.quarantined.len()), (vec!["1-0".to_owned()], 0));
-    assert_eq!(batch.trouble.unwrap().code, Code::Denied);
+    assert_eq!(batch.partial_failure.unwrap().code, Code::Denied);
     assert_eq!(pending(&host), [1, 2, 3], "nothing is acknowledged unseen");
     assert_eq!(own(&mut host, &subscription()).quarantined, ["2-0", "3-0"]);
 }

@@ -182,7 +182,7 @@ impl Work {
             self.consumer.ack(batch.ids()).await?;
         }
         deliveries::note(batch, output);
-        match &batch.trouble {
+        match &batch.partial_failure {
             Some(failure) => {
                 Err(JournalError::Failure { operation: "consume", failure: failure.clone() }.into())
             }

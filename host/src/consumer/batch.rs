@@ -38,7 +38,7 @@ pub struct Batch {
     /// from then on).
     pub made: Option<String>,
     /// What kept the call from going on after it had been given entries.
-    pub trouble: Option<Failure>,
+    pub partial_failure: Option<Failure>,
 }
 
 impl Batch {
@@ -57,7 +57,7 @@ impl Batch {
             last: batch.last,
             next: Some(batch.next).filter(|next| !matches!(next.as_str(), "" | "0-0")),
             made: batch.made,
-            trouble: batch.trouble,
+            partial_failure: batch.partial_failure,
         })
     }
 }

@@ -205,8 +205,8 @@ impl Consumer {
         }
         self.unseen_from = Some(FIRST.to_owned());
         let batch = self.ask(Source::Fresh).await?;
-        // With trouble, something may have been handed out that is not in the batch.
-        if batch.trouble.is_none() {
+        // After a partial failure, something may have been handed out that is not in the batch.
+        if batch.partial_failure.is_none() {
             self.unseen_from = None;
         }
         Ok(batch)
@@ -227,7 +227,7 @@ impl Consumer {
             };
             let seen = batch.last.as_ref().or(ids.last());
             let seen = seen.or(pending.last().map(|entry| &entry.id));
-            self.unseen_from = match batch.trouble {
+            self.unseen_from = match batch.partial_failure {
                 Some(_) => Some(FIRST.to_owned()),
                 None => seen.and_then(|id| marks::following(id)),
             };

@@ -114,9 +114,19 @@ impl From<Batch> for wit::Batch {
             last,
             next,
             made,
-            trouble,
+            partial_failure,
         } = batch;
-        let trouble = trouble.map(Into::into);
-        Self { records, count, quarantined, dead_lettered, deleted, last, next, made, trouble }
+        let partial_failure = partial_failure.map(Into::into);
+        Self {
+            records,
+            count,
+            quarantined,
+            dead_lettered,
+            deleted,
+            last,
+            next,
+            made,
+            partial_failure,
+        }
     }
 }

@@ -51,7 +51,7 @@ pub struct Batch {
     pub last: Option<String>,
     pub next: String,
     pub made: Option<String>,
-    pub trouble: Option<Failure>,
+    pub partial_failure: Option<Failure>,
 }
 
 /// `auto-claim` can look at many entries and find none. This often it is asked to go on.

@@ -116,7 +116,7 @@ impl<'s> Work<'s> {
     /// How many entries to ask for next, if any more.
     pub fn ask(&self, pace: &Pace) -> Option<u32> {
         let room = BATCH.checked_sub(self.batch.records.len()).filter(|room| *room > 0)?;
-        if self.left == 0 || self.alone || self.batch.trouble.is_some() {
+        if self.left == 0 || self.alone || self.batch.partial_failure.is_some() {
             return None;
         }
         Some(pace.fits(room).clamp(1, self.left))
@@ -127,7 +127,7 @@ impl<'s> Work<'s> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(failure) if self.touched => {
-                self.batch.trouble.get_or_insert(failure);
+                self.batch.partial_failure.get_or_insert(failure);
                 Ok(None)
             }
             Err(failure) => Err(failure),
@@ -286,9 +286,9 @@ impl<'s> Work<'s> {
             && self.batch.quarantined.is_empty()
             && self.batch.dead_lettered.is_empty()
             && self.batch.deleted.is_empty();
-        match self.batch.trouble.take() {
+        match self.batch.partial_failure.take() {
             Some(failure) if nothing => Err(failure),
-            trouble => Ok(Batch { trouble, ..self.batch }),
+            partial_failure => Ok(Batch { partial_failure, ..self.batch }),
         }
     }
 }

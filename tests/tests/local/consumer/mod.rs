@@ -85,7 +85,7 @@ async fn what_could_not_be_quarantined_comes_again() {
     [RECORD, "{", RECORD].into_iter().for_each(|record| store.push(record));
     store.knobs().refuse.store(true, Ordering::Relaxed);
     let first = consumer.next().await.unwrap();
-    assert_eq!((ids(&first), first.trouble.is_some()), (vec!["1-0", "3-0"], true));
+    assert_eq!((ids(&first), first.partial_failure.is_some()), (vec!["1-0", "3-0"], true));
     store.knobs().refuse.store(false, Ordering::Relaxed);
     let second = consumer.next().await.unwrap();
     assert_eq!((ids(&second), &*second.quarantined), (vec![], &["2-0".to_owned()][..]));
