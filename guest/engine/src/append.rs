@@ -1,24 +1,10 @@
 //! What may be written: whole, sound records, all of a batch or none.
 
-use crate::failure::{Code, Failure, Outcome};
+pub use crate::bindings::exports::papyra::persistence::journal::{Appended, Draft};
+use crate::failure::{Failure, FailureCode, Outcome};
 use crate::host::{Host, Run};
 use crate::json::{Damage, Envelope, Kind, Suspect, Validator, Verdict};
 use crate::{MAX_DEPTH, MAX_ENTRY};
-
-/// A record to be written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
-    pub kind: Kind,
-    pub timestamp: Option<f64>,
-    pub fields: String,
-}
-
-/// What an append has written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Appended {
-    pub records: u64,
-    pub bytes: u64,
-}
 
 /// Writes records, `kind` first and `timestamp` second.
 pub fn append<H: Host>(host: &mut H, drafts: &[Draft]) -> Outcome<Appended> {
@@ -136,5 +122,5 @@ fn objection(envelope: &Envelope) -> String {
 
 fn bad_record(number: u64, reason: &str) -> Failure {
     let message = format!("record {number} cannot be written: {reason}; nothing was written");
-    Failure::new(Code::InvalidRecord, message).at_line(number)
+    Failure::new(FailureCode::InvalidRecord, message).at_line(number)
 }

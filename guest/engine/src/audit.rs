@@ -12,12 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::append::{self, Draft};
 use crate::compact::{self, CompactOptions, Compaction};
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::{Failure, FailureCode, Outcome};
 use crate::host::Host;
 use crate::json::{Envelope, Kind};
-use crate::recover::{self, Mode, RecoverOptions, Recovery};
+use crate::recover::{self, RecoverOptions, Recovery, RecoveryMode};
 use crate::retention::Retention;
-use crate::scan::anomaly_counts;
 use crate::walk::{STOP, View};
 
 /// Who has done it. Other audits may have an `action` as well.
@@ -28,9 +27,9 @@ const MAX_NAMES: usize = 100;
 const MAX_AUDIT: usize = 1 << 20;
 
 /// Recovers, and leaves an audit record if asked to and something was done.
-pub fn recover<H: Host>(host: &mut H, options: RecoverOptions, record: bool) -> Outcome<Recovery> {
+pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
     let mut done = recover::recover(host, options)?;
-    if record && done.changed && !done.dry_run {
+    if options.record_audit && done.changed && !done.dry_run {
         let written = write(host, &RecoveryAudit::of(&done));
         (done.audit, done.note) = written.unwrap_or_else(not_written);
     }
@@ -43,9 +42,8 @@ pub fn compact<H: Host>(
     surveys: Option<&[String]>,
     policy: &Retention,
     options: CompactOptions,
-    record: bool,
 ) -> Outcome<Compaction> {
-    let last = if record && !policy.is_empty() { newest_audit(host) } else { None };
+    let last = if options.record_audit && !policy.is_empty() { newest_audit(host) } else { None };
     let as_of = options.as_of.unwrap_or_else(|| host.now());
     let old = last.as_ref().is_some_and(|(envelope, _)| policy.expires(envelope, as_of));
     let lenient = last.filter(|_| !old).map(|(_, stored)| policy.pardon(stored));
@@ -56,7 +54,7 @@ pub fn compact<H: Host>(
         None => compact::compact(host, lenient, options)?,
     };
     let nothing_else = old && done.records_before.saturating_sub(done.records_after) == 1;
-    if record && done.changed && !done.dry_run && !nothing_else {
+    if options.record_audit && done.changed && !done.dry_run && !nothing_else {
         let written = write(host, &CompactionAudit::of(&done, policy));
         (done.audit, done.note) = written.unwrap_or_else(not_written);
     }
@@ -94,7 +92,7 @@ fn is_of_compaction(line: &[u8]) -> bool {
 /// Appends the audit record; returns its line, and an empty note.
 fn write<H: Host>(host: &mut H, audit: &impl Serialize) -> Outcome<(String, String)> {
     let fields = serde_json::to_string(audit)
-        .map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+        .map_err(|error| Failure::new(FailureCode::Failed, error.to_string()))?;
     let draft = Draft { kind: Kind::Audit, timestamp: None, fields };
     let line = append::line(host, &draft)?;
     append::append_lines(host, line.clone())?;
@@ -126,13 +124,13 @@ struct RecoveryAudit<'a> {
 
 impl<'a> RecoveryAudit<'a> {
     fn of(done: &'a Recovery) -> Self {
-        let anomalies = anomaly_counts(&done.before.tally);
+        let anomalies = done.before.anomalies.iter();
         Self {
             action: "recover",
             by: BY,
             mode: match done.mode {
-                Mode::Repair => "repair",
-                Mode::Quarantine => "quarantine",
+                RecoveryMode::Repair => "repair",
+                RecoveryMode::Quarantine => "quarantine",
             },
             removed_entries: done.removed_entries,
             removed_bytes: done.removed_bytes,
@@ -140,7 +138,7 @@ impl<'a> RecoveryAudit<'a> {
             remaining: done.remaining,
             bytes_before: done.bytes_before,
             bytes_after: done.bytes_after,
-            anomalies: anomalies.map(|(name, count)| (name.to_owned(), count.into())).collect(),
+            anomalies: anomalies.map(|of| (of.anomaly.clone(), of.count.into())).collect(),
             names: Names::of(&done.rewritten, &done.quarantine),
             shape: Shape::default(),
         }

@@ -10,47 +10,16 @@
 
 use std::ops::ControlFlow;
 
+pub use crate::bindings::exports::papyra::persistence::journal::{CompactOptions, Compaction};
 use crate::cuts::Cuts;
 use crate::failure::{Failure, Outcome};
 use crate::host::{Framing, Host, Position, Purpose, Range, RewriteOptions, Rewritten, Segment};
+use crate::json::Kind;
 use crate::plan::Plan;
 use crate::retention::{Retainer, Retention};
 use crate::scan::{Partition, parse_result, visit_partition};
 use crate::survey::{Block, Survey};
-use crate::tally::Kinds;
 use crate::walk::{self, Entry, NEXT, Place, STOP, Step, View};
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CompactOptions {
-    pub dry_run: bool,
-    pub force: bool,
-    pub keep_quarantine: bool,
-    pub as_of: Option<f64>,
-}
-
-/// What compaction has done, or would do; `wit/journal.wit` documents the fields.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Compaction {
-    pub backend: String,
-    pub location: String,
-    pub dry_run: bool,
-    pub changed: bool,
-    pub records_before: u64,
-    pub records_after: u64,
-    pub bytes_before: u64,
-    pub bytes_after: u64,
-    pub kept: Kinds,
-    pub damaged_removed: u64,
-    pub damaged_kept: u64,
-    pub untimed_kept: u64,
-    pub pinned_removed: u64,
-    pub pinned_kept: u64,
-    pub rewritten: Vec<String>,
-    pub quarantine: Vec<String>,
-    pub as_of: f64,
-    pub audit: String,
-    pub note: String,
-}
 
 /// Compacts the store, surveying it with this instance alone.
 pub fn compact<H: Host>(
@@ -369,8 +338,10 @@ impl<'v> Compactor<'v> {
         let start = (index, block.start);
         let cut_inside = self.is_before(start, cuts.all);
         let kinds = block.kinds();
-        let kind_cut_inside =
-            kinds.iter().any(|(kind, _)| self.is_before(start, cuts.of_kind(kind)));
+        let cuts_kind = |kind: &Kind| {
+            kinds.get(*kind).records > 0 && self.is_before(start, cuts.of_kind(*kind))
+        };
+        let kind_cut_inside = Kind::ALL.iter().any(cuts_kind);
         let expired = block.expired_records();
         if !cut_inside && !kind_cut_inside {
             if expired.records == 0 {
@@ -405,7 +376,7 @@ impl<'v> Compactor<'v> {
             records_after: 0,
             bytes_before: 0,
             bytes_after: 0,
-            kept: Kinds::default(),
+            kept: Vec::new(),
             damaged_removed: 0,
             damaged_kept: 0,
             untimed_kept: 0,
@@ -430,7 +401,7 @@ impl<'v> Compactor<'v> {
         }
         report.records_before = total.records().records;
         report.records_after = total.records().minus(self.removed.records()).records;
-        report.kept = total.kinds().minus(&self.removed.kinds());
+        report.kept = total.kinds().minus(&self.removed.kinds()).counts();
         report.damaged_removed = self.removed.damaged.records;
         report.damaged_kept = total.damaged.minus(self.removed.damaged).records;
         report.untimed_kept = total.untimed.saturating_sub(self.removed.untimed);

@@ -1,86 +1,33 @@
-//! What the engine can reach of consumer groups.
-//!
-//! The types mirror `wit/groups.wit`, where they are documented.
+//! What the engine can reach of consumer groups. The types are those of `wit/groups.wit`.
 
+use crate::bindings::papyra::persistence::groups;
+pub use crate::bindings::papyra::persistence::groups::DeliveredFrame;
+pub use crate::bindings::papyra::persistence::types::{
+    ConsumerPending, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source, Wait,
+};
 use crate::host::{Host, StorageError};
 use crate::json::Kind;
 
-/// How long `fetch` may wait when nothing is there yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    None,
-    Millis(u32),
-    Forever,
-}
-
-/// Which entries `fetch` returns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    Fresh,
-    /// Those that this consumer was given and has not acknowledged, after this id.
-    OwnPending(String),
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeliveredFrame {
-    pub id: String,
-    pub end: u32,
-    pub missing: bool,
-    pub deliveries: u64,
-}
-
-/// Entries that were handed out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Entries that were handed out, whichever way their bytes crossed the sandbox.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delivered {
     pub data: Vec<u8>,
     pub frames: Vec<DeliveredFrame>,
     pub deleted: Vec<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+impl From<groups::Delivered> for Delivered {
+    fn from(delivered: groups::Delivered) -> Self {
+        let groups::Delivered { data, frames, deleted } = delivered;
+        Self { data: data.into_bytes(), frames, deleted }
+    }
+}
+
+/// Entries that were taken over, and the id to continue with.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AutoClaimed {
     pub entries: Delivered,
     pub next: String,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PendingSummary {
-    pub count: u64,
-    pub min: Option<String>,
-    pub max: Option<String>,
-    pub consumers: Vec<ConsumerPending>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConsumerPending {
-    pub consumer: String,
-    pub count: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PendingEntry {
-    pub id: String,
-    pub consumer: String,
-    pub idle_ms: u64,
-    pub deliveries: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PendingFilter {
-    pub start: String,
-    pub end: String,
-    pub count: u32,
-    pub min_idle_ms: u64,
-    pub consumer: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupInfo {
-    pub name: String,
-    pub consumers: u64,
-    pub pending: u64,
-    pub last_delivered: String,
-    pub lag: Option<u64>,
 }
 
 /// Consumer groups. Each method is documented at its namesake in `wit/groups.wit`. A store without

@@ -1,20 +1,21 @@
 //! What the engine can reach: one store and the clock.
 //!
-//! The types mirror `wit/storage.wit`, where they are documented. Whatever a host returns is checked
-//! where it enters (see [`crate::walk`]): a store is as untrusted as the bytes in it.
+//! The types are those of `wit/storage.wit`. Whatever a host returns is checked where it enters (see
+//! [`crate::walk`]): a store is as untrusted as the bytes in it.
 
-use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
-use crate::json::Kind;
-
-/// Where an entry lies in its segment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Position {
-    pub major: u64,
-    pub minor: u64,
-}
+use crate::bindings::papyra::persistence::storage;
+pub use crate::bindings::papyra::persistence::storage::{
+    Description, Frame, Framing, Layout, Payload, Purpose, Range, RewriteOptions, Rewritten, Role,
+    Run, Segment, StorageError,
+};
+pub use crate::bindings::papyra::persistence::types::Position;
 
 impl Position {
+    /// The first position of a segment of lines.
+    pub const ZERO: Self = Self { major: 0, minor: 0 };
+
     /// The position `bytes` further on in a segment of lines.
     pub fn plus(self, bytes: u64) -> Self {
         Self { major: self.major, minor: self.minor.saturating_add(bytes) }
@@ -26,32 +27,24 @@ impl Position {
     }
 }
 
-/// From `start` up to, not including, `end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    pub start: Position,
-    pub end: Position,
+impl Default for Position {
+    fn default() -> Self {
+        Self::ZERO
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    Active,
-    Sealed,
-    Stray,
-    Leftover,
+impl Eq for Position {}
+
+impl Ord for Position {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.major, self.minor).cmp(&(other.major, other.minor))
+    }
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct Segment {
-    pub name: String,
-    pub role: Role,
-    pub number: u32,
-    pub start: Position,
-    pub end: Position,
-    pub bytes: u64,
-    pub entries: Option<u64>,
-    pub kind: Option<Kind>,
-    pub pinned: Option<Position>,
+impl PartialOrd for Position {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Segment {
@@ -61,34 +54,7 @@ impl Segment {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    Lines,
-    Entries,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    Sequence,
-    Parallel,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Description {
-    pub backend: String,
-    pub location: String,
-    pub framing: Framing,
-    pub layout: Layout,
-    pub volatile: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
-    pub at: Position,
-    pub end: u32,
-    pub missing: bool,
-}
-
+/// A piece of one segment, whichever way its bytes crossed the sandbox.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chunk {
     pub start: Position,
@@ -97,44 +63,21 @@ pub struct Chunk {
     pub last: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run {
-    pub kind: Kind,
-    pub lines: u32,
+impl From<storage::Chunk> for Chunk {
+    fn from(chunk: storage::Chunk) -> Self {
+        let storage::Chunk { start, data, frames, last } = chunk;
+        Self { start, data: data.into_bytes(), frames, last }
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    Recover,
-    Compact,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RewriteOptions {
-    pub purpose: Purpose,
-    pub keep_quarantine: bool,
-    pub force: bool,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rewritten {
-    pub bytes_before: u64,
-    pub bytes_after: u64,
-    pub removed_entries: Option<u64>,
-    pub quarantine: Vec<String>,
-}
-
-/// Why the store could not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StorageError {
-    Unavailable(String),
-    Full(String),
-    Locked(String),
-    Denied(String),
-    NotFound(String),
-    Unsupported(String),
-    Corrupt(String),
-    Failed(String),
+impl Payload {
+    /// The bytes, without a copy.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Raw(bytes) => bytes,
+        }
+    }
 }
 
 /// The store and the clock. Each method is documented at its namesake in `wit/storage.wit`.

@@ -1,9 +1,10 @@
 //! An overview that costs the same however large the store is.
 
+pub use crate::bindings::exports::papyra::persistence::journal::Inspection;
 use crate::failure::Outcome;
 use crate::host::Host;
 use crate::retention::{Admission, Retainer, Retention};
-use crate::tally::{Kinds, Tally};
+use crate::tally::Tally;
 use crate::time;
 use crate::walk::{Entry, NEXT, STOP, View};
 
@@ -13,22 +14,6 @@ const OLDEST_AMONG: u32 = 100;
 /// How many entries beyond the limit are looked at for one more visible record. Where so many are damaged
 /// or hidden, more is taken to be there: the cost must not depend on how much retention hides.
 const BEYOND: u32 = 1000;
-
-/// An overview; `wit/journal.wit` documents the fields.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Inspection {
-    pub backend: String,
-    pub location: String,
-    pub segments: u32,
-    pub bytes: u64,
-    pub records: u64,
-    pub kinds: Kinds,
-    pub damaged: u64,
-    pub sampled: bool,
-    pub oldest: Option<f64>,
-    pub newest: Option<f64>,
-    pub implausible: u64,
-}
 
 pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome<Inspection> {
     let view = View::open(host)?;
@@ -61,12 +46,12 @@ pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome
         segments: u32::try_from(view.members.len()).unwrap_or(u32::MAX),
         bytes: view.bytes(),
         records: tally.records,
-        kinds: tally.kinds,
+        kinds: tally.kinds.counts(),
         damaged: tally.damaged,
         sampled,
         oldest,
         newest: tally.span.newest,
-        implausible: tally.implausible,
+        implausible_timestamps: tally.implausible,
     })
 }
 

@@ -25,9 +25,9 @@
 pub mod anomaly;
 pub mod append;
 pub mod audit;
+pub mod bindings;
 pub mod checkpoint;
 pub mod compact;
-#[cfg(target_arch = "wasm32")]
 pub mod component;
 pub mod consumer;
 pub mod cursor;
@@ -37,7 +37,6 @@ pub mod groups;
 pub mod host;
 pub mod inspect;
 pub mod json;
-pub mod metrics;
 pub mod plan;
 pub mod query;
 pub mod recover;

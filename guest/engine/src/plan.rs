@@ -104,7 +104,8 @@ impl<'s> Plan<'s> {
             return Ok(Some(Rewritten {
                 bytes_before: before,
                 bytes_after: after,
-                ..Rewritten::default()
+                removed_entries: None,
+                quarantine: Vec::new(),
             }));
         }
         self.begin(host)?;

@@ -3,6 +3,8 @@
 //! Newest first is one walk back that also applies retention. Oldest first walks back only to find
 //! where to begin, which takes no longer than the answer is long, and then goes forward.
 
+use crate::bindings::exports::papyra::persistence::journal;
+pub use crate::bindings::exports::papyra::persistence::journal::{Order, Page};
 use crate::cursor::Cursor;
 use crate::failure::{Failure, Outcome};
 use crate::host::{Host, Position, Segment};
@@ -15,13 +17,7 @@ use crate::walk::{Entry, NEXT, Place, STOP, Step, View};
 /// About how many bytes of records one page holds.
 const PAGE: usize = 1 << 20;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    OldestFirst,
-    NewestFirst,
-}
-
-/// Which records to return.
+/// The selection of a caller, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selection {
     pub filter: Filter,
@@ -30,14 +26,13 @@ pub struct Selection {
     pub cursor: Option<String>,
 }
 
-/// One page of an answer.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Page {
-    pub records: String,
-    pub count: u32,
-    pub damaged: u64,
-    pub cursor: String,
-    pub end: bool,
+impl TryFrom<journal::Selection> for Selection {
+    type Error = Failure;
+
+    fn try_from(selection: journal::Selection) -> Outcome<Self> {
+        let journal::Selection { kinds, since, until, matching, limit, order, cursor } = selection;
+        Ok(Self { filter: Filter::new(kinds, since, until, matching)?, limit, order, cursor })
+    }
 }
 
 pub fn query<H: Host>(host: &mut H, selection: &Selection, policy: &Retention) -> Outcome<Page> {
@@ -129,6 +124,12 @@ impl Filling<'_> {
     }
 }
 
+impl Page {
+    fn empty() -> Self {
+        Self { records: String::new(), count: 0, damaged: 0, cursor: String::new(), end: false }
+    }
+}
+
 impl Order {
     /// Where what has been looked at lies, seen from what has not.
     fn looked_at(self) -> Side {
@@ -176,7 +177,7 @@ fn newest_first<H: Host>(
     let mut filling = Filling {
         filter: &selection.filter,
         left: cursor.left,
-        page: Page::default(),
+        page: Page::empty(),
         reached: Reached::from(from),
     };
     let mut end = true;
@@ -227,7 +228,7 @@ fn oldest_first<H: Host>(
     let mut filling = Filling {
         filter: &selection.filter,
         left: cursor.left,
-        page: Page::default(),
+        page: Page::empty(),
         reached: Reached::from(from.filter(|_| !view.is_parallel())),
     };
     let starts = where_to_go_on(view, &cursor, from);

@@ -1,46 +1,18 @@
 //! Removing or completing what is damaged. One forward pass; only damaged segments are rewritten.
 
+pub use crate::bindings::exports::papyra::persistence::journal::{
+    RecoverOptions, Recovery, RecoveryMode,
+};
 use crate::failure::{Failure, Outcome};
 use crate::host::{Host, Range};
 use crate::plan::Plan;
 use crate::scan::{ScanReport, Sight};
 use crate::walk::{self, Entry, NEXT, STOP, View};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    Repair,
-    Quarantine,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecoverOptions {
-    pub mode: Mode,
-    pub dry_run: bool,
-    pub max_findings: u32,
-}
-
-/// What recovery has done, or would do; `wit/journal.wit` documents the fields.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recovery {
-    pub mode: Mode,
-    pub dry_run: bool,
-    pub before: ScanReport,
-    pub changed: bool,
-    pub removed_entries: u64,
-    pub removed_bytes: u64,
-    pub terminated: u32,
-    pub rewritten: Vec<String>,
-    pub quarantine: Vec<String>,
-    pub remaining: u64,
-    pub bytes_before: u64,
-    pub bytes_after: u64,
-    pub audit: String,
-    pub note: String,
-}
-
+/// Recovers, without an audit record.
 pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
     let view = View::open(host)?;
-    if options.mode == Mode::Repair && !view.description.volatile {
+    if options.mode == RecoveryMode::Repair && !view.description.volatile {
         refuse_to_empty(host, &view)?;
     }
     let mut sight = Sight::default();
@@ -119,7 +91,8 @@ impl Work {
     }
 
     fn fate(&self, entry: &Entry<'_>) -> Fate {
-        let suspect_goes = self.options.mode == Mode::Quarantine && entry.anomalies.is_suspect();
+        let suspect_goes =
+            self.options.mode == RecoveryMode::Quarantine && entry.anomalies.is_suspect();
         match &entry.envelope {
             None => Fate::Removed,
             Some(_) if suspect_goes => Fate::Removed,
@@ -138,7 +111,7 @@ impl Work {
         let Some(segment) = view.members.get(index) else { return Ok(()) };
         let framing = view.description.framing;
         let now = host.now();
-        let options = Plan::for_recovery(self.options.mode == Mode::Quarantine);
+        let options = Plan::for_recovery(self.options.mode == RecoveryMode::Quarantine);
         let mut plan = Plan::new(segment, options, self.options.dry_run);
         let mut terminate_tail = false;
         let range = Range { start: segment.start, end: segment.end };
@@ -229,7 +202,7 @@ impl Work {
             terminated: self.terminated,
             rewritten: self.rewritten,
             quarantine: self.quarantine,
-            remaining: self.kept + before.tally.structural.saturating_sub(self.cleared),
+            remaining: self.kept + before.structural.saturating_sub(self.cleared),
             bytes_before: if untouched { bytes } else { self.bytes_before },
             bytes_after: if untouched { bytes } else { self.bytes_after },
             audit: String::new(),

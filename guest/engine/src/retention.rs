@@ -6,23 +6,18 @@
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::bindings::papyra::persistence::types;
+pub use crate::bindings::papyra::persistence::types::Limits;
 use crate::failure::{Failure, Outcome};
 use crate::json::{Envelope, Kind};
 use crate::survey::Block;
 use crate::tally::Amount;
 use crate::time;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Limits {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_records: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_age_seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_total_bytes: Option<u64>,
-}
-
 impl Limits {
+    /// No limit.
+    pub const NONE: Self = Self { max_records: None, max_age_seconds: None, max_total_bytes: None };
+
     fn check(&self, of: &str) -> Outcome<()> {
         match self.max_age_seconds {
             Some(age) if !age.is_finite() || age < 0.0 => Err(Failure::argument(format!(
@@ -33,7 +28,7 @@ impl Limits {
     }
 
     fn is_none(&self) -> bool {
-        *self == Self::default()
+        *self == Self::NONE
     }
 
     /// Whether that would be too much. Size alone never refuses the first record.
@@ -48,16 +43,42 @@ impl Limits {
     }
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+/// How limits are written in an audit record.
+#[derive(Serialize)]
+#[serde(remote = "Limits")]
+struct WrittenLimits {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_records: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_age_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_total_bytes: Option<u64>,
+}
+
+struct Written<'a>(&'a Limits);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        WrittenLimits::serialize(self.0, serializer)
+    }
+}
+
 impl Serialize for Retention {
     /// Only what is limited.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         if !self.journal.is_none() {
-            map.serialize_entry("journal", &self.journal)?;
+            map.serialize_entry("journal", &Written(&self.journal))?;
         }
         for (kind, limits) in Kind::ALL.iter().zip(&self.per_kind) {
             if !limits.is_none() {
-                map.serialize_entry(kind.as_str(), limits)?;
+                map.serialize_entry(kind.as_str(), &Written(limits))?;
             }
         }
         map.end()
@@ -71,6 +92,16 @@ pub struct Retention {
     per_kind: [Limits; 4],
     /// The newest record, an audit, where it does not count. See [`Retention::pardon`].
     pardoned: Amount,
+}
+
+impl TryFrom<types::Retention> for Retention {
+    type Error = Failure;
+
+    fn try_from(policy: types::Retention) -> Outcome<Self> {
+        let per_kind: Vec<_> =
+            policy.per_kind.iter().map(|limited| (limited.kind, limited.limits)).collect();
+        Self::new(policy.journal, &per_kind)
+    }
 }
 
 impl Retention {

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::anomaly::{Anomaly, Finding};
-use crate::failure::{Code, Failure, Outcome};
-use crate::host::{Framing, Host, Position, Range};
+pub use crate::bindings::exports::papyra::persistence::journal::{
+    AnomalyCount, Partition, ScanOptions, ScanReport,
+};
+use crate::failure::{Failure, FailureCode, Outcome};
+use crate::host::{Framing, Host, Range};
 use crate::tally::Tally;
 use crate::walk::{self, Entry, NEXT, STOP, View};
 
@@ -16,46 +19,10 @@ pub const MAX_FINDINGS: u32 = 10_000;
 /// The most shares that a store is divided into.
 const MAX_SHARES: u32 = 4096;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScanOptions {
-    pub max_findings: u32,
-    pub sample: Option<u64>,
-}
-
-/// The state of a store; `wit/journal.wit` documents the fields of the report made of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ScanReport {
-    pub backend: String,
-    pub location: String,
-    pub segments: u32,
-    pub tally: Tally,
-    pub findings: Vec<Finding>,
-    pub findings_total: u64,
-    pub sampled: bool,
-}
-
 impl ScanReport {
     pub fn is_healthy(&self) -> bool {
-        self.tally.damaged == 0 && self.tally.suspect == 0 && self.tally.structural == 0
+        self.damaged == 0 && self.suspect == 0 && self.structural == 0
     }
-
-    /// The findings as NDJSON.
-    pub fn findings_ndjson(&self) -> String {
-        let mut text = String::new();
-        for line in self.findings.iter().filter_map(|finding| serde_json::to_string(finding).ok()) {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        text
-    }
-}
-
-/// A share of a store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partition {
-    pub segment: String,
-    pub start: Position,
-    pub end: Position,
 }
 
 /// What was seen in one share, or in all of them.
@@ -134,16 +101,37 @@ impl Sight {
     }
 
     pub fn report(self, view: &View, sampled: bool) -> ScanReport {
+        let Self { tally, findings, total, .. } = self;
         ScanReport {
             backend: view.description.backend.clone(),
             location: view.description.location.clone(),
             segments: u32::try_from(view.members.len()).unwrap_or(u32::MAX),
-            tally: self.tally,
-            findings: self.findings,
-            findings_total: self.total,
+            bytes: tally.bytes,
+            entries: tally.entries,
+            records: tally.records,
+            kinds: tally.kinds.counts(),
+            damaged: tally.damaged,
+            suspect: tally.suspect,
+            structural: tally.structural,
+            anomalies: anomaly_counts(&tally),
+            findings_listed: findings.len() as u64,
+            findings: ndjson(&findings),
+            findings_total: total,
+            oldest: tally.span.oldest,
+            newest: tally.span.newest,
+            implausible_timestamps: tally.implausible,
             sampled,
         }
     }
+}
+
+fn ndjson(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for line in findings.iter().filter_map(|finding| serde_json::to_string(finding).ok()) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
 }
 
 /// Looks at the whole store.
@@ -292,12 +280,18 @@ pub fn parse_result<T: serde::de::DeserializeOwned>(result: &str) -> Outcome<T> 
 
 /// Writes what another instance will read.
 pub fn write_result<T: Serialize>(result: &T) -> Outcome<String> {
-    serde_json::to_string(result)
-        .map_err(|error| Failure::new(Code::Failed, format!("cannot hand on a share: {error}")))
+    serde_json::to_string(result).map_err(|error| {
+        Failure::new(FailureCode::Failed, format!("cannot hand on a share: {error}"))
+    })
 }
 
-/// The counts that are not zero, by name.
-pub fn anomaly_counts(tally: &Tally) -> impl Iterator<Item = (&'static str, u64)> {
+/// The anomalies that occur.
+fn anomaly_counts(tally: &Tally) -> Vec<AnomalyCount> {
     let named = Anomaly::ALL.into_iter().zip(tally.anomalies);
-    named.filter(|(_, count)| *count > 0).map(|(anomaly, count)| (anomaly.name(), count))
+    let occurring = named.filter(|(_, count)| *count > 0);
+    let count = |(anomaly, count): (Anomaly, u64)| AnomalyCount {
+        anomaly: anomaly.name().to_owned(),
+        count,
+    };
+    occurring.map(count).collect()
 }

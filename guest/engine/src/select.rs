@@ -2,18 +2,12 @@
 
 use memchr::memmem;
 
+pub use crate::bindings::exports::papyra::persistence::journal::FieldMatch;
 use crate::failure::{Failure, Outcome};
 use crate::json::{self, Envelope, Kind};
 
 /// The most conditions on fields in one query.
 const MAX_CONDITIONS: usize = 64;
-
-/// One condition on a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldMatch {
-    pub field: String,
-    pub value: String,
-}
 
 /// The conditions of a query.
 #[derive(Clone, Debug, Default, PartialEq)]

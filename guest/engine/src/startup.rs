@@ -1,46 +1,13 @@
 //! The verdict on a store before a system starts on it.
 
 use crate::audit;
+pub use crate::bindings::exports::papyra::persistence::journal::{
+    StartupMode, StartupOptions, StartupOutcome, StartupReport,
+};
 use crate::checkpoint::{self, Checkpoint, Look};
-use crate::failure::{Code, Outcome};
+use crate::failure::{FailureCode, Outcome};
 use crate::host::{Host, StorageError};
-use crate::recover::{self, RecoverOptions, Recovery};
-use crate::scan::ScanReport;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartupMode {
-    Ignore,
-    ScanOnly,
-    Fail,
-    Recover,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartupOutcome {
-    Ignored,
-    Absent,
-    Healthy,
-    Tolerated,
-    Recovered,
-    Refused,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StartupOptions {
-    pub mode: StartupMode,
-    pub recovery: recover::Mode,
-    pub full: bool,
-    pub record_audit: bool,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct StartupReport {
-    pub outcome: StartupOutcome,
-    pub scan: Option<ScanReport>,
-    pub recovery: Option<Recovery>,
-    pub indexed_bytes: u64,
-    pub note: String,
-}
+use crate::recover::{RecoverOptions, RecoveryMode};
 
 /// How many findings a startup report lists.
 const FINDINGS: u32 = 100;
@@ -57,7 +24,9 @@ pub fn startup_check<H: Host>(host: &mut H, options: StartupOptions) -> Outcome<
     };
     let look = match checkpoint::look(host, known.as_ref(), FINDINGS) {
         Ok(look) => look,
-        Err(failure) if failure.code == Code::NotFound => return Ok(StartupReport::of(Absent)),
+        Err(failure) if failure.code == FailureCode::NotFound => {
+            return Ok(StartupReport::of(Absent));
+        }
         Err(failure) => return Err(failure),
     };
     let note = keep(host, known.as_ref(), look.next.as_ref());
@@ -83,7 +52,7 @@ fn recover_and_verify<H: Host>(
     before: Look,
 ) -> Outcome<StartupReport> {
     let StartupOptions { recovery: mode, record_audit, .. } = options;
-    let nothing_to_do = before.report.tally.damaged == 0 && mode == recover::Mode::Repair;
+    let nothing_to_do = before.report.damaged == 0 && mode == RecoveryMode::Repair;
     if nothing_to_do {
         return Ok(StartupReport {
             scan: Some(before.report),
@@ -91,10 +60,10 @@ fn recover_and_verify<H: Host>(
             ..StartupReport::of(StartupOutcome::Tolerated)
         });
     }
-    let options = RecoverOptions { mode, dry_run: false, max_findings: FINDINGS };
-    let recovery = audit::recover(host, options, record_audit)?;
+    let options = RecoverOptions { mode, dry_run: false, max_findings: FINDINGS, record_audit };
+    let recovery = audit::recover(host, options)?;
     let after = checkpoint::look(host, None, FINDINGS)?;
-    let outcome = match (after.report.tally.damaged, recovery.changed) {
+    let outcome = match (after.report.damaged, recovery.changed) {
         (0, true) => StartupOutcome::Recovered,
         (0, false) => StartupOutcome::Tolerated,
         _ => StartupOutcome::Refused,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::anomaly::{Anomaly, Severity};
+use crate::bindings::exports::papyra::persistence::journal::KindCount;
 use crate::json::Kind;
 use crate::time;
 use crate::walk::Entry;
@@ -63,9 +64,12 @@ impl Kinds {
     }
 
     /// The kinds that occur.
-    pub fn iter(&self) -> impl Iterator<Item = (Kind, Amount)> {
-        let all = Kind::ALL.into_iter().map(|kind| (kind, self.get(kind)));
-        all.filter(|(_, amount)| amount.records > 0)
+    pub fn counts(&self) -> Vec<KindCount> {
+        let all = Kind::ALL.into_iter().map(|kind| {
+            let Amount { records, bytes } = self.get(kind);
+            KindCount { kind, records, bytes }
+        });
+        all.filter(|count| count.records > 0).collect()
     }
 }
 

@@ -4,7 +4,7 @@
 mod support;
 
 use papyra_engine::append::{self, Draft};
-use papyra_engine::failure::Code;
+use papyra_engine::failure::FailureCode;
 use papyra_engine::json::Kind;
 use papyra_engine::scan::{self, ScanOptions};
 use support::{NOW, VecHost};
@@ -51,7 +51,11 @@ fn a_draft_that_would_not_be_a_sound_record_is_named_and_nothing_is_written() {
         let mut host = VecHost::new("");
         let drafts = [draft("{}"), draft(fields)];
         let refused = append::append(&mut host, &drafts).unwrap_err();
-        assert_eq!((refused.code, refused.line), (Code::InvalidRecord, Some(2)), "{fields:?}");
+        assert_eq!(
+            (refused.code, refused.line),
+            (FailureCode::InvalidRecord, Some(2)),
+            "{fields:?}"
+        );
         assert!(host.data.is_empty());
     }
     for timestamp in [f64::NAN, f64::INFINITY] {
@@ -96,7 +100,7 @@ fn a_bad_line_is_named_and_nothing_is_written() {
         let mut host = VecHost::new("");
         let refused =
             append::append_lines(&mut host, format!("{good}{good}{line}\n{good}")).unwrap_err();
-        assert_eq!((refused.code, refused.line), (Code::InvalidRecord, Some(3)));
+        assert_eq!((refused.code, refused.line), (FailureCode::InvalidRecord, Some(3)));
         assert!(refused.message.len() < 200);
         assert!(host.data.is_empty());
     }

@@ -6,17 +6,26 @@ mod support;
 use papyra_engine::audit;
 use papyra_engine::compact::{CompactOptions, Compaction};
 use papyra_engine::json::Kind;
-use papyra_engine::recover::{Mode, RecoverOptions, Recovery};
+use papyra_engine::recover::{RecoverOptions, Recovery, RecoveryMode};
 use papyra_engine::retention::{Limits, Retention};
 use papyra_engine::scan::{self, ScanOptions};
 use serde_json::Value;
 use support::streams::{Streams, at};
 use support::{NOW, VecHost, record};
 
-const RUN: CompactOptions =
-    CompactOptions { dry_run: false, force: false, keep_quarantine: false, as_of: None };
-const REPAIR: RecoverOptions =
-    RecoverOptions { mode: Mode::Repair, dry_run: false, max_findings: 5 };
+const RUN: CompactOptions = CompactOptions {
+    dry_run: false,
+    force: false,
+    keep_quarantine: false,
+    as_of: None,
+    record_audit: true,
+};
+const REPAIR: RecoverOptions = RecoverOptions {
+    mode: RecoveryMode::Repair,
+    dry_run: false,
+    max_findings: 5,
+    record_audit: true,
+};
 
 fn journal(records: usize) -> Vec<u8> {
     (0..records)
@@ -25,11 +34,11 @@ fn journal(records: usize) -> Vec<u8> {
 }
 
 fn recover(host: &mut VecHost, options: RecoverOptions) -> Recovery {
-    audit::recover(host, options, true).unwrap()
+    audit::recover(host, options).unwrap()
 }
 
 fn compact(host: &mut VecHost, limits: Limits) -> Compaction {
-    audit::compact(host, None, &policy(limits), RUN, true).unwrap()
+    audit::compact(host, None, &policy(limits), RUN).unwrap()
 }
 
 fn policy(limits: Limits) -> Retention {
@@ -61,7 +70,7 @@ fn a_recovery_says_what_it_did_in_a_sound_record() {
     assert_eq!(audit["anomalies"], serde_json::json!({"malformed_json": 1, "not_an_object": 1}));
     assert_eq!(audit["bytes_after"], done.bytes_after);
     let report = scan::scan(&mut host, ScanOptions { max_findings: 5, sample: None }).unwrap();
-    assert!(report.is_healthy() && report.tally.records == 4);
+    assert!(report.is_healthy() && report.records == 4);
 }
 
 #[test]
@@ -77,9 +86,14 @@ fn what_changes_nothing_leaves_no_audit() {
     assert!(recover(&mut host, RecoverOptions { dry_run: true, ..REPAIR }).audit.is_empty());
     let one = policy(Limits { max_records: Some(1), ..Limits::default() });
     let dry = CompactOptions { dry_run: true, ..RUN };
-    assert!(audit::compact(&mut host, None, &one, dry, true).unwrap().audit.is_empty());
+    assert!(audit::compact(&mut host, None, &one, dry).unwrap().audit.is_empty());
     assert_eq!(host.data, damaged);
-    assert!(audit::recover(&mut host, REPAIR, false).unwrap().audit.is_empty());
+    assert!(
+        audit::recover(&mut host, RecoverOptions { record_audit: false, ..REPAIR })
+            .unwrap()
+            .audit
+            .is_empty()
+    );
     assert_eq!(host.data, journal(3), "nor when it is not asked for");
 }
 
@@ -90,7 +104,7 @@ fn a_compaction_says_what_it_did_and_by_which_limits() {
         Limits { max_records: Some(10), max_age_seconds: Some(1e6), max_total_bytes: None };
     let audits = Limits { max_records: Some(5), ..Limits::default() };
     let policy = Retention::new(limits, &[(Kind::Audit, audits)]).unwrap();
-    let done = audit::compact(&mut host, None, &policy, RUN, true).unwrap();
+    let done = audit::compact(&mut host, None, &policy, RUN).unwrap();
     let audit: Value = serde_json::from_str(&done.audit).unwrap();
     let limits = serde_json::json!({
         "journal": {"max_records": 10, "max_age_seconds": 1e6}, "audit": {"max_records": 5}
@@ -148,11 +162,11 @@ fn where_kinds_lie_side_by_side_compacting_again_changes_nothing_either() {
             let line = record(kind, NOW - 30.0 + n as f64, 5);
             streams.push(n % 4, at(n as u64 + 1, 0), line.trim_end());
         }
-        let first = audit::compact(&mut streams, None, &policy, RUN, true).unwrap();
+        let first = audit::compact(&mut streams, None, &policy, RUN).unwrap();
         assert!(first.changed && !first.audit.is_empty(), "{limits:?}");
         assert!(streams.lines().ends_with(&first.audit), "{limits:?}");
         let after = streams.lines();
-        let again = audit::compact(&mut streams, None, &policy, RUN, true).unwrap();
+        let again = audit::compact(&mut streams, None, &policy, RUN).unwrap();
         assert!(!again.changed && again.audit.is_empty(), "{limits:?}: {again:?}");
         assert_eq!(streams.lines(), after, "{limits:?}");
     }
@@ -164,7 +178,7 @@ fn a_limit_on_audits_does_not_count_the_newest_fact_either() {
     let none = Limits { max_records: Some(0), ..Limits::default() };
     let ten = Limits { max_records: Some(10), ..Limits::default() };
     let policy = Retention::new(ten, &[(Kind::Audit, none)]).unwrap();
-    let run = |host: &mut VecHost| audit::compact(host, None, &policy, RUN, true).unwrap();
+    let run = |host: &mut VecHost| audit::compact(host, None, &policy, RUN).unwrap();
     assert!(run(&mut host).changed);
     assert!(!run(&mut host).changed);
     assert_eq!(records(&host), 11);
@@ -187,6 +201,12 @@ fn without_facts_the_limits_are_kept_to_the_letter() {
     let mut host = VecHost::new(journal(30));
     let ten = Limits { max_records: Some(10), ..Limits::default() };
     compact(&mut host, ten);
-    let done = audit::compact(&mut host, None, &policy(ten), RUN, false).unwrap();
+    let done = audit::compact(
+        &mut host,
+        None,
+        &policy(ten),
+        CompactOptions { record_audit: false, ..RUN },
+    )
+    .unwrap();
     assert_eq!((done.changed, records(&host)), (true, 10));
 }

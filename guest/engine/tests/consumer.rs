@@ -4,7 +4,7 @@
 mod support;
 
 use papyra_engine::consumer::{self, Batch, Pace, Subscription};
-use papyra_engine::failure::Code;
+use papyra_engine::failure::FailureCode;
 use papyra_engine::groups::{PendingFilter, Source, Wait};
 use papyra_engine::host::StorageError;
 use papyra_engine::json::Kind;
@@ -23,7 +23,8 @@ fn records_come_with_their_id_and_how_often_they_were_delivered() {
     let first = format!("{{\"id\":\"1-0\",\"deliveries\":1,\"record\":{stored}}}");
     assert_eq!(batch.records.lines().next(), Some(first.as_str()));
     assert_eq!(lines(&own(&mut host, &subscription()))[1]["deliveries"], 2);
-    assert_eq!(fresh(&mut host, &subscription()), Batch::default());
+    let empty = fresh(&mut host, &subscription());
+    assert_eq!((empty.count, empty.records, empty.last), (0, String::new(), None));
     assert_eq!(consumer::ack(&mut host, Kind::Event, "workers", &["1-0".into()]), Ok(1));
     assert_eq!(pending(&host), [2]);
 }
@@ -166,11 +167,11 @@ fn a_failure_after_the_first_fetch_comes_with_what_was_handed_out() {
     let gone = StorageError::Unavailable("gone".into());
     host.later_failures.push_back(("fetch", gone.clone()));
     let batch = fresh(&mut host, &subscription());
-    assert_eq!((batch.count, batch.partial_failure.unwrap().code), (64, Code::Unavailable));
+    assert_eq!((batch.count, batch.partial_failure.unwrap().code), (64, FailureCode::Unavailable));
 
     host.failures.push_back(("fetch", gone));
     let failed = consumer::next(&mut host, &subscription(), Source::Fresh, &mut Pace::default());
-    assert_eq!(failed.unwrap_err().code, Code::Unavailable);
+    assert_eq!(failed.unwrap_err().code, FailureCode::Unavailable);
 }
 
 #[test]
@@ -235,16 +236,16 @@ fn arguments_that_make_no_sense_are_refused_before_anything_is_asked() {
     let mut pace = Pace::default();
     for subscription in &bad {
         let refused = consumer::next(&mut host, subscription, Source::Fresh, &mut pace);
-        assert_eq!(code(refused), Code::InvalidArgument, "{subscription:?}");
+        assert_eq!(code(refused), FailureCode::InvalidArgument, "{subscription:?}");
         let refused = consumer::claim(&mut host, subscription, 0, &["1-0".into()], &mut pace);
-        assert_eq!(code(refused), Code::InvalidArgument, "{subscription:?}");
+        assert_eq!(code(refused), FailureCode::InvalidArgument, "{subscription:?}");
         let refused = consumer::claim_idle(&mut host, subscription, 0, "0", &mut pace);
-        assert_eq!(code(refused), Code::InvalidArgument, "{subscription:?}");
+        assert_eq!(code(refused), FailureCode::InvalidArgument, "{subscription:?}");
     }
     let own = Source::OwnPending("1".into());
     assert_eq!(
         code(consumer::next(&mut host, &subscription(), own, &mut pace)),
-        Code::InvalidArgument
+        FailureCode::InvalidArgument
     );
     assert!(consumer::ack(&mut host, Kind::Event, "workers", &["1".into()]).is_err());
     assert!(consumer::ack(&mut host, Kind::Event, "", &["1-0".into()]).is_err());
@@ -278,6 +279,6 @@ fn a_backend_that_contradicts_itself_is_refused_without_a_trap() {
         host.lie = Some(Delivered { data: b"{}{}{}".to_vec(), frames, deleted: Vec::new() });
         let refused =
             consumer::next(&mut host, &subscription(), Source::Fresh, &mut Pace::default());
-        assert_eq!(refused.unwrap_err().code, Code::Corrupt);
+        assert_eq!(refused.unwrap_err().code, FailureCode::Corrupt);
     }
 }

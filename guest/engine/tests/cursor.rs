@@ -7,7 +7,7 @@ use papyra_engine::compact::{self, CompactOptions};
 use papyra_engine::host::Host;
 use papyra_engine::json::Kind;
 use papyra_engine::query::{self, Order, Page, Selection};
-use papyra_engine::recover::{self, Mode, RecoverOptions};
+use papyra_engine::recover::{self, RecoverOptions, RecoveryMode};
 use papyra_engine::retention::{Limits, Retention};
 use papyra_engine::select::Filter;
 use support::files::Files;
@@ -58,14 +58,19 @@ fn read<H: Host>(
     records
 }
 
-fn recover(host: &mut impl Host, mode: Mode) {
-    let options = RecoverOptions { mode, dry_run: false, max_findings: 0 };
+fn recover(host: &mut impl Host, mode: RecoveryMode) {
+    let options = RecoverOptions { mode, dry_run: false, max_findings: 0, record_audit: false };
     assert!(recover::recover(host, options).unwrap().changed);
 }
 
 fn compact(host: &mut impl Host, policy: &Retention) {
-    let options =
-        CompactOptions { dry_run: false, force: false, keep_quarantine: false, as_of: None };
+    let options = CompactOptions {
+        dry_run: false,
+        force: false,
+        keep_quarantine: false,
+        as_of: None,
+        record_audit: false,
+    };
     assert!(compact::compact(host, policy, options).unwrap().changed);
 }
 
@@ -90,7 +95,7 @@ fn a_limit_per_kind_loses_nothing_when_a_repair_moves_the_records() {
         let mut repaired = false;
         let got = read(&mut host, order, &policy, |host| {
             if !std::mem::replace(&mut repaired, true) {
-                recover(host, Mode::Repair);
+                recover(host, RecoveryMode::Repair);
             }
         });
         assert!(got == expected, "{order:?}: {} records", got.len());
@@ -136,7 +141,7 @@ fn following_goes_on_when_the_last_record_is_quarantined() {
     let mut selection = Selection { limit: Some(2), ..all(Order::OldestFirst) };
     let policy = Retention::default();
     assert_eq!(page(&mut host, &mut selection, &policy).count, 2);
-    recover(&mut host, Mode::Quarantine);
+    recover(&mut host, RecoveryMode::Quarantine);
     assert_eq!(page(&mut host, &mut selection, &policy).records, "");
     let later = line("event", 1000, 5);
     host.data.extend(later.bytes());
@@ -156,7 +161,7 @@ fn pages_go_on_when_their_last_records_are_quarantined() {
             let mut got = read(&mut host, order, &Retention::default(), |host| {
                 pages += 1;
                 if pages == after {
-                    recover(host, Mode::Quarantine);
+                    recover(host, RecoveryMode::Quarantine);
                 }
             });
             got.retain(|line| line.contains("event"));
@@ -210,7 +215,7 @@ fn records_that_are_alike_are_all_returned_although_a_repair_moves_them() {
         let mut repaired = false;
         let got = read(&mut host, order, &Retention::default(), |host| {
             if !std::mem::replace(&mut repaired, true) {
-                recover(host, Mode::Repair);
+                recover(host, RecoveryMode::Repair);
             }
         });
         assert!(got == records, "{order:?}: {} of {}", got.len(), records.len());
@@ -246,7 +251,7 @@ fn a_page_of_damage_alone_is_not_walked_over_again_and_again() {
     assert_eq!((idle.count, idle.damaged), (0, 0));
     assert!(host.reads - before < 8, "{} reads", host.reads - before);
 
-    recover(&mut host, Mode::Repair);
+    recover(&mut host, RecoveryMode::Repair);
     let later = line("event", 10, 5);
     host.data.extend(later.bytes());
     assert_eq!(page(&mut host, &mut selection, &policy).records, later);

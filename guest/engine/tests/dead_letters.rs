@@ -4,7 +4,7 @@
 mod support;
 
 use papyra_engine::consumer::{self, Pace, Subscription};
-use papyra_engine::failure::Code;
+use papyra_engine::failure::FailureCode;
 use papyra_engine::groups::Source;
 use papyra_engine::host::StorageError;
 use papyra_engine::json::Kind;
@@ -211,7 +211,7 @@ fn the_letter_is_written_before_the_record_is_acknowledged() {
     host.failures.push_back(("append", StorageError::Full("no space".into())));
     let failed =
         consumer::next(&mut host, &once, Source::OwnPending("0".into()), &mut Pace::default());
-    assert_eq!(failed.unwrap_err().code, Code::Full);
+    assert_eq!(failed.unwrap_err().code, FailureCode::Full);
     assert_eq!(pending(&host), [1]);
     host.calls.clear();
     assert_eq!(own(&mut host, &once).dead_lettered, ["1-0"]);
@@ -226,7 +226,7 @@ fn trouble_with_poison_does_not_keep_good_records_from_the_consumer() {
     host.failures.push_back(("quarantined", StorageError::Denied("read only".into())));
     let batch = fresh(&mut host, &subscription());
     assert_eq!((ids(&batch), batch.quarantined.len()), (vec!["1-0".to_owned()], 0));
-    assert_eq!(batch.partial_failure.unwrap().code, Code::Denied);
+    assert_eq!(batch.partial_failure.unwrap().code, FailureCode::Denied);
     assert_eq!(pending(&host), [1, 2, 3], "nothing is acknowledged unseen");
     assert_eq!(own(&mut host, &subscription()).quarantined, ["2-0", "3-0"]);
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use papyra_engine::compact::{self, CompactOptions};
-use papyra_engine::failure::Code;
+use papyra_engine::failure::FailureCode;
 use papyra_engine::host::Host;
 use papyra_engine::inspect;
 use papyra_engine::json::Kind;
@@ -16,8 +16,13 @@ use proptest::prelude::*;
 use support::streams::{Streams, at};
 use support::{NOW, VecHost, record};
 
-const RUN: CompactOptions =
-    CompactOptions { dry_run: false, force: false, keep_quarantine: false, as_of: None };
+const RUN: CompactOptions = CompactOptions {
+    dry_run: false,
+    force: false,
+    keep_quarantine: false,
+    as_of: None,
+    record_audit: false,
+};
 
 /// An entry, the stream it lies in, and how far it is from the entry before.
 fn entry() -> impl Strategy<Value = (String, usize, u64)> {
@@ -287,8 +292,8 @@ fn an_entry_with_a_raw_line_end_is_damaged_and_one_without_data_too() {
     streams.push(0, at(3, 0), record("event", NOW, 1).trim_end());
     let options = ScanOptions { max_findings: 9, sample: None };
     let report = scan::scan(&mut streams, options).unwrap();
-    assert_eq!((report.tally.records, report.tally.damaged), (1, 2));
-    let findings = report.findings_ndjson();
+    assert_eq!((report.records, report.damaged), (1, 2));
+    let findings = report.findings;
     assert!(findings.contains("malformed_json") && findings.contains("missing_data"), "{findings}");
 }
 
@@ -310,5 +315,5 @@ fn entries_that_do_not_fit_beside_each_other_are_read_when_their_turn_comes() {
 fn too_many_segments_side_by_side_are_refused() {
     let mut many = Streams { segments: 17, ..Streams::new() };
     let refused = inspect::inspect(&mut many, 1, &Retention::default());
-    assert_eq!(refused.unwrap_err().code, Code::Unsupported);
+    assert_eq!(refused.unwrap_err().code, FailureCode::Unsupported);
 }

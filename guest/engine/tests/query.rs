@@ -6,7 +6,7 @@ mod support;
 use papyra_engine::compact::{self, CompactOptions};
 use papyra_engine::json::Kind;
 use papyra_engine::query::{self, Order, Page, Selection};
-use papyra_engine::recover::{self, Mode, RecoverOptions};
+use papyra_engine::recover::{self, RecoverOptions, RecoveryMode};
 use papyra_engine::retention::{Limits, Retention};
 use papyra_engine::select::{FieldMatch, Filter};
 use support::{NOW, VecHost, record};
@@ -84,8 +84,13 @@ fn following_returns_each_record_once_across_appends_recovery_and_compaction() {
     selection.cursor = Some(more.cursor);
     let limits = Limits { max_records: Some(50), ..Limits::default() };
     let policy = Retention::new(limits, &[]).unwrap();
-    let options =
-        CompactOptions { dry_run: false, force: false, keep_quarantine: false, as_of: None };
+    let options = CompactOptions {
+        dry_run: false,
+        force: false,
+        keep_quarantine: false,
+        as_of: None,
+        record_audit: false,
+    };
     assert!(compact::compact(&mut host, &policy, options).unwrap().changed);
     host.data.extend(lines[600..700].concat().bytes());
     let more = ask(&mut host, &selection);
@@ -94,7 +99,12 @@ fn following_returns_each_record_once_across_appends_recovery_and_compaction() {
     selection.cursor = Some(more.cursor);
     host.data.splice(0..0, *b"garbage\n");
     host.data.extend(lines[700..800].concat().bytes());
-    let options = RecoverOptions { mode: Mode::Repair, dry_run: false, max_findings: 0 };
+    let options = RecoverOptions {
+        mode: RecoveryMode::Repair,
+        dry_run: false,
+        max_findings: 0,
+        record_audit: false,
+    };
     assert!(recover::recover(&mut host, options).unwrap().changed);
     assert_eq!(ask(&mut host, &selection).records, lines[700..800].concat());
 }
@@ -112,7 +122,12 @@ fn damage_that_is_quarantined_takes_no_record_along() {
         assert_eq!(page.count, if limit.is_none() { 10 } else { 0 });
         selection.cursor = Some(page.cursor);
 
-        let options = RecoverOptions { mode: Mode::Repair, dry_run: false, max_findings: 0 };
+        let options = RecoverOptions {
+            mode: RecoveryMode::Repair,
+            dry_run: false,
+            max_findings: 0,
+            record_audit: false,
+        };
         assert!(recover::recover(&mut host, options).unwrap().changed);
         host.data.extend((lines[10..20].concat() + "garbage\n" + &lines[20..].concat()).bytes());
         assert_eq!(ask(&mut host, &selection).records, lines[10..].concat(), "{limit:?}");
@@ -126,7 +141,12 @@ fn of_records_that_are_alike_the_one_is_found_that_was_looked_at() {
     let alike = &lines[29];
     let mut host = VecHost::new("garbage\n".to_owned() + &lines[..10].concat() + alike);
     let page = ask(&mut host, &all(Order::OldestFirst));
-    let options = RecoverOptions { mode: Mode::Repair, dry_run: false, max_findings: 0 };
+    let options = RecoverOptions {
+        mode: RecoveryMode::Repair,
+        dry_run: false,
+        max_findings: 0,
+        record_audit: false,
+    };
     assert!(recover::recover(&mut host, options).unwrap().changed);
     let later = lines[10..20].concat() + alike + &lines[20..25].concat();
     host.data.extend(later.bytes());

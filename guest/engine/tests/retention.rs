@@ -4,7 +4,7 @@
 mod support;
 
 use papyra_engine::compact::{self, CompactOptions, Compaction};
-use papyra_engine::failure::Code;
+use papyra_engine::failure::FailureCode;
 use papyra_engine::inspect;
 use papyra_engine::json::Kind;
 use papyra_engine::query::{self, Order, Selection};
@@ -15,8 +15,13 @@ use papyra_engine::survey;
 use proptest::prelude::*;
 use support::{NOW, VecHost, record};
 
-const RUN: CompactOptions =
-    CompactOptions { dry_run: false, force: false, keep_quarantine: false, as_of: None };
+const RUN: CompactOptions = CompactOptions {
+    dry_run: false,
+    force: false,
+    keep_quarantine: false,
+    as_of: None,
+    record_audit: false,
+};
 
 /// One line of a journal: a record, or damage.
 #[derive(Clone, Debug)]
@@ -77,7 +82,7 @@ fn policy() -> impl Strategy<Value = Policy> {
 fn model(lines: &[Line], (journal, per_kind): &Policy) -> Vec<bool> {
     let mut keep = vec![true; lines.len()];
     let (mut count, mut bytes) = (0, 0);
-    let mut per: std::collections::HashMap<Kind, (u64, u64, bool)> = Default::default();
+    let mut per: std::collections::BTreeMap<Kind, (u64, u64, bool)> = Default::default();
     let mut full = false;
     for (index, line) in lines.iter().enumerate().rev() {
         if full {
@@ -289,7 +294,7 @@ fn a_clock_that_counts_from_boot_expires_nothing_and_is_counted() {
 #[test]
 fn a_policy_without_limits_is_refused() {
     let failure = compact::compact(&mut VecHost::new(""), &Retention::default(), RUN).unwrap_err();
-    assert_eq!(failure.code, Code::InvalidArgument);
+    assert_eq!(failure.code, FailureCode::InvalidArgument);
 }
 
 #[test]
@@ -298,7 +303,7 @@ fn ages_are_not_counted_from_the_future() {
     let options = CompactOptions { as_of: Some(NOW + 3600.0), ..RUN };
     let failure =
         compact::compact(&mut host, &limited(None, Some(60.0), None), options).unwrap_err();
-    assert_eq!(failure.code, Code::InvalidArgument);
+    assert_eq!(failure.code, FailureCode::InvalidArgument);
     assert!(failure.message.contains("future"), "{}", failure.message);
 }
 
@@ -306,7 +311,7 @@ fn ages_are_not_counted_from_the_future() {
 fn limits_that_make_no_sense_are_refused() {
     for age in [f64::NAN, f64::INFINITY, -1.0] {
         let limits = Limits { max_age_seconds: Some(age), ..Limits::default() };
-        assert_eq!(Retention::new(limits, &[]).unwrap_err().code, Code::InvalidArgument);
+        assert_eq!(Retention::new(limits, &[]).unwrap_err().code, FailureCode::InvalidArgument);
     }
     let twice = [(Kind::Event, Limits::default()); 2];
     assert!(Retention::new(Limits::default(), &twice).is_err());
@@ -324,7 +329,7 @@ fn surveys_that_do_not_cover_the_store_are_refused() {
         .collect();
     surveys.remove(1);
     let refused = compact::compact_surveyed(&mut host, &surveys, &policy, RUN).unwrap_err();
-    assert_eq!(refused.code, Code::InvalidArgument);
+    assert_eq!(refused.code, FailureCode::InvalidArgument);
     assert_eq!(host.rewrites, 0);
 }
 

@@ -3,11 +3,11 @@
 
 mod support;
 
-use papyra_engine::recover::Mode;
+use papyra_engine::recover::RecoveryMode;
 use papyra_engine::startup::{self, StartupMode, StartupOptions, StartupOutcome, StartupReport};
-use support::{NOW, VecHost, record};
+use support::{NOW, VecHost, findings, record};
 
-fn check(data: &str, mode: StartupMode, recovery: Mode) -> (StartupOutcome, String) {
+fn check(data: &str, mode: StartupMode, recovery: RecoveryMode) -> (StartupOutcome, String) {
     let mut host = VecHost::new(data);
     let options = StartupOptions { mode, recovery, full: false, record_audit: false };
     let report = startup::startup_check(&mut host, options).unwrap();
@@ -34,9 +34,9 @@ fn each_mode_gives_its_verdict() {
         (Recover, &suspect, Tolerated, &suspect),
     ];
     for (mode, before, outcome, after) in cases {
-        assert_eq!(check(before, mode, Mode::Repair), (outcome, after.clone()), "{mode:?}");
+        assert_eq!(check(before, mode, RecoveryMode::Repair), (outcome, after.clone()), "{mode:?}");
     }
-    assert_eq!(check(&suspect, Recover, Mode::Quarantine), (Recovered, good));
+    assert_eq!(check(&suspect, Recover, RecoveryMode::Quarantine), (Recovered, good));
 }
 
 #[test]
@@ -47,7 +47,8 @@ fn ignore_does_not_read_the_store() {
 }
 
 fn again(host: &mut VecHost, mode: StartupMode, full: bool) -> StartupReport {
-    let options = StartupOptions { mode, recovery: Mode::Repair, full, record_audit: false };
+    let options =
+        StartupOptions { mode, recovery: RecoveryMode::Repair, full, record_audit: false };
     startup::startup_check(host, options).unwrap()
 }
 
@@ -68,8 +69,8 @@ fn a_clean_check_lets_the_next_one_read_what_came_since() {
     let report = again(&mut host, StartupMode::Fail, false);
     assert_eq!((report.outcome, report.indexed_bytes), (StartupOutcome::Healthy, size));
     let scan = report.scan.unwrap();
-    assert_eq!((scan.tally.records, scan.tally.bytes), (1201, host.data.len() as u64));
-    assert_eq!(scan.tally.span.newest, Some(NOW + 1.0));
+    assert_eq!((scan.records, scan.bytes), (1201, host.data.len() as u64));
+    assert_eq!(scan.newest, Some(NOW + 1.0));
     assert!(host.bytes_read < 800_000, "{} bytes were read", host.bytes_read);
 }
 
@@ -80,7 +81,7 @@ fn damage_after_the_checkpoint_has_its_true_line_and_leaves_the_checkpoint() {
     host.data.extend(b"garbage\n");
     let report = again(&mut host, StartupMode::Fail, false);
     assert_eq!(report.outcome, StartupOutcome::Refused);
-    assert_eq!(report.scan.unwrap().findings[0].line, Some(1201));
+    assert_eq!(findings(&report.scan.unwrap())[0].line, Some(1201));
     assert_eq!(host.checkpoint, kept);
 
     let report = again(&mut host, StartupMode::Recover, false);

@@ -3,12 +3,12 @@
 
 use papyra_engine::append::{self, Draft};
 use papyra_engine::compact::{self, CompactOptions};
-use papyra_engine::failure::{Code, Outcome};
+use papyra_engine::failure::{FailureCode, Outcome};
 use papyra_engine::host::Host;
 use papyra_engine::inspect;
 use papyra_engine::json::Kind;
 use papyra_engine::query::{self, Order, Selection};
-use papyra_engine::recover::{self, Mode, RecoverOptions};
+use papyra_engine::recover::{self, RecoverOptions, RecoveryMode};
 use papyra_engine::retention::{Limits, Retention};
 use papyra_engine::scan::{self, Partition, ScanOptions, ScanReport};
 use papyra_engine::select::{FieldMatch, Filter};
@@ -35,10 +35,10 @@ fn any_bytes_are_judged_alike_by_scan_read_recovery_and_serde_json() {
 
         let mut host = open(&journal);
         let report = scan::scan(&mut host, ALL).unwrap();
-        let tally = &report.tally;
+        let tally = &report;
         assert_eq!((tally.bytes, tally.entries), (journal.len() as u64, lines as u64));
-        assert_eq!(tally.records, records.len() as u64, "{}", report.findings_ndjson());
-        assert_eq!(report.findings_total, tally.anomalies.iter().sum::<u64>());
+        assert_eq!(tally.records, records.len() as u64, "{}", report.findings);
+        assert_eq!(report.findings_total, tally.anomalies.iter().map(|of| of.count).sum::<u64>());
         let open_end = records.last().is_some_and(|last| journal.ends_with(last));
         let unsound = lines - records.len();
         assert_eq!(tally.damaged, (unsound + usize::from(open_end)) as u64);
@@ -53,7 +53,7 @@ fn any_bytes_are_judged_alike_by_scan_read_recovery_and_serde_json() {
         assert_eq!((seen.records, seen.damaged), (tally.records, tally.damaged));
         assert_eq!((&host.data, host.rewrites), (&journal, 0), "looking changes nothing");
 
-        for mode in [Mode::Repair, Mode::Quarantine] {
+        for mode in [RecoveryMode::Repair, RecoveryMode::Quarantine] {
             check_recovery(open(&journal), &report, mode);
         }
         check_compaction(open(&journal), random.below(records.len() + 2) as u64);
@@ -74,16 +74,17 @@ fn a_hostile_store_gets_failures_and_never_a_panic_or_an_endless_loop() {
     });
 }
 
-fn check_recovery(mut host: Patchy, before: &ScanReport, mode: Mode) {
-    let options = RecoverOptions { mode, dry_run: false, max_findings: 10_000 };
+fn check_recovery(mut host: Patchy, before: &ScanReport, mode: RecoveryMode) {
+    let options =
+        RecoverOptions { mode, dry_run: false, max_findings: 10_000, record_audit: false };
     let original = host.data.len();
     let dry = recover::recover(&mut host, RecoverOptions { dry_run: true, ..options });
-    let refused = mode == Mode::Repair && before.tally.records == 0 && before.tally.entries > 0;
+    let refused = mode == RecoveryMode::Repair && before.records == 0 && before.entries > 0;
     let dry = match dry {
-        Err(failure) if refused && failure.code == Code::InvalidArgument => return,
+        Err(failure) if refused && failure.code == FailureCode::InvalidArgument => return,
         dry => dry.unwrap(),
     };
-    assert!(!refused || before.tally.entries == 1, "a repair never empties what is no journal");
+    assert!(!refused || before.entries == 1, "a repair never empties what is no journal");
     assert_eq!((host.data.len(), host.rewrites), (original, 0));
     let done = recover::recover(&mut host, options).unwrap();
     assert_eq!(&done.before, before, "recovery sees what the scan saw");
@@ -91,12 +92,12 @@ fn check_recovery(mut host: Patchy, before: &ScanReport, mode: Mode) {
     let added = done.terminated as usize;
     let gone = usize::try_from(done.removed_bytes).unwrap();
     assert_eq!(host.data.len() + gone, original + added);
-    if mode == Mode::Quarantine {
+    if mode == RecoveryMode::Quarantine {
         assert_eq!(host.quarantine.len(), gone);
     }
     let after = scan::scan(&mut host, ALL).unwrap();
-    assert_eq!(after.tally.damaged, 0, "{mode:?}: {}", after.findings_ndjson());
-    assert!(mode == Mode::Repair || after.is_healthy(), "{}", after.findings_ndjson());
+    assert_eq!(after.damaged, 0, "{mode:?}: {}", after.findings);
+    assert!(mode == RecoveryMode::Repair || after.is_healthy(), "{}", after.findings);
     let once = host.data.clone();
     let again = recover::recover(&mut host, options).unwrap();
     assert!(!again.changed && host.data == once, "{mode:?}: twice is as good as once");
@@ -109,8 +110,13 @@ fn check_compaction(mut host: Patchy, max_records: u64) {
     let (visible, _) = answer(&mut host, Order::OldestFirst, &policy);
     let (reversed, _) = answer(&mut host, Order::NewestFirst, &policy);
     assert_eq!(visible.lines().rev().collect::<Vec<_>>(), reversed.lines().collect::<Vec<_>>());
-    let options =
-        CompactOptions { dry_run: false, force: false, keep_quarantine: true, as_of: None };
+    let options = CompactOptions {
+        dry_run: false,
+        force: false,
+        keep_quarantine: true,
+        as_of: None,
+        record_audit: false,
+    };
     let original = host.data.len();
     let done = compact::compact(&mut host, &policy, options).unwrap();
     assert_eq!(done.records_after, max_records.min(done.records_before));
@@ -128,10 +134,15 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
         max_total_bytes: random.once_in(3).then(|| random.below(2000) as u64),
     };
     let policy = Retention::new(limits, &[(Kind::Audit, limits)])?;
-    let mode = if random.once_in(2) { Mode::Repair } else { Mode::Quarantine };
+    let mode = if random.once_in(2) { RecoveryMode::Repair } else { RecoveryMode::Quarantine };
     let dry_run = random.once_in(3);
-    let options =
-        CompactOptions { dry_run, force: random.once_in(2), keep_quarantine: true, as_of: None };
+    let options = CompactOptions {
+        dry_run,
+        force: random.once_in(2),
+        keep_quarantine: true,
+        as_of: None,
+        record_audit: false,
+    };
     match random.below(9) {
         0 => {
             let sample = random.once_in(3).then(|| random.below(9) as u64);
@@ -145,7 +156,11 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
             }
             scan::conclude(host, &results, ALL).map(drop)
         }
-        2 => recover::recover(host, RecoverOptions { mode, dry_run, max_findings }).map(drop),
+        2 => recover::recover(
+            host,
+            RecoverOptions { mode, dry_run, max_findings, record_audit: false },
+        )
+        .map(drop),
         3 => compact::compact(host, &policy, options).map(drop),
         4 => {
             let parts: Vec<Partition> = scan::partition(host, 3)?;

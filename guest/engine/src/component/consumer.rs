@@ -1,12 +1,15 @@
-//! The exported interface `consumer`: convert and call.
+//! The exported interface `consumer`.
 
 use std::cell::Cell;
 
 use super::Component;
-use super::exports::papyra::persistence::consumer::{self as wit, Guest};
-use super::papyra::persistence::{groups, types};
+use crate::bindings::exports::papyra::persistence::consumer::Guest;
 use crate::consumer::{self, Batch, Pace, Subscription};
-use crate::groups::ConsumerGroups;
+use crate::failure::Outcome;
+use crate::groups::{
+    ConsumerGroups, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source,
+};
+use crate::json::Kind;
 
 thread_local! {
     static PACE: Cell<Pace> = Cell::default();
@@ -21,112 +24,45 @@ fn paced<T>(run: impl FnOnce(&mut Pace) -> T) -> T {
 }
 
 impl<H: ConsumerGroups + Default> Guest for Component<H> {
-    fn next(
-        subscription: wit::Subscription,
-        source: groups::Source,
-    ) -> Result<wit::Batch, types::Failure> {
-        let subscription = subscription.into();
-        let batch =
-            paced(|pace| consumer::next(&mut H::default(), &subscription, source.into(), pace));
-        Ok(batch?.into())
+    fn next(subscription: Subscription, source: Source) -> Outcome<Batch> {
+        paced(|pace| consumer::next(&mut H::default(), &subscription, source, pace))
     }
 
-    fn ack(kind: types::Kind, group: String, ids: Vec<String>) -> Result<u64, types::Failure> {
-        Ok(consumer::ack(&mut H::default(), kind.into(), &group, &ids)?)
+    fn ack(kind: Kind, group: String, ids: Vec<String>) -> Outcome<u64> {
+        consumer::ack(&mut H::default(), kind, &group, &ids)
     }
 
-    fn summarize_pending(
-        kind: types::Kind,
-        group: String,
-    ) -> Result<groups::PendingSummary, types::Failure> {
-        Ok(consumer::summarize_pending(&mut H::default(), kind.into(), &group)?.into())
+    fn summarize_pending(kind: Kind, group: String) -> Outcome<PendingSummary> {
+        consumer::summarize_pending(&mut H::default(), kind, &group)
     }
 
     fn list_pending(
-        kind: types::Kind,
+        kind: Kind,
         group: String,
-        filter: groups::PendingFilter,
-    ) -> Result<Vec<groups::PendingEntry>, types::Failure> {
-        let entries =
-            consumer::list_pending(&mut H::default(), kind.into(), &group, &filter.into())?;
-        Ok(entries.into_iter().map(Into::into).collect())
+        filter: PendingFilter,
+    ) -> Outcome<Vec<PendingEntry>> {
+        consumer::list_pending(&mut H::default(), kind, &group, &filter)
     }
 
-    fn claim(
-        subscription: wit::Subscription,
-        min_idle_ms: u64,
-        ids: Vec<String>,
-    ) -> Result<wit::Batch, types::Failure> {
-        let subscription = subscription.into();
-        let batch = paced(|pace| {
-            consumer::claim(&mut H::default(), &subscription, min_idle_ms, &ids, pace)
-        });
-        Ok(batch?.into())
+    fn claim(subscription: Subscription, min_idle_ms: u64, ids: Vec<String>) -> Outcome<Batch> {
+        paced(|pace| consumer::claim(&mut H::default(), &subscription, min_idle_ms, &ids, pace))
     }
 
-    fn claim_idle(
-        subscription: wit::Subscription,
-        min_idle_ms: u64,
-        start: String,
-    ) -> Result<wit::Batch, types::Failure> {
-        let subscription = subscription.into();
-        let batch = paced(|pace| {
+    fn claim_idle(subscription: Subscription, min_idle_ms: u64, start: String) -> Outcome<Batch> {
+        paced(|pace| {
             consumer::claim_idle(&mut H::default(), &subscription, min_idle_ms, &start, pace)
-        });
-        Ok(batch?.into())
+        })
     }
 
-    fn list_groups(kind: types::Kind) -> Result<Vec<groups::GroupInfo>, types::Failure> {
-        let groups = consumer::list_groups(&mut H::default(), kind.into())?;
-        Ok(groups.into_iter().map(Into::into).collect())
+    fn list_groups(kind: Kind) -> Outcome<Vec<GroupInfo>> {
+        consumer::list_groups(&mut H::default(), kind)
     }
 
-    fn create_group(
-        kind: types::Kind,
-        group: String,
-        start: String,
-    ) -> Result<bool, types::Failure> {
-        Ok(consumer::create_group(&mut H::default(), kind.into(), &group, &start)?)
+    fn create_group(kind: Kind, group: String, start: String) -> Outcome<bool> {
+        consumer::create_group(&mut H::default(), kind, &group, &start)
     }
 
-    fn set_id(kind: types::Kind, group: String, id: String) -> Result<(), types::Failure> {
-        Ok(consumer::set_id(&mut H::default(), kind.into(), &group, &id)?)
-    }
-}
-
-impl From<wit::Subscription> for Subscription {
-    fn from(subscription: wit::Subscription) -> Self {
-        let wit::Subscription { kind, group, consumer, start, resume, count, wait, max_deliveries } =
-            subscription;
-        let (kind, wait) = (kind.into(), wait.into());
-        Self { kind, group, consumer, start, resume, count, wait, max_deliveries }
-    }
-}
-
-impl From<Batch> for wit::Batch {
-    fn from(batch: Batch) -> Self {
-        let Batch {
-            records,
-            count,
-            quarantined,
-            dead_lettered,
-            deleted,
-            last,
-            next,
-            made,
-            partial_failure,
-        } = batch;
-        let partial_failure = partial_failure.map(Into::into);
-        Self {
-            records,
-            count,
-            quarantined,
-            dead_lettered,
-            deleted,
-            last,
-            next,
-            made,
-            partial_failure,
-        }
+    fn set_id(kind: Kind, group: String, id: String) -> Outcome<()> {
+        consumer::set_id(&mut H::default(), kind, &group, &id)
     }
 }

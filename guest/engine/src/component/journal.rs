@@ -1,33 +1,53 @@
-//! The exported interface `journal`: convert, call, count.
+//! The exported interface `journal`: call and count.
 
 use std::cell::Cell;
 
 use super::Component;
-use super::exports::papyra::persistence::journal::{self as wit, Guest};
-use super::papyra::persistence::types;
-use crate::append::{self, Draft};
+use crate::append::{self, Appended, Draft};
+use crate::audit;
+use crate::bindings::exports::papyra::persistence::journal::{
+    Counters, Guest, InspectOptions, Selection,
+};
+use crate::bindings::papyra::persistence::types::Retention;
+use crate::compact::{CompactOptions, Compaction};
 use crate::failure::Outcome;
 use crate::host::Host;
-use crate::metrics::Counters;
-use crate::scan::{self, ScanReport, write_result};
-use crate::{audit, compact, inspect, query, recover, startup, survey};
+use crate::inspect::{self, Inspection};
+use crate::query::{self, Page};
+use crate::recover::{RecoverOptions, Recovery};
+use crate::scan::{self, Partition, ScanOptions, ScanReport, write_result};
+use crate::startup::{self, StartupOptions, StartupReport};
+use crate::survey;
+
+const NOTHING: Counters = Counters {
+    records_written: 0,
+    bytes_written: 0,
+    records_read: 0,
+    scans: 0,
+    anomalies_detected: 0,
+    recoveries: 0,
+    compactions: 0,
+    bytes_reclaimed: 0,
+    write_errors: 0,
+    read_errors: 0,
+    scan_errors: 0,
+    recovery_errors: 0,
+    compaction_errors: 0,
+};
 
 thread_local! {
-    static COUNTERS: Cell<Counters> = Cell::default();
+    static COUNTERS: Cell<Counters> = const { Cell::new(NOTHING) };
 }
 
-/// Counts the outcome of an operation, and turns it into what crosses the sandbox.
-fn finish<T, W: From<T>>(
-    outcome: Outcome<T>,
-    count: impl FnOnce(&mut Counters, Option<&T>),
-) -> Result<W, types::Failure> {
+/// Counts the outcome of an operation.
+fn finish<T>(outcome: Outcome<T>, count: impl FnOnce(&mut Counters, Option<&T>)) -> Outcome<T> {
     let mut counters = COUNTERS.get();
     count(&mut counters, outcome.as_ref().ok());
     COUNTERS.set(counters);
-    Ok(outcome?.into())
+    outcome
 }
 
-fn count_append(counters: &mut Counters, appended: Option<&append::Appended>) {
+fn count_append(counters: &mut Counters, appended: Option<&Appended>) {
     match appended {
         Some(appended) => {
             counters.records_written += appended.records;
@@ -45,7 +65,7 @@ fn count_scan(counters: &mut Counters, report: Option<&ScanReport>) {
     }
 }
 
-fn count_compaction(counters: &mut Counters, compaction: Option<&compact::Compaction>) {
+fn count_compaction(counters: &mut Counters, compaction: Option<&Compaction>) {
     match compaction {
         Some(done) if done.dry_run => {}
         Some(done) => {
@@ -69,7 +89,7 @@ fn count_audit(counters: &mut Counters, audit: &str) {
 }
 
 /// A recovery looks at every entry, but counts as a recovery only, not as a scan as well.
-fn count_recovery(counters: &mut Counters, recovery: Option<&recover::Recovery>) {
+fn count_recovery(counters: &mut Counters, recovery: Option<&Recovery>) {
     match recovery {
         Some(done) if done.dry_run => {}
         Some(done) => {
@@ -84,19 +104,15 @@ fn count_recovery(counters: &mut Counters, recovery: Option<&recover::Recovery>)
 }
 
 impl<H: Host + Default> Guest for Component<H> {
-    fn append(drafts: Vec<wit::Draft>) -> Result<wit::Appended, types::Failure> {
-        let drafts: Vec<Draft> = drafts.into_iter().map(Draft::from).collect();
+    fn append(drafts: Vec<Draft>) -> Outcome<Appended> {
         finish(append::append(&mut H::default(), &drafts), count_append)
     }
 
-    fn append_lines(lines: String) -> Result<wit::Appended, types::Failure> {
+    fn append_lines(lines: String) -> Outcome<Appended> {
         finish(append::append_lines(&mut H::default(), lines), count_append)
     }
 
-    fn query(
-        selection: wit::Selection,
-        retention: types::Retention,
-    ) -> Result<wit::Page, types::Failure> {
+    fn query(selection: Selection, retention: Retention) -> Outcome<Page> {
         let policy = retention.try_into()?;
         let selection = selection.try_into()?;
         finish(query::query(&mut H::default(), &selection, &policy), |counters, page| match page {
@@ -105,70 +121,47 @@ impl<H: Host + Default> Guest for Component<H> {
         })
     }
 
-    fn scan(options: wit::ScanOptions) -> Result<wit::ScanReport, types::Failure> {
-        finish(scan::scan(&mut H::default(), options.into()), count_scan)
+    fn scan(options: ScanOptions) -> Outcome<ScanReport> {
+        finish(scan::scan(&mut H::default(), options), count_scan)
     }
 
-    fn partitions(maximum: u32) -> Result<Vec<wit::Partition>, types::Failure> {
-        Ok(scan::partition(&mut H::default(), maximum)?.into_iter().map(Into::into).collect())
+    fn partitions(maximum: u32) -> Outcome<Vec<Partition>> {
+        scan::partition(&mut H::default(), maximum)
     }
 
-    fn scan_partition(
-        part: wit::Partition,
-        options: wit::ScanOptions,
-    ) -> Result<String, types::Failure> {
-        let sight = scan::scan_partition(&mut H::default(), &part.into(), options.into())?;
-        Ok(write_result(&sight)?)
+    fn scan_partition(partition: Partition, options: ScanOptions) -> Outcome<String> {
+        write_result(&scan::scan_partition(&mut H::default(), &partition, options)?)
     }
 
-    fn scan_conclude(
-        results: Vec<String>,
-        options: wit::ScanOptions,
-    ) -> Result<wit::ScanReport, types::Failure> {
-        finish(scan::conclude(&mut H::default(), &results, options.into()), count_scan)
+    fn scan_conclude(results: Vec<String>, options: ScanOptions) -> Outcome<ScanReport> {
+        finish(scan::conclude(&mut H::default(), &results, options), count_scan)
     }
 
-    fn recover(options: wit::RecoverOptions) -> Result<wit::Recovery, types::Failure> {
-        let record = options.record_audit;
-        finish(audit::recover(&mut H::default(), options.into(), record), count_recovery)
+    fn recover(options: RecoverOptions) -> Outcome<Recovery> {
+        finish(audit::recover(&mut H::default(), options), count_recovery)
     }
 
-    fn compact(
-        retention: types::Retention,
-        options: wit::CompactOptions,
-    ) -> Result<wit::Compaction, types::Failure> {
+    fn compact(retention: Retention, options: CompactOptions) -> Outcome<Compaction> {
         let policy = retention.try_into()?;
-        let record = options.record_audit;
-        let done = audit::compact(&mut H::default(), None, &policy, options.into(), record);
-        finish(done, count_compaction)
+        finish(audit::compact(&mut H::default(), None, &policy, options), count_compaction)
     }
 
-    fn survey_partition(
-        part: wit::Partition,
-        retention: types::Retention,
-        as_of: f64,
-    ) -> Result<String, types::Failure> {
+    fn survey_partition(partition: Partition, retention: Retention, as_of: f64) -> Outcome<String> {
         let policy = retention.try_into()?;
-        let survey = survey::survey_partition(&mut H::default(), &part.into(), &policy, as_of)?;
-        Ok(write_result(&survey)?)
+        write_result(&survey::survey_partition(&mut H::default(), &partition, &policy, as_of)?)
     }
 
     fn compact_surveyed(
         surveys: Vec<String>,
-        retention: types::Retention,
-        options: wit::CompactOptions,
-    ) -> Result<wit::Compaction, types::Failure> {
+        retention: Retention,
+        options: CompactOptions,
+    ) -> Outcome<Compaction> {
         let policy = retention.try_into()?;
-        let record = options.record_audit;
-        let done =
-            audit::compact(&mut H::default(), Some(&surveys), &policy, options.into(), record);
+        let done = audit::compact(&mut H::default(), Some(&surveys), &policy, options);
         finish(done, count_compaction)
     }
 
-    fn inspect(
-        options: wit::InspectOptions,
-        retention: types::Retention,
-    ) -> Result<wit::Inspection, types::Failure> {
+    fn inspect(options: InspectOptions, retention: Retention) -> Outcome<Inspection> {
         let policy = retention.try_into()?;
         let inspection = inspect::inspect(&mut H::default(), options.limit, &policy);
         finish(inspection, |counters, inspection| match inspection {
@@ -177,8 +170,8 @@ impl<H: Host + Default> Guest for Component<H> {
         })
     }
 
-    fn startup_check(options: wit::StartupOptions) -> Result<wit::StartupReport, types::Failure> {
-        let report = startup::startup_check(&mut H::default(), options.into());
+    fn startup_check(options: StartupOptions) -> Outcome<StartupReport> {
+        let report = startup::startup_check(&mut H::default(), options);
         finish(report, |counters, report| match report {
             Some(report) => {
                 if let Some(scan) = &report.scan {
@@ -192,11 +185,11 @@ impl<H: Host + Default> Guest for Component<H> {
         })
     }
 
-    fn metrics() -> wit::Counters {
-        COUNTERS.get().into()
+    fn metrics() -> Counters {
+        COUNTERS.get()
     }
 
     fn reset_metrics() {
-        COUNTERS.set(Counters::default());
+        COUNTERS.set(NOTHING);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::check::{MAX_COUNT, parse_id};
 use super::{END, Subscription, work::Work};
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::{Failure, FailureCode, Outcome};
 use crate::groups::{ConsumerGroups, PendingEntry, PendingFilter};
 
 /// How many of the next entries to take at once, given how often each was delivered before; `handed`:
@@ -49,7 +49,7 @@ impl Subscription {
         let own = Some(self.consumer.clone());
         let pending = match self.list(host, following(after), count, 0, own) {
             // It is made when entries are asked for.
-            Err(Failure { code: Code::NotFound, .. }) => return Ok(count),
+            Err(Failure { code: FailureCode::NotFound, .. }) => return Ok(count),
             pending => pending?,
         };
         if pending.is_empty() {

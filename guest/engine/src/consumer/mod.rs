@@ -13,22 +13,9 @@ mod work;
 pub use self::groups::{ack, create_group, list_groups, list_pending, set_id, summarize_pending};
 pub use self::work::Pace;
 use self::work::Work;
-use crate::failure::{Code, Failure, Outcome};
+pub use crate::bindings::exports::papyra::persistence::consumer::{Batch, Subscription};
+use crate::failure::{Failure, FailureCode, Outcome};
 use crate::groups::{AutoClaimed, ConsumerGroups, Delivered, Source, Wait};
-use crate::json::Kind;
-
-/// Who consumes what, and how; `wit/consumer.wit` documents the fields.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscription {
-    pub kind: Kind,
-    pub group: String,
-    pub consumer: String,
-    pub start: String,
-    pub resume: Option<String>,
-    pub count: u32,
-    pub wait: Wait,
-    pub max_deliveries: u32,
-}
 
 impl Subscription {
     fn check(&self) -> Outcome<()> {
@@ -38,20 +25,6 @@ impl Subscription {
         self.resume.as_deref().map_or(Ok(()), check::id)?;
         check::count(self.count)
     }
-}
-
-/// Records handed to a consumer; `wit/consumer.wit` documents the fields.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
-    pub records: String,
-    pub count: u32,
-    pub quarantined: Vec<String>,
-    pub dead_lettered: Vec<String>,
-    pub deleted: Vec<String>,
-    pub last: Option<String>,
-    pub next: String,
-    pub made: Option<String>,
-    pub partial_failure: Option<Failure>,
 }
 
 /// `auto-claim` can look at many entries and find none. This often it is asked to go on.
@@ -128,7 +101,7 @@ fn fetch_or_make<H: ConsumerGroups>(
     work: &mut Work<'_>,
 ) -> Outcome<Delivered> {
     match fetch(host, subscription, source, count, wait) {
-        Err(Failure { code: Code::NotFound, .. }) => {
+        Err(Failure { code: FailureCode::NotFound, .. }) => {
             let Subscription { kind, group, start, resume, .. } = subscription;
             let start = resume.as_ref().unwrap_or(start);
             if host.ensure_group(*kind, group, start)? {

@@ -90,7 +90,17 @@ impl<'s> Work<'s> {
     pub fn of_at_most(subscription: &'s Subscription, count: usize) -> Self {
         Self {
             subscription,
-            batch: Batch::default(),
+            batch: Batch {
+                records: String::new(),
+                count: 0,
+                quarantined: Vec::new(),
+                dead_lettered: Vec::new(),
+                deleted: Vec::new(),
+                last: None,
+                next: String::new(),
+                made: None,
+                partial_failure: None,
+            },
             left: u32::try_from(count).unwrap_or(u32::MAX).min(check::MAX_COUNT),
             touched: false,
             alone: false,

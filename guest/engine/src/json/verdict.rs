@@ -2,18 +2,7 @@
 
 use core::fmt;
 
-/// The class a record's `kind` names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// `event`
-    Event,
-    /// `audit`
-    Audit,
-    /// `dead_letter`
-    DeadLetter,
-    /// `metric`
-    Metric,
-}
+pub use crate::bindings::papyra::persistence::types::Kind;
 
 impl Kind {
     /// Every kind, in the order of [`index`](Self::index).

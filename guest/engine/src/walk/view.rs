@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::lane::Lane;
 use super::{Entry, NEXT, STOP, Step, backward, contradiction, forward, framed, merge};
 use crate::anomaly::{Anomaly, Finding};
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::{Failure, FailureCode, Outcome};
 use crate::host::{Description, Framing, Host, Layout, Position, Range, Role, Segment};
 
 /// The most segments a store may have.
@@ -65,7 +65,7 @@ impl View {
             "this engine merges at most {MAX_PARALLEL} segments side by side, and only where the \
              store frames entries"
         );
-        Err(Failure::new(Code::Unsupported, message))
+        Err(Failure::new(FailureCode::Unsupported, message))
     }
 
     /// The segments lie side by side.
@@ -214,7 +214,7 @@ impl View {
 fn check(segments: &[Segment], framing: Framing) -> Outcome<()> {
     if segments.len() > MAX_SEGMENTS {
         let message = format!("the store has more than {MAX_SEGMENTS} segments");
-        return Err(Failure::new(Code::Unsupported, message));
+        return Err(Failure::new(FailureCode::Unsupported, message));
     }
     let mut names = HashSet::new();
     for segment in segments {

@@ -6,10 +6,12 @@ pub mod files;
 pub mod groups;
 pub mod streams;
 
+use papyra_engine::anomaly::Finding;
 use papyra_engine::host::{
     Chunk, Description, Framing, Host, Layout, Position, Range, RewriteOptions, Rewritten, Role,
     Run, Segment, StorageError,
 };
+use papyra_engine::scan::ScanReport;
 
 /// 2026-11-21T00:00:00Z
 pub const NOW: f64 = 1_795_219_200.0;
@@ -186,6 +188,14 @@ impl Host for VecHost {
         text.clone_into(&mut self.checkpoint);
         Ok(())
     }
+}
+
+/// The findings of a report.
+pub fn findings(report: &ScanReport) -> Vec<Finding> {
+    let lines = report.findings.lines();
+    let findings: Vec<Finding> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(findings.len() as u64, report.findings_listed);
+    findings
 }
 
 /// A sound record with this timestamp and filler.

@@ -203,7 +203,7 @@ impl Host for Streams {
             !gone
         });
         let removed_entries = (self.spares > 0).then_some(removed);
-        Ok(Rewritten { removed_entries, ..Rewritten::default() })
+        Ok(Rewritten { bytes_before: 0, bytes_after: 0, removed_entries, quarantine: Vec::new() })
     }
 
     fn rewrite_abort(&mut self) {

@@ -1,14 +1,13 @@
 //! Files have no consumer groups, and say so.
 
-use papyra_engine::groups;
+use papyra_engine::groups::{
+    self, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source, Wait,
+};
+use papyra_engine::json::Kind;
 
 use super::Component;
-use super::exports::papyra::persistence::groups::{
-    AutoClaimed, Delivered, GroupInfo, Guest, PendingEntry, PendingFilter, PendingSummary, Source,
-    Wait,
-};
+use super::exports::papyra::persistence::groups::{AutoClaimed, Delivered, Guest};
 use super::exports::papyra::persistence::storage::StorageError;
-use super::papyra::persistence::types::Kind;
 
 fn no_groups<T>() -> Result<T, StorageError> {
     Ok(groups::no_groups()?)

@@ -23,13 +23,16 @@ wit_bindgen::generate!({
     world: "papyra:wasi/store",
     generate_all,
     pub_export_macro: true,
+    with: {
+        "papyra:persistence/types@0.2.0": papyra_engine::bindings::papyra::persistence::types,
+    },
 });
 
 #[cfg(feature = "engine")]
 type Journal = papyra_engine::component::Component<store::FileStore>;
 
 #[cfg(feature = "engine")]
-papyra_engine::component::export!(Journal);
+papyra_engine::bindings::export!(Journal);
 
 #[cfg(not(feature = "engine"))]
 struct Component;

@@ -33,8 +33,7 @@ impl Guest for Component {
     }
 
     fn read(segment: String, at: Position, max_bytes: u32) -> Result<Chunk, StorageError> {
-        let host::Chunk { start, data, last, .. } =
-            FileStore.read(&segment, at.into(), max_bytes)?;
+        let host::Chunk { start, data, last, .. } = FileStore.read(&segment, at, max_bytes)?;
         let length = data.len();
         let (data, handed) = beginning(data);
         Ok(chunk(start, data, last && handed == length))
@@ -42,7 +41,7 @@ impl Guest for Component {
 
     fn read_back(segment: String, before: Position, max_bytes: u32) -> Result<Chunk, StorageError> {
         let host::Chunk { start, data, last, .. } =
-            FileStore.read_back(&segment, before.into(), max_bytes)?;
+            FileStore.read_back(&segment, before, max_bytes)?;
         let (data, skipped) = end(data);
         Ok(chunk(start.plus(skipped as u64), data, last && skipped == 0))
     }
@@ -64,7 +63,7 @@ impl Guest for Component {
     fn rewrite_remove(ranges: Vec<Range>) -> Result<(), StorageError> {
         let ranges: Vec<_> = ranges
             .into_iter()
-            .map(|range| host::Range { start: range.start.into(), end: range.end.into() })
+            .map(|range| host::Range { start: range.start, end: range.end })
             .collect();
         Ok(FileStore.rewrite_remove(&ranges)?)
     }
@@ -88,8 +87,8 @@ impl Guest for Component {
     }
 }
 
-fn chunk(start: host::Position, data: Payload, last: bool) -> Chunk {
-    Chunk { start: start.into(), data, frames: Vec::new(), last }
+fn chunk(start: Position, data: Payload, last: bool) -> Chunk {
+    Chunk { start, data, frames: Vec::new(), last }
 }
 
 /// Text, if all of it is but for a character that is cut off at the end, and how much that is.
@@ -135,8 +134,8 @@ impl From<host::Segment> for Segment {
                 host::Role::Leftover => Role::Leftover,
             },
             number,
-            start: start.into(),
-            end: end.into(),
+            start,
+            end,
             bytes,
             entries,
             // A file has records of all kinds, and no consumer groups.
@@ -158,17 +157,5 @@ impl From<host::StorageError> for StorageError {
             host::StorageError::Corrupt(message) => Self::Corrupt(message),
             host::StorageError::Failed(message) => Self::Failed(message),
         }
-    }
-}
-
-impl From<host::Position> for Position {
-    fn from(position: host::Position) -> Self {
-        Self { major: position.major, minor: position.minor }
-    }
-}
-
-impl From<Position> for host::Position {
-    fn from(position: Position) -> Self {
-        Self { major: position.major, minor: position.minor }
     }
 }

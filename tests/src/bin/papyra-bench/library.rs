@@ -71,7 +71,7 @@ fn native(path: &Path) -> Contestant {
             let report = scan::scan(&mut NativeFile::open(&path)?, options)
                 .map_err(|failure| anyhow::anyhow!(failure.message))?;
             ensure!(report.is_healthy(), "the generated journal is sound");
-            Ok(report.tally.bytes)
+            Ok(report.bytes)
         })
     })
 }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use papyra_persistence::Kind;
-use papyra_persistence::journal::{
-    Appended, CompactOptions, Compaction, Draft, Failure, FailureCode, FieldMatch, Inspection,
-    KindLimits, Limits, Order, Page, RecoverOptions, Recovery, RecoveryMode, Retention,
-    ScanOptions, ScanReport, Selection, StartupMode, StartupOptions, StartupReport,
+use papyra_engine::bindings::exports::papyra::persistence::journal::{
+    Appended, CompactOptions, Compaction, Draft, InspectOptions, Inspection, Page, RecoverOptions,
+    Recovery, ScanOptions, ScanReport, Selection, StartupOptions, StartupReport,
 };
+use papyra_engine::bindings::papyra::persistence::types::{Failure, Retention};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 /// The shortest run of one byte that is written as such.
@@ -38,10 +38,26 @@ pub enum Call {
     Compact(Retention, CompactOptions),
     /// Asks for all pages.
     Query(Selection, Retention),
-    Inspect(u64, Retention),
+    Inspect(InspectOptions, Retention),
     Append(Vec<Draft>),
     AppendLines(String),
     StartupCheck(StartupOptions),
+}
+
+impl Call {
+    /// The arguments of the function, by the names that they have in Rust.
+    pub fn arguments(&self) -> Vec<Value> {
+        match self {
+            Self::Scan(options) => vec![json!(options)],
+            Self::Recover(options) => vec![json!(options)],
+            Self::Compact(retention, options) => vec![json!(retention), json!(options)],
+            Self::Query(selection, retention) => vec![json!(selection), json!(retention)],
+            Self::Inspect(options, retention) => vec![json!(options), json!(retention)],
+            Self::Append(drafts) => vec![json!(drafts)],
+            Self::AppendLines(lines) => vec![json!(lines)],
+            Self::StartupCheck(options) => vec![json!(options)],
+        }
+    }
 }
 
 #[allow(clippy::large_enum_variant, reason = "there are few at a time")]
@@ -53,7 +69,7 @@ pub enum Report {
     Inspection(Inspection),
     Appended(Appended),
     Startup(StartupReport),
-    /// The report of a host in another language, with the names of this one.
+    /// The report of another host, with the names of this one.
     Foreign(Value),
 }
 
@@ -132,7 +148,7 @@ impl Step {
 fn call(name: &str, with: &Value) -> Call {
     let flag = |name: &str| with[name].as_bool().unwrap_or(false);
     let max_findings = with["max_findings"].as_u64().unwrap_or(1000) as u32;
-    let mode = || recovery_mode(&with["mode"]);
+    let mode = || parse(&with["mode"], &[]);
     match name {
         "scan" => Call::Scan(ScanOptions { max_findings, sample: with["sample"].as_u64() }),
         "recover" => {
@@ -150,16 +166,22 @@ fn call(name: &str, with: &Value) -> Call {
             };
             Call::Compact(retention(with), options)
         }
-        "query" => Call::Query(selection(&with["selection"]), retention(with)),
-        "inspect" => Call::Inspect(with["limit"].as_u64().unwrap(), retention(with)),
+        "query" => {
+            let defaults =
+                [("kinds", json!([])), ("matching", json!([])), ("order", json!("oldest-first"))];
+            Call::Query(parse(&with["selection"], &defaults), retention(with))
+        }
+        "inspect" => {
+            let options = InspectOptions { limit: with["limit"].as_u64().unwrap() };
+            Call::Inspect(options, retention(with))
+        }
         "append" => {
             let drafts = with["drafts"].as_array().unwrap();
-            Call::Append(drafts.iter().map(draft).collect())
+            Call::Append(drafts.iter().map(|draft| parse(draft, &[])).collect())
         }
         "append-lines" => Call::AppendLines(String::from_utf8(decode(&with["lines"])).unwrap()),
         "startup-check" => {
-            let mode = one_of(&with["mode"], &STARTUP_MODES);
-            let recovery = recovery_mode(&with["recovery"]);
+            let (mode, recovery) = (parse(&with["mode"], &[]), parse(&with["recovery"], &[]));
             let (full, record_audit) = (flag("full"), flag("record_audit"));
             Call::StartupCheck(StartupOptions { mode, recovery, full, record_audit })
         }
@@ -167,95 +189,22 @@ fn call(name: &str, with: &Value) -> Call {
     }
 }
 
-const STARTUP_MODES: [(&str, StartupMode); 4] = [
-    ("ignore", StartupMode::Ignore),
-    ("scan-only", StartupMode::ScanOnly),
-    ("fail", StartupMode::Fail),
-    ("recover", StartupMode::Recover),
-];
-
-const CODES: [(&str, FailureCode); 10] = [
-    ("invalid-argument", FailureCode::InvalidArgument),
-    ("invalid-record", FailureCode::InvalidRecord),
-    ("not-found", FailureCode::NotFound),
-    ("unavailable", FailureCode::Unavailable),
-    ("full", FailureCode::Full),
-    ("locked", FailureCode::Locked),
-    ("denied", FailureCode::Denied),
-    ("unsupported", FailureCode::Unsupported),
-    ("corrupt", FailureCode::Corrupt),
-    ("failed", FailureCode::Failed),
-];
-
-fn one_of<T: Copy>(written: &Value, cases: &[(&str, T)]) -> T {
-    let case = cases.iter().find(|(name, _)| written == name);
-    case.unwrap_or_else(|| panic!("there is no case {written}")).1
-}
-
-fn recovery_mode(written: &Value) -> RecoveryMode {
-    let modes = [("repair", RecoveryMode::Repair), ("quarantine", RecoveryMode::Quarantine)];
-    one_of(written, &modes)
-}
-
-fn kind(written: &Value) -> Kind {
-    one_of(
-        written,
-        &Kind::ALL
-            .map(|kind| (if kind == Kind::DeadLetter { "dead-letter" } else { kind.name() }, kind)),
-    )
-}
-
-fn text_of(written: &Value) -> String {
-    written.as_str().unwrap_or_else(|| panic!("{written} is not a text")).to_owned()
-}
-
-fn items(written: &Value) -> impl Iterator<Item = &Value> {
-    written.as_array().into_iter().flatten()
-}
-
-fn draft(written: &Value) -> Draft {
-    Draft {
-        kind: kind(&written["kind"]),
-        timestamp: written["timestamp"].as_f64(),
-        fields: text_of(&written["fields"]),
-    }
-}
-
-fn selection(written: &Value) -> Selection {
-    let orders = [("oldest-first", Order::OldestFirst), ("newest-first", Order::NewestFirst)];
-    let condition = |written: &Value| FieldMatch {
-        field: text_of(&written["field"]),
-        value: text_of(&written["value"]),
-    };
-    Selection {
-        kinds: items(&written["kinds"]).map(kind).collect(),
-        since: written["since"].as_f64(),
-        until: written["until"].as_f64(),
-        matching: items(&written["matching"]).map(condition).collect(),
-        limit: written["limit"].as_u64(),
-        order: written.get("order").map_or(Order::OldestFirst, |order| one_of(order, &orders)),
-        cursor: written.get("cursor").map(text_of),
-    }
-}
-
-fn limits(written: &Value) -> Limits {
-    Limits {
-        max_records: written["max_records"].as_u64(),
-        max_age_seconds: written["max_age_seconds"].as_f64(),
-        max_total_bytes: written["max_total_bytes"].as_u64(),
-    }
-}
-
 fn retention(with: &Value) -> Retention {
-    let written = &with["retention"];
-    let of_kind = |written: &Value| KindLimits {
-        kind: kind(&written["kind"]),
-        limits: limits(&written["limits"]),
-    };
-    Retention {
-        journal: limits(&written["journal"]),
-        per_kind: items(&written["per_kind"]).map(of_kind).collect(),
+    parse(&with["retention"], &[("journal", json!({})), ("per_kind", json!([]))])
+}
+
+fn parse<T: DeserializeOwned>(written: &Value, defaults: &[(&str, Value)]) -> T {
+    let mut value = written.clone();
+    if !defaults.is_empty() {
+        let mut whole: Map<_, _> =
+            defaults.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        whole.extend(value.as_object().cloned().unwrap_or_default());
+        value = Value::Object(whole);
     }
+    names(&mut value, &|word| {
+        word.split('-').map(|part| part[..1].to_uppercase() + &part[1..]).collect()
+    });
+    serde_json::from_value(value).unwrap_or_else(|error| panic!("{error}: {written}"))
 }
 
 /// Translates the names of enum cases, wherever they are.
@@ -296,8 +245,8 @@ pub fn outcome(reply: Reply, before: &[u8], after: &[u8], quarantined: &[u8]) ->
             outcome.insert("gives".to_owned(), gives)
         }
         Err(failure) => {
-            let (code, _) = CODES.iter().find(|(_, code)| *code == failure.code).unwrap();
-            let mut fails = json!({ "code": code });
+            let mut fails = json!({ "code": failure.code });
+            names(&mut fails, &kebab);
             if let Some(line) = failure.line {
                 fails["line"] = json!(line);
             }
@@ -352,40 +301,25 @@ fn gives(report: Report) -> Value {
             return report;
         }
     };
-    contract(&mut value);
+    names(&mut value, &kebab);
     portable(&mut value);
     value
 }
 
-/// From the document of a report to the fields of the contract.
-fn contract(report: &mut Value) {
-    let Value::Object(fields) = report else { return };
-    fields.remove("healthy");
-    fields.remove("may_start");
-    for (name, field) in fields.iter_mut() {
-        match (name.as_str(), field.as_object()) {
-            ("kinds" | "kept", Some(counts)) => {
-                *field = counts
-                    .iter()
-                    .map(|(kind, count)| {
-                        let kind = kind.replace('_', "-");
-                        json!({ "kind": kind, "records": count["records"], "bytes": count["bytes"] })
-                    })
-                    .collect();
-            }
-            ("anomalies", Some(counts)) => {
-                let one = |(name, count)| json!({ "anomaly": name, "count": count });
-                *field = counts.iter().map(one).collect();
-            }
-            ("before" | "scan" | "recovery", Some(_)) => contract(field),
-            _ => {}
+pub fn kebab(word: &str) -> String {
+    let mut name = String::new();
+    for letter in word.chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('-');
         }
+        name.extend(letter.to_lowercase());
     }
+    name
 }
 
 /// Builds the failure that a host in another language has reported.
 pub fn failure(code: &str, message: String, line: Option<u64>) -> Failure {
-    Failure { code: one_of(&json!(code), &CODES), message, segment: None, line }
+    Failure { code: parse(&json!(code), &[]), message, segment: None, line }
 }
 
 /// Writes numbers that are equal in the same way.
@@ -412,13 +346,8 @@ fn portable(report: &mut Value) {
     fields.remove("location");
     // Their number depends on the host: some stores keep the whole quarantine in one place.
     fields.remove("quarantine");
-    let audit = match fields.get("audit") {
-        Some(Value::String(line)) => serde_json::from_str(line).ok(),
-        Some(audit) => Some(audit.clone()),
-        None => None,
-    };
-    if fields.contains_key("audit") {
-        let mut audit = audit.unwrap_or(Value::Null);
+    if let Some(Value::String(line)) = fields.get("audit") {
+        let mut audit = serde_json::from_str(line).unwrap_or(Value::Null);
         if let Value::Object(audit) = &mut audit {
             audit.retain(|name, _| !NAMES.contains(&name.as_str()));
         }
@@ -429,12 +358,13 @@ fn portable(report: &mut Value) {
         fields.insert("rewritten".to_owned(), json!(count));
     }
     if let Some(Value::String(lines)) = fields.get("findings") {
-        let parsed = lines.lines().map(|line| serde_json::from_str(line).unwrap());
-        let parsed: Vec<Value> = parsed.collect();
+        let parsed = lines.lines().map(|line| {
+            let mut finding: Value = serde_json::from_str(line).unwrap();
+            finding.as_object_mut().unwrap().remove("segment");
+            finding
+        });
+        let parsed: Vec<_> = parsed.collect();
         fields.insert("findings".to_owned(), json!(parsed));
-    }
-    for finding in fields.get_mut("findings").and_then(Value::as_array_mut).into_iter().flatten() {
-        finding.as_object_mut().unwrap().remove("segment");
     }
     fields.values_mut().for_each(portable);
 }

@@ -12,7 +12,6 @@ use std::path::PathBuf;
 
 use case::{Case, Reply, Step, numbers};
 use papyra_persistence::FileStore;
-use papyra_persistence::engine::bindings::EnginePre;
 use papyra_tests::embed::Host;
 use papyra_tests::portable::{Loaded, State, Still, component};
 use serde_json::Value;
@@ -77,7 +76,6 @@ async fn the_native_engine_gives_what_the_vectors_say() {
 #[tokio::test]
 async fn the_sandboxed_engine_on_a_file_of_the_host_gives_what_the_vectors_say() {
     let loaded = Loaded::new(&component("papyra-engine.wasm"), true).unwrap();
-    let pre = EnginePre::new(loaded.pre).unwrap();
     for (path, case) in cases() {
         let dir = sandbox::folder(&case);
         let file = dir.path().join("golden.ndjson");
@@ -85,7 +83,7 @@ async fn the_sandboxed_engine_on_a_file_of_the_host_gives_what_the_vectors_say()
         let mut wasi = WasiCtxBuilder::new();
         wasi.wall_clock(Still(case.clock));
         let state = State::with(wasi, store);
-        let mut subject = sandbox::Sandbox::new(&loaded.engine, &pre, state, dir).await;
+        let mut subject = sandbox::Sandbox::new(&loaded, state, dir).await;
         check(&path, &case, &play(&case, &mut subject).await);
     }
 }
@@ -93,14 +91,13 @@ async fn the_sandboxed_engine_on_a_file_of_the_host_gives_what_the_vectors_say()
 #[tokio::test]
 async fn the_component_over_wasi_gives_what_the_vectors_say() {
     let loaded = Loaded::new(&component("papyra-wasi.wasm"), false).unwrap();
-    let pre = EnginePre::new(loaded.pre).unwrap();
     for (path, case) in cases() {
         let dir = sandbox::folder(&case);
         let mut wasi = WasiCtxBuilder::new();
         wasi.wall_clock(Still(case.clock));
         wasi.env("PAPYRA_PATH", "golden.ndjson").env("PAPYRA_QUARANTINE_DIR", "quarantine");
         let state = State::wasi(wasi, dir.path());
-        let mut subject = sandbox::Sandbox::new(&loaded.engine, &pre, state, dir).await;
+        let mut subject = sandbox::Sandbox::new(&loaded, state, dir).await;
         check(&path, &case, &play(&case, &mut subject).await);
     }
 }
