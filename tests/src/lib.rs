@@ -8,7 +8,6 @@ pub mod hostile;
 pub mod moody;
 pub mod native;
 pub mod numbered;
-pub mod patchy;
 pub mod place;
 pub mod portable;
 pub mod process;

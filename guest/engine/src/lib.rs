@@ -5,50 +5,38 @@
 //!
 //! | module | what it decides |
 //! |---|---|
-//! | [`json`] | whether a line is a record, and of what kind and time |
+//! | [`json`] | whether a line is a record, and its kind and time |
 //! | [`walk`] | where entries begin and end, forward and backward, in bounded memory |
-//! | [`scan`], [`anomaly`] | what is wrong with a store |
-//! | [`recover`] | what to remove or complete so that it is sound |
-//! | [`retention`], [`survey`], [`compact`] | what is too old or too much, and its removal |
-//! | [`query`], [`cursor`], `trail` | which records to return, and where to go on |
-//! | [`append`] | what may be written |
-//! | [`audit record`] | the audit record that recovery and compaction leave of what they did |
-//! | [`consumer`] | what consumers of a group are given, and what becomes of poison |
-//! | [`inspect`] | overviews |
-//! | [`startup`], [`checkpoint`] | the verdict at start, and what need not be read again for it |
+//! | [`health`] | what is wrong with a store, its repair, and the verdict before a start |
+//! | [`retention`] | which records are visible, and the removal of the others |
+//! | [`read`] | which records to return, and where to go on |
+//! | [`write`] | what may be written, audit records included |
+//! | [`consumer`] | what the consumers of a group are given, and what becomes of poison |
+//! | [`operations`] | recovery and compaction with their audit records |
+//! | [`component`] | what `wit/` exports, in terms of all these |
+//!
+//! The types of the contract are those that are generated from `wit/`, see [`bindings`].
 
-#![allow(
-    missing_docs,
-    reason = "reports and host types mirror wit/, where each field is documented"
-)]
+#![allow(missing_docs, reason = "types and traits mirror wit/, where they are documented")]
 
+pub mod amount;
 pub mod anomaly;
-pub mod append;
-pub mod audit;
 pub mod bindings;
-pub mod checkpoint;
-pub mod compact;
 pub mod component;
 pub mod consumer;
-pub mod cursor;
-mod cuts;
 pub mod failure;
 pub mod groups;
+pub mod health;
 pub mod host;
-pub mod inspect;
 pub mod json;
-pub mod plan;
-pub mod query;
-pub mod recover;
+pub mod operations;
+pub mod read;
 pub mod retention;
-pub mod scan;
-pub mod select;
-pub mod startup;
-pub mod survey;
-pub mod tally;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
-mod trail;
 pub mod walk;
+pub mod write;
 
 /// The longest entry that is looked at as a whole, in bytes without its line end. Longer ones are
 /// `oversized_entry`, and are never held in memory.

@@ -1,23 +1,24 @@
 //! Random journals and a hostile store, fed to the engine as it runs natively, for as long as
 //! `PAPYRA_FUZZ_SECONDS` says.
 
-use papyra_engine::append::{self, Draft};
-use papyra_engine::compact::{self, CompactOptions};
 use papyra_engine::failure::{FailureCode, Outcome};
+use papyra_engine::health::inspect;
+use papyra_engine::health::recover::{self, RecoverOptions, RecoveryMode};
+use papyra_engine::health::scan::{self, ScanOptions, ScanReport};
+use papyra_engine::health::startup::{self, StartupMode, StartupOptions};
 use papyra_engine::host::Host;
-use papyra_engine::inspect;
 use papyra_engine::json::Kind;
-use papyra_engine::query::{self, Order, Selection};
-use papyra_engine::recover::{self, RecoverOptions, RecoveryMode};
+use papyra_engine::read::query::{self, Order, Selection};
+use papyra_engine::read::select::{FieldMatch, Filter};
+use papyra_engine::retention::compact::{self, CompactOptions};
+use papyra_engine::retention::survey;
 use papyra_engine::retention::{Limits, Retention};
-use papyra_engine::scan::{self, Partition, ScanOptions, ScanReport};
-use papyra_engine::select::{FieldMatch, Filter};
-use papyra_engine::startup::{self, StartupMode, StartupOptions};
-use papyra_engine::survey;
+use papyra_engine::testing::Lines;
+use papyra_engine::walk::partition;
+use papyra_engine::write::append::{self, Draft};
 use papyra_tests::damage::damage;
 use papyra_tests::generate::Generator;
 use papyra_tests::hostile::Hostile;
-use papyra_tests::patchy::Patchy;
 use papyra_tests::random::Random;
 use papyra_tests::watch;
 
@@ -29,7 +30,10 @@ fn any_bytes_are_judged_alike_by_scan_read_recovery_and_serde_json() {
         let mut random = Random::new(seed);
         let journal = journal(&mut random);
         let largest = [1, 5, 80, 3_000, 1 << 20][random.below(5)];
-        let open = |data: &[u8]| Patchy::new(data.to_vec(), largest, seed);
+        let open = |data: &[u8]| {
+            let mut random = Random::new(seed);
+            Lines::new(data).reading(move || random.between(1, largest))
+        };
         let records = records(&journal);
         let lines = journal.split_inclusive(|byte| *byte == b'\n').count();
 
@@ -74,7 +78,7 @@ fn a_hostile_store_gets_failures_and_never_a_panic_or_an_endless_loop() {
     });
 }
 
-fn check_recovery(mut host: Patchy, before: &ScanReport, mode: RecoveryMode) {
+fn check_recovery(mut host: Lines, before: &ScanReport, mode: RecoveryMode) {
     let options =
         RecoverOptions { mode, dry_run: false, max_findings: 10_000, record_audit: false };
     let original = host.data.len();
@@ -104,7 +108,7 @@ fn check_recovery(mut host: Patchy, before: &ScanReport, mode: RecoveryMode) {
 }
 
 /// What retention hides from a reader is what compaction removes.
-fn check_compaction(mut host: Patchy, max_records: u64) {
+fn check_compaction(mut host: Lines, max_records: u64) {
     let limits = Limits { max_records: Some(max_records), ..Limits::default() };
     let policy = Retention::new(limits, &[]).unwrap();
     let (visible, _) = answer(&mut host, Order::OldestFirst, &policy);
@@ -150,9 +154,10 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
         }
         1 => {
             let mut results = Vec::new();
-            for part in scan::partition(host, random.below(9) as u32)? {
+            for part in partition::partition(host, random.below(9) as u32)? {
                 let options = ScanOptions { max_findings, sample: None };
-                results.push(scan::write_result(&scan::scan_partition(host, &part, options)?)?);
+                results
+                    .push(partition::write_result(&scan::scan_partition(host, &part, options)?)?);
             }
             scan::conclude(host, &results, ALL).map(drop)
         }
@@ -163,9 +168,9 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
         .map(drop),
         3 => compact::compact(host, &policy, options).map(drop),
         4 => {
-            let parts: Vec<Partition> = scan::partition(host, 3)?;
+            let parts: Vec<partition::Partition> = partition::partition(host, 3)?;
             let surveys = parts.iter().map(|part| {
-                scan::write_result(&survey::survey_partition(host, part, &policy, 1.8e9)?)
+                partition::write_result(&survey::survey_partition(host, part, &policy, 1.8e9)?)
             });
             let surveys = surveys.collect::<Outcome<Vec<_>>>()?;
             compact::compact_surveyed(host, &surveys, &policy, options).map(drop)
@@ -306,11 +311,13 @@ fn quoted_apart(text: &str) -> Vec<&str> {
     pieces
 }
 
-fn in_shares(host: &mut Patchy, shares: u32) -> ScanReport {
-    let parts = scan::partition(host, shares).unwrap();
+fn in_shares(host: &mut Lines, shares: u32) -> ScanReport {
+    let parts = partition::partition(host, shares).unwrap();
     let results: Vec<_> = parts
         .iter()
-        .map(|part| scan::write_result(&scan::scan_partition(host, part, ALL).unwrap()).unwrap())
+        .map(|part| {
+            partition::write_result(&scan::scan_partition(host, part, ALL).unwrap()).unwrap()
+        })
         .collect();
     scan::conclude(host, &results, ALL).unwrap()
 }

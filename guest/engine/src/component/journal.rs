@@ -3,21 +3,22 @@
 use std::cell::Cell;
 
 use super::Component;
-use crate::append::{self, Appended, Draft};
-use crate::audit;
 use crate::bindings::exports::papyra::persistence::journal::{
     Counters, Guest, InspectOptions, Selection,
 };
 use crate::bindings::papyra::persistence::types::Retention;
-use crate::compact::{CompactOptions, Compaction};
 use crate::failure::Outcome;
+use crate::health::inspect::{self, Inspection};
+use crate::health::recover::{RecoverOptions, Recovery};
+use crate::health::scan::{self, ScanOptions, ScanReport};
+use crate::health::startup::{self, StartupOptions, StartupReport};
 use crate::host::Host;
-use crate::inspect::{self, Inspection};
-use crate::query::{self, Page};
-use crate::recover::{RecoverOptions, Recovery};
-use crate::scan::{self, Partition, ScanOptions, ScanReport, write_result};
-use crate::startup::{self, StartupOptions, StartupReport};
-use crate::survey;
+use crate::operations;
+use crate::read::query::{self, Page};
+use crate::retention::compact::{CompactOptions, Compaction};
+use crate::retention::survey;
+use crate::walk::partition::{self, Partition, write_result};
+use crate::write::append::{self, Appended, Draft};
 
 const NOTHING: Counters = Counters {
     records_written: 0,
@@ -126,7 +127,7 @@ impl<H: Host + Default> Guest for Component<H> {
     }
 
     fn partitions(maximum: u32) -> Outcome<Vec<Partition>> {
-        scan::partition(&mut H::default(), maximum)
+        partition::partition(&mut H::default(), maximum)
     }
 
     fn scan_partition(partition: Partition, options: ScanOptions) -> Outcome<String> {
@@ -138,12 +139,12 @@ impl<H: Host + Default> Guest for Component<H> {
     }
 
     fn recover(options: RecoverOptions) -> Outcome<Recovery> {
-        finish(audit::recover(&mut H::default(), options), count_recovery)
+        finish(operations::recover(&mut H::default(), options), count_recovery)
     }
 
     fn compact(retention: Retention, options: CompactOptions) -> Outcome<Compaction> {
         let policy = retention.try_into()?;
-        finish(audit::compact(&mut H::default(), None, &policy, options), count_compaction)
+        finish(operations::compact(&mut H::default(), None, &policy, options), count_compaction)
     }
 
     fn survey_partition(partition: Partition, retention: Retention, as_of: f64) -> Outcome<String> {
@@ -157,7 +158,7 @@ impl<H: Host + Default> Guest for Component<H> {
         options: CompactOptions,
     ) -> Outcome<Compaction> {
         let policy = retention.try_into()?;
-        let done = audit::compact(&mut H::default(), Some(&surveys), &policy, options);
+        let done = operations::compact(&mut H::default(), Some(&surveys), &policy, options);
         finish(done, count_compaction)
     }
 

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::Subscription;
-use crate::append;
 use crate::groups::DeliveredFrame;
+use crate::write::append;
 
 /// Writes the dead letter for a record, with its line end. `None` if it would not be a sound record:
 /// too long, too deep, or with numbers that are no JSON.

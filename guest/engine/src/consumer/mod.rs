@@ -1,13 +1,13 @@
 //! Consuming records in groups, so that each is done by somebody and none blocks the others.
 //!
 //! An entry that is no record is quarantined and acknowledged. A record that has been delivered too
-//! often goes to the dead letters; its last chance it has alone. A group that does not exist is made. What the backend hands out is
+//! often goes to the dead letters; its last last_delivery it has alone. A group that does not exist is made. What the backend hands out is
 //! always returned: what nobody has been told of would stay pending until somebody looks.
 
-mod chance;
 pub mod check;
 mod dead_letter;
 mod groups;
+mod last_delivery;
 mod work;
 
 pub use self::groups::{ack, create_group, list_groups, list_pending, set_id, summarize_pending};

@@ -11,7 +11,7 @@ use crate::json::Validator;
 const HELD: usize = 1 << 20;
 
 /// A walk over one segment, in one direction.
-pub(super) struct Lane<'s> {
+pub(super) struct EntryCursor<'s> {
     segment: &'s Segment,
     range: Range,
     backward: bool,
@@ -26,7 +26,7 @@ pub(super) struct Lane<'s> {
     ended: bool,
 }
 
-impl<'s> Lane<'s> {
+impl<'s> EntryCursor<'s> {
     pub fn forward(segment: &'s Segment, range: Range) -> Self {
         Self {
             segment,
@@ -45,7 +45,7 @@ impl<'s> Lane<'s> {
         Self { backward: true, ask: FIRST_BACK, ..Self::forward(segment, range) }
     }
 
-    /// The lane is one of several that are walked at once.
+    /// The cursor is one of several that are walked at once.
     pub fn beside_others(self) -> Self {
         Self { shared: true, ..self }
     }

@@ -4,14 +4,14 @@
 //! This is where bytes and positions from the host enter, and where they are checked.
 
 mod framed;
-mod lane;
 mod lines;
 mod merge;
+pub mod partition;
 mod view;
 
 use std::ops::ControlFlow;
 
-pub use self::view::{Place, View};
+pub use self::view::{StorePosition, View};
 use crate::anomaly::{Anomalies, Anomaly};
 use crate::failure::{Failure, Outcome};
 use crate::host::{Chunk, Framing, Host, Position, Range, Segment};

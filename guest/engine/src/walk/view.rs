@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::lane::Lane;
+use super::framed::EntryCursor;
 use super::{Entry, NEXT, STOP, Step, backward, contradiction, forward, framed, merge};
 use crate::anomaly::{Anomaly, Finding};
 use crate::failure::{Failure, FailureCode, Outcome};
@@ -16,7 +16,7 @@ const MAX_PARALLEL: usize = 16;
 
 /// A place in a store, between entries: the index of a member, and a position in it. Which of two
 /// comes first depends on the layout, see [`View::rank`].
-pub type Place = (usize, Position);
+pub type StorePosition = (usize, Position);
 
 /// A snapshot of a store: its members in order, and what is wrong with the set as a whole.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl View {
     }
 
     /// What orders places from oldest to newest.
-    pub fn rank(&self, (index, position): Place) -> (u64, Position, u64) {
+    pub fn rank(&self, (index, position): StorePosition) -> (u64, Position, u64) {
         match self.is_parallel() {
             false => (index as u64, position, 0),
             true => (0, position, index as u64),
@@ -90,12 +90,12 @@ impl View {
     }
 
     /// Where an entry is.
-    pub fn place(&self, index: usize, entry: &Entry<'_>) -> Place {
+    pub fn place(&self, index: usize, entry: &Entry<'_>) -> StorePosition {
         (index, entry.start)
     }
 
     /// Just after an entry, and before whatever follows it in any segment.
-    pub fn place_after(&self, index: usize, entry: &Entry<'_>) -> Place {
+    pub fn place_after(&self, index: usize, entry: &Entry<'_>) -> StorePosition {
         match self.is_parallel() {
             false => (index, entry.end),
             true => (index.saturating_add(1), entry.start),
@@ -103,7 +103,7 @@ impl View {
     }
 
     /// Where the oldest entry is; `None` without any segment.
-    pub fn start(&self) -> Option<Place> {
+    pub fn start(&self) -> Option<StorePosition> {
         match self.merges() {
             false => self.members.first().map(|segment| (0, segment.start)),
             true => self.members.iter().map(|segment| segment.start).min().map(|start| (0, start)),
@@ -111,7 +111,7 @@ impl View {
     }
 
     /// Just after the newest entry.
-    pub fn end(&self) -> Option<Place> {
+    pub fn end(&self) -> Option<StorePosition> {
         if self.merges() {
             return self.members.iter().map(|segment| segment.end).max().map(|end| (0, end));
         }
@@ -141,7 +141,7 @@ impl View {
     pub fn forward_from<H: Host>(
         &self,
         host: &mut H,
-        place: Place,
+        place: StorePosition,
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
         if self.merges() {
@@ -163,16 +163,16 @@ impl View {
     pub fn backward_from<H: Host>(
         &self,
         host: &mut H,
-        place: Place,
+        place: StorePosition,
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
         if self.merges() {
             let ends = self.abreast(place);
-            let lanes = self.members.iter().zip(ends).map(|(segment, end)| {
+            let cursors = self.members.iter().zip(ends).map(|(segment, end)| {
                 let range = Range { start: segment.start, end };
-                Lane::backward(segment, range).beside_others()
+                EntryCursor::backward(segment, range).beside_others()
             });
-            return merge::backward(host, &mut lanes.collect::<Vec<_>>(), visit);
+            return merge::backward(host, &mut cursors.collect::<Vec<_>>(), visit);
         }
         let (last, position) = place;
         for (index, segment) in self.members.iter().enumerate().take(last + 1).rev() {
@@ -188,7 +188,7 @@ impl View {
 
     /// A place between the entries of segments side by side, as a position in each of them, none
     /// beyond its end.
-    pub fn abreast(&self, (first, position): Place) -> Vec<Position> {
+    pub fn abreast(&self, (first, position): StorePosition) -> Vec<Position> {
         let of = |(index, segment): (usize, &Segment)| {
             let position = if index < first { framed::after(position) } else { position };
             position.clamp(segment.start, segment.end)
@@ -203,11 +203,11 @@ impl View {
         starts: &[Position],
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
-        let lanes = self.members.iter().zip(starts).map(|(segment, start)| {
+        let cursors = self.members.iter().zip(starts).map(|(segment, start)| {
             let range = Range { start: *start, end: segment.end };
-            Lane::forward(segment, range).beside_others()
+            EntryCursor::forward(segment, range).beside_others()
         });
-        merge::forward(host, &mut lanes.collect::<Vec<_>>(), visit)
+        merge::forward(host, &mut cursors.collect::<Vec<_>>(), visit)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use papyra_engine::scan;
+use papyra_engine::health::scan;
 use papyra_persistence::journal::ScanOptions;
 use papyra_persistence::store::{Durability, FileStore, RotatingStore, Store};
 use papyra_persistence::{Engine, Journal};

@@ -1,22 +1,21 @@
 //! The engine compiled for this machine, on a journal in memory.
 
 use papyra_engine::failure::Outcome;
-use papyra_engine::query::{self, Selection};
+use papyra_engine::health::{inspect, scan, startup};
+use papyra_engine::operations;
+use papyra_engine::read::query::{self, Selection};
 use papyra_engine::retention::Retention;
-use papyra_engine::{append, audit, inspect, scan, startup};
-
-#[path = "../../../../guest/engine/tests/support/mod.rs"]
-mod support;
+use papyra_engine::testing::Lines;
+use papyra_engine::write::append;
 
 use super::Subject;
 use super::case::{Call, Case, Reply, Report, Step};
-use support::VecHost;
 
-pub struct Native(VecHost);
+pub struct Native(Lines);
 
 impl Native {
     pub fn new(case: &Case) -> Self {
-        let mut host = VecHost::new(case.journal.clone());
+        let mut host = Lines::new(case.journal.clone());
         host.now = case.clock;
         Self(host)
     }
@@ -26,9 +25,10 @@ impl Native {
         let policy = |retention: &_| Retention::try_from(Clone::clone(retention));
         match call {
             Call::Scan(options) => scan::scan(host, *options).map(Report::Scan),
-            Call::Recover(options) => audit::recover(host, *options).map(Report::Recovery),
+            Call::Recover(options) => operations::recover(host, *options).map(Report::Recovery),
             Call::Compact(retention, options) => {
-                audit::compact(host, None, &policy(retention)?, *options).map(Report::Compaction)
+                operations::compact(host, None, &policy(retention)?, *options)
+                    .map(Report::Compaction)
             }
             Call::Inspect(options, retention) => {
                 inspect::inspect(host, options.limit, &policy(retention)?).map(Report::Inspection)
@@ -64,20 +64,7 @@ fn all_pages(mut next: impl FnMut() -> Outcome<query::Page>) -> Outcome<Vec<quer
 
 impl Subject for Native {
     async fn call(&mut self, step: &Step) -> Reply {
-        let call = &step.call;
-        let appends = matches!(call, Call::Append(_) | Call::AppendLines(_));
-        let torn = self.0.data.last().is_some_and(|byte| *byte != b'\n');
-        if !appends || !torn {
-            return self.run(call);
-        }
-        // Isolating a torn tail is up to the store, and this one is too simple for it.
-        self.0.data.push(b'\n');
-        let isolated = self.0.data.len();
-        let reply = self.run(call);
-        if self.0.data.len() == isolated {
-            self.0.data.pop();
-        }
-        reply
+        self.run(&step.call)
     }
 
     fn bytes(&self) -> (Vec<u8>, Vec<u8>) {

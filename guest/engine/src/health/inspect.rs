@@ -1,0 +1,75 @@
+//! An overview that costs the same however large the store is.
+
+pub use crate::bindings::exports::papyra::persistence::journal::Inspection;
+use crate::failure::Outcome;
+use crate::health::tally::Tally;
+use crate::host::Host;
+use crate::retention::{Retainer, Retention, Verdict};
+use crate::time;
+use crate::walk::{Entry, NEXT, STOP, View};
+
+/// How many entries are looked at, from the oldest on, to find one with a usable timestamp.
+const OLDEST_AMONG: u32 = 100;
+
+/// How many entries beyond the limit are looked at for one more visible record. Where so many are damaged
+/// or hidden, more is taken to be there: the cost must not depend on how much retention hides.
+const BEYOND: u32 = 1000;
+
+pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome<Inspection> {
+    let view = View::open(host)?;
+    view.require_order()?;
+    let now = host.now();
+    let mut retainer = Retainer::new(now);
+    let mut tally = Tally::default();
+    let (mut sampled, mut beyond) = (false, 0);
+    let _ = view.backward(host, &mut |_: &mut H, _, entry: &Entry<'_>| {
+        let enough = tally.records >= limit;
+        beyond += u32::from(enough);
+        let verdict = match &entry.envelope {
+            Some(envelope) => retainer.admit(policy, envelope, entry.stored),
+            None => Verdict::Visible,
+        };
+        match verdict {
+            Verdict::Full => return STOP,
+            // Neither damage nor what is hidden is an older record.
+            Verdict::Visible if enough && entry.envelope.is_some() => sampled = true,
+            Verdict::Visible => tally.add(entry, now),
+            Verdict::Expired | Verdict::KindFull => {}
+        }
+        sampled |= beyond >= BEYOND;
+        if sampled { STOP } else { NEXT }
+    })?;
+    let oldest = if sampled { oldest(host, &view, policy, now)? } else { tally.span.oldest };
+    Ok(Inspection {
+        backend: view.description.backend.clone(),
+        location: view.description.location.clone(),
+        segments: u32::try_from(view.members.len()).unwrap_or(u32::MAX),
+        bytes: view.bytes(),
+        records: tally.records,
+        kinds: tally.kinds.counts(),
+        damaged: tally.damaged,
+        sampled,
+        oldest,
+        newest: tally.span.newest,
+        implausible_timestamps: tally.implausible,
+    })
+}
+
+/// The first usable timestamp of the store that is not too old.
+fn oldest<H: Host>(
+    host: &mut H,
+    view: &View,
+    policy: &Retention,
+    now: f64,
+) -> Outcome<Option<f64>> {
+    let mut seen = 0;
+    let mut oldest = None;
+    let _ = view.forward(host, &mut |_: &mut H, _, entry: &Entry<'_>| {
+        seen += 1;
+        let visible = entry.envelope.filter(|envelope| !policy.expires(envelope, now));
+        let timestamp = visible.and_then(|envelope| envelope.timestamp);
+        oldest = timestamp.filter(|timestamp| time::is_usable(*timestamp));
+        if oldest.is_some() || seen >= OLDEST_AMONG { STOP } else { NEXT }
+    })?;
+    Ok(oldest)
+}

@@ -1,0 +1,8 @@
+//! The state of a store: what is wrong with it, its repair, and the verdict before a start.
+
+pub mod checkpoint;
+pub mod inspect;
+pub mod recover;
+pub mod scan;
+pub mod startup;
+pub mod tally;

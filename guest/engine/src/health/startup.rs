@@ -1,0 +1,99 @@
+//! The verdict on a store before a system starts on it.
+
+pub use crate::bindings::exports::papyra::persistence::journal::{
+    StartupMode, StartupOptions, StartupOutcome, StartupReport,
+};
+use crate::failure::{FailureCode, Outcome};
+use crate::health::checkpoint::{self, Checkpoint, Look};
+use crate::health::recover::{RecoverOptions, RecoveryMode};
+use crate::host::{Host, StorageError};
+use crate::operations;
+
+/// How many findings a startup report lists.
+const FINDINGS: u32 = 100;
+
+pub fn startup_check<H: Host>(host: &mut H, options: StartupOptions) -> Outcome<StartupReport> {
+    use StartupOutcome::{Absent, Healthy, Ignored, Refused, Tolerated};
+    if options.mode == StartupMode::Ignore {
+        return Ok(StartupReport::of(Ignored));
+    }
+    let known = match options.full {
+        true => None,
+        // Without a checkpoint, whatever the reason, everything is read.
+        false => host.load_checkpoint().ok().as_deref().and_then(Checkpoint::parse),
+    };
+    let look = match checkpoint::look(host, known.as_ref(), FINDINGS) {
+        Ok(look) => look,
+        Err(failure) if failure.code == FailureCode::NotFound => {
+            return Ok(StartupReport::of(Absent));
+        }
+        Err(failure) => return Err(failure),
+    };
+    let note = keep(host, known.as_ref(), look.next.as_ref());
+    let report = StartupReport { indexed_bytes: look.indexed, note, ..StartupReport::of(Healthy) };
+    if look.report.is_healthy() {
+        return Ok(StartupReport { scan: Some(look.report), ..report });
+    }
+    match options.mode {
+        StartupMode::Ignore | StartupMode::ScanOnly => {
+            Ok(StartupReport { outcome: Tolerated, scan: Some(look.report), ..report })
+        }
+        StartupMode::Fail => {
+            Ok(StartupReport { outcome: Refused, scan: Some(look.report), ..report })
+        }
+        StartupMode::Recover => recover_and_verify(host, options, look),
+    }
+}
+
+/// Suspect entries and strays alone do not keep a system from starting: recovery leaves them.
+fn recover_and_verify<H: Host>(
+    host: &mut H,
+    options: StartupOptions,
+    before: Look,
+) -> Outcome<StartupReport> {
+    let StartupOptions { recovery: mode, record_audit, .. } = options;
+    let nothing_to_do = before.report.damaged == 0 && mode == RecoveryMode::Repair;
+    if nothing_to_do {
+        return Ok(StartupReport {
+            scan: Some(before.report),
+            indexed_bytes: before.indexed,
+            ..StartupReport::of(StartupOutcome::Tolerated)
+        });
+    }
+    let options = RecoverOptions { mode, dry_run: false, max_findings: FINDINGS, record_audit };
+    let recovery = operations::recover(host, options)?;
+    let after = checkpoint::look(host, None, FINDINGS)?;
+    let outcome = match (after.report.damaged, recovery.changed) {
+        (0, true) => StartupOutcome::Recovered,
+        (0, false) => StartupOutcome::Tolerated,
+        _ => StartupOutcome::Refused,
+    };
+    Ok(StartupReport {
+        note: keep(host, None, after.next.as_ref()),
+        scan: Some(after.report),
+        recovery: Some(recovery),
+        ..StartupReport::of(outcome)
+    })
+}
+
+/// Has the store keep the checkpoint, if it is new. That it cannot is no reason not to start; the
+/// returned text, if any, says so.
+fn keep<H: Host>(host: &mut H, old: Option<&Checkpoint>, new: Option<&Checkpoint>) -> String {
+    if new.is_none() || old == new {
+        return String::new();
+    }
+    let Some(text) = new.and_then(Checkpoint::write) else { return String::new() };
+    match host.save_checkpoint(&text) {
+        Ok(()) | Err(StorageError::Unsupported(_)) => String::new(),
+        Err(error) => {
+            let why = crate::failure::Failure::from(error).message;
+            format!("the next check reads everything again, for no checkpoint was kept: {why}")
+        }
+    }
+}
+
+impl StartupReport {
+    fn of(outcome: StartupOutcome) -> Self {
+        Self { outcome, scan: None, recovery: None, indexed_bytes: 0, note: String::new() }
+    }
+}

@@ -1,0 +1,92 @@
+//! Partitions of a store, for work on several instances at once, and what the instances tell each
+//! other.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Entry, NEXT, View, forward, line_end};
+pub use crate::bindings::exports::papyra::persistence::journal::Partition;
+use crate::failure::{Failure, FailureCode, Outcome};
+use crate::host::{Framing, Host, Range};
+
+/// The maximum number of partitions of a store.
+const MAX_PARTITIONS: u32 = 4096;
+
+/// Cuts the store into at most `maximum` partitions of about equal size, between entries.
+pub fn partition<H: Host>(host: &mut H, maximum: u32) -> Outcome<Vec<Partition>> {
+    let view = View::open(host)?;
+    let maximum = maximum.clamp(1, MAX_PARTITIONS);
+    let total = view.bytes().max(1);
+    let mut partitions = Vec::new();
+    for segment in &view.members {
+        let wanted = match view.description.framing {
+            Framing::Lines => {
+                let bytes = u128::from(maximum) * u128::from(segment.bytes);
+                u64::try_from(bytes.div_ceil(u128::from(total))).unwrap_or(1)
+            }
+            Framing::Entries => 1,
+        };
+        let mut start = segment.start;
+        let length = segment.start.until(segment.end);
+        for index in 1..=wanted.max(1) {
+            let target = segment.start.plus(length / wanted.max(1) * index);
+            let end = match index == wanted.max(1) {
+                true => segment.end,
+                false if target < start => continue,
+                false => line_end(host, segment, target)?,
+            };
+            if end > start {
+                partitions.push(Partition { segment: segment.name.clone(), start, end });
+                start = end;
+            }
+        }
+    }
+    Ok(partitions)
+}
+
+/// Visits the entries of a partition that a caller named, once it has been checked.
+pub fn visit_partition<H: Host>(
+    host: &mut H,
+    partition: &Partition,
+    visit: &mut impl FnMut(Framing, &Entry<'_>),
+) -> Outcome<()> {
+    let view = View::open(host)?;
+    let framing = view.description.framing;
+    let segment = view.members.iter().find(|segment| segment.name == partition.segment);
+    let segment = segment.ok_or_else(|| {
+        let message =
+            format!("there is no segment {:?}; call `partitions` again", partition.segment);
+        Failure::argument(message)
+    })?;
+    if partition.start < segment.start
+        || partition.end > segment.end
+        || partition.start > partition.end
+    {
+        return Err(Failure::argument(
+            "the partition lies outside its segment; call `partitions` again",
+        ));
+    }
+    let range = Range { start: partition.start, end: partition.end };
+    let _ = forward(host, segment, framing, range, &mut |_: &mut H, entry| {
+        visit(framing, entry);
+        NEXT
+    })?;
+    Ok(())
+}
+
+/// Reads what another instance has written.
+pub fn parse_result<T: DeserializeOwned>(result: &str) -> Outcome<T> {
+    serde_json::from_str(result).map_err(|error| {
+        Failure::argument(format!("not the result of a partition of this engine version: {error}"))
+    })
+}
+
+/// Writes what another instance will read.
+pub fn write_result<T: Serialize>(result: &T) -> Outcome<String> {
+    serde_json::to_string(result).map_err(|error| {
+        Failure::new(
+            FailureCode::Failed,
+            format!("cannot hand on the result of a partition: {error}"),
+        )
+    })
+}
