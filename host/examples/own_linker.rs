@@ -5,7 +5,7 @@
 //! ```
 
 use papyra_persistence::FileStore;
-use papyra_persistence::engine::bindings::EnginePre;
+use papyra_persistence::bindings::EnginePre;
 use papyra_persistence::engine::{PapyraCtx, PapyraView, add_to_linker};
 use papyra_persistence::journal::ScanOptions;
 use wasmtime::component::{Component, Linker, ResourceTable};

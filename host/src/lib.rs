@@ -87,6 +87,7 @@
 
 #![deny(missing_docs)]
 
+pub mod bindings;
 #[cfg(feature = "config")]
 pub mod config;
 pub mod conformance;

@@ -1,6 +1,6 @@
 //! What a consumer is given at once.
 
-use crate::engine::bindings::exports::papyra::persistence::consumer as wit;
+use crate::bindings::exports::papyra::persistence::consumer as wit;
 use crate::journal::{Failure, FailureCode, JournalError};
 
 pub(super) use wit::Batch as WitBatch;

@@ -1,9 +1,9 @@
 //! Groups as their operators see them.
 
 use super::{GroupInfo, PendingEntry, PendingFilter, PendingSummary, Start};
-use crate::engine::Session;
-use crate::engine::bindings::exports::papyra::persistence::consumer::Guest;
-use crate::engine::{Called, Instance};
+use crate::bindings::exports::papyra::persistence::consumer::Guest;
+use crate::journal::Session;
+use crate::journal::{Called, Instance};
 use crate::journal::{Journal, JournalError};
 use crate::store::Kind;
 

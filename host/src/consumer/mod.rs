@@ -41,9 +41,9 @@ use std::time::Duration;
 pub use self::batch::{Batch, Entry};
 pub use self::groups::Group;
 use self::marks::Marks;
-use crate::engine::Session;
-use crate::engine::bindings::exports::papyra::persistence::consumer::Subscription;
-use crate::engine::bindings::papyra::persistence::groups::{Source, Wait as WitWait};
+use crate::bindings::exports::papyra::persistence::consumer::Subscription;
+use crate::bindings::papyra::persistence::groups::{Source, Wait as WitWait};
+use crate::journal::Session;
 use crate::journal::{Counters, FailureCode, Journal, JournalError};
 use crate::store::Kind;
 pub use crate::store::groups::{

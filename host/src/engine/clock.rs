@@ -4,8 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use wasmtime::component::{HasData, Linker};
 
-use super::bindings::wasi::clocks::wall_clock::{self, Datetime};
 use super::context::Context;
+use crate::bindings::wasi::clocks::wall_clock::{self, Datetime};
 
 /// The time of the operating system.
 struct SystemClock;

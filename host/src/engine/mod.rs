@@ -1,17 +1,12 @@
 //! The sandboxed engine: loading and caching, linking, limits, one instance per task.
 //!
-//! [`Journal`](crate::Journal) does all of this by itself. Who has a wasmtime `Linker` and `Store` of
-//! their own, for other components or for one that the engine is a part of, puts a [`PapyraCtx`] into
-//! the data of that store, implements [`PapyraView`], and calls [`add_to_linker`]. The crate's
-//! `wasmtime` must then be theirs: version 48.
+//! [`Journal`](crate::Journal) does all of this by itself. If you already have a wasmtime `Linker` and
+//! `Store`, put a [`PapyraCtx`] into the data of that store, implement [`PapyraView`], and call
+//! [`add_to_linker`]. Your `wasmtime` must then be that of this crate: version 48.
 
-pub mod bindings;
 mod clock;
 mod context;
-mod deliver;
-mod fit;
-mod link;
-mod session;
+mod imports;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,10 +15,9 @@ use std::time::Duration;
 use wasmtime::component::{Component, HasData, Linker};
 use wasmtime::{Cache, CacheConfig, Config};
 
-use self::bindings::EnginePre;
-pub(crate) use self::context::{Context, Work};
+pub(crate) use self::context::{Cancelled, Context, Work};
 pub use self::context::{PapyraCtx, PapyraCtxBuilder, PapyraView, Progress, ProgressFn};
-pub(crate) use self::session::{Called, Instance, Session};
+use crate::bindings::EnginePre;
 
 /// The engine component that this crate was built with.
 static COMPONENT: &[u8] = include_bytes!(env!("PAPYRA_ENGINE_WASM"));
@@ -194,8 +188,8 @@ fn link_imports(
     EnginePre::new(linker.instantiate_pre(component)?)
 }
 
-/// Adds what the engine imports from this project, `storage` and `delivery`, to a linker, served by the
-/// store in [`PapyraView::papyra`]. The engine also imports `wasi:clocks/wall-clock`, which
+/// Adds the imports `storage` and `groups` of the engine to a linker, served by the store in
+/// [`PapyraView::papyra`]. The engine also imports `wasi:clocks/wall-clock`, which
 /// `wasmtime_wasi` adds. What comes out of the sandbox is checked and clamped, as for
 /// [`Journal`](crate::Journal); limits on memory are up to the embedder's store.
 ///
@@ -205,7 +199,7 @@ fn link_imports(
 ///
 /// If the linker has these interfaces already.
 pub fn add_to_linker<T: PapyraView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    use bindings::papyra::persistence::{groups, storage};
+    use crate::bindings::papyra::persistence::{groups, storage};
 
     storage::add_to_linker::<T, HasPapyra>(linker, T::papyra)?;
     groups::add_to_linker::<T, HasPapyra>(linker, T::papyra)

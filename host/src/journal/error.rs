@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::engine::bindings::papyra::persistence::types::{Failure, FailureCode};
+use crate::bindings::papyra::persistence::types::{Failure, FailureCode};
 use crate::store::StoreError;
 
 /// Why an operation on a journal did not succeed.

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::StartupOutcome;
 use super::logging::{self, Figures};
-use super::parts::Task;
+use super::parallel::Task;
+use super::session::Session;
 use super::{
     CompactOptions, Compaction, Counters, Journal, JournalError, RecoverOptions, Recovery,
     ScanOptions, ScanReport, StartupOptions, StartupReport,
 };
-use crate::engine::{Session, Work};
+use crate::engine::Work;
 
 impl Journal {
     /// Looks at every entry and reports what is wrong. Changes nothing.

@@ -6,8 +6,9 @@ pub(crate) mod json;
 mod logging;
 mod maintain;
 mod measured;
-mod parts;
+mod parallel;
 mod read;
+mod session;
 mod strict_json;
 mod write;
 
@@ -17,18 +18,19 @@ pub use self::error::JournalError;
 pub use self::histogram::Histogram;
 pub use self::measured::Measured;
 pub use self::read::Pages;
+pub(crate) use self::session::{Called, Instance, Session};
 pub use self::strict_json::strict_json;
-pub use crate::engine::bindings::exports::papyra::persistence::journal::{
+pub use crate::bindings::exports::papyra::persistence::journal::{
     AnomalyCount, Appended, CompactOptions, Compaction, Counters, Draft, FieldMatch,
     InspectOptions, Inspection, KindCount, Order, Page, RecoverOptions, Recovery, RecoveryMode,
     ScanOptions, ScanReport, Selection, StartupMode, StartupOptions, StartupOutcome, StartupReport,
 };
-pub use crate::engine::bindings::papyra::persistence::types::{
+pub use crate::bindings::papyra::persistence::types::{
     Failure, FailureCode, KindLimits, Limits, Retention,
 };
 pub use crate::engine::{Progress, ProgressFn};
 
-use crate::engine::{Engine, Session, Work};
+use crate::engine::{Engine, Work};
 use crate::store::{Description, Store};
 
 /// A journal: one store, worked on by sandboxed instances of one engine.

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use super::Session;
 use super::{Counters, logging};
 use super::{InspectOptions, Inspection, Journal, JournalError, Page, Selection};
-use crate::engine::Session;
 
 impl Journal {
     /// Returns the records that match and that retention does not hide, a page of about 1 MiB at a

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::Session;
 use super::logging;
 use super::{Appended, Counters, Draft, Journal, JournalError};
-use crate::engine::Session;
 use crate::store::{Run, StoreError};
 
 /// The most instances that append at once. Each holds a few MiB while it is kept.

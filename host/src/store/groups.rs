@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 
 use super::{Kind, StoreError};
-pub use crate::engine::bindings::papyra::persistence::groups::{
+pub use crate::bindings::papyra::persistence::groups::{
     AutoClaimed, ConsumerPending, Delivered, DeliveredFrame, GroupInfo, PendingEntry,
     PendingFilter, PendingSummary, Source, Wait,
 };

@@ -41,11 +41,11 @@ pub use self::rotating::{Dropped, RotatingStore, RotatingStoreBuilder};
 pub use self::url::{Source, StoreUrl, UrlError};
 #[cfg(feature = "config")]
 pub(crate) use self::url::{file_word, redacted};
-pub use crate::engine::bindings::papyra::persistence::storage::{
+pub use crate::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
     Rewritten, Role, Run, Segment,
 };
-pub use crate::engine::bindings::papyra::persistence::types::Kind;
+pub use crate::bindings::papyra::persistence::types::Kind;
 
 /// The maximum size of a checkpoint in bytes; a longer text is none.
 pub const MAX_CHECKPOINT: usize = 1 << 20;

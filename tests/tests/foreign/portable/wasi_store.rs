@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
+use papyra_persistence::bindings::papyra::persistence::storage::StorageError;
 use papyra_persistence::conformance::{self, Fixture};
-use papyra_persistence::engine::bindings::papyra::persistence::storage::StorageError;
 use papyra_persistence::store::{
     Chunk, Description, Position, Range, Rewrite, RewriteOptions, Rewritten, Run, Segment,
     Snapshot, Store, StoreError, StoreErrorKind,

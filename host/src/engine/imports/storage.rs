@@ -1,4 +1,4 @@
-//! The imports of the engine, served by the store that is bound to the instance.
+//! The import `storage`.
 //!
 //! Everything that arrives here is guest-controlled. Sizes are clamped here, positions and names are
 //! checked by the store against its snapshot.
@@ -7,9 +7,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::bindings::papyra::persistence::{storage, types};
-use super::context::PapyraCtx;
-use super::fit::{self, MAX_READ};
+use super::clamp::{self, MAX_READ};
+use crate::bindings::papyra::persistence::{storage, types};
+use crate::engine::context::PapyraCtx;
 use crate::store::{MAX_CHECKPOINT, Snapshot, StoreError, StoreErrorKind};
 
 pub(super) type Reply<T> = wasmtime::Result<Result<T, storage::StorageError>>;
@@ -30,7 +30,7 @@ impl storage::Host for PapyraCtx {
             }
         };
         Ok(snapshot.and_then(|snapshot| {
-            let segments = fit::segments(snapshot.segments())?;
+            let segments = clamp::segments(snapshot.segments())?;
             self.work.expect(&*snapshot);
             self.snapshot = Some(snapshot);
             Ok(segments)
@@ -49,7 +49,7 @@ impl storage::Host for PapyraCtx {
             Ok(view) => looked(limit, async { view.read(&segment, at, max_bytes).await }).await,
             Err(error) => Err(error),
         };
-        self.counted(chunk.and_then(|chunk| fit::beginning(chunk, max_bytes)))
+        self.counted(chunk.and_then(|chunk| clamp::beginning(chunk, max_bytes)))
     }
 
     async fn read_back(
@@ -66,7 +66,7 @@ impl storage::Host for PapyraCtx {
             }
             Err(error) => Err(error),
         };
-        self.counted(chunk.and_then(|chunk| fit::end(chunk, max_bytes)))
+        self.counted(chunk.and_then(|chunk| clamp::end(chunk, max_bytes)))
     }
 
     async fn append(&mut self, lines: String, runs: Vec<storage::Run>) -> Reply<()> {

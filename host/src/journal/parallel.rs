@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::task::JoinSet;
 
-use super::{Failure, FailureCode, Journal, JournalError, Retention, ScanOptions};
-use crate::engine::bindings::exports::papyra::persistence::journal::Partition;
-use crate::engine::{Engine, Session, Work};
+use super::{Failure, FailureCode, Journal, JournalError, Retention, ScanOptions, Session};
+use crate::bindings::exports::papyra::persistence::journal::Partition;
+use crate::engine::{Engine, Work};
 use crate::store::StoreError;
 
 /// Stores smaller than this are not worth a second instance.

@@ -2,12 +2,11 @@
 
 use wasmtime::Store;
 
-use super::Engine;
-use super::bindings::exports::papyra::persistence::consumer::Guest as Consumer;
-use super::bindings::exports::papyra::persistence::journal::{Counters, Guest};
-use super::bindings::{self, papyra::persistence::types::Failure};
-use super::context::{Cancelled, Context, Work};
-use crate::journal::JournalError;
+use super::JournalError;
+use crate::bindings::exports::papyra::persistence::consumer::Guest as Consumer;
+use crate::bindings::exports::papyra::persistence::journal::{Counters, Guest};
+use crate::bindings::{self, papyra::persistence::types::Failure};
+use crate::engine::{Cancelled, Context, Engine, Work};
 
 /// What a call into the engine returns: a trap outside, an expected failure inside.
 pub(crate) type Called<T> = wasmtime::Result<Result<T, Failure>>;

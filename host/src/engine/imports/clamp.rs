@@ -1,8 +1,8 @@
-//! What a store returns, cut to what an instance has room for: a store may return fewer bytes than it
-//! was asked for, and the engine comes back for the rest. Whatever is too much would end the instance
-//! before the engine could say anything about it.
+//! Clamps the answers of a store to the room that an instance has: a store may return fewer bytes than
+//! the engine asked for, and the engine asks again for the rest. Too large an answer would end the
+//! instance before the engine could report it.
 
-use super::bindings::papyra::persistence::storage::{Chunk, Payload, Segment, StorageError};
+use crate::bindings::papyra::persistence::storage::{Chunk, Payload, Segment, StorageError};
 
 /// The most bytes that one `read` may ask for, and that framed entries may have together.
 pub(super) const MAX_READ: u32 = 17 << 20;
@@ -120,7 +120,7 @@ impl Payload {
 
 fn too_long(bytes: usize) -> StorageError {
     StorageError::Corrupt(format!(
-        "the store returned an entry of {bytes} bytes, cut short by nobody"
+        "the store returned an entry of {bytes} bytes, more than the limit of 16 MiB"
     ))
 }
 
@@ -131,8 +131,8 @@ fn contradiction() -> StorageError {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::super::bindings::papyra::persistence::storage::{Frame, Position};
     use super::*;
+    use crate::bindings::papyra::persistence::storage::{Frame, Position};
 
     const NOWHERE: Position = Position { major: 0, minor: 100 };
 

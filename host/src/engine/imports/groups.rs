@@ -1,4 +1,4 @@
-//! The import `delivery`, served by the consumer groups of the store that is bound to the instance.
+//! The import `groups`, served by the consumer groups of the store.
 //!
 //! What arrives here is guest-controlled: counts and lists are clamped here, and every call ends
 //! within the storage timeout, except that fetching may wait as long as it was asked to.
@@ -6,14 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::bindings::papyra::persistence::groups::{
+use super::storage::{Reply, bounded, to_wit};
+use crate::bindings::papyra::persistence::groups::{
     self, AutoClaimed, Delivered, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source,
     Wait,
 };
-use super::bindings::papyra::persistence::storage::{Payload, StorageError};
-use super::bindings::papyra::persistence::types::Kind;
-use super::context::PapyraCtx;
-use super::link::{Reply, bounded, to_wit};
+use crate::bindings::papyra::persistence::storage::{Payload, StorageError};
+use crate::bindings::papyra::persistence::types::Kind;
+use crate::engine::context::PapyraCtx;
 use crate::store::{ConsumerGroups, Store, StoreError, StoreErrorKind};
 
 /// The most entries, or ids, of one call.
