@@ -10,7 +10,7 @@ use super::active::ActiveFile;
 use super::extent::{Extent, Left};
 use super::faults::Op;
 use super::file_set::{FileSet, Rotation, sync_names};
-use super::settings::{Durability, Settings};
+use super::settings::Durability;
 use super::sys::{self, FileId, Held, failure};
 use super::unsynced::Unsynced;
 use crate::store::StoreError;
