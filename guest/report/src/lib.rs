@@ -1,4 +1,4 @@
-//! How a scan reads to people. The `papyra` command and the component that stands in for it where only
+//! The text of a scan. The `papyra` command and the component that stands in for it where only
 //! WASI is at hand say the same in the same words, because they say it from here.
 
 pub mod scan;
@@ -17,7 +17,7 @@ impl Paint {
         Self(colours)
     }
 
-    /// Whether there are colours.
+    /// Returns whether there are colours.
     pub const fn is_on(self) -> bool {
         self.0
     }
@@ -26,7 +26,7 @@ impl Paint {
         if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    /// What the text is about.
+    /// The subject of the text.
     pub fn bold(self, text: &str) -> String {
         self.wrap("1", text)
     }
@@ -36,7 +36,7 @@ impl Paint {
         self.wrap("32", text)
     }
 
-    /// Somebody should look at it.
+    /// Something to check.
     pub fn doubtful(self, text: &str) -> String {
         self.wrap("33", text)
     }

@@ -1,4 +1,4 @@
-//! What a look at a store has found.
+//! The report of a scan as text.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -51,7 +51,7 @@ struct Finding {
     excerpt: Option<String>,
 }
 
-/// What an anomaly is, in a few words, and how bad.
+/// The severity of an anomaly, and a few words about it.
 fn explain(anomaly: &str) -> (&'static str, &'static str) {
     match anomaly {
         "truncated_line" => ("damage", "the last line breaks off"),
@@ -130,7 +130,7 @@ pub fn text(report: &Scan<'_>, flags: &str, paint: Paint) -> String {
     text
 }
 
-/// What to type next.
+/// The command to type next.
 pub fn next(report: &Scan<'_>, flags: &str) -> Option<String> {
     if report.records == 0 && report.damaged > 0 && !is_one_torn_record(report) {
         Some("\nNot one record is in it. Is this a journal at all?\n".into())
@@ -156,7 +156,7 @@ pub fn next(report: &Scan<'_>, flags: &str) -> Option<String> {
     }
 }
 
-/// How to quarantine suspect records.
+/// The command that quarantines suspect records.
 pub fn to_quarantine(report: &Scan<'_>, flags: &str) -> String {
     // Redis has a place of its own for them.
     let directory = if report.backend == "redis" { "" } else { " --quarantine-dir DIR" };
@@ -186,7 +186,7 @@ pub fn totals(text: &mut String, report: &Scan<'_>) {
     }
 }
 
-/// From when to when.
+/// The oldest and the newest timestamp.
 pub fn span(text: &mut String, oldest: Option<f64>, newest: Option<f64>) {
     if let Some(oldest) = oldest {
         field(text, "oldest", &moment(oldest));
@@ -196,7 +196,7 @@ pub fn span(text: &mut String, oldest: Option<f64>, newest: Option<f64>) {
     }
 }
 
-/// How many timestamps are no calendar time, if any.
+/// The number of implausible timestamps, if there are any.
 pub fn implausible(text: &mut String, records: u64) {
     if records > 0 {
         let records = count(records, "record", "records");
@@ -204,7 +204,7 @@ pub fn implausible(text: &mut String, records: u64) {
     }
 }
 
-/// How often each anomaly occurs, then the first findings, then how many are left out.
+/// The number of each anomaly, then the first findings, then the number of those left out.
 pub fn list(text: &mut String, report: &Scan<'_>, paint: Paint) {
     for (anomaly, count) in report.anomalies.iter().filter(|(_, count)| *count > 0) {
         let (severity, meaning) = explain(anomaly);

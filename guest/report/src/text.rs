@@ -1,11 +1,11 @@
-//! How values look to people: numbers grouped, sizes in two units, nothing that moves a cursor.
+//! Values as text: grouped numbers, sizes in two units, nothing that moves a cursor.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-/// What every terminal has.
+/// The width that every terminal has.
 const WIDTH: usize = 80;
 
 /// The width of the column of labels.
@@ -112,7 +112,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// A word as one types it in a shell, whatever bytes it has.
+/// A word quoted for a shell; it can hold any bytes.
 pub fn quoted(word: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(byte);
     if !word.is_empty() && word.iter().all(plain) {

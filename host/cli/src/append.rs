@@ -15,36 +15,36 @@ use crate::problem::{Problem, chain};
 use crate::text::grouped;
 use crate::{report, values};
 
-/// The most bytes of a batch, unless one line alone is longer.
+/// Maximum size of a batch, unless one line alone is longer.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// The longest record that the engine accepts.
+/// Maximum size of a record that the engine accepts.
 const LINE_BYTES: usize = 16 << 20;
 
 /// Append records from standard input
 ///
 /// Each line must be a record: a JSON object with a known `kind` and a numeric `timestamp`. Lines are
-/// written as they are. A batch is written as a whole or not at all; input of up to 8 MiB is one
-/// batch, longer input is written in batches of that size. When a line is refused, its number is
-/// named, nothing of its batch is written, and the message says which lines are.
+/// written unchanged. A batch is written completely or not at all; input is cut into batches of 8 MiB.
+/// When a line is refused, nothing of its batch is written, and the message gives its number and the
+/// lines that are written.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence append --path app.ndjson < new.ndjson\n  \
      producer | papyra persistence append --path app.ndjson --batch 1\n\n{}",
     exit::help(&[
-        (Exit::Done, "everything is written, as durably as --sync says"),
+        (Exit::Done, "everything is written, with the durability of --sync"),
         (Exit::Usage, "wrong usage, or a line is not a record"),
-        (Exit::NotFound, "no such directory; a missing file is made"),
-        (Exit::Full, "no space left; nothing half-written stays"),
+        (Exit::NotFound, "no such directory; a missing file is created"),
+        (Exit::Full, "no space left; no partial batch remains"),
     ])
 ))]
 pub(super) struct AppendArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// When a batch counts as written: always (on the disk), interval:MS, or never [default: always]
+    /// When to sync to disk: always (before a batch counts as written), interval:MS, or never [default: always]
     #[arg(long, value_name = "POLICY", value_parser = values::sync)]
     sync: Option<Durability>,
-    /// Write batches of N lines as soon as they are complete, instead of 8 MiB
+    /// Maximum number of lines in a batch, instead of 8 MiB
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     batch: Option<u64>,
 }
@@ -92,7 +92,7 @@ pub(super) async fn run(args: AppendArgs, context: &mut Context<'_>) -> Result<E
     Ok(Exit::Done)
 }
 
-/// Some stores have their part of a batch, and others have not.
+/// Reports that some stores have written their part of a batch, and others have not.
 fn partial(error: RoutedError, single: bool, batch: &Batch, written: u64) -> Problem {
     let message = chain(&error);
     let mut exit = Exit::Done;
@@ -109,14 +109,14 @@ fn partial(error: RoutedError, single: bool, batch: &Batch, written: u64) -> Pro
         }
     }
     let of = lines(batch.first, batch.first + batch.lines - 1);
-    // What of these is written, the message says store by store.
+    // The message lists store by store which of these lines are written.
     let before =
         if written == 0 { String::new() } else { format!("; before them, {}", state(written)) };
     let message = format!("of {of}, {message}{before}");
     Problem::new(exit, code, message)
 }
 
-/// What is in the journal after `written` lines.
+/// The state of the journal after `written` lines.
 fn state(written: u64) -> String {
     match written {
         0 => "nothing was written".to_owned(),
@@ -133,7 +133,7 @@ fn lines(first: u64, last: u64) -> String {
     }
 }
 
-/// Counts lines from the start of the input, and says what is written and what is not.
+/// Numbers lines from the start of the input, and adds what is written and what is not.
 fn explain(mut problem: Problem, batch: &Batch, written: u64) -> Problem {
     let state = match written {
         0 => "nothing was written".to_owned(),
@@ -164,7 +164,7 @@ struct Batch {
     lines: u64,
 }
 
-/// Why the input cannot be read on.
+/// The reason why reading the input has ended.
 enum Refused {
     TooLong { line: u64 },
     NotUtf8 { line: u64 },
@@ -184,7 +184,7 @@ impl Refused {
     }
 }
 
-/// Reads standard input on a thread of its own, which nobody has to wait for at the end.
+/// Reads standard input on a thread of its own, which the process does not wait for at its end.
 fn read_batches(lines: u64) -> Result<mpsc::Receiver<Result<Batch, Refused>>, Problem> {
     let (sender, receiver) = mpsc::channel(1);
     let body = move || {

@@ -13,14 +13,14 @@ use crate::output::Output;
 use crate::problem::Problem;
 use crate::values;
 
-/// Where the journal lies. Without either, where the configuration says.
+/// The store of the journal; without an option, the configured one.
 #[derive(Debug, Args)]
 #[group(id = "target", multiple = false)]
 pub(super) struct TargetArgs {
-    /// The journal's file
+    /// File of the journal
     #[arg(long, value_name = "FILE", help_heading = "Store")]
     pub path: Option<PathBuf>,
-    /// The journal's store: file:PATH, rotating:PATH, redis://HOST[:PORT][/DATABASE] (or rediss:,
+    /// Store of the journal: file:PATH, rotating:PATH, redis://HOST[:PORT][/DATABASE] (or rediss:,
     /// redis+cluster:, redis+sentinel:), or memory:
     #[arg(long, value_name = "URL", help_heading = "Store",
           value_parser = NonEmptyStringValueParser::new())]
@@ -35,10 +35,10 @@ impl TargetArgs {
     }
 }
 
-/// How many instances of the engine work at once.
+/// Parallel work.
 #[derive(Debug, Args)]
 pub(super) struct JobsArgs {
-    /// Instances of the engine that share the work [default: one per core]
+    /// Number of engine instances to run in parallel [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
 }
@@ -49,7 +49,7 @@ impl JobsArgs {
     }
 }
 
-/// How many instances share the work.
+/// Number of engine instances that share the work.
 pub(super) fn jobs(config: &Config) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = config.settings.jobs.value.and_then(|jobs| jobs.try_into().ok());
@@ -61,18 +61,18 @@ pub(super) fn apply_sync(sync: Option<Durability>, config: &mut Config) {
     config.settings.sync.by_flag(sync, "--sync");
 }
 
-/// How much to keep.
+/// Retention limits.
 #[derive(Debug, Args)]
 pub(super) struct RetentionArgs {
-    /// Keep at most N records
+    /// Maximum number of records to keep
     #[arg(long, value_name = "N", help_heading = "Retention",
           value_parser = values::records, allow_hyphen_values = true)]
     max_records: Option<u64>,
-    /// Keep records that are at most so old: 90s, 12h, 30d, or plain seconds
+    /// Maximum age of the records to keep: 90s, 12h, 30d, or plain seconds
     #[arg(long, value_name = "DURATION", help_heading = "Retention",
           value_parser = values::duration, allow_hyphen_values = true)]
     max_age: Option<f64>,
-    /// Keep at most so many bytes: 10M is 10,000,000 and 10MiB is 10,485,760
+    /// Maximum total size to keep: 10M is 10,000,000 and 10MiB is 10,485,760 bytes
     #[arg(long, value_name = "SIZE", help_heading = "Retention",
           value_parser = values::size, allow_hyphen_values = true)]
     max_total_bytes: Option<u64>,
@@ -80,13 +80,13 @@ pub(super) struct RetentionArgs {
     #[arg(long, value_name = "LIMITS", help_heading = "Retention",
           value_parser = values::kind_limits)]
     kind_limit: Vec<KindLimits>,
-    /// Apply no limits but those given here, whatever the configuration says
+    /// Ignore the configured limits; only those given here apply
     #[arg(long, help_heading = "Retention")]
     no_retention: bool,
 }
 
 impl RetentionArgs {
-    /// Each limit that is given takes the place of the configured one.
+    /// Replaces each configured limit that is given here.
     pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
         if self.no_retention {
             config.clear_retention();
@@ -99,7 +99,7 @@ impl RetentionArgs {
             if self.kind_limit.iter().skip(index + 1).any(|other| other.kind == limit.kind) {
                 let kind = limit.kind.name();
                 return Err(Problem::usage(format!(
-                    "--kind-limit names {kind} twice; put its limits in one, separated by commas"
+                    "--kind-limit names {kind} twice; put its limits into one, separated by commas"
                 )));
             }
             let KindLimits { kind, limits } = limit;
@@ -124,10 +124,10 @@ fn of_kind<T>(sets: &mut PerKind<T>, kind: Kind) -> &mut Set<T> {
     }
 }
 
-/// How much of a long list of findings to show.
+/// The length of the list of findings.
 #[derive(Debug, Args)]
 pub(super) struct FindingsArgs {
-    /// List at most N findings; all are counted
+    /// Maximum number of findings to list; all are counted
     #[arg(long, value_name = "N", default_value_t = 20,
           value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub findings: u32,

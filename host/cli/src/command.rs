@@ -13,21 +13,21 @@ use crate::{
     recover, scan, startup_check,
 };
 
-/// Check, repair, shrink, read and write journals of newline-delimited JSON.
+/// Check, repair, compact, read and write journals of newline-delimited JSON.
 ///
-/// All decisions are made by a sandboxed engine that sees nothing but the journal.
+/// A sandboxed engine makes all decisions; it can reach nothing but the journal and the clock.
 #[derive(Debug, Parser)]
 #[command(name = "papyra", version, after_help = exit::overview(), max_term_width = 100)]
 pub(super) struct Cli {
-    /// Write one JSON document with raw numbers and a `schema`, errors included
+    /// Print one JSON document (see its `schema`), also for errors
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
-    /// Write no report, no notes and no progress; errors and the exit code remain
+    /// Print nothing but errors
     #[arg(long, short, global = true, help_heading = "Output")]
     pub quiet: bool,
     #[command(flatten)]
     pub log: log::LogArgs,
-    /// The configuration file, in place of PAPYRA_CONFIG or the first papyra.toml that is found
+    /// Configuration file, instead of PAPYRA_CONFIG or the first papyra.toml that is found
     #[arg(long, value_name = "FILE", global = true, help_heading = "Configuration")]
     pub config: Option<PathBuf>,
     #[command(subcommand)]
@@ -78,7 +78,7 @@ impl PersistenceCommand {
         }
     }
 
-    /// Puts the command's options over the configuration; from then on only that is asked.
+    /// Puts the command's options over the configuration, which then holds everything.
     pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
         match self {
             Self::Scan(args) => args.apply(config),
@@ -95,7 +95,7 @@ impl PersistenceCommand {
         Ok(())
     }
 
-    /// How many threads the command can use.
+    /// Number of threads that the command can use.
     pub fn jobs(&self, config: &Config) -> usize {
         match self {
             Self::Scan(_) | Self::Compact(_) | Self::Metrics(_) => args::jobs(config),
@@ -217,7 +217,7 @@ mod tests {
         assert!(page.contains("Exit codes"), "{page}");
     }
 
-    /// What `papyra persistence LINE` would work on, without a file and an environment.
+    /// Opens the store of `papyra persistence LINE`, without a file and an environment.
     fn opened(line: &str) -> Result<crate::target::Target, Problem> {
         let words = ["papyra", "persistence"].into_iter().chain(line.split(' '));
         let Command::Persistence(command) = Cli::try_parse_from(words).unwrap().command else {

@@ -1,4 +1,4 @@
-//! `compact`: remove for good what retention hides.
+//! `compact`: delete the records that retention hides.
 
 use std::path::PathBuf;
 
@@ -14,11 +14,11 @@ use crate::per_store::{self, Report};
 use crate::problem::Problem;
 use crate::{quarantine, report, values};
 
-/// Remove what the retention limits hide; kept records keep every byte
+/// Delete records beyond the retention limits; the rest stays byte for byte
 ///
-/// Limits apply together, from the newest record back. The size limit alone never drops the newest
-/// record, and a record without a usable timestamp is never dropped for its age. A process that
-/// writes through papyra meanwhile loses nothing.
+/// All limits apply together, from the newest record back. The size limit alone never deletes the
+/// newest record, and age never deletes a record without a usable timestamp. A process that writes
+/// through papyra at the same time loses nothing.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence compact --path app.ndjson --max-age 30d --dry-run\n  \
@@ -33,16 +33,16 @@ pub(super) struct CompactArgs {
     target: TargetArgs,
     #[command(flatten)]
     retention: RetentionArgs,
-    /// Report what would be removed, and do nothing
+    /// Report what would be removed, but change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Also remove what consumer groups have not been given or not acknowledged
+    /// Also remove records that consumer groups have not received or not acknowledged
     #[arg(long)]
     force: bool,
-    /// Keep what is removed in this directory; made if it is missing
+    /// Keep removed records in this directory; created if it is missing
     #[arg(long, value_name = "DIR")]
     quarantine_dir: Option<PathBuf>,
-    /// Count ages from this moment instead of now, as a dry run has printed it
+    /// Count ages from this moment instead of now; a dry run prints it
     #[arg(long, value_name = "TIME", value_parser = values::moment, allow_hyphen_values = true)]
     as_of: Option<f64>,
     #[command(flatten)]
@@ -76,8 +76,8 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
     let options = CompactOptions {
         dry_run: args.dry_run,
         force: args.force,
-        // What the configuration names is for recovery: keeping all that is compacted away would
-        // free nothing.
+        // The configured directory is for recovery: a compaction that kept everything would free
+        // nothing.
         keep_quarantine: args.quarantine_dir.is_some(),
         as_of: args.as_of,
         record_audit: args.audit.record(context.output),

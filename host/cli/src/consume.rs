@@ -1,4 +1,4 @@
-//! `consume`: records of a group, each with its id, acknowledged once somebody has them.
+//! `consume`: records of a consumer group, acknowledged once they have left the process.
 
 use std::time::Duration;
 
@@ -19,58 +19,58 @@ use crate::problem::{self, Problem};
 use crate::records::passes;
 use crate::values::KindWord;
 
-/// How long one call waits at most. In between it is seen whether anybody still reads.
+/// Maximum duration of one call. Between calls, the command checks that its reader is still there.
 const TURN: Duration = Duration::from_secs(1);
 
-/// How long to leave a backend alone that cannot be reached.
+/// Pause before a backend that cannot be reached is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Take records as one of a group of consumers
+/// Read records as a member of a consumer group
 ///
 /// Each record goes to one consumer of the group. It is written as one line, `{"id":…,
-/// "deliveries":…,"record":…}`, and acknowledged once the output has been flushed, so that after a
-/// crash at any moment it comes again rather than never. With --no-ack it stays pending until `groups
-/// ack`. Entries that are no records are quarantined, and records that were delivered more often than
-/// --max-deliveries go to the dead letters. Without --follow, one batch is taken.
+/// "deliveries":…,"record":…}`, and acknowledged after the output has been flushed: a crash can repeat a
+/// record, but never loses one. With --no-ack, it stays pending until `groups ack`. Entries that are not
+/// records are quarantined, and records delivered more often than --max-deliveries go to the dead
+/// letters. Without --follow, the command reads one batch.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence consume --store redis://localhost --group billing --consumer b1\n  \
      papyra persistence consume --store redis://localhost --group billing --consumer b1 \\\n      \
      --follow --max-deliveries 5 | ./bill\n\n{}",
-    exit::help(&[(Exit::Done, "done, also when nothing came in time")])
+    exit::help(&[(Exit::Done, "done, also when no record came in time")])
 ))]
 pub(super) struct ConsumeArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// The group; made if it does not exist
+    /// Consumer group; created if it does not exist
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     group: String,
-    /// The name of this consumer; one that crashed is continued under its name
+    /// Name of this consumer; after a crash, the same name continues
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     consumer: String,
     /// Records of this kind
     #[arg(long, value_name = "KIND", value_enum, ignore_case = true, default_value = "event")]
     kind: KindWord,
-    /// Where a new group begins: 0 (everything), $ (from now on), or the last id to skip
+    /// Start of a new group: 0 (everything), $ (from now on), or the last id to skip
     #[arg(long, value_name = "ID", default_value = "0", value_parser = start)]
     start: Start,
-    /// At most N records in a batch
+    /// Maximum number of records in a batch
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
-    /// How long to wait when there is nothing: none, a time such as 5s, or forever
+    /// How long to wait for records: none, a duration such as 5s, or forever
     #[arg(long, value_name = "TIME", default_value = "none", value_parser = wait)]
     wait: WaitWord,
-    /// Send a record to the dead letters that is delivered more than N times; 0: never
+    /// Move a record to the dead letters after N deliveries; 0: never
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_deliveries: u32,
-    /// What this consumer was given earlier and has not acknowledged, instead of new records
+    /// Read records that this consumer has received but not acknowledged, instead of new ones
     #[arg(long)]
     own_pending: bool,
     /// Leave the records pending
     #[arg(long)]
     no_ack: bool,
-    /// Go on until interrupted; with --own-pending, with new records after the old ones
+    /// Continue until interrupted; with --own-pending, new records follow the old ones
     #[arg(long, conflicts_with_all = ["wait", "json"])]
     follow: bool,
 }
@@ -135,7 +135,7 @@ impl Work {
         }
     }
 
-    /// One batch, waiting for it as told.
+    /// Reads one batch, and waits for it as `wait` says.
     async fn once(&mut self, wait: WaitWord, output: &mut Output) -> Result<(), Problem> {
         let mut left = match wait {
             WaitWord::None => Some(Duration::ZERO),
@@ -151,7 +151,7 @@ impl Work {
         }
     }
 
-    /// Goes on until nobody reads any more, or an interruption.
+    /// Continues until the reader is gone, or an interruption.
     async fn follow(&mut self, output: &mut Output) -> Result<(), Problem> {
         let mut waiting = false;
         while !output.is_closed() && !output.reader_gone() {
@@ -174,7 +174,7 @@ impl Work {
         Ok(())
     }
 
-    /// Writes a batch, and acknowledges what has left this process.
+    /// Writes a batch, and acknowledges the records that have left this process.
     async fn hand_on(&mut self, batch: &Batch, output: &mut Output) -> Result<(), Problem> {
         self.sink.take(batch, output)?;
         output.flush()?;

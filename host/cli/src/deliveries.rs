@@ -61,7 +61,7 @@ pub(super) fn note(batch: &Batch, output: &Output) {
         output.note(&format!("the group did not exist; made it, to begin after {start}"));
     }
     let lists = [
-        (&batch.quarantined, "quarantined: no records, or dead letters that nobody could process"),
+        (&batch.quarantined, "quarantined: not records, or dead letters that failed too"),
         (&batch.dead_lettered, "sent to the dead letters: delivered too often"),
         (&batch.deleted, "acknowledged: pending, but no longer there"),
     ];

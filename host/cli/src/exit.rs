@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use papyra_persistence::journal::FailureCode;
 
-/// How the command ends. The numbers are a contract with scripts and supervisors.
+/// The exit codes. Scripts and supervisors depend on the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Exit {
@@ -23,7 +23,7 @@ pub(super) enum Exit {
     Terminated = 143,
 }
 
-/// What each code means when the command has nothing more precise to say.
+/// The meaning of each code, unless a command has a more precise one.
 const MEANINGS: [(Exit, &str); 13] = [
     (Exit::Done, "done"),
     (Exit::Failed, "failed: I/O error, or a fault of the engine"),
@@ -45,8 +45,8 @@ impl Exit {
         self as u8
     }
 
-    /// The more serious of two ends, for a command that has worked on several stores: first what
-    /// ends everything, then what trying again does not help, then what can pass, then findings.
+    /// Returns the more serious of two exits, for a command that has worked on several stores: first an
+    /// interruption, then lasting failures, then failures that can pass, then findings.
     pub fn worse(self, other: Self) -> Self {
         const ORDER: [Exit; 13] = [
             Exit::Terminated,
@@ -70,8 +70,8 @@ impl Exit {
     /// The code for a class of failure that the engine or a store has reported.
     pub fn of(code: FailureCode) -> Self {
         match code {
-            // A store is asked for what it is not made for: a directory to be a journal, a file to have
-            // consumer groups.
+            // A store that cannot do what was asked: a directory as a journal, a file with consumer
+            // groups.
             FailureCode::InvalidArgument
             | FailureCode::InvalidRecord
             | FailureCode::Unsupported => Self::Usage,

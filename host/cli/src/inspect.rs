@@ -1,4 +1,4 @@
-//! `inspect`: what is in this journal, at a price that does not depend on its size.
+//! `inspect`: a summary whose cost does not depend on the size of the journal.
 
 use clap::Args;
 use papyra_persistence::config::Config;
@@ -11,23 +11,23 @@ use crate::per_store::{self, Report};
 use crate::problem::Problem;
 use crate::{report, values};
 
-/// Show what is in a journal, from its newest records
+/// Summarise the newest records of a journal
 ///
-/// Cheap however large the journal is. What the retention limits hide is not counted.
+/// Takes the same short time for a journal of any size. Records that retention hides are not counted.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Example:\n  papyra persistence inspect --path app.ndjson --limit 10000\n\n{}",
-    exit::help(&[(Exit::Done, "done, whatever was found; `scan` is the judge of health")])
+    exit::help(&[(Exit::Done, "done, also with anomalies; `scan` checks health")])
 ))]
 pub(super) struct InspectArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Look at the newest N records
+    /// Number of newest records to read
     #[arg(long, value_name = "N", default_value = "1000", value_parser = values::records)]
     limit: u64,
-    /// Show the counters of this run as well
+    /// Also show the counters of this run
     ///
-    /// They are those of this process. A process that writes to the journal has counters of its own.
+    /// They count this process only. A process that writes to the journal has counters of its own.
     #[arg(long)]
     show_metrics: bool,
     #[command(flatten)]

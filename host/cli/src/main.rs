@@ -53,7 +53,7 @@ use self::output::Output;
 use self::problem::Problem;
 use self::signals::Interruption;
 
-/// How long blocking work, such as copying a file, may take to end after an interruption.
+/// Time limit for blocking work, such as copying a file, after an interruption.
 const WIND_UP: Duration = Duration::from_secs(1);
 
 /// Runs the command that this process was started as.
@@ -108,7 +108,7 @@ fn start(cli: Cli) -> Exit {
     })
 }
 
-/// Runs what works on a store, until it is done or somebody wants it to stop.
+/// Runs an operation on a store, until it is done or interrupted.
 fn operate(
     name: &str,
     threads: usize,
@@ -156,7 +156,7 @@ fn operate(
     }
 }
 
-/// What clap has to say: help and versions as data, wrong usage as our code for it.
+/// Prints the messages of clap: help and versions as data, wrong usage with our exit code.
 fn refuse(error: &clap::Error, words: &[OsString]) -> Exit {
     let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     match error.kind() {

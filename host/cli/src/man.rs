@@ -12,7 +12,7 @@ use crate::problem::Problem;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  papyra man | man -l -\n  papyra man ~/.local/share/man/man1")]
 pub(super) struct ManArgs {
-    /// Where to put one page per subcommand; without it, papyra(1) goes to standard output
+    /// Directory for one page per subcommand; without it, papyra(1) goes to standard output
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
 }

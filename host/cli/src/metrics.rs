@@ -1,4 +1,4 @@
-//! `metrics`: what can be known of a journal beside the processes that write to it.
+//! `metrics`: figures of a journal that other processes write to.
 
 use std::time::{Instant, SystemTime};
 
@@ -16,29 +16,29 @@ use crate::per_store::{self, Report};
 use crate::problem::Problem;
 use crate::report;
 
-/// Measure a journal: size, records per kind, oldest and newest, anomalies, consumer groups
+/// Report size, counts, anomalies and consumer groups, also for Prometheus
 ///
-/// Reads the whole journal, or with --sample its newest entries, and changes nothing. What is counted
-/// inside a process that writes (records written, errors, latencies, drops) is known to that process
-/// alone: let it expose them, through `papyra_persistence::metrics` in Rust. To watch all the time, use `serve`.
+/// Reads the whole journal, or with --sample its newest entries, and changes nothing. Records written,
+/// errors, latencies and drops are counted in the process that writes: expose them there, in Rust with
+/// `papyra_persistence::metrics`. To watch a journal continuously, use `serve`.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence metrics --path app.ndjson\n  \
      papyra persistence metrics --path app.ndjson --format prometheus > app.prom\n\n{}",
     exit::help(&[
-        (Exit::Done, "measured, whatever was found; `scan` is the judge of health"),
+        (Exit::Done, "measured, also with anomalies; `scan` checks health"),
         (Exit::Unavailable, "not reached; with --format prometheus, papyra_store_up is 0"),
     ])
 ))]
 pub(super) struct MetricsArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// How to write the figures; --json is the same as --format json
+    /// Output format; --json is the same as --format json
     #[arg(long, value_name = "FORMAT", value_enum, ignore_case = true)]
     format: Option<Format>,
     #[command(flatten)]
     jobs: JobsArgs,
-    /// Look only at the newest N entries of each segment, which says nothing of sizes and counts
+    /// Read only the newest N entries of each segment; then sizes and counts are not known
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
 }
@@ -50,7 +50,7 @@ enum Format {
     Table,
     /// One document with raw numbers
     Json,
-    /// OpenMetrics text, for the textfile collector of node_exporter and the like
+    /// OpenMetrics text, for example for the textfile collector of node_exporter
     #[value(alias = "openmetrics")]
     Prometheus,
 }
@@ -83,8 +83,8 @@ pub(super) async fn run(args: MetricsArgs, context: &mut Context<'_>) -> Result<
     .await
 }
 
-/// All stores in one text, because each name may begin only once in it. One that cannot be looked at is
-/// a figure too, and then the command fails.
+/// Writes all stores into one text, because each name may begin only once in it. A store that cannot be
+/// read is reported as down, and the command fails.
 async fn prometheus(sample: Option<u64>, context: &mut Context<'_>) -> Result<Exit, Problem> {
     let (routed, _) = context.routed()?;
     let (mut looks, mut worst) = (Vec::new(), None);

@@ -14,19 +14,19 @@ use crate::text;
 /// Enough that a long `read` makes few system calls.
 const BUFFER: usize = 256 << 10;
 
-/// Where the command's words go.
+/// The output of the command.
 pub(super) struct Output {
     stdout: BufWriter<StdoutLock<'static>>,
     paint: Paint,
     terminal: bool,
     json: bool,
     quiet: bool,
-    /// Nobody reads standard output any more.
+    /// The reader of standard output is gone.
     closed: bool,
-    /// A document has been begun on standard output; whatever ends the command must complete it.
+    /// A document has been begun on standard output; the end of the command must complete it.
     unfinished: bool,
-    /// What an interruption at this moment leaves behind. Empty: interrupting is how it is meant to
-    /// end, and needs no words.
+    /// The state that an interruption leaves behind. Empty: interrupting is the usual end, and needs no
+    /// message.
     pub if_interrupted: String,
 }
 
@@ -64,7 +64,7 @@ impl Output {
         self.paint
     }
 
-    /// Nobody reads any more: there is no point in going on.
+    /// Returns whether the reader of standard output is gone.
     pub fn is_closed(&self) -> bool {
         self.closed
     }
@@ -89,7 +89,7 @@ impl Output {
         self.data(text.as_bytes())
     }
 
-    /// Writes data. That nobody reads it is not an error; see [`Self::is_closed`].
+    /// Writes data. A reader that is gone is not an error; see [`Self::is_closed`].
     pub fn data(&mut self, bytes: &[u8]) -> Result<(), Problem> {
         if self.closed {
             return Ok(());
@@ -155,7 +155,7 @@ impl Output {
             (true, false) => self.document(&problem.document()),
             (false, false) => Ok(()),
         };
-        // Standard error has the line already; there is nobody left to tell.
+        // Standard error has the line already.
         let _ = written.and_then(|()| self.flush());
     }
 
@@ -188,7 +188,7 @@ pub(super) fn eprint_line(line: &str) {
     write_stderr(&format!("papyra: {}\n", text::printable(line)));
 }
 
-/// Ready text on standard error. When even that cannot be written, there is nobody left to tell.
+/// Writes text to standard error. If that fails, there is no place for a message.
 pub(super) fn write_stderr(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -67,7 +67,7 @@ pub(super) async fn run(
     Ok(worst)
 }
 
-/// What an interruption leaves of an operation that replaces files, and removes from Redis in steps.
+/// The state after the interruption of an operation that replaces files, and works on Redis in steps.
 pub(super) fn rewritten_if_interrupted(dry_run: bool) -> &'static str {
     match dry_run {
         true => "nothing was changed",

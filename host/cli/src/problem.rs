@@ -1,4 +1,4 @@
-//! What ends a command early: an exit code, a name for programs and one line for people.
+//! The failure of a command: an exit code, a name for programs and one line for people.
 
 use papyra_persistence::config::{ConfigError, Origin};
 use papyra_persistence::journal::{FailureCode, JournalError};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::exit::Exit;
 use crate::{report, text};
 
-/// Why the command could not do what it was asked.
+/// The reason why a command has failed.
 #[derive(Debug)]
 pub(super) struct Problem {
     pub exit: Exit,
@@ -34,7 +34,7 @@ impl Problem {
         }
     }
 
-    /// The command was called in a way that makes no sense.
+    /// The command was called with wrong arguments.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, "usage", message)
     }

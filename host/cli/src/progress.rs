@@ -1,4 +1,4 @@
-//! How far a long operation has come: a bar on a terminal, a line now and then elsewhere.
+//! Progress of long operations: a bar on a terminal, a line every few seconds elsewhere.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use crate::text;
 /// A bar for less than this would only flicker.
 const BAR_AFTER: Duration = Duration::from_millis(300);
 
-/// How often a line is written where there is no bar.
+/// Interval between lines where there is no bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Shows progress from its making until it is dropped.
@@ -46,7 +46,7 @@ impl Meter {
         Self(Arc::new(Inner { operation, began, shown, interruption: interruption.clone() }))
     }
 
-    /// What to hand to the journal.
+    /// Returns the callback for the journal.
     pub fn callback(&self) -> impl Fn(Progress) -> ControlFlow<()> + Send + Sync + 'static {
         let inner = self.0.clone();
         move |progress| inner.advance(progress)
@@ -69,7 +69,7 @@ impl Inner {
             return ControlFlow::Break(());
         }
         let total = progress.bytes_total;
-        // What is looked at twice must not make it more than everything.
+        // Bytes that are read twice must not add up to more than the total.
         let done = progress.bytes_done.min(total);
         let elapsed = self.began.elapsed();
         match &self.shown {
@@ -112,7 +112,7 @@ fn line(operation: &str, done: u64, total: u64, elapsed: Duration) -> String {
     format!("{operation}: {percent} % of {size}, {speed}")
 }
 
-/// How fast it goes, and how long it will take at that.
+/// The speed, and the time left at that speed.
 fn speed(done: u64, total: u64, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
     let rate = if seconds > 0.0 { done as f64 / seconds } else { 0.0 };

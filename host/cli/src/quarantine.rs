@@ -14,15 +14,15 @@ pub(super) fn apply(directory: Option<&PathBuf>, config: &mut Config) {
     config.settings.quarantine_dir.by_flag(directory.cloned(), "--quarantine-dir");
 }
 
-/// A recovery mode, in Papyra's spellings too.
+/// A recovery mode, also in Papyra's spellings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum ModeWord {
     /// Drop damaged entries, complete an unterminated record, keep suspect records
     #[default]
     Repair,
-    /// Set aside damaged entries and suspect records
+    /// Move damaged entries and suspect records to the quarantine
     Quarantine,
-    /// Papyra's name for a repair that rewrites the file, which ours always does
+    /// Papyra's name for a repair that rewrites the file; ours always does
     #[value(hide = true)]
     Rebuild,
 }
@@ -36,7 +36,7 @@ impl From<ModeWord> for RecoveryMode {
     }
 }
 
-/// Checks that there is a place for quarantine if there can be some, and that none is named in vain.
+/// Checks that a quarantine has a directory if it needs one, and that none is given in vain.
 pub(super) fn check(
     mode: RecoveryMode,
     option: &str,
@@ -49,11 +49,11 @@ pub(super) fn check(
         }
         (RecoveryMode::Quarantine, None) if config.lacks_quarantine_dir(&Registry::standard()) => {
             Err(Problem::usage(format!(
-                "{option} quarantine needs --quarantine-dir DIR, where damaged entries are kept"
+                "{option} quarantine needs --quarantine-dir DIR, the directory for damaged entries"
             )))
         }
         (RecoveryMode::Repair, Some(_)) => Err(Problem::usage(format!(
-            "--quarantine-dir is only for {option} quarantine; {option} repair keeps no quarantine"
+            "--quarantine-dir is only for {option} quarantine; {option} repair has no quarantine"
         ))),
         _ => Ok(()),
     }
@@ -78,7 +78,7 @@ mod tests {
         assert!(check(quarantine, None, "file:a?quarantine_dir=q").is_ok());
         let configured = Config::parse("store = \"a\"\nquarantine_dir = \"q\"").unwrap();
         assert!(super::check(quarantine, "--mode", None, &configured).is_ok());
-        // What is configured for other modes is no mistake here.
+        // A directory that is configured for another mode is not a mistake.
         assert!(super::check(repair, "--mode", None, &configured).is_ok());
     }
 }

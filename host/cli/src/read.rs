@@ -1,4 +1,4 @@
-//! `read`: records as they are stored, as many as fit into any pipe.
+//! `read`: print records as they are stored.
 
 use clap::Args;
 use papyra_persistence::config::Config;
@@ -17,17 +17,17 @@ use crate::target::Target;
 use crate::text::count;
 use crate::values::{self, KindWord};
 
-/// Write records as they are stored, one per line
+/// Print records, one per line, exactly as stored
 ///
-/// Damaged entries are passed over and counted, and what the retention limits hide is left out. With
-/// --json the records are an array in one document; NaN and infinities, which are not JSON, become
-/// null there.
+/// Damaged entries are skipped and counted; records beyond the retention limits are left out. With
+/// --json, the records are an array in one document, where NaN and infinities, which JSON lacks, become
+/// null.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence read --path app.ndjson --kind event --since 2h | jq .\n  \
      papyra persistence read --path app.ndjson --where actor.name=billing --limit 20\n  \
      papyra persistence read --path app.ndjson --limit 10 --follow\n\n{}",
-    exit::help(&[(Exit::Done, "done; also when the reader of a pipe has had enough")])
+    exit::help(&[(Exit::Done, "done; also when the reader of a pipe has closed it")])
 ))]
 pub(super) struct ReadArgs {
     #[command(flatten)]
@@ -35,11 +35,11 @@ pub(super) struct ReadArgs {
     /// Only records of this kind; repeatable
     #[arg(long, value_name = "KIND", value_enum, ignore_case = true, help_heading = "Selection")]
     kind: Vec<KindWord>,
-    /// Only records from this moment on: 2h or 7d ago, 2026-01-31T10:00:00Z, or epoch seconds
+    /// Only records from this time on: 2h or 7d ago, 2026-01-31T10:00:00Z, or epoch seconds
     #[arg(long, value_name = "TIME", help_heading = "Selection",
           value_parser = values::moment, allow_hyphen_values = true)]
     since: Option<f64>,
-    /// Only records up to this moment, written like --since
+    /// Only records up to this time, written like --since
     #[arg(long, value_name = "TIME", help_heading = "Selection",
           value_parser = values::moment, allow_hyphen_values = true)]
     until: Option<f64>,
@@ -47,14 +47,14 @@ pub(super) struct ReadArgs {
     #[arg(long = "where", value_name = "FIELD=VALUE", help_heading = "Selection",
           value_parser = values::field_match)]
     matching: Vec<FieldMatch>,
-    /// The newest N records that match
+    /// Only the newest N records that match
     #[arg(long, value_name = "N", help_heading = "Selection",
           value_parser = values::records, allow_hyphen_values = true)]
     limit: Option<u64>,
     /// Newest first
     #[arg(long)]
     reverse: bool,
-    /// Go on with what is appended, until interrupted
+    /// Continue with records that are appended, until interrupted
     #[arg(long, conflicts_with_all = ["reverse", "until", "json"])]
     follow: bool,
     #[command(flatten)]
@@ -111,6 +111,7 @@ fn end(
     targets: &[Target],
     output: &mut Output,
 ) -> Result<Exit, Problem> {
+    output.flush()?;
     let mut worst = Exit::Done;
     let mut stores = Vec::new();
     let mut damaged = 0;
@@ -147,9 +148,9 @@ fn end(
     Ok(worst)
 }
 
-/// Writes what is appended until nobody reads it any more. The limit was for what was there already.
+/// Writes what is appended until the reader is gone. A limit applies to the records before that.
 ///
-/// Records of several stores that are found in one look are in the order of time. A store that cannot
+/// Records of several stores that one poll finds are in the order of time. A store that cannot
 /// be reached now is waited for, while the others go on.
 async fn follow(
     pages: &mut MergedPages,

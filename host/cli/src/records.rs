@@ -9,7 +9,7 @@ use crate::output::Output;
 use crate::problem::Problem;
 use crate::report::schema;
 
-/// How often `--follow` looks for new records.
+/// Interval at which `--follow` polls for new records.
 pub(super) const POLL: Duration = Duration::from_millis(200);
 
 /// Returns whether a failure can pass by itself: a journal that is being replaced, a backend that

@@ -1,4 +1,4 @@
-//! `recover`: repair a journal without losing a good record.
+//! `recover`: repair a journal without losing an intact record.
 
 use std::path::PathBuf;
 
@@ -14,12 +14,12 @@ use crate::problem::Problem;
 use crate::quarantine::{self, ModeWord};
 use crate::report;
 
-/// Repair what is damaged; every sound record survives
+/// Repair a damaged journal; intact records are never changed
 ///
 /// `repair` drops damaged entries, completes an unterminated last record and keeps suspect records.
-/// `quarantine` sets all of them aside first, byte for byte: those of files in a directory, those of
-/// Redis in a stream.
-/// Every file is replaced atomically: after a crash either the old or the new one is there, whole.
+/// `quarantine` moves damaged entries and suspect records, byte for byte, to a directory, or with Redis
+/// to a stream. Files are replaced atomically: after a crash, either the old or the new file is there,
+/// complete.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence recover --path app.ndjson --dry-run\n  \
@@ -32,13 +32,13 @@ use crate::report;
 pub(super) struct RecoverArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// What to do with what is damaged or suspect
+    /// How to treat damaged entries and suspect records
     #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value_t)]
     mode: ModeWord,
-    /// The directory where things of files are quarantined; made if it is missing
+    /// Directory for quarantined entries of files; created if it is missing
     #[arg(long, value_name = "DIR")]
     quarantine_dir: Option<PathBuf>,
-    /// Report what would be done, and do nothing
+    /// Report what would be done, but change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

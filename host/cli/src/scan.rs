@@ -1,4 +1,4 @@
-//! `scan`: is this journal healthy?
+//! `scan`: check the health of a journal.
 
 use clap::Args;
 use papyra_persistence::config::Config;
@@ -11,9 +11,9 @@ use crate::per_store::{self, Report};
 use crate::problem::Problem;
 use crate::report;
 
-/// Look at every entry and report what is wrong
+/// Check every entry and report anomalies
 ///
-/// Changes nothing, and does not disturb a process that writes to the journal. Memory use does not
+/// Changes nothing and does not disturb a process that writes to the journal. Memory use does not
 /// depend on the size of the journal.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
@@ -22,7 +22,7 @@ use crate::report;
     exit::help(&[
         (Exit::Done, "healthy"),
         (Exit::Anomalies, "anomalies found"),
-        (Exit::NotFound, "no such store; a path that is missing is not healthy"),
+        (Exit::NotFound, "no such store; a missing file is not healthy"),
     ])
 ))]
 pub(super) struct ScanArgs {
@@ -32,7 +32,7 @@ pub(super) struct ScanArgs {
     jobs: JobsArgs,
     #[command(flatten)]
     findings: FindingsArgs,
-    /// Look only at the newest N entries of each segment
+    /// Check only the newest N entries of each segment
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
 }

@@ -14,10 +14,10 @@ use crate::exit::{self, Exit};
 use crate::problem::Problem;
 use crate::values;
 
-/// Show a journal's state over HTTP: metrics, probes and a page
+/// Serve metrics, health probes and a status page over HTTP
 ///
-/// /metrics is for Prometheus, /healthz and /readyz for a supervisor, / for a person. Nothing that is
-/// asked for changes the journal. There is no password: keep it on loopback, or behind a proxy.
+/// /metrics is for Prometheus, /healthz and /readyz for a supervisor, / for a person. No request changes
+/// the journal. There is no password: listen on loopback, or behind a proxy that asks for one.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra serve --path app.ndjson\n  \
@@ -29,10 +29,10 @@ pub(super) struct ServeArgs {
     target: TargetArgs,
     #[command(flatten)]
     retention: RetentionArgs,
-    /// Address and port; port 0 takes a free one [default: 127.0.0.1:9464]
+    /// Listen address and port; port 0 takes a free one [default: 127.0.0.1:9464]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// How often to look at what was appended; more rarely if looking takes long [default: 60s]
+    /// Interval between checks; longer if a check takes long [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = values::check_every)]
     check_every: Option<Duration>,
 }
@@ -58,7 +58,9 @@ pub(super) async fn run(context: &mut Context<'_>) -> Result<Exit, Problem> {
     let listener = TcpListener::bind(wanted).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     if !address.ip().is_loopback() {
-        context.output.note("whoever reaches this address sees the records; there is no password");
+        context
+            .output
+            .note("there is no password: everyone who can reach this address can read the records");
     }
     context.output.note(&format!("listening on http://{address}/"));
     Server::new(&context.engine()?, stores)

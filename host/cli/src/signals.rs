@@ -11,14 +11,14 @@ use crate::exit::Exit;
 use crate::output;
 use crate::problem::Problem;
 
-/// How long an operation may take to wind up before the process ends regardless.
+/// Time limit for an operation to wind up before the process ends.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Sent for a write beyond `ulimit -f`. Caught, so that the write fails as on a full disk instead of
 /// killing the process half-way. The number is the same on Linux and the BSDs.
 const SIGXFSZ: i32 = 25;
 
-/// Whether somebody wants the command to stop.
+/// A request to stop the command, by a signal.
 #[derive(Clone, Default)]
 pub(super) struct Interruption(Arc<State>);
 
@@ -31,7 +31,7 @@ struct State {
 
 impl Interruption {
     /// Watches from a thread of its own, because the main one can be stuck in a write to a pipe
-    /// that nobody empties, and the others in the engine.
+    /// that is not read, and the others in the engine.
     pub fn watch() -> Result<Self, Problem> {
         let failed = |error: std::io::Error| Problem::io("cannot watch for signals", &error);
         let runtime =

@@ -1,4 +1,4 @@
-//! `startup-check`: may a system start on this journal?
+//! `startup-check`: decide whether a service may start on a journal.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::problem::Problem;
 use crate::quarantine::{self, ModeWord};
 use crate::{report, values};
 
-/// Decide whether a system may start on a journal
+/// Decide by exit code whether a service may start
 ///
-/// The exit code is the answer: 0 is yes. A store that does not exist yet is accepted, and said so,
-/// because the first append makes it. A clean check leaves a small checkpoint beside the journal, so
-/// that the next one reads only what was appended since; a checkpoint that does not fit is ignored.
+/// Exit code 0 means yes. A store that does not exist yet is accepted, because the first append creates
+/// it. A clean check leaves a small checkpoint beside the journal, so that the next check reads only what
+/// was appended since. A checkpoint that does not match the journal is ignored.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence startup-check --path app.ndjson && exec my-server\n  \
      papyra persistence startup-check --path app.ndjson --mode recover\n\n{}",
     exit::help(&[
-        (Exit::Done, "the system may start"),
+        (Exit::Done, "the service may start"),
         (Exit::Anomalies, "anomalies found (--mode fail)"),
         (Exit::Remaining, "recovery finished, damage remains (--mode recover)"),
         (Exit::NotFound, "no such directory; a store that is missing in it is accepted"),
@@ -35,38 +35,38 @@ use crate::{report, values};
 pub(super) struct StartupCheckArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// What to do about anomalies; FAIL_ON_ANOMALY and other spellings of Papyra are accepted
+    /// How to treat anomalies; FAIL_ON_ANOMALY and other spellings of Papyra are accepted
     /// [default: fail]
     #[arg(long, value_name = "MODE", value_enum, ignore_case = true)]
     mode: Option<StartupWord>,
-    /// How --mode recover recovers [default: repair]
+    /// Recovery mode of --mode recover [default: repair]
     #[arg(long, value_name = "MODE", value_enum, ignore_case = true)]
     recovery_mode: Option<ModeWord>,
-    /// Read everything, also what an earlier clean check has vouched for
+    /// Read everything, also what an earlier clean check has read
     #[arg(long)]
     full: bool,
     #[command(flatten)]
     audit: AuditArgs,
-    /// How long the check of a store may take, such as 30s; then exit code 69 [default: no limit]
+    /// Time limit for the check of a store, such as 30s; exit code 69 when it is over [default: none]
     #[arg(long, value_name = "TIME", value_parser = values::startup_timeout, allow_hyphen_values = true)]
     timeout: Option<Duration>,
-    /// Where --recovery-mode quarantine quarantines things ; made if it is missing
+    /// Directory for --recovery-mode quarantine; created if it is missing
     #[arg(long, value_name = "DIR")]
     quarantine_dir: Option<PathBuf>,
 }
 
-/// A startup mode, in Papyra's spellings too.
+/// A startup mode, also in Papyra's spellings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum StartupWord {
-    /// Do not even read the journal
+    /// Do not read the journal
     Ignore,
-    /// Report anomalies, and let the system start
+    /// Report anomalies, but let the service start
     #[value(aliases = ["scan_only", "scan"])]
     ScanOnly,
-    /// Refuse to start if there is any anomaly
+    /// Refuse if there is any anomaly
     #[value(aliases = ["fail_on_anomaly", "fail-on-anomaly"])]
     Fail,
-    /// Recover, look again, and refuse only if damage is left
+    /// Recover, check again, and refuse only if damage remains
     Recover,
 }
 

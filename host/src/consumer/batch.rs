@@ -1,4 +1,4 @@
-//! What a consumer is given at once.
+//! The batch of entries that a consumer receives.
 
 use crate::bindings::exports::papyra::persistence::consumer as wit;
 use crate::journal::{Failure, FailureCode, JournalError};
@@ -11,13 +11,13 @@ pub(super) use wit::Batch as WitBatch;
 pub struct Entry {
     /// The backend's id, to acknowledge it by.
     pub id: String,
-    /// How often it has been delivered, this time included. 0 if the backend cannot say.
+    /// Number of deliveries, this one included. 0 if the backend does not know.
     pub deliveries: u64,
     /// The record as stored: one JSON object, without line end.
     pub record: String,
 }
 
-/// What a consumer was given at once.
+/// A batch of entries for a consumer.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Batch {
@@ -32,12 +32,12 @@ pub struct Batch {
     pub deleted: Vec<String>,
     /// The greatest id among all of these.
     pub last: Option<String>,
-    /// Where to go on claiming, if there is more.
+    /// Start of the next claim, if there is more.
     pub next: Option<String>,
     /// The group did not exist and was made, to begin after this id (`0`: everything, `$`: what comes
     /// from then on).
     pub made: Option<String>,
-    /// What kept the call from going on after it had been given entries.
+    /// The failure that ended the call after it had received entries.
     pub partial_failure: Option<Failure>,
 }
 

@@ -50,18 +50,18 @@ pub use crate::store::groups::{
     ConsumerPending, GroupInfo, PendingEntry, PendingFilter, PendingSummary,
 };
 
-/// Where a list of pending entries begins.
+/// Start of the list of pending entries.
 const FIRST: &str = "-";
 
-/// How many pending entries are listed at once.
+/// Maximum number of pending entries to list at once.
 const LISTED: u32 = 1_000;
 
-/// How long [`Consumer::next`] waits when there is nothing.
+/// The time that [`Consumer::next`] waits for records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Not at all.
     None,
-    /// At most so long, in whole milliseconds, rounded up; no time at all is [`Wait::None`].
+    /// For this duration, rounded up to whole milliseconds; zero is [`Wait::None`].
     For(Duration),
     /// Until something comes. Drop the call to end it.
     Forever,
@@ -80,7 +80,7 @@ impl From<Wait> for WitWait {
     }
 }
 
-/// Where a new group begins.
+/// The start of a new group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
     /// With the oldest record.
@@ -134,14 +134,14 @@ impl Journal {
 }
 
 impl ConsumerBuilder {
-    /// Where the group begins if it does not exist yet. Default: everything.
+    /// Sets the start of the group if it does not exist yet. Default: everything.
     #[must_use]
     pub fn start(mut self, start: &Start) -> Self {
         start.word().clone_into(&mut self.subscription.start);
         self
     }
 
-    /// At most so many entries at a time, 1 to 10,000. Default 100. A batch of large records is
+    /// Sets the maximum number of entries in a batch, 1 to 10,000. Default 100. A batch of large records is
     /// smaller: about 1 MiB.
     #[must_use]
     pub fn count(mut self, count: u32) -> Self {
@@ -149,7 +149,7 @@ impl ConsumerBuilder {
         self
     }
 
-    /// How long to wait when there is nothing. Default: not at all.
+    /// Sets the time to wait for records. Default: none.
     #[must_use]
     pub fn wait(mut self, wait: Wait) -> Self {
         self.subscription.wait = wait.into();
@@ -183,14 +183,14 @@ pub struct Consumer {
     journal: Journal,
     subscription: Subscription,
     session: Option<Session>,
-    /// What it has been given and has acknowledged.
+    /// The entries that it has received and acknowledged.
     marks: Marks,
-    /// A call has not come to its end: entries from this id on may be pending that nobody has seen.
+    /// A call was interrupted: entries from this id on may be pending without having been returned.
     unseen_from: Option<String>,
 }
 
 impl Consumer {
-    /// The next records that nobody of the group has been given. Empty if none came in time.
+    /// Returns the next records that no consumer of the group has received. Empty if none came in time.
     ///
     /// If an earlier call has failed or was dropped, it first returns what that one had been given:
     /// whatever is pending under this name and unknown to this consumer.
@@ -212,7 +212,7 @@ impl Consumer {
         Ok(batch)
     }
 
-    /// What calls that did not come to their end were given; `None` if there is no more of it.
+    /// Returns entries that interrupted calls have received; `None` if there are no more.
     ///
     /// Its ids may be less than those that have been seen: a group that was moved back, or made again,
     /// hands out such. What has been seen is not asked for again: that would count as a delivery.
@@ -261,7 +261,7 @@ impl Consumer {
         }
     }
 
-    /// What this consumer has been given and not acknowledged, after the entry with this id (`None`:
+    /// Returns entries that this consumer has received but not acknowledged, after this id (`None`:
     /// all), also by an earlier process of the same name. Go on after [`Batch::last`] until that is
     /// `None`.
     ///
@@ -295,7 +295,7 @@ impl Consumer {
         Ok(acked)
     }
 
-    /// Takes over particular entries that another consumer has left idle for at least so long.
+    /// Takes over these entries if another consumer has left them idle for at least this duration.
     /// [`Batch::next`] names the first id that did not fit any more, if any.
     ///
     /// # Errors
@@ -316,7 +316,7 @@ impl Consumer {
         self.receive(batch)
     }
 
-    /// Takes over whatever other consumers have left idle for at least so long, from `start` (`None`:
+    /// Takes over entries that other consumers have left idle for at least this duration, from `start` (`None`:
     /// the oldest) on. Go on with [`Batch::next`] until that is `None`.
     ///
     /// # Errors

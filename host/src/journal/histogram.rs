@@ -1,13 +1,13 @@
 use serde::Serialize;
 
-/// How often a value has fallen into which range.
+/// The number of values in each range.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Histogram {
-    /// Upper bounds, ascending, each with the number of values that are at most so large and larger
+    /// Upper bounds, ascending, each with the number of values up to it that are larger
     /// than the bound before. The last bound is infinite.
     pub buckets: Vec<(f64, u64)>,
-    /// How many values there are.
+    /// Number of values.
     pub count: u64,
     /// Their sum.
     pub sum: f64,

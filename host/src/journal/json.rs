@@ -10,160 +10,78 @@ use super::{
 use crate::store::Kind;
 use crate::store::groups::{ConsumerPending, GroupInfo, GroupLoss, PendingEntry, PendingSummary};
 
+/// Serialises a type as an object of its fields, and of values that are computed.
 macro_rules! object {
-    ($type:ty, $this:ident, $($name:ident: $value:expr),+ $(,)?) => {
+    ($type:ty, $this:ident, $($name:ident $(: $value:expr)?),+ $(,)?) => {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeMap;
                 let $this = self;
-                let mut map = serde::Serializer::serialize_map(serializer, None)?;
-                $(map.serialize_entry(stringify!($name), &$value)?;)+
+                let mut map = serializer.serialize_map(None)?;
+                $(map.serialize_entry(stringify!($name), object!(@ $this $name $($value)?))?;)+
                 map.end()
             }
         }
     };
+    (@ $this:ident $name:ident) => { &$this.$name };
+    (@ $this:ident $name:ident $value:expr) => { &$value };
 }
 pub(crate) use object;
 
 object! { ScanReport, r,
-    healthy: r.is_healthy(),
-    backend: r.backend,
-    location: r.location,
-    segments: r.segments,
-    bytes: r.bytes,
-    entries: r.entries,
-    records: r.records,
-    kinds: by_kind(&r.kinds),
-    damaged: r.damaged,
-    suspect: r.suspect,
-    structural: r.structural,
-    anomalies: by_anomaly(&r.anomalies),
-    findings: findings(&r.findings),
-    findings_listed: r.findings_listed,
-    findings_total: r.findings_total,
-    oldest: r.oldest,
-    newest: r.newest,
-    implausible_timestamps: r.implausible_timestamps,
-    sampled: r.sampled,
+    healthy: r.is_healthy(), backend, location, segments, bytes, entries, records,
+    kinds: by_kind(&r.kinds), damaged, suspect, structural, anomalies: by_anomaly(&r.anomalies),
+    findings: findings(&r.findings), findings_listed, findings_total, oldest, newest,
+    implausible_timestamps, sampled,
 }
 
 object! { Recovery, r,
-    mode: r.mode,
-    dry_run: r.dry_run,
-    changed: r.changed,
-    removed_entries: r.removed_entries,
-    removed_bytes: r.removed_bytes,
-    terminated: r.terminated,
-    rewritten: r.rewritten,
-    quarantine: r.quarantine,
-    remaining: r.remaining,
-    bytes_before: r.bytes_before,
-    bytes_after: r.bytes_after,
-    audit: record(&r.audit),
-    note: r.note,
-    before: r.before,
+    mode, dry_run, changed, removed_entries, removed_bytes, terminated, rewritten, quarantine,
+    remaining, bytes_before, bytes_after, audit: record(&r.audit), note, before,
 }
 
 object! { Compaction, r,
-    backend: r.backend,
-    location: r.location,
-    as_of: r.as_of,
-    dry_run: r.dry_run,
-    changed: r.changed,
-    records_before: r.records_before,
-    records_after: r.records_after,
-    bytes_before: r.bytes_before,
-    bytes_after: r.bytes_after,
-    kept: by_kind(&r.kept),
-    damaged_removed: r.damaged_removed,
-    damaged_kept: r.damaged_kept,
-    untimed_kept: r.untimed_kept,
-    pinned_removed: r.pinned_removed,
-    pinned_kept: r.pinned_kept,
-    rewritten: r.rewritten,
-    quarantine: r.quarantine,
-    audit: record(&r.audit),
-    note: r.note,
+    backend, location, as_of, dry_run, changed, records_before, records_after, bytes_before,
+    bytes_after, kept: by_kind(&r.kept), damaged_removed, damaged_kept, untimed_kept,
+    pinned_removed, pinned_kept, rewritten, quarantine, audit: record(&r.audit), note,
 }
 
 object! { Inspection, r,
-    backend: r.backend,
-    location: r.location,
-    segments: r.segments,
-    bytes: r.bytes,
-    records: r.records,
-    kinds: by_kind(&r.kinds),
-    damaged: r.damaged,
-    sampled: r.sampled,
-    oldest: r.oldest,
-    newest: r.newest,
-    implausible_timestamps: r.implausible_timestamps,
+    backend, location, segments, bytes, records, kinds: by_kind(&r.kinds), damaged, sampled,
+    oldest, newest, implausible_timestamps,
 }
 
 object! { StartupReport, r,
-    outcome: r.outcome,
-    may_start: r.may_start(),
-    scan: r.scan,
-    recovery: r.recovery,
-    indexed_bytes: r.indexed_bytes,
-    note: r.note,
+    outcome, may_start: r.may_start(), scan, recovery, indexed_bytes, note,
 }
 
-object! { Appended, r, records: r.records, bytes: r.bytes }
+object! { Appended, r, records, bytes }
 
 object! { Counters, c,
-    records_written: c.records_written,
-    bytes_written: c.bytes_written,
-    records_read: c.records_read,
-    scans: c.scans,
-    anomalies_detected: c.anomalies_detected,
-    recoveries: c.recoveries,
-    compactions: c.compactions,
-    bytes_reclaimed: c.bytes_reclaimed,
-    write_errors: c.write_errors,
-    read_errors: c.read_errors,
-    scan_errors: c.scan_errors,
-    recovery_errors: c.recovery_errors,
-    compaction_errors: c.compaction_errors,
+    records_written, bytes_written, records_read, scans, anomalies_detected, recoveries,
+    compactions, bytes_reclaimed, write_errors, read_errors, scan_errors, recovery_errors,
+    compaction_errors,
 }
 
 object! { Retention, r,
-    max_records: r.journal.max_records,
-    max_age_seconds: r.journal.max_age_seconds,
+    max_records: r.journal.max_records, max_age_seconds: r.journal.max_age_seconds,
     max_total_bytes: r.journal.max_total_bytes,
     per_kind: Entries(r.per_kind.iter().map(|of| (of.kind.name(), of.limits))),
 }
 
-object! { Limits, l,
-    max_records: l.max_records,
-    max_age_seconds: l.max_age_seconds,
-    max_total_bytes: l.max_total_bytes,
-}
+object! { Limits, l, max_records, max_age_seconds, max_total_bytes }
 
-object! { GroupInfo, g,
-    group: g.name,
-    consumers: g.consumers,
-    pending: g.pending,
-    lag: g.lag,
-    last_delivered: g.last_delivered,
-}
+object! { GroupInfo, g, group: g.name, consumers, pending, lag, last_delivered }
 
 object! { PendingSummary, s,
-    min_pending: s.min,
-    max_pending: s.max,
-    pending_by_consumer: s.consumers,
+    min_pending: s.min, max_pending: s.max, pending_by_consumer: s.consumers,
 }
 
-object! { ConsumerPending, p, consumer: p.consumer, pending: p.count }
+object! { ConsumerPending, p, consumer, pending: p.count }
 
-object! { PendingEntry, e,
-    id: e.id,
-    consumer: e.consumer,
-    idle_ms: e.idle_ms,
-    deliveries: e.deliveries,
-}
+object! { PendingEntry, e, id, consumer, idle_ms, deliveries }
 
-object! { GroupLoss, l, kind: l.kind, group: l.group, entries: l.entries }
+object! { GroupLoss, l, kind, group, entries }
 
 impl Serialize for Kind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

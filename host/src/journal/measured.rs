@@ -1,4 +1,4 @@
-//! What one journal has counted and measured in this process.
+//! The counts and measurements of one journal in this process.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,20 +15,20 @@ const RECORDS: [f64; 9] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4];
 pub(crate) const OPERATIONS: [&str; 7] =
     ["append", "read", "inspect", "scan", "recover", "compact", "startup-check"];
 
-/// What one journal and its clones have counted and measured in this process.
+/// The counts and measurements of one journal and its clones in this process.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Measured {
-    /// What the engine has counted, added up over its instances.
+    /// The counts of the engine, added up over its instances.
     pub counters: Counters,
     /// Pages of queries and inspections that were answered.
     pub reads: u64,
-    /// How long an append took, in seconds, for those that succeeded: judging, writing, and waiting for
+    /// Duration of successful appends, in seconds: judging, writing, and waiting for
     /// the store's durability.
     pub append_seconds: Histogram,
-    /// How many records an append wrote.
+    /// Number of records per append.
     pub append_records: Histogram,
-    /// When each operation last succeeded, in seconds since the epoch; dry runs included.
+    /// Time of the last success of each operation, in seconds since the epoch; dry runs included.
     pub last_success: [(&'static str, Option<f64>); 7],
 }
 

@@ -47,7 +47,7 @@
 //! `recorder_queue_high_water_bytes`.
 
 //!
-//! Of stores that other processes write to, [`store_text`] tells what a look at them finds.
+//! For stores that other processes write to, [`store_text`] writes what a check has found.
 
 mod prometheus;
 mod store;

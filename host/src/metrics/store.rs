@@ -1,5 +1,4 @@
-//! What a look at a store has found, as Prometheus text: for those who watch stores that other
-//! processes write to.
+//! The result of checking a store as Prometheus text, for stores that other processes write to.
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -17,19 +16,19 @@ use crate::store::groups::GroupInfo;
 type Labels = Vec<(&'static str, String)>;
 type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
 
-/// What is known of one store.
+/// The state of one store at its last check.
 #[derive(Clone, Debug, Default)]
 pub struct StoreLook {
-    /// Where the store is, without secrets; the label `store`.
+    /// Location of the store, without secrets; the label `store`.
     pub location: String,
-    /// Whether the last look could read it.
+    /// True if the last check could read the store.
     pub up: bool,
-    /// Whether a system may start on it, if that was asked.
+    /// True if a system may start on the store; absent if that was not checked.
     pub ready: Option<bool>,
-    /// When the last look ended, and how long it took.
+    /// End and duration of the last check.
     pub checked: Option<(SystemTime, Duration)>,
-    /// What it counted; of a store that could not be looked at, the last that is known. Of a sample there
-    /// are neither sizes nor counts of records.
+    /// The counts of that check, or of the last one that could read the store. A sample has neither sizes
+    /// nor counts of records.
     pub scan: Option<ScanReport>,
     /// Consumer groups, by kind.
     pub groups: Vec<(Kind, GroupInfo)>,

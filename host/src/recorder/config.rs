@@ -6,17 +6,17 @@ use crate::journal::Journal;
 use crate::route::RoutedJournal;
 use crate::store::Kind;
 
-/// What to drop when the queue is full.
+/// The record to drop when the queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
-    /// The record that comes: what happened first is kept.
+    /// The new record: the oldest records are kept.
     #[default]
     DropNewest,
-    /// The oldest record that the writer has not taken yet: what happened last is kept.
+    /// The oldest record that the writer has not taken yet: the newest records are kept.
     DropOldest,
 }
 
-/// Why a recorder could not be started.
+/// The reason why a recorder could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecorderError {
@@ -33,34 +33,34 @@ pub struct RecorderBuilder {
 }
 
 impl RecorderBuilder {
-    /// At most so many records wait for a store. Default 1,000,000.
+    /// Maximum number of records that wait for a store. Default 1,000,000.
     pub fn max_records(mut self, records: u64) -> Self {
         self.config.max_records = records;
         self
     }
 
-    /// At most so many bytes of records wait for a store. Default 64 MiB. The queue takes that much
+    /// Maximum size of the records that wait for a store. Default 64 MiB. The queue takes that much
     /// memory, and up to 2 MiB more for buffers.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.config.max_bytes = bytes;
         self
     }
 
-    /// What to drop when one of the two is reached. Default: the record that comes.
+    /// The record to drop when one of the two is reached. Default: the new record.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.config.overflow = overflow;
         self
     }
 
-    /// How long the writer lets records gather before it writes them. Default 2 ms. With zero each
+    /// Duration for which the writer gathers records before it writes them. Default 2 ms. With zero, a
     /// record that finds the writer asleep has to wake it, which costs its caller some microseconds.
     pub fn gather_for(mut self, time: Duration) -> Self {
         self.config.gather_for = time;
         self
     }
 
-    /// How long a batch is tried again when the store is unavailable, full or locked, before it is
-    /// dropped and counted. Default 60 s; zero never tries again.
+    /// Duration for which a batch is retried while the store is unavailable, full or locked, before it is
+    /// dropped and counted. Default 60 s; zero never retries.
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.config.retry_for = time;
         self
@@ -74,7 +74,7 @@ impl RecorderBuilder {
         self
     }
 
-    /// How long the writer may go on after the last handle is dropped without
+    /// Duration for which the writer may continue after the last handle is dropped without
     /// [`close`](Recorder::close). Default 30 s.
     pub fn drain_for(mut self, time: Duration) -> Self {
         self.config.drain_for = time;
@@ -103,8 +103,8 @@ impl RecorderBuilder {
     /// Starts a recorder that writes each kind to the journal that `route` names, which is asked once
     /// per kind. Kinds without one are dropped and counted.
     ///
-    /// Each journal has a queue with all the bounds above, and a writer of its own: one that fails does
-    /// not hold up the others. Order is kept per journal. Clones of one journal count as one.
+    /// Every journal has a queue with all the bounds above, and a writer of its own: one that fails does
+    /// not delay the others. Order is kept per journal. Clones of one journal count as one.
     ///
     /// # Errors
     ///

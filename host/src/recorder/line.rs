@@ -17,7 +17,7 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// What was handed in cannot become a record.
+/// The value cannot become a record.
 #[derive(Debug)]
 pub(super) struct Unfit;
 

@@ -1,4 +1,4 @@
-//! The write path of a running system: never in the way, always accounted for.
+//! The write path of a running system: it never blocks its callers and accounts for every record.
 //!
 //! A [`Recorder`] takes records from hot code of any kind, sync or async, on any thread. A call costs
 //! the serialisation of the record and the copy of its bytes into a queue; it never waits for a store,
@@ -74,7 +74,7 @@ use self::writer::Writer;
 use crate::journal::Journal;
 use crate::store::{Kind, PerKind};
 
-/// What became of a record at once. Nothing has to be done about either.
+/// The immediate fate of a record. A caller need not act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
     /// It waits to be written.
@@ -83,10 +83,10 @@ pub enum Accepted {
     Dropped,
 }
 
-/// Takes records without ever being in the way. Cheap to clone; see the [module](self).
+/// Takes records without blocking. Cheap to clone; see the [module](self).
 ///
-/// When the last clone is dropped, the writer goes on with what is queued for as long as
-/// [`RecorderBuilder::drain_for`] says, if the process lives that long. [`close`](Self::close) waits.
+/// When the last clone is dropped, the writer continues with queued records for the duration of
+/// [`RecorderBuilder::drain_for`], if the process lives that long. [`close`](Self::close) waits.
 #[derive(Clone)]
 pub struct Recorder {
     shared: Arc<Shared>,
@@ -207,7 +207,7 @@ impl Recorder {
         })
     }
 
-    /// What has become of all records so far. Exact, also while others record.
+    /// Returns the account of all records so far. It is exact, also while other threads record.
     pub fn tally(&self) -> Tally {
         let unrouted = self.shared.unrouted.load(Ordering::Relaxed);
         let none = Tally { accepted: unrouted, dropped_unrouted: unrouted, ..Tally::default() };
@@ -233,9 +233,10 @@ impl Recorder {
         self.tally()
     }
 
-    /// The same for code that is not async, for at most so long. Must not be called in an async task.
+    /// Like [`flush`](Self::flush), for code that is not async, with a time limit. Must not be called in an
+    /// async task.
     ///
-    /// When time is up, what is left shows as [`queued`](Tally::queued).
+    /// At the limit, the rest shows as [`queued`](Tally::queued).
     pub fn flush_blocking(&self, at_most: Duration) -> Tally {
         let until = later(at_most);
         let targets: Vec<_> = self.shared.queues.iter().map(|queue| queue.hurry()).collect();
@@ -254,7 +255,7 @@ impl Recorder {
         let this = self.clone();
         // A thread keeps the time, so that this works in every runtime and whatever the store blocks.
         let close = move || {
-            // Whoever has stopped waiting does not want to know.
+            // The caller may have stopped waiting.
             let _ = done.send(this.close_blocking(at_most));
         };
         match std::thread::Builder::new().name("papyra-close".into()).spawn(close) {
@@ -281,7 +282,7 @@ impl Recorder {
     }
 }
 
-/// So far away that nobody waits for it, where it cannot be computed.
+/// The moment after this duration; decades ahead if it cannot be computed.
 fn later(after: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(after).unwrap_or_else(|| now + Duration::from_secs(u32::MAX.into()))

@@ -1,4 +1,4 @@
-//! What a record consists of, per kind. Field names are those that Papyra reads and writes.
+//! The fields of records, per kind, under the names that Papyra reads and writes.
 //!
 //! A model borrows everything: it lives only until the call that records it returns.
 
@@ -18,7 +18,7 @@ impl Serialize for Nothing {
     }
 }
 
-/// Where an actor can be reached.
+/// The address of an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Address<'a> {
     /// As text, such as `local:7`; written as a string.
@@ -58,7 +58,7 @@ impl Serialize for Address<'_> {
     }
 }
 
-/// What can be recorded.
+/// A record that can be written.
 pub(super) trait Model {
     const KIND: Kind;
     fn timestamp(&self) -> Option<f64>;
@@ -103,7 +103,7 @@ impl<'a, P: ?Sized, X: ?Sized> Event<'a, P, X> {
         Event { system_id, actor_address, event_type, payload, more, timestamp }
     }
 
-    /// When it happened, in seconds since the epoch.
+    /// Sets the time at which it happened, in seconds since the epoch.
     pub fn at(self, timestamp: f64) -> Self {
         Self { timestamp: Some(timestamp), ..self }
     }
@@ -136,7 +136,7 @@ pub struct Audit<'a, X: ?Sized = Nothing> {
     timestamp: Option<f64>,
 }
 
-/// What an [`Audit`] counts. Zero and empty unless said otherwise.
+/// The counts of an [`Audit`]. Zero and empty by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AuditCounts<'a> {
     /// Actors that the system knows.
@@ -171,7 +171,7 @@ impl<'a, X: ?Sized> Audit<'a, X> {
         Audit { counts, system_id, more, timestamp }
     }
 
-    /// When it was taken, in seconds since the epoch.
+    /// Sets the time at which it was taken, in seconds since the epoch.
     pub fn at(self, timestamp: f64) -> Self {
         Self { timestamp: Some(timestamp), ..self }
     }
@@ -220,7 +220,7 @@ impl<'a> DeadLetter<'a> {
 }
 
 impl<'a, P: ?Sized, X: ?Sized> DeadLetter<'a, P, X> {
-    /// For whom it was.
+    /// Sets the address that it was sent to.
     pub fn target(self, target: impl Into<Address<'a>>) -> Self {
         Self { target: Some(target.into()), ..self }
     }
@@ -237,7 +237,7 @@ impl<'a, P: ?Sized, X: ?Sized> DeadLetter<'a, P, X> {
         DeadLetter { system_id, target, message_type, payload, more, timestamp }
     }
 
-    /// When it was found undeliverable, in seconds since the epoch.
+    /// Sets the time at which it was found undeliverable, in seconds since the epoch.
     pub fn at(self, timestamp: f64) -> Self {
         Self { timestamp: Some(timestamp), ..self }
     }
@@ -285,7 +285,7 @@ impl<'a, X: ?Sized> Metric<'a, X> {
         Metric { system_id, name, value, more, timestamp }
     }
 
-    /// When it was taken, in seconds since the epoch.
+    /// Sets the time at which it was taken, in seconds since the epoch.
     pub fn at(self, timestamp: f64) -> Self {
         Self { timestamp: Some(timestamp), ..self }
     }

@@ -1,4 +1,4 @@
-//! What waits to be written, and the count of everything that was ever handed in.
+//! The queue of records that wait to be written, and the account of all records.
 //!
 //! One lock guards both, so that no snapshot can show a record twice or not at all. It is held for
 //! the copy of one line; the writer takes whole chunks by moving them out. (Sharding was considered:
@@ -14,7 +14,7 @@ use super::Accepted;
 use super::config::{Config, Overflow};
 use super::tally::{DropReason, Tally};
 
-/// The writer takes at most so many bytes at once, but at least one record.
+/// Maximum number of bytes that the writer takes at once, but at least one record.
 const CHUNK: usize = 512 << 10;
 /// Buffers that are kept for reuse.
 const SPARE: usize = 4;
@@ -23,14 +23,14 @@ const SPARE: usize = 4;
 #[derive(Default)]
 pub(super) struct Chunk {
     pub bytes: Vec<u8>,
-    /// Where the first line that has not been dropped begins.
+    /// Offset of the first line that has not been dropped.
     pub start: usize,
     pub records: u64,
     /// The place of its first line in the order in which lines have entered.
     pub first: u64,
 }
 
-/// What the writer finds when it looks.
+/// The next step of the writer.
 pub(super) enum Next {
     Write(Chunk),
     /// Nothing waits that could not wait a little longer.
@@ -62,7 +62,7 @@ struct State {
     chunks: VecDeque<Chunk>,
     spare: Vec<Vec<u8>>,
     tally: Tally,
-    /// How many records have entered the queue. Never reset.
+    /// Number of records that have entered the queue. Never reset.
     entered: u64,
     /// The place of the first record that the writer has taken and not settled.
     in_flight: Option<u64>,
@@ -136,8 +136,8 @@ impl Queue {
         Accepted::Dropped
     }
 
-    /// What there is to write. With `all`, also a chunk that is still filling up. What is taken counts
-    /// as queued until it is [settled](Self::settle).
+    /// Takes the next chunk to write; with `all`, also one that is still filling up. It counts as queued
+    /// until it is [settled](Self::settle).
     pub fn take(&self, all: bool) -> Next {
         let mut state = self.locked();
         if state.abandoned {
@@ -161,7 +161,7 @@ impl Queue {
         }
     }
 
-    /// Whether the writer may sleep until it is woken; if so, the next record wakes it.
+    /// Returns whether the writer may sleep; if so, the next record wakes it.
     pub fn fall_asleep(&self) -> bool {
         let mut state = self.locked();
         state.asleep = state.chunks.is_empty() && !state.closed && !state.hurried;
@@ -276,7 +276,7 @@ impl Queue {
         target
     }
 
-    /// Waits until the first so many records have left the queue.
+    /// Waits until the first `target` records have left the queue.
     pub async fn passed(&self, target: u64) {
         loop {
             let mut moved = std::pin::pin!(self.moved.notified());
@@ -351,7 +351,7 @@ impl State {
         true
     }
 
-    /// So many of those that came first are written or dropped.
+    /// The number of records, from the first, that are written or dropped.
     fn settled(&self) -> u64 {
         let waiting = || self.chunks.front().map_or(self.entered, |chunk| chunk.first);
         self.in_flight.unwrap_or_else(waiting)

@@ -4,7 +4,7 @@ use std::ops::Add;
 
 use serde::Serialize;
 
-/// Why a record was not written.
+/// The reason why a record was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
@@ -21,13 +21,13 @@ pub enum DropReason {
     Unrouted,
 }
 
-/// What has become of all records that were handed to a recorder.
+/// The account of all records that were handed to a recorder.
 ///
 /// Taken at one moment: `accepted == written + dropped() + queued`, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Tally {
-    /// Records handed in, whatever became of them.
+    /// All records handed in.
     pub accepted: u64,
     /// Records that the store has taken, under its own promise of durability.
     pub written: u64,
@@ -47,9 +47,9 @@ pub struct Tally {
     pub queued: u64,
     /// Bytes of those.
     pub queued_bytes: u64,
-    /// The most that `queued` has been.
+    /// Maximum of `queued` so far.
     pub queued_most: u64,
-    /// The most that `queued_bytes` has been.
+    /// Maximum of `queued_bytes` so far.
     pub queued_bytes_most: u64,
     /// Batches that were taken up for writing.
     pub batches: u64,
@@ -58,12 +58,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Records that were dropped, for whatever reason.
+    /// Returns the number of records dropped for any reason.
     pub fn dropped(&self) -> u64 {
         self.reasons().iter().map(|(_, count)| count).sum()
     }
 
-    /// How many records were dropped for each reason.
+    /// Returns the number of records dropped for each reason.
     pub fn reasons(&self) -> [(DropReason, u64); 5] {
         [
             (DropReason::Overflow, self.dropped_overflow),

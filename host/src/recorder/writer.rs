@@ -13,10 +13,10 @@ use super::queue::{Chunk, Next, Queue};
 use super::tally::DropReason;
 use crate::journal::{FailureCode, Journal, JournalError};
 
-/// After so long without a record the writer sleeps until one wakes it. Before, it looks by itself:
+/// After this duration without a record, the writer sleeps until one wakes it. Before, it polls:
 /// waking it costs the caller a system call.
 const DROWSY: Duration = Duration::from_millis(100);
-/// So many traps or panics may one batch cause before the rest of it is dropped. Enough to find one
+/// Maximum number of traps or panics of one batch before its rest is dropped. Enough to find one
 /// bad record among a million by halving.
 const MAX_TRAPS: u32 = 24;
 
@@ -26,7 +26,7 @@ pub(super) struct Writer {
     pub config: Arc<Config>,
 }
 
-/// How an attempt failed.
+/// The failure of an attempt.
 enum Trouble {
     /// The engine refuses a line, counted from 1 if it says which.
     Refused(Option<u64>),
@@ -228,13 +228,13 @@ impl From<JournalError> for Trouble {
     }
 }
 
-/// How far the writing of a batch has come.
+/// The progress of writing a batch.
 struct Batch<'a> {
     bytes: &'a [u8],
     at: usize,
     /// Lines that are not settled.
     left: u64,
-    /// The next attempt has at most so many lines.
+    /// Maximum number of lines of the next attempt.
     most: u64,
     /// The line after the next attempt is known to be refused.
     bad_follows: bool,
@@ -259,7 +259,7 @@ impl<'a> Batch<'a> {
         Piece { range: self.at..self.end_of(lines), lines }
     }
 
-    /// Where so many lines from here end.
+    /// The end of the next `lines` lines.
     fn end_of(&self, lines: u64) -> usize {
         if lines >= self.left {
             return self.bytes.len();

@@ -1,8 +1,8 @@
 //! Appending to a route: the engine judges the whole batch and says which kind each line has; the
 //! host hands every store its lines.
 //!
-//! A batch with a line that is no record is refused as a whole, before anything is written. From
-//! there on each store takes all of its lines or none, but stores do not wait for each other.
+//! A batch with a line that is not a record is refused as a whole, before anything is written. After
+//! that, each store writes all of its lines or none, independently of the other stores.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ use crate::store::{
     Description, Framing, Kind, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind,
 };
 
-/// What an append to a route has written.
+/// The result of an append to a route.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RoutedAppend {
@@ -25,9 +25,9 @@ pub struct RoutedAppend {
     pub records: u64,
     /// Bytes that are written, line ends included.
     pub bytes: u64,
-    /// Records of kinds that go nowhere.
+    /// Records of kinds that are dropped.
     pub dropped: u64,
-    /// What each store has got; stores without a share are left out.
+    /// The part of each store; stores without a part are left out.
     pub stores: Vec<Written>,
     /// The dropped records by kind; kinds without any are left out.
     pub discarded: Vec<KindCount>,
@@ -56,20 +56,16 @@ impl RoutedAppend {
 }
 
 object! { RoutedAppend, r,
-    records: r.records,
-    bytes: r.bytes,
-    dropped: r.dropped,
-    stores: r.stores,
-    discarded: by_kind(&r.discarded),
+    records, bytes, dropped, stores, discarded: by_kind(&r.discarded),
 }
 
-object! { Written, w, location: w.location, records: w.records, bytes: w.bytes }
+object! { Written, w, location, records, bytes }
 
-/// What one store has got.
+/// The part of an append that one store has written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Written {
-    /// Where it lies, without secrets.
+    /// Location of the store, without secrets.
     pub location: String,
     /// Records.
     pub records: u64,
@@ -77,29 +73,29 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// A store that has not taken its share.
+/// A store that has not written its part.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StoreFailure {
-    /// Where it lies, without secrets.
+    /// Location of the store, without secrets.
     pub location: String,
     /// Records that are not written there.
     pub records: u64,
-    /// Why.
+    /// The reason.
     pub error: JournalError,
 }
 
-/// An append of which some stores have taken their share, and others have not.
+/// An append that some stores have written, and others have not.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PartialAppend {
-    /// What is written, and what was dropped.
+    /// The records that are written or dropped.
     pub done: RoutedAppend,
-    /// What is not; never empty.
+    /// The stores that have failed; never empty.
     pub failed: Vec<StoreFailure>,
 }
 
-/// Why an append to a route did not succeed.
+/// The failure of an append to a route.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RoutedError {
@@ -204,7 +200,7 @@ impl RoutedJournal {
         Err(RoutedError::Partial(Box::new(PartialAppend { done, failed })))
     }
 
-    /// Each store's lines, in their order.
+    /// Splits the lines by store, in their order.
     fn split(&self, judged: &Judged, done: &mut RoutedAppend) -> Vec<Share> {
         let mut shares: Vec<Share> = self.journals.iter().map(|_| Share::default()).collect();
         let mut lines = judged.lines.split_inclusive('\n');
@@ -275,7 +271,7 @@ fn ended_early(error: &tokio::task::JoinError) -> JournalError {
     }
 }
 
-/// What one store is to get.
+/// The lines for one store.
 #[derive(Default)]
 struct Share {
     lines: String,
@@ -295,7 +291,7 @@ impl Share {
     }
 }
 
-/// Takes what the engine has judged, and stores nothing.
+/// Keeps the lines that the engine has accepted, and stores nothing.
 #[derive(Clone, Default)]
 struct Judge(Arc<Mutex<Judged>>);
 

@@ -12,9 +12,9 @@ use crate::journal::{
 };
 use crate::store::{Description, Kind};
 
-/// A journal whose kinds lie in different stores. Cheap to clone.
+/// A journal whose kinds are in different stores. Cheap to clone.
 ///
-/// Retention applies to each store on its own: `max_records` keeps so many in each.
+/// Retention applies to each store on its own: `max_records` is a maximum for each of them.
 #[derive(Clone)]
 pub struct RoutedJournal {
     pub(super) engine: Engine,
@@ -22,7 +22,7 @@ pub struct RoutedJournal {
     pub(super) journals: Vec<Journal>,
 }
 
-/// What an operation has come to in one store of a route.
+/// The outcome of an operation in one store of a route.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outcome<T> {
@@ -30,7 +30,7 @@ pub struct Outcome<T> {
     pub store: Description,
     /// The kinds that go there.
     pub kinds: Vec<Kind>,
-    /// What it has come to.
+    /// The report, or the failure.
     pub result: Result<T, JournalError>,
 }
 
@@ -72,7 +72,7 @@ impl RoutedJournal {
         })
     }
 
-    /// Where each kind goes.
+    /// The store of each kind.
     #[must_use]
     pub fn route(&self) -> &Route {
         &self.route
@@ -89,7 +89,7 @@ impl RoutedJournal {
         self.journals.iter().zip(self.route.stores()).map(|(journal, (_, kinds))| (journal, kinds))
     }
 
-    /// Does something in each store, one after the other. A cancelled operation ends it.
+    /// Runs an operation on each store, one after the other. A cancelled operation ends it.
     pub async fn each<T>(
         &self,
         operation: impl AsyncFn(&Journal) -> Result<T, JournalError>,

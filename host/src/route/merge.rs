@@ -34,16 +34,16 @@ impl RoutedJournal {
     }
 }
 
-/// The pages of one answer from several stores. Whoever drops a call and asks again misses nothing.
+/// The pages of one answer from several stores. A call can be dropped and repeated without missing records.
 pub struct MergedPages {
     journal: RoutedJournal,
     selection: Selection,
     streams: Vec<Stream>,
-    /// How many records may still be returned.
+    /// The number of records that may still be returned.
     left: Option<u64>,
-    /// Whether it is known how much of the limit falls to each store.
+    /// True once the limit has been divided among the stores.
     planned: bool,
-    /// What is merged of the next page: a call that is dropped leaves it here.
+    /// The merged part of the next page: a dropped call leaves it here.
     page: MergedPage,
 }
 
@@ -53,21 +53,21 @@ pub struct MergedPages {
 pub struct MergedPage {
     /// The records as stored, one per line.
     pub records: String,
-    /// How many records that is.
+    /// The number of records.
     pub count: u32,
     /// After a poll: every store that could be read was read to its end.
     pub end: bool,
 }
 
-/// How reading one store has ended, or where it is.
+/// The state of reading one store.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StoreEnd {
-    /// Damaged entries that were passed over.
+    /// Number of damaged entries that were skipped.
     pub damaged: u64,
-    /// Where the store's last page ended.
+    /// The end of the store's last page.
     pub cursor: Option<String>,
-    /// Why it could not be read to its end.
+    /// The failure that ended reading early.
     pub error: Option<JournalError>,
 }
 
@@ -91,10 +91,10 @@ impl MergedPages {
         (page.count > 0).then_some(page)
     }
 
-    /// Looks once for records that were appended to any store since. What it finds is merged; what
-    /// is found later can be older.
+    /// Polls every store once for appended records, and merges them. A later poll can find older
+    /// records.
     ///
-    /// The second value says which stores could not be looked at this time, and why.
+    /// The second value lists the stores that could not be polled, and the reasons.
     pub async fn poll(&mut self) -> (MergedPage, Vec<(usize, JournalError)>) {
         if let [only] = self.streams.as_mut_slice() {
             return match only.poll_page().await {
@@ -121,7 +121,7 @@ impl MergedPages {
         self.streams.iter_mut().enumerate().filter_map(taken).collect()
     }
 
-    /// How reading has ended in each store, in the order of [`RoutedJournal::journals`].
+    /// Returns how reading has ended in each store, in the order of [`RoutedJournal::journals`].
     #[must_use]
     pub fn ends(self) -> Vec<StoreEnd> {
         let end = |stream: Stream| StoreEnd {
@@ -181,7 +181,7 @@ fn first(streams: &mut [Stream], order: Order) -> Option<&mut Stream> {
 struct Stream {
     pages: Pages,
     page: String,
-    /// Where the next line of `page` begins.
+    /// Offset of the next line of `page`.
     at: usize,
     head: Option<Head>,
     /// The timestamp of the last record that had one; before, one that comes before all others.
@@ -223,7 +223,7 @@ impl Stream {
         }
     }
 
-    /// Sees to it that there is a head, if any record is left.
+    /// Reads until there is a head, or no record is left.
     async fn prepare(&mut self) {
         while self.head.is_none() && !self.ended && self.error.is_none() {
             self.advance();
@@ -258,7 +258,7 @@ impl Stream {
         self.at = 0;
     }
 
-    /// Notes how far the page has come, and returns its records.
+    /// Notes the state after a page, and returns its records.
     fn account(&mut self, page: Page) -> MergedPage {
         self.damaged += page.damaged;
         self.cursor = Some(page.cursor);

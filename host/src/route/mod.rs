@@ -1,7 +1,7 @@
-//! Each kind of record to its own store: events to Redis, audits to a file, metrics nowhere.
+//! Routes: a store for each kind of record. Events can go to Redis, audits to a file, metrics nowhere.
 //!
-//! A [`Route`] is the value that says so; a [`RoutedJournal`] works on all its stores, one after the
-//! other for maintenance and together for reading. One store that fails does not stop the others.
+//! A [`Route`] names the stores; a [`RoutedJournal`] works on all of them, one after the other for
+//! maintenance and together for reading. A store that fails does not stop the others.
 //!
 //! ```
 //! use papyra_persistence::journal::{ScanOptions, Selection};
@@ -48,11 +48,11 @@ pub use self::journal::{Outcome, RoutedJournal};
 pub use self::merge::{MergedPage, MergedPages, StoreEnd};
 use crate::store::{Kind, PerKind, Store};
 
-/// Which store takes which kind of record. Cheap to clone; clones share the stores.
+/// The store of each kind of record. Cheap to clone; clones share the stores.
 #[derive(Clone)]
 pub struct Route {
     stores: Vec<Arc<dyn Store>>,
-    /// Which store takes the kind, if any.
+    /// The number of the kind's store, if it has one.
     targets: PerKind<Option<usize>>,
 }
 
@@ -63,12 +63,12 @@ impl fmt::Debug for Route {
     }
 }
 
-/// Why a route cannot be built.
+/// The reason why a route cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RouteError {
-    /// Nobody has said where a kind goes.
-    #[error("the route says nothing about {kind:?}; give it a store, a default, or discard it")]
+    /// A kind has neither a store nor a default.
+    #[error("the route has no store for {kind:?}; give it a store, set a default, or discard it")]
     Unrouted {
         /// The kind.
         kind: Kind,
@@ -76,12 +76,12 @@ pub enum RouteError {
 }
 
 impl Route {
-    /// Everything to one store.
+    /// Returns a route that sends everything to one store.
     pub fn single(store: Arc<dyn Store>) -> Self {
         Self { stores: vec![store], targets: PerKind::from_fn(|_| Some(0)) }
     }
 
-    /// A route to be put together.
+    /// Starts to build a route.
     pub fn builder() -> RouteBuilder {
         RouteBuilder::default()
     }
@@ -92,8 +92,8 @@ impl Route {
         self.target(kind).and_then(|index| self.stores.get(index))
     }
 
-    /// Every store once, with the kinds that go there. The default store is among them even if
-    /// every kind has a store of its own, because it can hold what was written before.
+    /// Returns every store once, with its kinds. The default store is among them even if every kind has
+    /// a store of its own, because it can hold older records.
     pub fn stores(&self) -> impl ExactSizeIterator<Item = (&Arc<dyn Store>, Vec<Kind>)> {
         self.stores.iter().enumerate().map(|(index, store)| {
             let kinds = Kind::ALL.into_iter().filter(|kind| self.target(*kind) == Some(index));
@@ -112,7 +112,7 @@ impl Route {
     }
 }
 
-/// Puts a [`Route`] together. What is said about a kind later replaces what was said before.
+/// Builds a [`Route`]. A later call for a kind replaces an earlier one.
 #[derive(Clone, Default)]
 #[must_use]
 pub struct RouteBuilder {
@@ -133,23 +133,23 @@ impl fmt::Debug for RouteBuilder {
 }
 
 impl RouteBuilder {
-    /// Records of this kind go to this store. Kinds that are given the same `Arc` share one store.
+    /// Sends records of this kind to this store. Kinds with the same `Arc` share one store.
     pub fn store(self, kind: Kind, store: Arc<dyn Store>) -> Self {
         self.with(kind, Target::Store(store))
     }
 
-    /// Records of this kind are dropped, and counted.
+    /// Drops and counts records of this kind.
     pub fn discard(self, kind: Kind) -> Self {
         self.with(kind, Target::Discard)
     }
 
-    /// Records of kinds of which nothing else is said go to this store.
+    /// Sends records of all other kinds to this store.
     pub fn default_store(mut self, store: Arc<dyn Store>) -> Self {
         self.default = Some(Target::Store(store));
         self
     }
 
-    /// Records of kinds of which nothing else is said are dropped, and counted.
+    /// Drops and counts records of all other kinds.
     pub fn discard_rest(mut self) -> Self {
         self.default = Some(Target::Discard);
         self
@@ -160,7 +160,7 @@ impl RouteBuilder {
         self
     }
 
-    /// The route.
+    /// Returns the route.
     ///
     /// # Errors
     ///

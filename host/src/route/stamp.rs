@@ -1,4 +1,4 @@
-//! When a record happened, as far as merging has to know it.
+//! The timestamp of a record, as merging needs it.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! Taking connections: so many at a time, and none for longer than an honest client needs it.
+//! Connections: a maximum number at a time, each for no longer than an honest client needs.
 
 use std::future::Future;
 use std::pin::pin;
@@ -19,13 +19,13 @@ use super::REQUEST_LIMIT;
 /// limit of a process on open files, which is 1024.
 const MAX_CONNECTIONS: u32 = 512;
 
-/// How long a client may take for the head of a request, and so for doing nothing.
+/// Maximum duration until the head of a request has arrived, idling included.
 const HEAD_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a connection may last; a client that has more to ask connects again.
+/// Maximum duration of a connection; a client with more requests connects again.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long is waited, beyond what a request may take, for a client that does not take its answer.
+/// Additional duration, beyond that of a request, for a client that does not read its answer.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// Answers until `stop` completes; then finishes what it is answering.

@@ -1,4 +1,4 @@
-//! Who may ask, when only this machine may.
+//! Access by local names only.
 
 use axum::extract::Request;
 use axum::http::{StatusCode, header};

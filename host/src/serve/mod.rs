@@ -1,5 +1,5 @@
-//! Watching journals over HTTP: metrics for Prometheus, probes for a supervisor, and a page for the
-//! person who is on call.
+//! Journals over HTTP: metrics for Prometheus, probes for a supervisor, and a page for the person on
+//! call.
 //!
 //! | path | what it returns |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! probes cost nothing however large a store is.
 //!
 //! At most 512 connections are open at a time, and others wait. One whose next request is not there
-//! within 5 seconds is closed, and every one after a minute: so nobody can keep the probes from being
+//! within 5 seconds is closed, and every connection after a minute: no client can keep the probes from being
 //! answered by holding connections open.
 //!
 //! There is no authentication and no encryption. Bind it to loopback (then requests under any other
@@ -62,7 +62,7 @@ use crate::store::Store;
 /// Requests that are answered at the same time; others wait.
 const MAX_REQUESTS: usize = 16;
 
-/// How long a request may take, waiting included.
+/// Maximum duration of a request, waiting included.
 const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 
 /// The content type of Prometheus text.
@@ -85,7 +85,7 @@ pub struct Server {
     check_every: Duration,
 }
 
-/// What the handlers share.
+/// The state that the handlers share.
 struct Shared {
     watched: Vec<Arc<Watched>>,
     requests: Semaphore,
@@ -99,7 +99,7 @@ impl Server {
         Self { watched: watched.collect(), check_every: Duration::from_secs(60) }
     }
 
-    /// How long to wait between two checks of a store, at least a second. A check that takes long is
+    /// Sets the interval between two checks of a store, at least a second. A check that takes long is
     /// followed by a pause of at least ten times its length.
     #[must_use]
     pub fn check_every(mut self, interval: Duration) -> Self {
@@ -107,7 +107,7 @@ impl Server {
         self
     }
 
-    /// Which records the page shows. Default: all.
+    /// Sets the limits of the records that the page shows. Default: none.
     #[must_use]
     pub fn retention(mut self, retention: &Retention) -> Self {
         self.watched = self
@@ -118,7 +118,7 @@ impl Server {
         self
     }
 
-    /// How `/readyz` judges: [`StartupMode::Fail`] (the default) or [`StartupMode::ScanOnly`]. A
+    /// Sets the rule of `/readyz`: [`StartupMode::Fail`] (the default) or [`StartupMode::ScanOnly`]. A
     /// server repairs nothing, so [`StartupMode::Recover`] judges like `Fail`.
     #[must_use]
     pub fn readiness(mut self, mode: StartupMode) -> Self {
@@ -135,7 +135,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// That of the listener.
+    /// Fails if the listener has no address.
     pub async fn run(
         self,
         listener: TcpListener,

@@ -13,7 +13,7 @@ use crate::store::{Kind, PerKind};
 /// The style, and nothing else, is a file of its own.
 const STYLE: &str = include_str!("page.css");
 
-/// How much of a record is shown, in characters.
+/// Maximum number of characters shown of a record.
 const SHOWN: usize = 240;
 
 /// The height of the chart, in its own units; its width is that of the bars.
@@ -202,7 +202,7 @@ fn records(page: &mut String, recent: &Recent) {
     page.push_str("</table>");
 }
 
-/// Text as it may stand in a document: what records hold is whatever somebody sent.
+/// Escapes text for the page: the content of records is not trusted.
 fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

@@ -5,16 +5,16 @@ use serde::Deserialize;
 use crate::journal::{FailureCode, Journal, JournalError, Order, Selection};
 use crate::store::{Kind, PerKind};
 
-/// How many records the chart is drawn from.
+/// Maximum number of records in the chart.
 const CHARTED: u64 = 10_000;
 
-/// How many pages, of about 1 MiB each, are read at most.
+/// Maximum number of pages to read, of about 1 MiB each.
 const PAGES: usize = 8;
 
-/// How many records are listed.
+/// Maximum number of records in the list.
 const LISTED: usize = 50;
 
-/// How many bars the chart has.
+/// Number of bars in the chart.
 pub(super) const BARS: usize = 48;
 
 /// The newest records.
@@ -22,7 +22,7 @@ pub(super) const BARS: usize = 48;
 pub(super) struct Recent {
     /// As stored, newest first.
     pub listed: Vec<Line>,
-    /// How many records the chart counts.
+    /// Number of records in the chart.
     pub charted: usize,
     /// The time of the first bar's beginning and of the last bar's end, in seconds.
     pub span: Option<(f64, f64)>,
@@ -39,7 +39,7 @@ pub(super) struct Line {
     pub text: String,
 }
 
-/// What the chart needs of a record.
+/// The fields of a record that the chart needs.
 #[derive(Deserialize)]
 struct Head<'a> {
     #[serde(borrow, default)]

@@ -1,4 +1,4 @@
-//! One store that is watched: the last look at it, renewed in the background.
+//! One watched store: its last check, repeated in the background.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -15,14 +15,14 @@ use crate::store::{Kind, ReadOnlyStore, Store};
 /// A check is not waited for longer than this.
 const CHECK_LIMIT: Duration = Duration::from_secs(3600);
 
-/// How long asking for consumer groups may take, and how many of a kind are shown.
+/// Time limit for listing consumer groups, and the maximum number shown per kind.
 const GROUPS_LIMIT: Duration = Duration::from_secs(5);
 const MAX_GROUPS: usize = 100;
 
 /// Checking takes at most a tenth of the time.
 const PAUSE_FACTOR: u32 = 10;
 
-/// A store and what was last seen of it.
+/// A store and the result of its last check.
 pub(super) struct Watched {
     store: Arc<dyn Store>,
     journal: Journal,
@@ -30,23 +30,23 @@ pub(super) struct Watched {
     look: RwLock<Arc<Look>>,
 }
 
-/// What the last check saw.
+/// The result of the last check.
 #[derive(Clone, Debug)]
 pub(super) struct Look {
     pub backend: String,
     pub location: String,
-    /// When the check ended and how long it took; absent before the first one.
+    /// End and duration of the check; absent before the first one.
     pub checked: Option<(SystemTime, Duration)>,
-    /// How it ended, or why it could not be made.
+    /// Its outcome, or the reason why there is none.
     pub outcome: Result<StartupOutcome, String>,
-    /// What it counted; of the last check that could count, if this one could not.
+    /// The counts of the check, or of the last one that could count.
     pub scan: Option<ScanReport>,
     /// Consumer groups, by kind.
     pub groups: Vec<(Kind, GroupInfo)>,
 }
 
 impl Look {
-    /// Whether a system may start.
+    /// Returns whether a system may start.
     pub fn is_ready(&self) -> bool {
         self.outcome.as_ref().is_ok_and(|outcome| *outcome != StartupOutcome::Refused)
     }

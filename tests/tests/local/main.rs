@@ -15,6 +15,7 @@ mod groups;
 mod metrics;
 mod recorder;
 mod recorder_faults;
+mod reports;
 mod rotating;
 mod rotating_store;
 mod routing;

@@ -1,4 +1,4 @@
-//! `groups ack`: entries that are done, whoever had them.
+//! `groups ack`: acknowledge entries of any consumer.
 
 use clap::Args;
 use serde_json::json;
@@ -10,12 +10,12 @@ use crate::problem::Problem;
 use crate::report::document;
 use crate::text::count;
 
-/// Acknowledge entries, whichever consumer they are pending with
+/// Acknowledge entries, pending with any consumer
 #[derive(Debug, Args)]
 pub(super) struct AckArgs {
     #[command(flatten)]
     pub group: GroupArgs,
-    /// The entries
+    /// Ids of the entries
     #[arg(value_name = "ID", required = true, value_parser = values::id)]
     ids: Vec<String>,
 }

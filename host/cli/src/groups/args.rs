@@ -12,15 +12,15 @@ use crate::problem::Problem;
 use crate::text;
 use crate::values::KindWord;
 
-/// Which group of which store.
+/// A group of a store.
 #[derive(Debug, Args)]
 pub(super) struct GroupArgs {
     #[command(flatten)]
     pub target: TargetArgs,
-    /// The group
+    /// Consumer group
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub group: String,
-    /// The kind of records that it consumes
+    /// Kind of records that it consumes
     #[arg(long, value_name = "KIND", value_enum, ignore_case = true, default_value = "event")]
     pub kind: KindWord,
 }

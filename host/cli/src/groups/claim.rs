@@ -1,4 +1,4 @@
-//! `groups claim`: what a dead consumer has left, for another one.
+//! `groups claim`: move entries of a dead consumer to another one.
 
 use std::time::Duration;
 
@@ -11,28 +11,28 @@ use crate::deliveries::{self, Deliveries};
 use crate::group_values as values;
 use crate::problem::Problem;
 
-/// Take entries over from consumers that no longer work on them, and write their records
+/// Take over entries of consumers that no longer work on them, and print their records
 ///
-/// They stay pending, with the consumer that claims: `consume --own-pending` works on them, or
-/// `groups ack` acknowledges them.
+/// They stay pending with the new consumer: `consume --own-pending` reads them again, and `groups ack`
+/// acknowledges them.
 #[derive(Debug, Args)]
 pub(super) struct ClaimArgs {
     #[command(flatten)]
     pub group: GroupArgs,
-    /// The consumer that takes them over
+    /// Consumer that takes them over
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     consumer: String,
-    /// Only entries that nobody has touched for so long, such as 5m
+    /// Only entries that have been idle for at least this duration, such as 5m
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     min_idle: Duration,
-    /// At most N entries, unless ids are given
+    /// Maximum number of entries, unless ids are given
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
-    /// Send a record to the dead letters that is delivered more than N times; 0: never
+    /// Move a record to the dead letters after N deliveries; 0: never
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_deliveries: u32,
-    /// These entries [default: all that are idle, the oldest first]
+    /// Ids of the entries [default: all that are idle, oldest first]
     #[arg(value_name = "ID", value_parser = values::id)]
     ids: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! `groups create`: a group before its first consumer comes.
+//! `groups create`: create a group before its first consumer.
 
 use clap::Args;
 use papyra_persistence::consumer::Start;
@@ -10,12 +10,12 @@ use crate::group_values as values;
 use crate::problem::Problem;
 use crate::report::document;
 
-/// Make a group if it does not exist; one that exists is left as it is
+/// Create a group; an existing group is left unchanged
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
     #[command(flatten)]
     pub group: GroupArgs,
-    /// Where it begins: 0 (everything), $ (from now on), or the last id to skip
+    /// Start of the group: 0 (everything), $ (from now on), or the last id to skip
     #[arg(long, value_name = "ID", default_value = "0", value_parser = values::start)]
     start: Start,
 }

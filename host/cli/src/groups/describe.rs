@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::report::{self, document};
 
-/// Show one group: what is pending, with whom, and what it has yet to be given
+/// Show one group: its position, lag, and pending entries per consumer
 #[derive(Debug, Args)]
 pub(super) struct DescribeArgs {
     #[command(flatten)]

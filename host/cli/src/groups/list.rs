@@ -1,4 +1,4 @@
-//! `groups list`: all groups, and how far behind they are.
+//! `groups list`: all groups and their lag.
 
 use clap::Args;
 use papyra_persistence::route::Route;
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::report::{self, document};
 use crate::values::KindWord;
 
-/// List the groups, with what is pending and what they have yet to be given
+/// List the groups with their pending entries and lag
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `groups`: consumer groups as their operators see them, one file per command.
+//! `groups`: manage consumer groups, one file per command.
 
 mod ack;
 mod args;
@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::problem::Problem;
 
-/// See and steer the groups that consume records
+/// Manage consumer groups
 #[derive(Debug, Args)]
 #[command(after_help = exit::help(&[(Exit::NotFound, "no such store or group")]))]
 pub(super) struct GroupsArgs {

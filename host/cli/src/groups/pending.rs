@@ -1,4 +1,4 @@
-//! `groups pending`: what was handed out and not acknowledged.
+//! `groups pending`: entries that are delivered, but not acknowledged.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::group_values as values;
 use crate::problem::Problem;
 use crate::report::{self, document};
 
-/// List entries that were handed out and not acknowledged, the oldest first
+/// List entries that are delivered, but not acknowledged, oldest first
 #[derive(Debug, Args)]
 pub(super) struct PendingArgs {
     #[command(flatten)]
@@ -23,14 +23,14 @@ pub(super) struct PendingArgs {
     /// Only up to this id
     #[arg(long, value_name = "ID", value_parser = values::id)]
     to: Option<String>,
-    /// At most N entries
+    /// Maximum number of entries
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
-    /// Only entries that nobody has touched for so long, such as 5m
+    /// Only entries that have been idle for at least this duration, such as 5m
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     min_idle: Option<Duration>,
-    /// Only this consumer's
+    /// Only entries of this consumer
     #[arg(long, value_name = "NAME")]
     consumer: Option<String>,
 }

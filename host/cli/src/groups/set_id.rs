@@ -1,4 +1,4 @@
-//! `groups set-id`: skip, or go back.
+//! `groups set-id`: move a group forward or back.
 
 use clap::Args;
 use papyra_persistence::consumer::Start;
@@ -10,12 +10,12 @@ use crate::group_values as values;
 use crate::problem::Problem;
 use crate::report::document;
 
-/// Let a group go on from elsewhere; what is pending stays pending
+/// Move a group's position; pending entries stay pending
 #[derive(Debug, Args)]
 pub(super) struct SetIdArgs {
     #[command(flatten)]
     pub group: GroupArgs,
-    /// Go on after: 0 (everything again), $ (only what comes from now on), or an id
+    /// Continue after: 0 (everything again), $ (only what comes from now on), or an id
     #[arg(long, value_name = "ID", value_parser = values::start)]
     to: Start,
 }

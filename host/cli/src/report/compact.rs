@@ -45,7 +45,7 @@ pub(crate) fn text(
         field(
             &mut text,
             "untimed",
-            &format!("{records} kept whatever their age: no time, or one before 2000"),
+            &format!("{records} kept at any age: no time, or one before 2000"),
         );
     }
     if c.pinned_kept > 0 {

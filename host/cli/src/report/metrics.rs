@@ -41,7 +41,7 @@ pub(crate) fn fields(look: &StoreLook) -> Value {
     let took = look.checked.map(|(_, took)| took.as_secs_f64());
     let mut fields = json!({ "groups": groups, "duration_seconds": took });
     if let (Value::Object(fields), Value::Object(scan)) = (&mut fields, scan) {
-        // How many findings there are says enough; `scan` lists them.
+        // The counts are enough; `scan` lists the findings.
         fields.extend(scan.into_iter().filter(|(name, _)| !name.starts_with("findings")));
     }
     fields
