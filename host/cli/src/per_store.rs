@@ -1,12 +1,12 @@
 //! One operation on every store of a route: a report for each, and one exit code.
 
 use papyra_persistence::Journal;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::problem::Problem;
-use crate::report::document;
+use crate::report::{document, joined};
 use crate::target::Target;
 
 /// The outcome of an operation in one store.
@@ -91,12 +91,10 @@ pub(super) fn failure(target: &Target, problem: &Problem) -> String {
 pub(super) fn entry(target: &Target, fields: Value) -> Value {
     let described = target.store.describe();
     let kinds: Vec<_> = target.kinds.iter().map(|kind| kind.name()).collect();
-    let mut entry = Map::new();
-    entry.insert("backend".to_owned(), json!(described.backend));
-    entry.insert("location".to_owned(), json!(described.location));
-    entry.insert("route".to_owned(), json!(kinds));
-    if let Value::Object(fields) = fields {
-        entry.extend(fields);
-    }
-    Value::Object(entry)
+    let head = json!({
+        "backend": described.backend,
+        "location": described.location,
+        "route": kinds,
+    });
+    joined([head, fields])
 }

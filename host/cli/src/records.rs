@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::output::Output;
 use crate::problem::Problem;
-use crate::report::schema;
+use crate::report::{joined, schema};
 
 /// Interval at which `--follow` polls for new records.
 pub(super) const POLL: Duration = Duration::from_millis(200);
@@ -83,10 +83,6 @@ impl Sink {
         if self.records == 0 {
             self.begin(output)?;
         }
-        let mut end = json!({ "count": self.records });
-        if let (Some(end), Value::Object(fields)) = (end.as_object_mut(), fields) {
-            end.extend(fields);
-        }
-        output.finish(&end)
+        output.finish(&joined([json!({ "count": self.records }), fields]))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use papyra_persistence::config::Config;
 use papyra_persistence::journal::{RecoveryMode, StartupMode, StartupOptions};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::args::{AuditArgs, TargetArgs};
 use crate::context::Context;
@@ -119,11 +119,7 @@ pub(super) async fn run(
     per_store::run(context, "startup-check", async |journal, target| {
         let location = journal.describe().location;
         let check = journal.startup_check(options, timeout).await?;
-        let mut fields = json!({ "location": location });
-        if let (Value::Object(fields), Value::Object(more)) = (&mut fields, report::fields(&check))
-        {
-            fields.extend(more);
-        }
+        let fields = report::joined([json!({ "location": location }), report::fields(&check)]);
         Ok(Report {
             text: report::startup_check::text(&check, &location, &target.flags, paint),
             fields,

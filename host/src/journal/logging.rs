@@ -35,98 +35,45 @@ pub(super) fn log_failure(
     tracing::warn!(operation, store, ?elapsed, %error, cause, "failed");
 }
 
-impl Figures for Appended {
-    fn log(&self, operation: &'static str, store: &str, elapsed: Duration) {
-        let Self { records, bytes } = *self;
-        tracing::debug!(operation, store, ?elapsed, records, bytes, "done");
-    }
+/// Logs a report with these fields, and with values that are computed.
+macro_rules! figures {
+    ($type:ty, $level:ident, $this:ident, $($name:ident $(= $value:expr)?),+ $(,)?) => {
+        impl Figures for $type {
+            fn log(&self, operation: &'static str, store: &str, elapsed: Duration) {
+                let $this = self;
+                tracing::$level!(
+                    operation, store, ?elapsed,
+                    $($name = figures!(@ $this $name $($value)?),)+
+                    "done"
+                );
+            }
+        }
+    };
+    (@ $this:ident $name:ident) => { $this.$name };
+    (@ $this:ident $name:ident $value:expr) => { $value };
 }
 
-impl Figures for Page {
-    fn log(&self, operation: &'static str, store: &str, elapsed: Duration) {
-        let (records, damaged, bytes) = (self.count, self.damaged, self.records.len());
-        tracing::debug!(operation, store, ?elapsed, records, damaged, bytes, "done");
-    }
+figures! { Appended, debug, r, records, bytes }
+
+figures! { Page, debug, r, records = r.count, damaged, bytes = r.records.len() }
+
+figures! { Inspection, debug, r, records, bytes, damaged }
+
+figures! { ScanReport, info, r, records, bytes, damaged, suspect, structural, sampled }
+
+figures! { Recovery, info, r,
+    mode = tracing::field::debug(r.mode), dry_run, changed, removed_entries, removed_bytes,
+    terminated, remaining, bytes_before, bytes_after, note = r.note.as_str(),
 }
 
-impl Figures for Inspection {
-    fn log(&self, operation: &'static str, store: &str, elapsed: Duration) {
-        let Self { records, bytes, damaged, .. } = *self;
-        tracing::debug!(operation, store, ?elapsed, records, bytes, damaged, "done");
-    }
+figures! { Compaction, info, r,
+    dry_run, changed, records_before, records_after, bytes_before, bytes_after, damaged_removed,
+    damaged_kept, note = r.note.as_str(),
 }
 
-impl Figures for ScanReport {
-    fn log(&self, operation: &'static str, store: &str, elapsed: Duration) {
-        let Self { records, bytes, damaged, suspect, structural, sampled, .. } = *self;
-        tracing::info!(
-            operation,
-            store,
-            ?elapsed,
-            records,
-            bytes,
-            damaged,
-            suspect,
-            structural,
-            sampled,
-            "done"
-        );
-    }
-}
-
-impl Figures for Recovery {
-    fn log(&self, operation: &'static str, store: &str, elapsed: Duration) {
-        let Self { mode, dry_run, changed, removed_entries, removed_bytes, .. } = *self;
-        let Self { terminated, remaining, bytes_before, bytes_after, .. } = *self;
-        let note = self.note.as_str();
-        tracing::info!(
-            operation,
-            store,
-            ?elapsed,
-            ?mode,
-            dry_run,
-            changed,
-            removed_entries,
-            removed_bytes,
-            terminated,
-            remaining,
-            bytes_before,
-            bytes_after,
-            note,
-            "done"
-        );
-    }
-}
-
-impl Figures for Compaction {
-    fn log(&self, operation: &'static str, store: &str, elapsed: Duration) {
-        let Self { dry_run, changed, records_before, records_after, .. } = *self;
-        let Self { bytes_before, bytes_after, damaged_removed, damaged_kept, .. } = *self;
-        let note = self.note.as_str();
-        tracing::info!(
-            operation,
-            store,
-            ?elapsed,
-            dry_run,
-            changed,
-            records_before,
-            records_after,
-            bytes_before,
-            bytes_after,
-            damaged_removed,
-            damaged_kept,
-            note,
-            "done"
-        );
-    }
-}
-
-impl Figures for StartupReport {
-    fn log(&self, operation: &'static str, store: &str, elapsed: Duration) {
-        let outcome = self.outcome;
-        let scan = self.scan.as_ref();
-        let (records, damaged) = (scan.map(|scan| scan.records), scan.map(|scan| scan.damaged));
-        let removed = self.recovery.as_ref().map(|recovery| recovery.removed_entries);
-        tracing::info!(operation, store, ?elapsed, ?outcome, records, damaged, removed, "done");
-    }
+figures! { StartupReport, info, r,
+    outcome = tracing::field::debug(r.outcome),
+    records = r.scan.as_ref().map(|scan| scan.records),
+    damaged = r.scan.as_ref().map(|scan| scan.damaged),
+    removed = r.recovery.as_ref().map(|recovery| recovery.removed_entries),
 }

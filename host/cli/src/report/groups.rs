@@ -15,11 +15,7 @@ pub(crate) fn lag(lag: Option<u64>) -> String {
 
 /// A group, with the kind that it consumes in front.
 pub(crate) fn fields(kind: Kind, group: &GroupInfo) -> Value {
-    let mut fields = json!({ "kind": kind.name() });
-    if let (Value::Object(fields), Value::Object(more)) = (&mut fields, super::fields(group)) {
-        fields.extend(more);
-    }
-    fields
+    super::joined([json!({ "kind": kind.name() }), super::fields(group)])
 }
 
 /// All groups and how far behind they are.

@@ -23,14 +23,18 @@ pub(crate) fn schema(name: &str) -> String {
 
 /// A document: its schema, then the fields of each part.
 pub(crate) fn document<const N: usize>(name: &str, parts: [Value; N]) -> Value {
-    let mut document = Map::new();
-    document.insert("schema".to_owned(), json!(schema(name)));
+    joined([json!({ "schema": schema(name) }), joined(parts)])
+}
+
+/// One object with the fields of each part.
+pub(crate) fn joined<const N: usize>(parts: [Value; N]) -> Value {
+    let mut fields = Map::new();
     for part in parts {
-        if let Value::Object(fields) = part {
-            document.extend(fields);
+        if let Value::Object(part) = part {
+            fields.extend(part);
         }
     }
-    Value::Object(document)
+    Value::Object(fields)
 }
 
 /// A report as the fields of a document.
