@@ -4,7 +4,7 @@
 #![allow(missing_docs, reason = "the interfaces are documented in wit/")]
 
 use papyra_report::Paint;
-use papyra_report::scan::{Scan, is_healthy, people};
+use papyra_report::scan::{Scan, is_healthy, text};
 use papyra_report::text::{printable, quoted};
 
 use self::exports::wasi::cli0_2_0::run::Guest;
