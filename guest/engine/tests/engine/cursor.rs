@@ -231,7 +231,7 @@ fn of_records_that_are_alike_in_several_files_the_one_is_found_that_was_looked_a
     host.rotate("");
     let later =
         lines("event", 100..110, 5).concat() + &alike + &lines("event", 110..120, 5).concat();
-    host.append(&later, &[]).unwrap();
+    host.data.extend(later.bytes());
     assert_eq!(page(&mut host, &mut selection, &policy).records, later);
 }
 
