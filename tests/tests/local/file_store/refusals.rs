@@ -50,7 +50,7 @@ async fn a_lock_may_be_waited_for_as_long_as_can_be_said() {
     let dir = TempDir::new();
     let url = |kind: &str| {
         let path = dir.path(kind);
-        let url = format!("{kind}:{}?lock_wait=9999999999999999999s", path.display());
+        let url = format!("{kind}:{}?lock_wait=9999999999999999999", path.display());
         Registry::standard().open(&url).unwrap()
     };
     let built = FileStore::builder(dir.path("built")).lock_wait(Duration::MAX).build();
