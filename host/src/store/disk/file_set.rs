@@ -98,6 +98,19 @@ pub(in crate::store) struct Fresh {
     pub has_first: bool,
 }
 
+/// Opens the file that is appended to, and creates it if it is missing.
+pub(in crate::store) fn open_or_create(files: &dyn FileSet) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    // For writing, since some network file systems lock exclusively only what is open for that.
+    options.read(true).append(true);
+    let mut opened = files.open(&mut options);
+    if matches!(&opened, Err(cause) if cause.kind() == io::ErrorKind::NotFound) {
+        files.create()?;
+        opened = files.open(&mut options);
+    }
+    opened.map_err(|cause| failure("open", &files.settings().path, cause))
+}
+
 /// Creates an empty journal at the path.
 pub(in crate::store) fn create_plain(files: &dyn FileSet) -> Result<(), StoreError> {
     let settings = files.settings();

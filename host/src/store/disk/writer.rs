@@ -1,7 +1,7 @@
 //! Appending to the file: locks, torn tails, taking back what failed. Everything here may block.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::active::ActiveFile;
 use super::extent::{Extent, Left};
 use super::faults::Op;
-use super::file_set::{FileSet, Rotation, sync_names};
+use super::file_set::{FileSet, Rotation, open_or_create, sync_names};
 use super::settings::Durability;
 use super::sys::{self, FileId, Held, failure};
 use super::unsynced::Unsynced;
@@ -331,14 +331,7 @@ impl Writer {
             return Ok(Arc::clone(&open.file));
         }
         let settings = self.files.settings();
-        let mut options = OpenOptions::new();
-        options.read(true).append(true);
-        let mut result = self.files.open(&mut options);
-        if matches!(&result, Err(cause) if cause.kind() == io::ErrorKind::NotFound) {
-            self.files.create()?;
-            result = self.files.open(&mut options);
-        }
-        let file = result.map_err(|cause| failure("open", &settings.path, cause))?;
+        let file = open_or_create(&*self.files)?;
         let metadata = file.metadata().map_err(|cause| failure("open", &settings.path, cause))?;
         if settings.durability != Durability::Never {
             // Not only for a file that we have just created: its creator, or a rewrite that has put

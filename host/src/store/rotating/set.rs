@@ -13,7 +13,9 @@ use super::reclaim::Reclaim;
 use super::record_counts::RecordCounts;
 use super::rotate::rename;
 use crate::store::disk::faults::Op;
-use crate::store::disk::file_set::{FileSet, Fresh, LockedFile, Rotation, View, create_plain};
+use crate::store::disk::file_set::{
+    FileSet, Fresh, LockedFile, Rotation, View, create_plain, open_or_create,
+};
 use crate::store::disk::settings::Settings;
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
 use crate::store::disk::temporary::{Temporary, Use};
@@ -46,20 +48,6 @@ impl Rotating {
             }
         }
         Ok(None)
-    }
-
-    /// Opens the file that is appended to, making it if it is not there.
-    fn opened_active(&self) -> Result<File, StoreError> {
-        // Some network file systems lock exclusively only what is open for writing.
-        let cannot = |cause| failure("open", &self.settings.path, cause);
-        let open = || self.open(OpenOptions::new().read(true).append(true));
-        match open() {
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                self.create()?;
-                open().map_err(cannot)
-            }
-            opened => opened.map_err(cannot),
-        }
     }
 
     /// Has the lines counted of the file that goes next.
@@ -130,7 +118,7 @@ impl FileSet for Rotating {
         let home = &self.settings.path;
         let cannot = |cause| failure("lock", home, cause);
         loop {
-            let active = self.opened_active()?;
+            let active = open_or_create(self)?;
             let active_id = FileId::of(&active.metadata().map_err(cannot)?);
             let of_source = active_id == id;
             // The rewrite already has locks by way of its own descriptor.
