@@ -4,7 +4,10 @@
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "papyra:persistence/engine",
-    imports: { "wasi:clocks/wall-clock": trappable, default: async | trappable },
+    imports: { default: async | trappable },
     exports: { default: async },
+    with: {
+        "wasi:clocks/wall-clock@0.2.0": wasmtime_wasi::p2::bindings::clocks::wall_clock,
+    },
     additional_derives: [PartialEq],
 });

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::ResourceTable;
+use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView, WasiClocksView};
 
 use super::Limits;
 use crate::store::{Rewrite, Snapshot, Store};
@@ -150,6 +152,8 @@ pub trait PapyraView: Send {
 pub(crate) struct Context {
     papyra: PapyraCtx,
     pub limits: StoreLimits,
+    clocks: WasiClocksCtx,
+    table: ResourceTable,
 }
 
 impl Context {
@@ -160,6 +164,8 @@ impl Context {
                 .memory_size(limits.memory)
                 .trap_on_grow_failure(true)
                 .build(),
+            clocks: WasiClocksCtx::default(),
+            table: ResourceTable::new(),
         }
     }
 }
@@ -167,5 +173,11 @@ impl Context {
 impl PapyraView for Context {
     fn papyra(&mut self) -> &mut PapyraCtx {
         &mut self.papyra
+    }
+}
+
+impl WasiClocksView for Context {
+    fn clocks(&mut self) -> WasiClocksCtxView<'_> {
+        WasiClocksCtxView { ctx: &mut self.clocks, table: &mut self.table }
     }
 }

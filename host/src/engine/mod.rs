@@ -4,7 +4,6 @@
 //! `Store`, put a [`PapyraCtx`] into the data of that store, implement [`PapyraView`], and call
 //! [`add_to_linker`]. Your `wasmtime` must then be that of this crate: version 48.
 
-mod clock;
 mod context;
 mod imports;
 
@@ -182,8 +181,11 @@ fn link_imports(
     engine: &wasmtime::Engine,
     component: &Component,
 ) -> wasmtime::Result<EnginePre<Context>> {
+    use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+    use wasmtime_wasi::p2::bindings::clocks::wall_clock;
+
     let mut linker = Linker::<Context>::new(engine);
-    clock::add_to_linker(&mut linker)?;
+    wall_clock::add_to_linker::<Context, WasiClocks>(&mut linker, Context::clocks)?;
     add_to_linker(&mut linker)?;
     EnginePre::new(linker.instantiate_pre(component)?)
 }
