@@ -191,8 +191,8 @@ fn words_that_make_no_sense_are_wrong_usage_and_the_message_teaches() {
     for (operation, options, words) in [
         ("compact", &["--max-age", "soon"][..], &["30d"][..]),
         ("compact", &["--max-age", "-3d"], &["negative"]),
-        ("compact", &["--max-age", "NaN"], &["not a length of time"]),
-        ("read", &["--max-age", "inf"], &["not a length of time"]),
+        ("compact", &["--max-age", "NaN"], &["not a duration"]),
+        ("read", &["--max-age", "inf"], &["not a duration"]),
         ("compact", &["--max-records", "-1"], &["whole number"]),
         ("compact", &["--max-total-bytes", "-1"], &["negative"]),
         ("compact", &[], &["--max-records", "--max-age", "--max-total-bytes"]),
