@@ -39,7 +39,11 @@ page!(
     groups,
     "groups.md"
 );
-page!(embedding, "embedding.md");
+page!(
+    #[cfg(any(not(doctest), feature = "conformance"))]
+    embedding,
+    "embedding.md"
+);
 page!(node, "node.md");
 page!(python, "python.md");
 page!(wasi, "wasi.md");

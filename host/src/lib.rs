@@ -58,7 +58,7 @@
 //! | `serve` (feature `serve`) | metrics, probes and a page over HTTP |
 //! | [`store::file`] | one NDJSON file: what it promises and what it does not |
 //! | [`units`] | durations, sizes and sync policies as words |
-//! | [`conformance`] | a suite that checks a store of your own against the trait's contract |
+//! | `conformance` (feature `conformance`) | a suite that checks a store of your own against the trait's contract |
 //!
 //! The [`guide`] explains how to use all of it, page by page. `wit/` describes every field; the types
 //! in [`journal`] and [`store`] are generated from there.
@@ -78,6 +78,7 @@
 //! | `redis` | [`store`]`::RedisStore`: one server, TLS, Cluster and Sentinel |
 //! | `config` | the module of that name |
 //! | `serve` | the module of that name |
+//! | `conformance` | the module of that name, for tests of a store of your own |
 //!
 //! # Building
 //!
@@ -90,6 +91,7 @@
 pub mod bindings;
 #[cfg(feature = "config")]
 pub mod config;
+#[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod consumer;
 pub mod engine;

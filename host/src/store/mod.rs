@@ -3,7 +3,7 @@
 //!
 //! The engine decides and a store only stores: it never looks into entries, never judges them, and
 //! knows nothing about retention. Each method states its guarantees, in the same words as
-//! `wit/storage.wit`; [`crate::conformance`] checks them.
+//! `wit/storage.wit`; the suite behind the feature `conformance` checks them.
 //!
 //! Positions, names and lengths that arrive here come from the sandboxed engine and are
 //! *guest-controlled*: a store clamps or refuses what is outside its snapshot, with checked
