@@ -16,6 +16,7 @@ pub mod groups;
 mod kind;
 mod memory;
 mod read_only;
+mod redact;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod registry;
@@ -36,11 +37,11 @@ pub use self::memory::MemoryStore;
 pub use self::read_only::ReadOnlyStore;
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisConfig, RedisStore};
-pub use self::registry::{Defaults, Opened, Registry};
+pub use self::registry::{Opened, Registry};
 pub use self::rotating::{Dropped, RotatingStore, RotatingStoreBuilder};
-pub use self::url::{Source, StoreUrl, UrlError};
+pub use self::url::{Defaults, Source, StoreUrl, UrlError};
 #[cfg(feature = "config")]
-pub(crate) use self::url::{file_word, redacted};
+pub(crate) use self::{redact::redacted, url::file_word};
 pub use crate::bindings::papyra::persistence::storage::{
     Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
     Rewritten, Role, Run, Segment,

@@ -5,18 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::url::{NAME, Source, StoreUrl, UrlError, bad, is_scheme};
+use super::url::{Defaults, NAME, Source, StoreUrl, UrlError, bad, is_scheme};
 use super::{DiskBuilder, Durability, FileStore, MemoryStore, RotatingStore, Store};
 use crate::units;
-
-/// Settings for stores whose URLs do not give them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Defaults {
-    /// When an append is synced.
-    pub sync: Option<Durability>,
-    /// The directory for quarantined entries.
-    pub quarantine_dir: Option<PathBuf>,
-}
 
 /// A store made by [`Registry::open_with`], and where it has its settings from.
 #[derive(Clone)]
@@ -149,26 +140,10 @@ impl Registry {
 }
 
 /// Parameters of all stores in files.
-const FILE: [&str; 5] = ["sync", NAME, "create", "parents", "lock_wait"];
-const ROTATING: [&str; 7] =
+pub(super) const FILE: [&str; 5] = ["sync", NAME, "create", "parents", "lock_wait"];
+pub(super) const ROTATING: [&str; 7] =
     ["max_bytes", "max_files", "sync", NAME, "create", "parents", "lock_wait"];
-const MEMORY: [&str; 1] = ["max_bytes"];
-
-/// Whether nothing in this URL can be a secret, but for the credentials of a server.
-pub(super) fn understands(url: &StoreUrl) -> bool {
-    match url.scheme() {
-        "file" => url.allow(&FILE).is_ok(),
-        "rotating" => url.allow(&ROTATING).is_ok(),
-        "memory" => url.allow(&MEMORY).is_ok(),
-        #[cfg(feature = "redis")]
-        scheme if super::redis::SCHEMES.contains(&scheme) => super::redis::understands(url),
-        // A word with a colon, more likely than a URL.
-        _ => {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            !url.has_parameters() && url.rest().chars().all(plain)
-        }
-    }
-}
+pub(super) const MEMORY: [&str; 1] = ["max_bytes"];
 
 fn file(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
     url.allow(&FILE)?;

@@ -7,7 +7,6 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Durability;
-use super::registry::{self, Defaults};
 use crate::units;
 
 /// Why a URL does not give a store.
@@ -67,7 +66,7 @@ pub enum UrlError {
 /// backend does not understand is reduced to its scheme.
 #[derive(Clone, PartialEq)]
 pub struct StoreUrl {
-    text: String,
+    pub(super) text: String,
     scheme: String,
     rest: String,
     path: String,
@@ -76,6 +75,15 @@ pub struct StoreUrl {
     pub(super) defaults: Defaults,
     pub(super) sync: Cell<Source>,
     pub(super) quarantine_dir: Cell<Source>,
+}
+
+/// Settings for stores whose URLs do not give them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// When an append is synced.
+    pub sync: Option<Durability>,
+    /// The directory for quarantined entries.
+    pub quarantine_dir: Option<PathBuf>,
 }
 
 /// Where a store has one of its settings from.
@@ -99,27 +107,8 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
-impl fmt::Display for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text, scheme, .. } = self;
-        if !registry::understands(self) {
-            return write!(f, "{scheme}:…");
-        }
-        let Some((kind, rest)) = text.split_once("//").filter(|_| has_credentials(scheme)) else {
-            return f.write_str(text);
-        };
-        let (authority, more) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        match authority.rsplit_once('@') {
-            // A password with a `/` or `?` that is not percent-encoded.
-            _ if more.contains('@') => write!(f, "{scheme}:…"),
-            Some((_, hosts)) => write!(f, "{kind}//***@{hosts}{more}"),
-            None => f.write_str(text),
-        }
-    }
-}
-
 /// Whether URLs of this scheme can hold credentials. Elsewhere an `@` is part of a name.
-fn has_credentials(scheme: &str) -> bool {
+pub(super) fn has_credentials(scheme: &str) -> bool {
     !["file", "rotating", "memory"].contains(&scheme)
 }
 
@@ -128,20 +117,6 @@ fn has_credentials(scheme: &str) -> bool {
 pub(crate) fn file_word(path: &std::path::Path) -> String {
     let word = path.display().to_string();
     if scheme(&word).is_some() { format!("./{word}") } else { word }
-}
-
-/// Returns a URL, or a word that may have been meant as one, without what can be secret.
-#[cfg(feature = "config")]
-pub(crate) fn redacted(word: &str) -> String {
-    match (scheme(word), word.split_once("://")) {
-        // The name of a backend, mistyped.
-        (None, Some((head, _))) if !head.contains('/') => format!("{head}://…"),
-        (None, _) => word.to_owned(),
-        (Some(scheme), _) => match StoreUrl::parse(word) {
-            Ok(url) => url.to_string(),
-            Err(_) => format!("{scheme}:…"),
-        },
-    }
 }
 
 impl StoreUrl {
@@ -314,7 +289,7 @@ fn choose<T>(url: Option<T>, default: Option<T>, source: &Cell<Source>) -> Optio
 }
 
 /// Returns what stands before the first colon, if it can name a backend.
-fn scheme(text: &str) -> Option<&str> {
+pub(super) fn scheme(text: &str) -> Option<&str> {
     text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_scheme(scheme))
 }
 
@@ -333,71 +308,5 @@ pub(super) fn bad(what: &str, value: &str, expected: &str) -> UrlError {
         what: what.to_owned(),
         value: value.to_owned(),
         expected: expected.to_owned(),
-    }
-}
-
-#[cfg(all(test, feature = "config"))]
-mod tests {
-    use super::*;
-
-    #[cfg(feature = "redis")]
-    #[test]
-    fn passwords_are_hidden_whatever_they_contain() {
-        for (url, shown) in [
-            ("redis://h/0", "redis://h/0"),
-            ("redis://u:p@h/0?prefix=x", "redis://***@h/0?prefix=x"),
-            ("redis://:p@ss@h", "redis://***@h"),
-            ("redis://:p/a?s@h", "redis:…"),
-            ("redis+cluster://u:p@a,b", "redis+cluster://***@a,b"),
-            ("redis+sentinel://u:p@a/m/2?timeout=1m", "redis+sentinel://***@a/m/2?timeout=1m"),
-            ("redis://h?password=x&prefix=y", "redis:…"),
-            ("redis://s3?prefix=cret@h", "redis:…"),
-        ] {
-            assert_eq!(redacted(url), shown);
-        }
-    }
-
-    #[test]
-    fn what_holds_no_password_is_shown_as_it_is_written() {
-        for word in [
-            "file:/a@b?sync=never",
-            "FILE:a?evidence=q",
-            "/a/b@c",
-            "a?b=c",
-            "papyra_persistence::store=loud",
-            "interval:0",
-            "localhost:x",
-        ] {
-            assert_eq!(redacted(word), word);
-        }
-    }
-
-    #[test]
-    fn passwords_are_hidden_in_what_is_mistyped() {
-        for url in [
-            "redis:/:hunter2@h",
-            "redis:///:hunter2@h",
-            "redis:hunter2@h",
-            "REDIS+sentinel:/:hunter2@h/m",
-            "redis://u:hunter2",
-            "redis:u:hunter2",
-            "redis:hunter2",
-            "redis://:hunter2",
-            "redis://u:hunter2/0?prefix=x",
-            "redis://a:1,u:hunter2",
-            "redis://u:hun@ter:2x",
-            "redis://h?pw=hunter2",
-            "redis://h?hunter2",
-            "redsi://:hunter2@h",
-            "mine:u:hunter2",
-            "mine:a?hunter2=1",
-            " redis://:hunter2@h",
-            "file://a?password=hunter2",
-        ] {
-            let shown = redacted(url);
-            let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-            assert!(shown.ends_with('…') && !shown.contains("hunter"), "{url}: {shown}");
-            assert!(shown.to_lowercase().starts_with(&scheme.to_lowercase()), "{url}: {shown}");
-        }
     }
 }
