@@ -62,8 +62,8 @@ fn index(name: &str) -> usize {
     Kind::ALL.iter().position(|kind| kind.as_str() == name).expect("a segment of the list")
 }
 
-impl Streams {
-    pub fn new() -> Self {
+impl Default for Streams {
+    fn default() -> Self {
         Self {
             streams: Default::default(),
             pinned: [None; 4],
@@ -81,6 +81,12 @@ impl Streams {
             lie: None,
             idle_after_listing: None,
         }
+    }
+}
+
+impl Streams {
+    pub fn new() -> Self {
+        Self::default()
     }
 
     pub fn push(&mut self, stream: usize, position: Position, entry: impl Into<Vec<u8>>) {
