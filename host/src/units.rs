@@ -55,7 +55,7 @@ pub fn format_seconds(seconds: f64) -> String {
     let units = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "m"), (1.0, "s"), (1e-3, "ms")];
     let whole = |(length, unit): (f64, &str)| {
         let number = (seconds / length).round();
-        (number >= 1.0 && number < 1e15).then(|| format!("{number}{unit}"))
+        (1.0..1e15).contains(&number).then(|| format!("{number}{unit}"))
     };
     let fraction = format!("{seconds}s");
     // Plain seconds have every value that there is; a unit limits digits before and after the point.

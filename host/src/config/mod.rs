@@ -202,22 +202,22 @@ impl Config {
             let result = match (keys().find(|known| known.name == key), word) {
                 (None, _) => Err(unknown(&key, &origin)),
                 (Some(known), Some(word)) if !bare || known.setting.toml != Toml::String => {
-                    self.read(&known, &word, origin.clone())
+                    self.read(&known, &word, &origin)
                 }
                 (Some(Key { setting, .. }), _) => {
                     let message = format!("write {}; {}", setting.toml, setting.allowed);
                     Err(Fault::new(&origin, message).about(&key, None))
                 }
             };
-            let result = result.and_then(|()| match &*key {
+            let result = match (result, &*key) {
                 // wasmtime runs what is in its cache.
-                "engine.cache_dir" if !trusted => {
+                (Ok(()), "engine.cache_dir") if !trusted => {
                     let message = "a file that merely lies in the working directory may not choose \
                                    where compiled code comes from; name it with --config";
                     Err(Fault::new(&origin, message).about(&key, None))
                 }
-                _ => Ok(()),
-            });
+                (result, _) => result,
+            };
             faults.extend(result.err());
         }
     }
@@ -239,7 +239,7 @@ impl Config {
             }
             let known = keys().find(|known| variable(&known.name) == new);
             let result = match (known, word.to_str()) {
-                (Some(known), Some(word)) => self.read(&known, word, origin),
+                (Some(known), Some(word)) => self.read(&known, word, &origin),
                 (Some(known), None) => {
                     Err(Fault::new(&origin, "the value is not UTF-8").about(&known.name, None))
                 }
@@ -250,16 +250,16 @@ impl Config {
     }
 
     #[expect(clippy::result_large_err, reason = "rare, and the caller collects them")]
-    fn read(&mut self, key: &Key, word: &str, origin: Origin) -> Result<(), Fault> {
+    fn read(&mut self, key: &Key, word: &str, origin: &Origin) -> Result<(), Fault> {
         let read = (key.setting.read)(&mut self.settings, key.slot, word, origin.clone());
         read.map_err(|refusal| match refusal {
             Refusal::Invalid(message) => {
                 let shown: String = redacted(word).chars().take(80).collect();
-                Fault::new(&origin, message).about(&key.name, shown)
+                Fault::new(origin, message).about(&key.name, shown)
             }
             Refusal::Contradiction => {
                 let message = "its old and its new name are given with different values";
-                let fault = Fault::new(&origin, message).about(&key.name, None);
+                let fault = Fault::new(origin, message).about(&key.name, None);
                 Fault { contradiction: true, ..fault }
             }
         })

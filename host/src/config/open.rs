@@ -170,7 +170,9 @@ impl<'c> Opener<'c> {
             contradiction: matches!(error, UrlError::TwoNames { .. }),
             ..fault(error.to_string())
         })?;
-        self.misplaced(&opened).map_or(Ok(()), |message| Err(fault(message)))?;
+        if let Some(message) = self.misplaced(&opened) {
+            return Err(fault(message).into());
+        }
         self.once(&named.place, &*opened.store).map_err(fault)?;
         let store = opened.store.clone();
         self.opened.push((named.place.clone(), opened));

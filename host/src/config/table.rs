@@ -111,8 +111,11 @@ pub struct Setting {
     /// Which commands, or which part of the library, use it.
     pub used_by: &'static str,
     pub(super) read: fn(&mut Settings, usize, &str, Origin) -> Result<(), Refusal>,
-    pub(super) show: fn(&Settings, usize) -> Option<(Option<String>, &Origin)>,
+    pub(super) show: fn(&Settings, usize) -> Option<Shown<'_>>,
 }
+
+/// The value of a setting as it is written, if it has one, and where it is set.
+type Shown<'s> = (Option<String>, &'s Origin);
 
 macro_rules! settings {
     ($($key:literal $field:ident: $slots:ty = $default:expr, $form:expr, [$flag:expr, $absent:literal],

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::url::{Defaults, NAME, Source, StoreUrl, UrlError, bad, is_scheme};
-use super::{DiskBuilder, Durability, FileStore, MemoryStore, RotatingStore, Store};
+use super::{DiskBuilder, FileStore, MemoryStore, RotatingStore, Store};
 use crate::units;
 
 /// A store made by [`Registry::open_with`], and where it has its settings from.
@@ -225,6 +224,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::store::Durability;
 
     fn location(url: &str) -> Result<String, String> {
         let store = Registry::standard().open(url).map_err(|error| error.to_string())?;
