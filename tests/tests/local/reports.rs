@@ -68,7 +68,7 @@ async fn every_report_is_the_document_of_the_command() {
     let report = journal.startup_check(StartupOptions::default(), None).await.unwrap();
     assert!(!report.may_start());
     let location = ("location", json!(path));
-    same(&report, &document(&path, "startup-check", &[location.clone()]));
+    same(&report, &document(&path, "startup-check", std::slice::from_ref(&location)));
 
     // What changes the journal is done twice, to two equal ones.
     let other = home.path().join("b.ndjson");

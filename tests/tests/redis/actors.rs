@@ -4,7 +4,7 @@
 
 #[allow(dead_code, reason = "its `main`")]
 #[path = "../../../host/examples/actors.rs"]
-mod actors;
+mod demonstration;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ fn with_redis_killed_meanwhile_the_actors_go_on_and_the_journal_explains_all() {
     let demo = {
         let (turns, stop, recorder) = (turns.clone(), stop.clone(), recorder.clone());
         thread::spawn(move || {
-            actors::run(&recorder, |turn| {
+            demonstration::run(&recorder, |turn| {
                 turns.store(turn, Ordering::SeqCst);
                 !stop.load(Ordering::SeqCst)
             })
@@ -79,7 +79,7 @@ fn with_redis_killed_meanwhile_the_actors_go_on_and_the_journal_explains_all() {
 }
 
 /// What the journal tells is what has happened.
-fn explain(lines: &[String], story: actors::Story, tally: Tally) {
+fn explain(lines: &[String], story: demonstration::Story, tally: Tally) {
     // A batch whose answer died with the server is written again: at least once, and equal.
     let mut seen = HashSet::new();
     let once: Vec<_> = lines.iter().filter(|line| seen.insert(line.as_str())).collect();

@@ -3,7 +3,7 @@
 //!
 //! A failure names its seed; `PAPYRA_SEED=<seed> PAPYRA_SEQUENCES=1` repeats it alone.
 
-mod model;
+mod expected;
 mod places;
 mod steps;
 
@@ -11,7 +11,7 @@ use papyra_persistence::Engine;
 use papyra_tests::random::Random;
 use papyra_tests::scale;
 
-use model::Model;
+use expected::Model;
 use places::Place;
 use steps::Run;
 

@@ -10,7 +10,7 @@ use papyra_persistence::store::{Framing, Kind, Payload, Position, Snapshot, Stor
 use papyra_persistence::{Engine, Journal, Limits, Retention, Selection};
 use papyra_tests::random::Random;
 
-use super::model::{Line, text};
+use super::expected::{Line, text};
 use super::{Model, Place};
 
 /// Every record is one of these old, in seconds, and the limit of age lies in between.
