@@ -42,7 +42,7 @@ async fn main() -> Result<()> {
             append(&journal, first.parse()?, count.parse()?, batch.parse()?).await
         }
         ["recover", store, quarantine, rounds] => {
-            let journal = Journal::with_store(&engine, open(store, "quarantine", quarantine)?);
+            let journal = Journal::with_store(&engine, open(store, "quarantine_dir", quarantine)?);
             let options = RecoverOptions {
                 mode: RecoveryMode::Quarantine,
                 max_findings: 10,

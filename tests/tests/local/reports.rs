@@ -46,7 +46,7 @@ async fn every_report_is_the_document_of_the_command() {
 
     let options = ScanOptions { max_findings: 20, sample: None };
     let report = journal.scan(options).await.unwrap();
-    assert!(!report.is_healthy() && report.findings_listed == 3, "{report:?}");
+    assert!(!report.is_healthy() && report.findings_listed == 4, "{report:?}");
     same(&report, &document(&path, "scan", &[]));
 
     let mode = RecoveryMode::Repair;
