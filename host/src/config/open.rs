@@ -211,7 +211,14 @@ impl<'c> Opener<'c> {
             // With several stores an option is for those that have it.
             Source::Unsupported if self.alone && !moot => {
                 let backend = opened.store.describe().backend;
-                Some(format!("{origin} does not go with a {backend} store"))
+                // Redis has its quarantine beside the entries, under a name of its own.
+                let instead = match (&*backend, origin) {
+                    ("redis", Origin::Flag(flag)) if flag == "--quarantine-dir" => {
+                        "; the URL says where its quarantine is, with `quarantine_prefix`"
+                    }
+                    _ => "",
+                };
+                Some(format!("{origin} does not go with a {backend} store{instead}"))
             }
             _ => None,
         })

@@ -55,11 +55,11 @@ async fn every_report_is_the_document_of_the_command() {
     same(&report, &document(&path, "recover --dry-run", &[]));
 
     let retention = ("retention", json!(policy));
-    let as_of = Some(1_800_000_000.5);
+    let as_of = Some(1_790_000_000.5);
     let options = CompactOptions { dry_run: true, as_of, ..CompactOptions::default() };
     let report = limited.compact(options).await.unwrap();
     let added = [retention.clone(), ("groups_lost", json!([]))];
-    let command = "compact --dry-run --max-records 1 --as-of 1800000000.5";
+    let command = "compact --dry-run --max-records 1 --as-of 1790000000.5";
     same(&report, &document(&path, command, &added));
 
     let report = limited.inspect(InspectOptions { limit: 1000 }).await.unwrap();
