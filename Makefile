@@ -34,6 +34,7 @@ demo: ## see a damaged journal found out, repaired, compacted and read back
 
 test: ## run all tests
 	@.ci/setup wasm-tools wac chromium redis-server systemd-analyze
+	$(CARGO) build --release --workspace --bins
 	$(CARGO) test --release --workspace
 
 lint: ## check the format and the lints; warnings are errors
@@ -58,6 +59,7 @@ long: export PAPYRA_SEQUENCES ?= 10000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
 long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files, 10,000 sequences
 	@.ci/setup wasm-tools wac chromium redis-server systemd-analyze
+	$(CARGO) build --release --workspace --bins
 	$(CARGO) test --release --workspace
 
 fuzz: export PAPYRA_FUZZ_SECONDS ?= 600
