@@ -1,4 +1,4 @@
-//! What the commands share: the configuration, the engine, and the way out.
+//! The state that all commands share: configuration, engine, output, interruption.
 
 use std::cell::OnceCell;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::progress::Meter;
 use crate::signals::Interruption;
 use crate::target::{self, Target};
 
-/// What the commands share while they run.
+/// The state that all commands share while they run.
 pub(super) struct Context<'a> {
     pub output: &'a mut Output,
     pub interruption: &'a Interruption,

@@ -39,7 +39,14 @@ impl Place {
             Some(_) => return Err(wrong("when to sync: PAPYRA_SYNC must be `always` or `never`")),
         };
         let (disk, path) = locate(&location)?;
-        let quarantine = match variable("PAPYRA_QUARANTINE_DIR") {
+        let (new, old) = (variable("PAPYRA_QUARANTINE_DIR"), variable("PAPYRA_EVIDENCE_DIR"));
+        if new.is_some() && old.is_some() && new != old {
+            return Err(wrong(
+                "where the quarantine is: PAPYRA_QUARANTINE_DIR and its old name, \
+                 PAPYRA_EVIDENCE_DIR, differ",
+            ));
+        }
+        let quarantine = match new.or(old) {
             Some(given) => {
                 let (disk, path) = locate(&given)?;
                 Some((disk, path, given))
