@@ -48,7 +48,7 @@ fn flags(place: &Place) -> String {
             let joint = if word.starts_with('-') { '=' } else { ' ' };
             format!("--path{joint}{word}")
         }
-        // Whoever types it again knows the password.
+        // A redacted URL cannot be typed again as it stands; its owner knows the password.
         other => format!("--store {}", text::quoted(OsStr::new(&other.shown()))),
     }
 }
