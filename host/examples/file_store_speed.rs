@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use papyra_persistence::store::{
-    Durability, FileStore, Kind, Position, Purpose, Range, RewriteOptions, Run, Store,
+    Durability, Edit, FileStore, Kind, Position, Purpose, RewriteOptions, Run, Store,
 };
 
 const BATCHES: usize = 40;
@@ -85,8 +85,8 @@ async fn rewrite(dir: &std::path::Path, batch: &str) {
         RewriteOptions { purpose: Purpose::Compact, keep_quarantine: false, force: false };
     let mut rewrite = snapshot.rewrite("large", options).await.unwrap();
     let at = |minor| Position { major: 0, minor };
-    rewrite.remove(&[Range { start: at(0), end: at(half) }]).await.unwrap();
-    rewrite.commit(false).await.unwrap();
+    rewrite.edit(&[Edit::removal(at(0), at(half))]).await.unwrap();
+    rewrite.commit().await.unwrap();
     let ours = began.elapsed();
     println!(
         "  keep half of {} MB: {ours:.0?}; cp {cp:.0?}, cp and fsync {synced:.0?}; {:.2} of cp",

@@ -3,8 +3,8 @@
 pub mod store;
 
 use papyra_engine::host::{
-    Chunk, Description, Frame, Framing, Host, Layout, Position, Range, RewriteOptions, Rewritten,
-    Role, Run, Segment, StorageError,
+    AppendError, Chunk, Description, Edit, Frame, Framing, Host, Layout, Position, RewriteOptions,
+    Rewritten, Role, Run, Segment, StorageError, Written,
 };
 use papyra_engine::json::Kind;
 
@@ -32,7 +32,7 @@ pub struct Hostile {
     /// One answer in so many is a lie, and as many are an error.
     honesty: usize,
     calls: u64,
-    last_removed: Option<Position>,
+    last_edited: Option<Position>,
 }
 
 impl Hostile {
@@ -43,13 +43,13 @@ impl Hostile {
         let layout = if random.once_in(8) { Layout::Parallel } else { Layout::Sequence };
         let vast = random.once_in(4);
         let honesty = [2, 10, 100, 3_000, 1_000_000][random.below(5)];
-        Self { random, text, framing, layout, vast, honesty, calls: 0, last_removed: None }
+        Self { random, text, framing, layout, vast, honesty, calls: 0, last_edited: None }
     }
 
     /// Another operation begins.
     pub fn reset(&mut self) {
         self.calls = 0;
-        self.last_removed = None;
+        self.last_edited = None;
     }
 
     /// Counts a call, and perhaps fails it.
@@ -133,6 +133,7 @@ impl Hostile {
             bytes: if self.lies() { self.number() } else { honest },
             entries: self.random.once_in(2).then(|| self.number()),
             kind: self.random.once_in(4).then_some(Kind::Audit),
+            partition: None,
             pinned: self.random.once_in(4).then(|| self.position()),
         }
     }
@@ -193,6 +194,7 @@ impl Host for Hostile {
             framing: self.framing,
             layout: self.layout,
             volatile: self.random.once_in(20),
+            profile: None,
         }
     }
 
@@ -220,30 +222,28 @@ impl Host for Hostile {
         Ok(Chunk { start, data, frames, last: self.random.once_in(20) })
     }
 
-    fn append(&mut self, lines: &str, runs: &[Run]) -> Result<(), StorageError> {
+    fn append(&mut self, lines: &str, runs: &[Run]) -> Result<(), AppendError> {
         assert!(lines.ends_with('\n') && !runs.is_empty(), "whole lines");
-        self.call()
+        self.call().map_err(|error| AppendError { error, written: Written::Unknown })
     }
 
     fn rewrite_begin(&mut self, _: &str, _: RewriteOptions) -> Result<(), StorageError> {
-        self.last_removed = None;
+        self.last_edited = None;
         self.call()
     }
 
-    fn rewrite_remove(&mut self, ranges: &[Range]) -> Result<(), StorageError> {
-        for range in ranges {
-            let ascends = self.last_removed.is_none_or(|last| last <= range.start);
-            assert!(
-                ascends && range.start < range.end,
-                "{range:?} follows {:?}",
-                self.last_removed
-            );
-            self.last_removed = Some(range.end);
+    fn rewrite_edit(&mut self, edits: &[Edit]) -> Result<(), StorageError> {
+        for edit in edits {
+            let ascends = self.last_edited.is_none_or(|last| last <= edit.start);
+            let changes = edit.start < edit.end || (edit.line_end && edit.start == edit.end);
+            assert!(ascends && changes, "{edit:?} follows {:?}", self.last_edited);
+            assert!(!edit.line_end || self.framing == Framing::Lines, "{edit:?}");
+            self.last_edited = Some(edit.end);
         }
         self.call()
     }
 
-    fn rewrite_commit(&mut self, _: bool) -> Result<Rewritten, StorageError> {
+    fn rewrite_commit(&mut self) -> Result<Rewritten, StorageError> {
         self.call()?;
         Ok(Rewritten {
             bytes_before: self.number(),

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use papyra_engine::host::{
-    Chunk, Description, Framing, Host, Layout, Position, Range, RewriteOptions, Rewritten, Role,
-    Run, Segment, StorageError,
+    AppendError, Chunk, Description, Edit, Framing, Host, Layout, Position, RewriteOptions,
+    Rewritten, Role, Run, Segment, StorageError, Written,
 };
 
 /// A file that can be read, and nothing else.
@@ -65,6 +65,7 @@ impl Host for NativeFile {
             framing: Framing::Lines,
             layout: Layout::Sequence,
             volatile: false,
+            profile: None,
         }
     }
 
@@ -78,6 +79,7 @@ impl Host for NativeFile {
             bytes: self.length,
             entries: None,
             kind: None,
+            partition: None,
             pinned: None,
         }])
     }
@@ -92,19 +94,19 @@ impl Host for NativeFile {
         self.chunk(end.saturating_sub(u64::from(max)), end)
     }
 
-    fn append(&mut self, _: &str, _: &[Run]) -> Result<(), StorageError> {
-        read_only()
+    fn append(&mut self, _: &str, _: &[Run]) -> Result<(), AppendError> {
+        read_only().map_err(|error| AppendError { error, written: Written::None })
     }
 
     fn rewrite_begin(&mut self, _: &str, _: RewriteOptions) -> Result<(), StorageError> {
         read_only()
     }
 
-    fn rewrite_remove(&mut self, _: &[Range]) -> Result<(), StorageError> {
+    fn rewrite_edit(&mut self, _: &[Edit]) -> Result<(), StorageError> {
         read_only()
     }
 
-    fn rewrite_commit(&mut self, _: bool) -> Result<Rewritten, StorageError> {
+    fn rewrite_commit(&mut self) -> Result<Rewritten, StorageError> {
         read_only()
     }
 

@@ -1,26 +1,15 @@
 //! What can be wrong with a journal, and how a finding is reported.
 
-use serde::{Deserialize, Serialize};
-
+pub use crate::bindings::exports::papyra::persistence::journal::{Finding, Severity};
 use crate::host::{Framing, Position};
 use crate::json::{Damage, Suspect, Verdict};
 
-/// How bad an anomaly is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Not a record. Recovery removes or completes it.
-    Damage,
-    /// A whole object whose class, time or numbers are unclear. `repair` keeps it.
-    Suspect,
-    /// Of the set of segments, not of an entry. Recovery leaves it.
-    Structure,
-}
-
 /// What is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anomaly {
+    JoinedRecords,
+    NullBytes,
+    ForeignEncoding,
     TruncatedLine,
     UnterminatedLine,
     MalformedJson,
@@ -41,7 +30,10 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// Every anomaly, in the order in which counts are reported.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
+        Self::JoinedRecords,
+        Self::NullBytes,
+        Self::ForeignEncoding,
         Self::TruncatedLine,
         Self::UnterminatedLine,
         Self::MalformedJson,
@@ -63,6 +55,9 @@ impl Anomaly {
     /// The stable name, as in reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::JoinedRecords => "joined_records",
+            Self::NullBytes => "null_bytes",
+            Self::ForeignEncoding => "foreign_encoding",
             Self::TruncatedLine => "truncated_line",
             Self::UnterminatedLine => "unterminated_line",
             Self::MalformedJson => "malformed_json",
@@ -84,7 +79,10 @@ impl Anomaly {
 
     pub fn severity(self) -> Severity {
         match self {
-            Self::TruncatedLine
+            Self::JoinedRecords
+            | Self::NullBytes
+            | Self::ForeignEncoding
+            | Self::TruncatedLine
             | Self::UnterminatedLine
             | Self::MalformedJson
             | Self::InvalidUtf8
@@ -121,9 +119,13 @@ impl From<Damage> for Anomaly {
 
 /// A set of anomalies of one entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Anomalies(u16);
+pub struct Anomalies(u32);
 
 impl Anomalies {
+    pub fn only(anomaly: Anomaly) -> Self {
+        Self(1 << anomaly.index())
+    }
+
     pub fn insert(&mut self, anomaly: Anomaly) {
         self.0 |= 1 << anomaly.index();
     }
@@ -176,63 +178,37 @@ impl Anomalies {
     }
 }
 
-/// One anomaly, where it is and what it looks like.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    pub anomaly: Anomaly,
-    pub severity: Severity,
-    pub segment: String,
-    /// From 1; counted within a share until the shares are put together.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub line: Option<u64>,
-    /// Byte offset in a segment of lines.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub offset: Option<u64>,
-    /// Id of an entry that the store framed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub id: Option<String>,
-    pub length: u64,
-    pub excerpt: String,
-}
-
 impl Finding {
-    /// A finding about an entry.
+    /// An anomaly of an entry that starts with these bytes.
     pub fn of_entry(
         anomaly: Anomaly,
         segment: &str,
         framing: Framing,
         at: Position,
-        line: Option<u64>,
         length: u64,
-        start_of_bytes: &[u8],
+        bytes: &[u8],
     ) -> Self {
         let (offset, id) = match framing {
             Framing::Lines => (Some(at.minor), None),
             Framing::Entries => (None, Some(format!("{}-{}", at.major, at.minor))),
         };
-        Self {
-            anomaly,
-            severity: anomaly.severity(),
-            segment: segment.to_owned(),
-            line,
-            offset,
-            id,
-            length,
-            excerpt: excerpt(start_of_bytes),
-        }
+        Self { offset, id, ..Self::of_segment(anomaly, segment, length, excerpt(bytes)) }
     }
 
-    /// A finding about a segment as a whole.
-    pub fn of_segment(anomaly: Anomaly, segment: &str, length: u64, text: &str) -> Self {
+    /// An anomaly of a segment as a whole.
+    pub fn of_segment(anomaly: Anomaly, segment: &str, length: u64, excerpt: String) -> Self {
         Self {
-            anomaly,
+            anomaly: anomaly.name().to_owned(),
             severity: anomaly.severity(),
             segment: segment.to_owned(),
             line: None,
             offset: None,
             id: None,
             length,
-            excerpt: text.to_owned(),
+            salvageable: 0,
+            ambiguous: 0,
+            hint: String::new(),
+            excerpt,
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Expected failures: a class for programs, a line for people.
 
-pub use crate::bindings::papyra::persistence::types::{Failure, FailureCode};
-use crate::host::StorageError;
+pub use crate::bindings::papyra::persistence::types::{Failure, FailureCode, Written};
+use crate::host::{AppendError, StorageError};
 
 /// What every operation of the engine returns.
 pub type Outcome<T> = Result<T, Failure>;
 
 impl Failure {
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), segment: None, line: None }
+        let retryable = matches!(code, FailureCode::Unavailable | FailureCode::Locked);
+        let message = message.into();
+        Self { code, retryable, written: None, message, segment: None, line: None }
     }
 
     /// The caller asked for something that makes no sense.
@@ -33,6 +35,12 @@ impl Failure {
     pub fn at_line(mut self, line: u64) -> Self {
         self.line = Some(line);
         self
+    }
+}
+
+impl From<AppendError> for Failure {
+    fn from(failed: AppendError) -> Self {
+        Self { written: Some(failed.written), ..failed.error.into() }
     }
 }
 

@@ -1,9 +1,11 @@
-//! What the engine can reach of consumer groups. The types are those of `wit/groups.wit`.
+//! What the engine can reach of consumer groups. The types are those of `wit/groups.wit` and
+//! `wit/claims.wit`.
 
 use crate::bindings::papyra::persistence::groups;
 pub use crate::bindings::papyra::persistence::groups::DeliveredFrame;
 pub use crate::bindings::papyra::persistence::types::{
-    ConsumerPending, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source, Wait,
+    ConsumerInfo, ConsumerPending, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source,
+    Wait,
 };
 use crate::host::{Host, StorageError};
 use crate::json::Kind;
@@ -30,7 +32,8 @@ pub struct AutoClaimed {
     pub next: String,
 }
 
-/// Consumer groups. Each method is documented at its namesake in `wit/groups.wit`. A store without
+/// Consumer groups. Each method is documented at its namesake in `wit/groups.wit` or
+/// `wit/claims.wit`. A store without
 /// groups leaves them as they are.
 #[allow(unused_variables, reason = "a store without groups answers every question alike")]
 pub trait ConsumerGroups: Host {
@@ -88,6 +91,24 @@ pub trait ConsumerGroups: Host {
         no_groups()
     }
     fn list_groups(&mut self, kind: Kind) -> Result<Vec<GroupInfo>, StorageError> {
+        no_groups()
+    }
+    fn list_consumers(
+        &mut self,
+        kind: Kind,
+        group: &str,
+    ) -> Result<Vec<ConsumerInfo>, StorageError> {
+        no_groups()
+    }
+    fn delete_group(&mut self, kind: Kind, group: &str) -> Result<bool, StorageError> {
+        no_groups()
+    }
+    fn delete_consumer(
+        &mut self,
+        kind: Kind,
+        group: &str,
+        consumer: &str,
+    ) -> Result<u64, StorageError> {
         no_groups()
     }
     fn set_id(&mut self, kind: Kind, group: &str, id: &str) -> Result<(), StorageError> {

@@ -7,10 +7,17 @@ use std::cmp::Ordering;
 
 use crate::bindings::papyra::persistence::storage;
 pub use crate::bindings::papyra::persistence::storage::{
-    Description, Frame, Framing, Layout, Payload, Purpose, Range, RewriteOptions, Rewritten, Role,
-    Run, Segment, StorageError,
+    AppendError, Description, Edit, Frame, Framing, Layout, Payload, Profile, Purpose,
+    RewriteOptions, Rewritten, Role, Run, Segment, StorageError, TimeFormat,
 };
-pub use crate::bindings::papyra::persistence::types::Position;
+pub use crate::bindings::papyra::persistence::types::{Position, Written};
+
+/// From `start` up to, not including, `end`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    pub start: Position,
+    pub end: Position,
+}
 
 impl Position {
     /// The first position of a segment of lines.
@@ -93,18 +100,18 @@ pub trait Host {
         before: Position,
         max_bytes: u32,
     ) -> Result<Chunk, StorageError>;
-    fn append(&mut self, lines: &str, runs: &[Run]) -> Result<(), StorageError>;
+    fn append(&mut self, lines: &str, runs: &[Run]) -> Result<(), AppendError>;
     fn rewrite_begin(&mut self, segment: &str, options: RewriteOptions)
     -> Result<(), StorageError>;
-    fn rewrite_remove(&mut self, ranges: &[Range]) -> Result<(), StorageError>;
-    fn rewrite_commit(&mut self, terminate_tail: bool) -> Result<Rewritten, StorageError>;
+    fn rewrite_edit(&mut self, edits: &[Edit]) -> Result<(), StorageError>;
+    fn rewrite_commit(&mut self) -> Result<Rewritten, StorageError>;
     fn rewrite_abort(&mut self);
 
-    fn load_checkpoint(&mut self) -> Result<String, StorageError> {
+    fn load_index(&mut self) -> Result<String, StorageError> {
         Ok(String::new())
     }
 
-    fn save_checkpoint(&mut self, _text: &str) -> Result<(), StorageError> {
-        Err(StorageError::Unsupported("this store keeps no checkpoint".to_owned()))
+    fn save_index(&mut self, _text: &str) -> Result<(), StorageError> {
+        Err(StorageError::Unsupported("this store keeps no index".to_owned()))
     }
 }

@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use crate::Paint;
 use crate::text::{bytes, count, field, grouped, kinds, moment, printable};
 
@@ -24,53 +22,62 @@ pub struct Scan<'a> {
     /// Kinds as records name them, and how many records they have.
     pub kinds: Vec<(&'a str, u64)>,
     pub damaged: u64,
+    pub salvageable: u64,
     pub suspect: u64,
     pub structural: u64,
-    /// Names of anomalies, and how often they occur.
-    pub anomalies: Vec<(&'a str, u64)>,
-    pub findings: &'a str,
+    /// Names of anomalies, their severities, and how often they occur.
+    pub anomalies: Vec<(&'a str, &'a str, u64)>,
+    pub findings: Vec<Finding<'a>>,
     pub findings_total: u64,
     pub oldest: Option<f64>,
     pub newest: Option<f64>,
-    pub implausible_timestamps: u64,
+    pub untimed: u64,
+    pub from_future: u64,
+    pub time_note: &'a str,
     pub sampled: bool,
 }
 
 /// One finding, as the engine lists it.
-#[derive(Deserialize)]
-struct Finding {
-    anomaly: String,
-    #[serde(default)]
-    severity: String,
-    #[serde(default)]
-    segment: String,
-    line: Option<u64>,
-    offset: Option<u64>,
-    id: Option<String>,
-    length: Option<u64>,
-    excerpt: Option<String>,
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is documented in wit/journal.wit")]
+pub struct Finding<'a> {
+    pub anomaly: &'a str,
+    /// `damage`, `suspect` or `structure`.
+    pub severity: &'a str,
+    pub segment: &'a str,
+    pub line: Option<u64>,
+    pub offset: Option<u64>,
+    pub id: Option<&'a str>,
+    pub length: u64,
+    pub salvageable: u64,
+    pub ambiguous: u64,
+    pub hint: &'a str,
+    pub excerpt: &'a str,
 }
 
-/// The severity of an anomaly, and a few words about it.
-fn explain(anomaly: &str) -> (&'static str, &'static str) {
+/// A few words about an anomaly.
+fn explain(anomaly: &str) -> &'static str {
     match anomaly {
-        "truncated_line" => ("damage", "the last line breaks off"),
-        "unterminated_line" => ("damage", "the last record lacks only its line end"),
-        "malformed_json" => ("damage", "not JSON"),
-        "invalid_utf8" => ("damage", "not UTF-8"),
-        "not_an_object" => ("damage", "JSON but no object, or a blank line"),
-        "oversized_entry" => ("damage", "longer than the limit"),
-        "missing_data" => ("damage", "an entry without content"),
-        "nonstandard_number" => ("suspect", "NaN or Infinity, which is not JSON"),
-        "missing_kind" => ("suspect", "no kind"),
-        "unknown_kind" => ("suspect", "a kind that is not known"),
-        "duplicate_key" => ("suspect", "kind or timestamp twice"),
-        "invalid_timestamp" => ("suspect", "no usable timestamp"),
-        "kind_mismatch" => ("suspect", "in the stream of another kind"),
-        "orphaned_file" => ("structure", "beyond the number of files of the set"),
-        "leftover_temporary" => ("structure", "left behind by an interrupted rewrite"),
-        "gap_in_rotation" => ("structure", "a file of the set is missing"),
-        _ => ("", ""),
+        "joined_records" => "whole records share a line with something else",
+        "null_bytes" => "NUL bytes, as after a power cut",
+        "foreign_encoding" => "compressed, or not UTF-8",
+        "truncated_line" => "the last line breaks off",
+        "unterminated_line" => "the last record lacks only its line end",
+        "malformed_json" => "not JSON",
+        "invalid_utf8" => "not UTF-8",
+        "not_an_object" => "JSON but no object, or a blank line",
+        "oversized_entry" => "longer than the limit",
+        "missing_data" => "an entry without content",
+        "nonstandard_number" => "NaN or Infinity, which is not JSON",
+        "missing_kind" => "no kind",
+        "unknown_kind" => "a kind that is not known",
+        "duplicate_key" => "kind or timestamp twice",
+        "invalid_timestamp" => "no usable timestamp",
+        "kind_mismatch" => "in the stream of another kind",
+        "orphaned_file" => "beyond the number of files of the set",
+        "leftover_temporary" => "left behind by an interrupted rewrite",
+        "gap_in_rotation" => "a file of the set is missing",
+        _ => "",
     }
 }
 
@@ -86,12 +93,10 @@ pub fn is_healthy(report: &Scan<'_>) -> bool {
 
 /// All there is, is the beginning of a first record.
 fn is_one_torn_record(report: &Scan<'_>) -> bool {
-    let first = report.findings.lines().next();
-    let first = first.and_then(|line| serde_json::from_str::<Finding>(line).ok());
+    let first = report.findings.first();
     report.entries == 1
         && first.is_some_and(|finding| {
-            finding.anomaly == "truncated_line"
-                && finding.excerpt.is_some_and(|excerpt| excerpt.starts_with('{'))
+            finding.anomaly == "truncated_line" && finding.excerpt.starts_with('{')
         })
 }
 
@@ -132,7 +137,10 @@ pub fn text(report: &Scan<'_>, flags: &str, paint: Paint) -> String {
 
 /// The command to type next.
 pub fn next(report: &Scan<'_>, flags: &str) -> Option<String> {
-    if report.records == 0 && report.damaged > 0 && !is_one_torn_record(report) {
+    let nuls =
+        |(name, _, count): &(&str, &str, u64)| *name == "null_bytes" && *count == report.damaged;
+    let empty = is_one_torn_record(report) || report.anomalies.iter().any(nuls);
+    if report.records == 0 && report.salvageable == 0 && report.damaged > 0 && !empty {
         Some("\nNot one record is in it. Is this a journal at all?\n".into())
     } else if report.damaged > 0 {
         Some(format!(
@@ -167,7 +175,7 @@ pub fn to_quarantine(report: &Scan<'_>, flags: &str) -> String {
 }
 
 fn has_leftover(report: &Scan<'_>) -> bool {
-    report.anomalies.iter().any(|(name, count)| *name == "leftover_temporary" && *count > 0)
+    report.anomalies.iter().any(|(name, _, count)| *name == "leftover_temporary" && *count > 0)
 }
 
 /// The block of totals.
@@ -179,7 +187,7 @@ pub fn totals(text: &mut String, report: &Scan<'_>) {
         field(text, "segments", &grouped(report.segments.into()));
     }
     span(text, report.oldest, report.newest);
-    implausible(text, report.implausible_timestamps);
+    clock(text, report.untimed, report.from_future, report.time_note);
     if report.sampled {
         let looked_at = count(report.entries, "entry", "entries");
         field(text, "sampled", &format!("only the newest {looked_at} were looked at"));
@@ -196,34 +204,36 @@ pub fn span(text: &mut String, oldest: Option<f64>, newest: Option<f64>) {
     }
 }
 
-/// The number of implausible timestamps, if there are any.
-pub fn implausible(text: &mut String, records: u64) {
-    if records > 0 {
-        let records = count(records, "record", "records");
-        field(text, "clock", &format!("{records} with a timestamp before 2000 or after tomorrow"));
+/// The numbers of records whose timestamps are no calendar time, if there are any.
+pub fn clock(text: &mut String, untimed: u64, from_future: u64, note: &str) {
+    if untimed > 0 {
+        let records = count(untimed, "record", "records");
+        field(text, "untimed", &format!("{records} with no time, or one before 2000"));
+    }
+    if from_future > 0 {
+        let records = count(from_future, "record", "records");
+        field(text, "future", &format!("{records} more than a day ahead of this host's clock"));
+    }
+    if !note.is_empty() {
+        field(text, "", &printable(note));
     }
 }
 
 /// The number of each anomaly, then the first findings, then the number of those left out.
 pub fn list(text: &mut String, report: &Scan<'_>, paint: Paint) {
-    for (anomaly, count) in report.anomalies.iter().filter(|(_, count)| *count > 0) {
-        let (severity, meaning) = explain(anomaly);
+    for (anomaly, severity, count) in &report.anomalies {
+        let meaning = explain(anomaly);
         let name = printable(anomaly);
         let line = format!("  {name:<20} {:>8}  {severity:<9}  {meaning}", grouped(*count));
         let _ = writeln!(text, "{}", line.trim_end());
     }
-    let mut shown = 0;
-    for line in report.findings.lines() {
-        if shown == 0 {
+    for (index, finding) in report.findings.iter().enumerate() {
+        if index == 0 {
             text.push('\n');
         }
-        shown += 1;
-        match serde_json::from_str::<Finding>(line) {
-            Ok(finding) => one(text, report, &finding, paint),
-            // The engine's own text is still better than none.
-            Err(_) => drop(writeln!(text, "{}", printable(line))),
-        }
+        one(text, report, finding, paint);
     }
+    let shown = report.findings.len() as u64;
     let hidden = report.findings_total.saturating_sub(shown);
     if hidden > 0 {
         let more = report.findings_total.min(10_000);
@@ -231,29 +241,38 @@ pub fn list(text: &mut String, report: &Scan<'_>, paint: Paint) {
     }
 }
 
-fn one(text: &mut String, report: &Scan<'_>, finding: &Finding, paint: Paint) {
-    let mut place = place(report, &finding.segment);
+fn one(text: &mut String, report: &Scan<'_>, finding: &Finding<'_>, paint: Paint) {
+    let mut place = place(report, finding.segment);
     if let Some(line) = finding.line {
         let _ = write!(place, ":{line}");
     }
-    let name = printable(&finding.anomaly);
-    let name = match finding.severity.as_str() {
+    let name = printable(finding.anomaly);
+    let name = match finding.severity {
         "damage" => paint.bad(&name),
         _ => paint.doubtful(&name),
     };
-    let _ = write!(text, "{}: {name}", paint.bold(&place));
-    if let Some(length) = finding.length {
-        let _ = write!(text, ", {}", count(length, "byte", "bytes"));
-    }
-    match (&finding.id, finding.offset) {
+    let _ =
+        write!(text, "{}: {name}, {}", paint.bold(&place), count(finding.length, "byte", "bytes"));
+    match (finding.id, finding.offset) {
         (Some(id), _) => drop(write!(text, ", id {}", printable(id))),
         // Not grouped: it is made to be pasted behind `tail -c +` or `dd skip=`.
         (None, Some(offset)) => drop(write!(text, " at offset {offset}")),
         (None, None) => {}
     }
     text.push('\n');
-    if let Some(excerpt) = finding.excerpt.as_deref().filter(|excerpt| !excerpt.is_empty()) {
-        let excerpt = printable(excerpt);
+    if finding.salvageable > 0 {
+        let records = count(finding.salvageable, "whole record", "whole records");
+        let _ = write!(text, "    {records} to keep");
+        if finding.ambiguous > 0 {
+            let _ = write!(text, ", {} perhaps part of a torn one", grouped(finding.ambiguous));
+        }
+        text.push('\n');
+    }
+    if !finding.hint.is_empty() {
+        let _ = writeln!(text, "    {}", printable(finding.hint));
+    }
+    if !finding.excerpt.is_empty() {
+        let excerpt = printable(finding.excerpt);
         let short: String = excerpt.chars().take(EXCERPT).collect();
         let dots = if short.len() < excerpt.len() { "…" } else { "" };
         let _ = writeln!(text, "    {short}{dots}");

@@ -4,11 +4,11 @@
 #![allow(missing_docs, reason = "the interfaces are documented in wit/")]
 
 use papyra_report::Paint;
-use papyra_report::scan::{Scan, is_healthy, text};
+use papyra_report::scan::{Finding, Scan, is_healthy, text};
 use papyra_report::text::{printable, quoted};
 
 use self::exports::wasi::cli0_2_0::run::Guest;
-use self::papyra::persistence::journal::{self, ScanOptions, ScanReport};
+use self::papyra::persistence::journal::{self, ScanOptions, ScanReport, Severity};
 use self::papyra::persistence::types::{Failure, FailureCode, Kind};
 use self::wasi::cli0_2_0::{environment, stderr, stdout};
 use self::wasi::cli0_2_12::exit::exit_with_code;
@@ -98,15 +98,45 @@ fn view(report: &ScanReport) -> Scan<'_> {
         records: report.records,
         kinds: kinds.collect(),
         damaged: report.damaged,
+        salvageable: report.salvageable,
         suspect: report.suspect,
         structural: report.structural,
-        anomalies: anomalies.map(|counted| (counted.anomaly.as_str(), counted.count)).collect(),
-        findings: &report.findings,
+        anomalies: anomalies
+            .map(|of| (of.anomaly.as_str(), severity(of.severity), of.count))
+            .collect(),
+        findings: report.findings.iter().map(finding).collect(),
         findings_total: report.findings_total,
         oldest: report.oldest,
         newest: report.newest,
-        implausible_timestamps: report.implausible_timestamps,
+        untimed: report.untimed,
+        from_future: report.from_future,
+        time_note: &report.time_note,
         sampled: report.sampled,
+    }
+}
+
+/// A finding as `papyra_report` takes it.
+fn finding(finding: &journal::Finding) -> Finding<'_> {
+    Finding {
+        anomaly: &finding.anomaly,
+        severity: severity(finding.severity),
+        segment: &finding.segment,
+        line: finding.line,
+        offset: finding.offset,
+        id: finding.id.as_deref(),
+        length: finding.length,
+        salvageable: finding.salvageable,
+        ambiguous: finding.ambiguous,
+        hint: &finding.hint,
+        excerpt: &finding.excerpt,
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Damage => "damage",
+        Severity::Suspect => "suspect",
+        Severity::Structure => "structure",
     }
 }
 

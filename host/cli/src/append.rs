@@ -6,6 +6,7 @@ use clap::Args;
 use papyra_persistence::Durability;
 use papyra_persistence::config::Config;
 use papyra_persistence::route::{RoutedAppend, RoutedError};
+use papyra_persistence::store::Written;
 use tokio::sync::mpsc;
 
 use crate::args::{TargetArgs, apply_sync};
@@ -133,12 +134,28 @@ fn lines(first: u64, last: u64) -> String {
     }
 }
 
+/// What is known about the lines of a batch that has failed, and about those before it.
+fn outcome(batch: &Batch, of_batch: Option<Written>, before: u64) -> String {
+    let last = batch.first + batch.lines.max(1) - 1;
+    let (these, earlier) = (lines(batch.first, last), format!("; before them, {}", state(before)));
+    let earlier = if before == 0 { "" } else { &earlier };
+    match (of_batch, before) {
+        (None | Some(Written::None), 0) => state(0),
+        (None | Some(Written::None), _) => format!("{}, nothing after them", state(before)),
+        (Some(Written::All), _) => format!("{these} are written, but may not be durable{earlier}"),
+        (Some(Written::Some), _) => {
+            format!("of {these} the first are written, and the others are not{earlier}")
+        }
+        (Some(Written::Unknown), _) => format!(
+            "whether {these} are written is not known: look at the end of the journal before \
+             appending them again{earlier}"
+        ),
+    }
+}
+
 /// Numbers lines from the start of the input, and adds what is written and what is not.
 fn explain(mut problem: Problem, batch: &Batch, written: u64) -> Problem {
-    let state = match written {
-        0 => "nothing was written".to_owned(),
-        _ => format!("{}, nothing after them", state(written)),
-    };
+    let state = outcome(batch, problem.written, written);
     match problem.line {
         // A line of the input, not of the journal.
         Some(number) if problem.code == "invalid-record" => {

@@ -45,6 +45,9 @@ pub(super) struct CompactArgs {
     /// Count ages from this moment instead of now; a dry run prints it
     #[arg(long, value_name = "TIME", value_parser = values::moment, allow_hyphen_values = true)]
     as_of: Option<f64>,
+    /// Remove all records even if they are so old that the clock may be wrong
+    #[arg(long)]
+    allow_expire_all: bool,
     #[command(flatten)]
     audit: AuditArgs,
     #[command(flatten)]
@@ -81,6 +84,7 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
         keep_quarantine: args.quarantine_dir.is_some(),
         as_of: args.as_of,
         record_audit: args.audit.record(context.output),
+        allow_expire_all: args.allow_expire_all,
     };
     let paint = context.output.paint();
     per_store::run(context, "compact", async |journal, target| {

@@ -2,6 +2,7 @@
 
 use papyra_persistence::config::{ConfigError, Origin};
 use papyra_persistence::journal::{FailureCode, JournalError};
+use papyra_persistence::store::Written;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -18,6 +19,10 @@ pub(super) struct Problem {
     pub segment: Option<String>,
     /// Counted from 1, in the segment or in standard input.
     pub line: Option<u64>,
+    /// The same command can succeed later although nobody changes anything.
+    pub retryable: bool,
+    /// How much of a batch an append has written.
+    pub written: Option<Written>,
     /// The store does not exist.
     pub store_missing: bool,
 }
@@ -30,6 +35,8 @@ impl Problem {
             message: message.into(),
             segment: None,
             line: None,
+            retryable: matches!(exit, Exit::Unavailable | Exit::Locked),
+            written: None,
             store_missing: false,
         }
     }
@@ -55,8 +62,20 @@ impl Problem {
 
     /// As part of a document of another schema.
     pub fn fields(&self) -> Value {
-        let mut value =
-            json!({ "code": self.code, "exit": self.exit.code(), "message": self.message });
+        let mut value = json!({
+            "code": self.code,
+            "exit": self.exit.code(),
+            "message": self.message,
+            "retryable": self.retryable,
+        });
+        if let Some(written) = self.written {
+            value["written"] = json!(match written {
+                Written::None => "none",
+                Written::All => "all",
+                Written::Some => "some",
+                Written::Unknown => "unknown",
+            });
+        }
         if let Some(segment) = &self.segment {
             value["segment"] = json!(segment);
         }
@@ -96,7 +115,8 @@ impl From<ConfigError> for Problem {
 impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
         let message = chain(&error);
-        match error {
+        let (written, retryable) = (error.written(), error.is_retryable());
+        let problem = match error {
             JournalError::Failure { operation, failure } => {
                 let place = match (&failure.segment, failure.line) {
                     (Some(segment), Some(line)) => format!("{segment}:{line}"),
@@ -114,6 +134,8 @@ impl From<JournalError> for Problem {
                     message,
                     segment: failure.segment,
                     line: failure.line,
+                    retryable,
+                    written,
                     // A startup check accepts a missing store; only its directory can be missing.
                     store_missing: failure.code == FailureCode::NotFound
                         && operation != "startup-check",
@@ -126,7 +148,8 @@ impl From<JournalError> for Problem {
             }
             JournalError::Trap { .. } => Self::new(Exit::Failed, "trap", message),
             _ => Self::new(Exit::Failed, "failed", message),
-        }
+        };
+        Self { written, ..problem }
     }
 }
 
@@ -178,6 +201,8 @@ mod tests {
             operation: "append",
             failure: Failure {
                 code: FailureCode::Locked,
+                retryable: true,
+                written: Some(Written::None),
                 message: "held by another process".into(),
                 segment: Some("a.ndjson".into()),
                 line: Some(7),
@@ -187,7 +212,7 @@ mod tests {
         assert_eq!(problem.message, "a.ndjson:7: held by another process");
         assert_eq!(
             problem.document().to_string(),
-            r#"{"schema":"papyra.error/2","code":"locked","exit":75,"message":"a.ndjson:7: held by another process","segment":"a.ndjson","line":7}"#
+            r#"{"schema":"papyra.error/2","code":"locked","exit":75,"message":"a.ndjson:7: held by another process","retryable":true,"written":"none","segment":"a.ndjson","line":7}"#
         );
     }
 

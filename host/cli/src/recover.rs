@@ -16,9 +16,10 @@ use crate::report;
 
 /// Repair a damaged journal; intact records are never changed
 ///
-/// `repair` drops damaged entries, completes an unterminated last record and keeps suspect records.
-/// `quarantine` moves damaged entries and suspect records, byte for byte, to a directory, or with Redis
-/// to a stream. Files are replaced atomically: after a crash, either the old or the new file is there,
+/// `repair` keeps every whole record, also one that shares its line with something else, drops the
+/// rest, completes an unterminated last record and keeps suspect records. It refuses what does not look
+/// like a journal. `quarantine` moves what is damaged and suspect records, byte for byte, to a
+/// directory, or with Redis to a stream. Files are replaced atomically: after a crash, either the old or the new file is there,
 /// complete.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
@@ -41,6 +42,9 @@ pub(super) struct RecoverArgs {
     /// Report what would be done, but change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Repair even what does not look like a journal
+    #[arg(long)]
+    allow_loss: bool,
     #[command(flatten)]
     audit: AuditArgs,
     #[command(flatten)]
@@ -67,6 +71,7 @@ pub(super) async fn run(args: RecoverArgs, context: &mut Context<'_>) -> Result<
         dry_run: args.dry_run,
         max_findings: args.findings.findings,
         record_audit: args.audit.record(context.output),
+        allow_loss: args.allow_loss,
     };
     let paint = context.output.paint();
     per_store::run(context, "recover", async |journal, target| {

@@ -3,7 +3,7 @@
 use super::model::{append, events, flaw, largest, lines, same};
 use super::rewrites::applicable;
 use super::{Fixture, Stop};
-use crate::store::{Purpose, Range, Rewrite, RewriteOptions, Snapshot};
+use crate::store::{Edit, Purpose, Rewrite, RewriteOptions, Snapshot};
 
 const OPTIONS: RewriteOptions =
     RewriteOptions { purpose: Purpose::Recover, keep_quarantine: false, force: false };
@@ -18,12 +18,12 @@ async fn tear(fixture: &dyn Fixture, tail: &str) -> Result<(), Stop> {
 }
 
 /// A rewrite of the segment with the tail, the snapshot it is of, and the tail's range.
-async fn begin(fixture: &dyn Fixture) -> Result<(Box<dyn Rewrite>, Range), Stop> {
+async fn begin(fixture: &dyn Fixture) -> Result<(Box<dyn Rewrite>, Edit), Stop> {
     let store = fixture.store();
     let snapshot: std::sync::Arc<dyn Snapshot> = store.snapshot().await?;
     let (segment, entries) = largest(&*store, &*snapshot).await?;
     let Some(tail) = entries.last() else { return flaw("there is no tail") };
-    let range = Range { start: tail.start, end: tail.end };
+    let range = Edit::removal(tail.start, tail.end);
     Ok((applicable(snapshot.rewrite(&segment.name, OPTIONS).await)?, range))
 }
 
@@ -47,8 +47,8 @@ pub async fn removed(fixture: &dyn Fixture) -> Result<(), Stop> {
     let store = fixture.store();
     let (mut rewrite, tail) = begin(fixture).await?;
     append(&*store, &events(3..5)).await?;
-    rewrite.remove(&[tail]).await?;
-    rewrite.commit(false).await?;
+    rewrite.edit(&[tail]).await?;
+    rewrite.commit().await?;
     same("after removing the tail", &lines(&*store).await?, &expected(None, 3..5))
 }
 
@@ -56,8 +56,9 @@ pub async fn terminated(fixture: &dyn Fixture) -> Result<(), Stop> {
     let whole = events(7..8).concat();
     tear(fixture, &whole).await?;
     let store = fixture.store();
-    let (rewrite, _) = begin(fixture).await?;
-    let done = rewrite.commit(true).await?;
+    let (mut rewrite, tail) = begin(fixture).await?;
+    rewrite.edit(&[Edit::line_end(tail.end)]).await?;
+    let done = rewrite.commit().await?;
     if done.bytes_after != done.bytes_before + 1 {
         return flaw(format!("{} bytes became {}", done.bytes_before, done.bytes_after));
     }
@@ -69,8 +70,9 @@ pub async fn terminated_once(fixture: &dyn Fixture) -> Result<(), Stop> {
     let whole = events(7..8).concat();
     tear(fixture, &whole).await?;
     let store = fixture.store();
-    let (rewrite, _) = begin(fixture).await?;
+    let (mut rewrite, tail) = begin(fixture).await?;
     append(&*store, &events(3..5)).await?;
-    rewrite.commit(true).await?;
+    rewrite.edit(&[Edit::line_end(tail.end)]).await?;
+    rewrite.commit().await?;
     same("after the line end", &lines(&*store).await?, &expected(Some(&whole), 3..5))
 }

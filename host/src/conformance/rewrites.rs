@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::model::{Entry, append, ensure, events, flaw, largest, lines, same, snapshot_lines};
 use super::{Fixture, Stop};
 use crate::store::{
-    Framing, Purpose, Range, Rewrite, RewriteOptions, Segment, Snapshot, Store, StoreError,
+    Edit, Framing, Purpose, Rewrite, RewriteOptions, Segment, Snapshot, Store, StoreError,
     StoreErrorKind,
 };
 
@@ -38,9 +38,9 @@ impl Begun {
         applicable(self.snapshot.rewrite(&self.segment.name, options).await)
     }
 
-    fn ranges(&self, goes: impl Fn(usize) -> bool) -> Vec<Range> {
+    fn ranges(&self, goes: impl Fn(usize) -> bool) -> Vec<Edit> {
         let chosen = self.entries.iter().enumerate().filter(|(index, _)| goes(*index));
-        chosen.map(|(_, entry)| Range { start: entry.start, end: entry.end }).collect()
+        chosen.map(|(_, entry)| Edit::removal(entry.start, entry.end)).collect()
     }
 
     /// All lines but those of the segment for which `goes` is true.
@@ -79,10 +79,10 @@ pub async fn exact(fixture: &dyn Fixture) -> Result<(), Stop> {
         let mut rewrite = begun.rewrite(PLAIN).await?;
         // Several calls, some of them empty.
         for ranges in begun.ranges(goes).chunks(3) {
-            rewrite.remove(ranges).await?;
-            rewrite.remove(&[]).await?;
+            rewrite.edit(ranges).await?;
+            rewrite.edit(&[]).await?;
         }
-        let done = rewrite.commit(false).await?;
+        let done = rewrite.commit().await?;
         same(what, &lines(&*begun.store).await?, &begun.without(goes))?;
         // A store that frames entries gives memory back in larger pieces than these.
         let shrunk = match begun.store.describe().framing {
@@ -103,8 +103,8 @@ pub async fn exact(fixture: &dyn Fixture) -> Result<(), Stop> {
 pub async fn everything(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..9).await?;
     let mut rewrite = begun.rewrite(PLAIN).await?;
-    rewrite.remove(&begun.ranges(|_| true)).await?;
-    rewrite.commit(false).await?;
+    rewrite.edit(&begun.ranges(|_| true)).await?;
+    rewrite.commit().await?;
     same("after removing all", &lines(&*begun.store).await?, &begun.without(|_| true))?;
     let more = events(100..103);
     append(&*begun.store, &more).await?;
@@ -115,7 +115,7 @@ pub async fn everything(fixture: &dyn Fixture) -> Result<(), Stop> {
 
 pub async fn nothing(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..9).await?;
-    let done = begun.rewrite(PLAIN).await?.commit(false).await?;
+    let done = begun.rewrite(PLAIN).await?.commit().await?;
     ensure(done.bytes_before == done.bytes_after, || format!("{done:?}"))?;
     same("after removing nothing", &lines(&*begun.store).await?, &begun.lines)
 }
@@ -124,9 +124,9 @@ pub async fn meanwhile(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..10).await?;
     let mut rewrite = begun.rewrite(PLAIN).await?;
     append(&*begun.store, &events(10..20)).await?;
-    rewrite.remove(&begun.ranges(|index| index < 5)).await?;
+    rewrite.edit(&begun.ranges(|index| index < 5)).await?;
     append(&*begun.store, &events(20..30)).await?;
-    rewrite.commit(false).await?;
+    rewrite.commit().await?;
     append(&*begun.store, &events(30..40)).await?;
     let mut expected = begun.without(|index| index < 5);
     expected.extend(events(10..40));
@@ -139,7 +139,7 @@ pub async fn racing(fixture: &dyn Fixture) -> Result<(), Stop> {
     }
     let begun = Begun::with(fixture, 0..10).await?;
     let mut rewrite = begun.rewrite(PLAIN).await?;
-    rewrite.remove(&begun.ranges(|index| index < 5)).await?;
+    rewrite.edit(&begun.ranges(|index| index < 5)).await?;
     let later = async {
         for number in 10..60 {
             append(&*begun.store, &events(number..number + 1)).await?;
@@ -147,7 +147,7 @@ pub async fn racing(fixture: &dyn Fixture) -> Result<(), Stop> {
         }
         Ok::<_, Stop>(())
     };
-    let (done, appended) = tokio::join!(rewrite.commit(false), later);
+    let (done, appended) = tokio::join!(rewrite.commit(), later);
     done?;
     appended?;
     let mut expected = begun.without(|index| index < 5);
@@ -160,12 +160,12 @@ pub async fn outdated(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..10).await?;
     let mut first =
         applicable(begun.store.snapshot().await?.rewrite(&begun.segment.name, PLAIN).await)?;
-    first.remove(&begun.ranges(|index| index == 0)).await?;
-    first.commit(false).await?;
+    first.edit(&begun.ranges(|index| index == 0)).await?;
+    first.commit().await?;
     let second = async {
         let mut second = begun.snapshot.rewrite(&begun.segment.name, PLAIN).await?;
-        second.remove(&begun.ranges(|index| index == 4)).await?;
-        second.commit(false).await
+        second.edit(&begun.ranges(|index| index == 4)).await?;
+        second.commit().await
     };
     let expected = match second.await {
         Ok(_) => begun.without(|index| index == 0 || index == 4),
@@ -181,8 +181,8 @@ pub async fn stable(fixture: &dyn Fixture) -> Result<(), Stop> {
     }
     let begun = Begun::with(fixture, 0..10).await?;
     let mut rewrite = begun.rewrite(PLAIN).await?;
-    rewrite.remove(&begun.ranges(|index| index < 9)).await?;
-    rewrite.commit(false).await?;
+    rewrite.edit(&begun.ranges(|index| index < 9)).await?;
+    rewrite.commit().await?;
     let old = snapshot_lines(&*begun.store, &*begun.snapshot).await?;
     same("the old snapshot", &old, &begun.lines)
 }
@@ -196,15 +196,15 @@ pub async fn abandoned(fixture: &dyn Fixture) -> Result<(), Stop> {
         other => other.map(|_| kept)?,
     };
     let mut rewrite = begun.rewrite(options).await?;
-    rewrite.remove(&begun.ranges(|index| index < 5)).await?;
+    rewrite.edit(&begun.ranges(|index| index < 5)).await?;
     drop(rewrite);
     same("the store", &lines(&*begun.store).await?, &begun.lines)?;
     let now = fixture.debris().await;
     ensure(now == debris, || format!("{now:?} lies about"))?;
     // And the next one is free to go.
     let mut rewrite = begun.rewrite(PLAIN).await?;
-    rewrite.remove(&begun.ranges(|index| index < 5)).await?;
-    rewrite.commit(false).await?;
+    rewrite.edit(&begun.ranges(|index| index < 5)).await?;
+    rewrite.commit().await?;
     same("after the next", &lines(&*begun.store).await?, &begun.without(|index| index < 5))
 }
 
@@ -229,7 +229,7 @@ pub async fn bad_ranges(fixture: &dyn Fixture) -> Result<(), Stop> {
     let mut outside = first;
     outside.end.major = u64::MAX;
     outside.end.minor = u64::MAX;
-    let backwards = Range { start: second.end, end: second.start };
+    let backwards = Edit::removal(second.end, second.start);
     for (what, ranges) in [
         ("descending", vec![second, first]),
         ("overlapping", vec![first, first]),
@@ -237,7 +237,7 @@ pub async fn bad_ranges(fixture: &dyn Fixture) -> Result<(), Stop> {
         ("ending before its start", vec![backwards]),
     ] {
         let mut rewrite = begun.rewrite(PLAIN).await?;
-        ensure(rewrite.remove(&ranges).await.is_err(), || format!("{what} was accepted"))?;
+        ensure(rewrite.edit(&ranges).await.is_err(), || format!("{what} was accepted"))?;
         drop(rewrite);
     }
     same("the store", &lines(&*begun.store).await?, &begun.lines)
@@ -247,8 +247,8 @@ pub async fn quarantine(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..12).await?;
     let goes = |index: usize| index.is_multiple_of(3);
     let mut rewrite = begun.rewrite(RewriteOptions { keep_quarantine: true, ..PLAIN }).await?;
-    rewrite.remove(&begun.ranges(goes)).await?;
-    let done = rewrite.commit(false).await?;
+    rewrite.edit(&begun.ranges(goes)).await?;
+    let done = rewrite.commit().await?;
     same("the store", &lines(&*begun.store).await?, &begun.without(goes))?;
     ensure(!done.quarantine.is_empty(), || "the rewrite does not name its quarantine".to_owned())?;
     let Some(found) = fixture.quarantine(&done.quarantine).await else {

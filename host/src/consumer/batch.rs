@@ -1,7 +1,7 @@
 //! The batch of entries that a consumer receives.
 
 use crate::bindings::exports::papyra::persistence::consumer as wit;
-use crate::journal::{Failure, FailureCode, JournalError};
+use crate::journal::{Failure, JournalError};
 
 pub(super) use wit::Batch as WitBatch;
 
@@ -78,8 +78,7 @@ fn read_line(line: &str) -> Option<Entry> {
 /// Guest-controlled: an engine that is not ours can return anything.
 fn not_a_batch() -> JournalError {
     let message = "the engine returned records in a shape that this host does not know".to_owned();
-    let failure = Failure { code: FailureCode::Failed, message, segment: None, line: None };
-    JournalError::Failure { operation: "consume", failure }
+    JournalError::failed("consume", message)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::bindings::papyra::persistence::types::{Failure, FailureCode};
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreErrorKind, Written};
 
 /// Why an operation on a journal did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -48,20 +48,52 @@ pub enum JournalError {
     },
 }
 
+impl From<&StoreError> for Failure {
+    fn from(error: &StoreError) -> Self {
+        Self {
+            code: error.kind().into(),
+            retryable: error.is_retryable(),
+            written: error.written(),
+            message: error.one_line(),
+            segment: None,
+            line: None,
+        }
+    }
+}
+
 impl JournalError {
     pub(crate) fn trap(operation: &'static str, source: wasmtime::Error) -> Self {
         Self::Trap { operation, source }
     }
 
+    /// A failure of this host, about which no more is known than its message says.
+    pub(crate) fn failed(operation: &'static str, message: String) -> Self {
+        Self::store(operation, &StoreError::new(StoreErrorKind::Failed, message))
+    }
+
     /// A failure of the store itself, met without the engine.
     pub(crate) fn store(operation: &'static str, error: &StoreError) -> Self {
-        let failure = Failure {
-            code: error.kind().into(),
-            message: error.one_line(),
-            segment: None,
-            line: None,
-        };
-        Self::Failure { operation, failure }
+        Self::Failure { operation, failure: error.into() }
+    }
+
+    /// How much was written by an append that failed. `None` for any other operation, and for an append of
+    /// which nothing was tried.
+    pub fn written(&self) -> Option<Written> {
+        match self {
+            Self::Failure { failure, .. } => failure.written,
+            Self::Trap { operation, .. }
+            | Self::TimedOut { operation, .. }
+            | Self::Cancelled { operation } => (*operation == "append").then_some(Written::Unknown),
+        }
+    }
+
+    /// Whether the same call can succeed later although nobody changes anything.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Failure { failure, .. } => failure.retryable,
+            Self::TimedOut { .. } => true,
+            _ => false,
+        }
     }
 
     /// The class of an expected failure, a missed deadline included; `None` for traps and cancellation.

@@ -1,14 +1,17 @@
 //! The reports as JSON. `papyra --json` prints these documents, with a `schema` in front.
 
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{
-    AnomalyCount, Appended, Compaction, Counters, Inspection, KindCount, Limits, Recovery,
-    RecoveryMode, Retention, ScanReport, StartupOutcome, StartupReport,
+    AnomalyCount, Appended, Compaction, Counters, Finding, Inspection, KindCount, Limits, Recovery,
+    RecoveryMode, Retention, ScanReport, Severity, StartupOutcome, StartupReport,
 };
 use crate::store::Kind;
-use crate::store::groups::{ConsumerPending, GroupInfo, GroupLoss, PendingEntry, PendingSummary};
+use crate::store::groups::{
+    ConsumerInfo, ConsumerPending, GroupInfo, GroupLoss, PendingEntry, PendingSummary,
+};
 
 /// Serialises a type as an object of its fields, and of values that are computed.
 macro_rules! object {
@@ -30,25 +33,25 @@ pub(crate) use object;
 
 object! { ScanReport, r,
     healthy: r.is_healthy(), backend, location, segments, bytes, entries, records,
-    kinds: by_kind(&r.kinds), damaged, suspect, structural, anomalies: by_anomaly(&r.anomalies),
-    findings: findings(&r.findings), findings_listed, findings_total, oldest, newest,
-    implausible_timestamps, sampled,
+    kinds: by_kind(&r.kinds), damaged, salvageable, suspect, structural,
+    anomalies: by_anomaly(&r.anomalies), findings, findings_listed: r.findings.len(),
+    findings_total, oldest, newest, untimed, from_future, time_note, sampled,
 }
 
 object! { Recovery, r,
-    mode, dry_run, changed, removed_entries, removed_bytes, terminated, rewritten, quarantine,
-    remaining, bytes_before, bytes_after, audit: record(&r.audit), note, before,
+    mode, dry_run, changed, removed_entries, removed_bytes, salvaged, ambiguous, line_ends,
+    terminated, rewritten, quarantine, remaining, bytes_before, bytes_after, audit: record(&r.audit), note, before,
 }
 
 object! { Compaction, r,
     backend, location, as_of, dry_run, changed, records_before, records_after, bytes_before,
     bytes_after, kept: by_kind(&r.kept), damaged_removed, damaged_kept, untimed_kept,
-    pinned_removed, pinned_kept, rewritten, quarantine, audit: record(&r.audit), note,
+    from_future_kept, time_note, pinned_removed, pinned_kept, rewritten, quarantine, audit: record(&r.audit), note,
 }
 
 object! { Inspection, r,
     backend, location, segments, bytes, records, kinds: by_kind(&r.kinds), damaged, sampled,
-    oldest, newest, implausible_timestamps,
+    oldest, newest, untimed, from_future, time_note,
 }
 
 object! { StartupReport, r,
@@ -70,6 +73,49 @@ object! { Retention, r,
 }
 
 object! { Limits, l, max_records, max_age_seconds, max_total_bytes }
+
+impl Severity {
+    /// The word in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Damage => "damage",
+            Self::Suspect => "suspect",
+            Self::Structure => "structure",
+        }
+    }
+}
+
+impl Serialize for Severity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// Only what the finding has.
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("anomaly", &self.anomaly)?;
+        map.serialize_entry("severity", &self.severity)?;
+        map.serialize_entry("segment", &self.segment)?;
+        self.line.iter().try_for_each(|line| map.serialize_entry("line", line))?;
+        self.offset.iter().try_for_each(|offset| map.serialize_entry("offset", offset))?;
+        self.id.iter().try_for_each(|id| map.serialize_entry("id", id))?;
+        map.serialize_entry("length", &self.length)?;
+        if self.salvageable > 0 {
+            map.serialize_entry("salvageable", &self.salvageable)?;
+            map.serialize_entry("ambiguous", &self.ambiguous)?;
+        }
+        if !self.hint.is_empty() {
+            map.serialize_entry("hint", &self.hint)?;
+        }
+        map.serialize_entry("excerpt", &self.excerpt)?;
+        map.end()
+    }
+}
+
+object! { ConsumerInfo, c, consumer: c.name, pending, idle_ms, inactive_ms }
 
 object! { GroupInfo, g, group: g.name, consumers, pending, lag, last_delivered }
 
@@ -128,13 +174,6 @@ impl<K: Serialize, V: Serialize, I: Iterator<Item = (K, V)> + Clone> Serialize f
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.clone())
     }
-}
-
-/// The findings, which the engine reports as lines of JSON.
-fn findings(lines: &str) -> Vec<Value> {
-    let parsed =
-        lines.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| line.into()));
-    parsed.collect()
 }
 
 /// An audit record as an object; null if there is none.

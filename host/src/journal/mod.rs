@@ -21,9 +21,10 @@ pub use self::read::Pages;
 pub(crate) use self::session::{Called, Instance, Session};
 pub use self::strict_json::strict_json;
 pub use crate::bindings::exports::papyra::persistence::journal::{
-    AnomalyCount, Appended, CompactOptions, Compaction, Counters, Draft, FieldMatch,
+    AnomalyCount, Appended, CompactOptions, Compaction, Counters, Draft, FieldMatch, Finding,
     InspectOptions, Inspection, KindCount, Order, Page, RecoverOptions, Recovery, RecoveryMode,
-    ScanOptions, ScanReport, Selection, StartupMode, StartupOptions, StartupOutcome, StartupReport,
+    ScanOptions, ScanReport, Selection, Severity, StartupMode, StartupOptions, StartupOutcome,
+    StartupReport,
 };
 pub use crate::bindings::papyra::persistence::types::{
     Failure, FailureCode, KindLimits, Limits, Retention,
@@ -271,7 +272,7 @@ impl Default for RecoverOptions {
     /// Repair, for real, with an audit record, and with the first 100 findings listed.
     fn default() -> Self {
         let mode = RecoveryMode::Repair;
-        Self { mode, dry_run: false, max_findings: 100, record_audit: true }
+        Self { mode, dry_run: false, max_findings: 100, record_audit: true, allow_loss: false }
     }
 }
 
@@ -279,6 +280,7 @@ impl Default for CompactOptions {
     /// Now, for real, with an audit record, without quarantine, and not beyond what consumer groups still need.
     fn default() -> Self {
         let (dry_run, force, keep_quarantine) = (false, false, false);
-        Self { dry_run, force, keep_quarantine, as_of: None, record_audit: true }
+        let (as_of, record_audit, allow_expire_all) = (None, true, false);
+        Self { dry_run, force, keep_quarantine, as_of, record_audit, allow_expire_all }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::task::JoinSet;
 
-use super::{Failure, FailureCode, Journal, JournalError, Retention, ScanOptions, Session};
+use super::{Journal, JournalError, Retention, ScanOptions, Session};
 use crate::bindings::exports::papyra::persistence::journal::Partition;
 use crate::engine::{Engine, Work};
 use crate::store::StoreError;
@@ -130,13 +130,6 @@ async fn run_worker(
 }
 
 fn lost_worker(task: &Task, error: &tokio::task::JoinError) -> JournalError {
-    JournalError::Failure {
-        operation: task.operation(),
-        failure: Failure {
-            code: FailureCode::Failed,
-            message: format!("a worker of this operation ended early: {error}"),
-            segment: None,
-            line: None,
-        },
-    }
+    let message = format!("a worker of this operation ended early: {error}");
+    JournalError::failed(task.operation(), message)
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::RoutedJournal;
 use crate::journal::json::{by_kind, object};
-use crate::journal::{Appended, Draft, Failure, FailureCode, Journal, JournalError, KindCount};
+use crate::journal::{Appended, Draft, FailureCode, Journal, JournalError, KindCount};
 use crate::store::{
     Description, Framing, Kind, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind,
 };
@@ -260,15 +260,7 @@ fn discard(done: &mut RoutedAppend, kind: Kind, records: u64, bytes: u64) {
 }
 
 fn ended_early(error: &tokio::task::JoinError) -> JournalError {
-    JournalError::Failure {
-        operation: "append",
-        failure: Failure {
-            code: FailureCode::Failed,
-            message: format!("an append ended early: {error}"),
-            segment: None,
-            line: None,
-        },
-    }
+    JournalError::failed("append", format!("an append ended early: {error}"))
 }
 
 /// The lines for one store.
@@ -310,6 +302,7 @@ impl Store for Judge {
             framing: Framing::Lines,
             layout: Layout::Sequence,
             volatile: true,
+            profile: None,
         }
     }
 

@@ -131,28 +131,24 @@ fn chart(page: &mut String, recent: &Recent) {
 fn anomalies(page: &mut String, look: &Look) {
     let Some(scan) = look.scan.as_ref().filter(|scan| scan.findings_total > 0) else { return };
     let _ = write!(page, "<h3>Anomalies</h3><p>{} in all.", grouped(scan.findings_total));
-    if scan.findings_listed < scan.findings_total {
-        let _ = write!(page, " The first {} are listed.", grouped(scan.findings_listed));
+    let listed = scan.findings.len() as u64;
+    if listed < scan.findings_total {
+        let _ = write!(page, " The first {} are listed.", grouped(listed));
     }
     page.push_str("</p><table><tr><th>what<th>where<th class=wide>excerpt</tr>");
-    for line in scan.findings.lines() {
-        let Ok(finding) = serde_json::from_str::<serde_json::Value>(line) else { continue };
-        let text = |name: &str| match finding.get(name) {
-            Some(serde_json::Value::String(text)) => escape(text),
-            Some(serde_json::Value::Number(number)) => number.to_string(),
-            _ => String::new(),
-        };
-        let place = match (text("line").as_str(), text("id").as_str()) {
-            ("", "") => text("segment"),
-            ("", id) => format!("{} {id}", text("segment")),
-            (line, _) => format!("{}:{line}", text("segment")),
+    for finding in &scan.findings {
+        let segment = escape(&finding.segment);
+        let place = match (finding.line, &finding.id) {
+            (Some(line), _) => format!("{segment}:{line}"),
+            (None, Some(id)) => format!("{segment} {}", escape(id)),
+            (None, None) => segment,
         };
         let _ = write!(
             page,
             "<tr><td class={}>{}<td>{place}<td class=wide><code>{}</code></tr>",
-            text("severity"),
-            text("anomaly"),
-            text("excerpt")
+            finding.severity.name(),
+            escape(&finding.anomaly),
+            escape(&finding.excerpt)
         );
     }
     page.push_str("</table>");

@@ -2,6 +2,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use super::Written;
+
 /// The class of a store's failure. It decides the exit code of the command and whether trying again can
 /// help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,7 +11,7 @@ use std::time::Duration;
 pub enum StoreErrorKind {
     /// The backend cannot be reached now.
     Unavailable,
-    /// No space is left; nothing of the failed call remains visible.
+    /// No space is left.
     Full,
     /// Another process holds the store.
     Locked,
@@ -33,18 +35,19 @@ pub enum StoreErrorKind {
 pub struct StoreError {
     kind: StoreErrorKind,
     message: String,
+    written: Option<Written>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl StoreError {
     /// A failure without an underlying cause.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), written: None, source: None }
     }
 
     /// A failure caused by an I/O error, which also determines the class.
     pub fn io(message: impl Into<String>, cause: io::Error) -> Self {
-        Self { kind: classify(&cause), message: message.into(), source: Some(Box::new(cause)) }
+        Self::new(classify(&cause), message).caused_by(cause)
     }
 
     /// A store that has not answered within the engine's limit.
@@ -60,6 +63,23 @@ impl StoreError {
     pub fn caused_by(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(cause));
         self
+    }
+
+    /// Says how much of a batch was written by the append that failed.
+    #[must_use]
+    pub fn wrote(mut self, written: Written) -> Self {
+        self.written = Some(written);
+        self
+    }
+
+    /// How much of a batch was written by the append that failed; `None` if the error does not say.
+    pub fn written(&self) -> Option<Written> {
+        self.written
+    }
+
+    /// Whether the same call can succeed later although nobody changes anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Locked)
     }
 
     /// The class.

@@ -4,10 +4,12 @@
 use async_trait::async_trait;
 
 use super::{Kind, StoreError};
+pub use crate::bindings::papyra::persistence::claims::AutoClaimed;
 pub use crate::bindings::papyra::persistence::groups::{
-    AutoClaimed, ConsumerPending, Delivered, DeliveredFrame, GroupInfo, PendingEntry,
-    PendingFilter, PendingSummary, Source, Wait,
+    ConsumerInfo, ConsumerPending, Delivered, DeliveredFrame, GroupInfo, PendingSummary, Source,
+    Wait,
 };
+pub use crate::bindings::papyra::persistence::types::{PendingEntry, PendingFilter};
 
 /// The entries that a group has lost to forced compactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +30,7 @@ impl GroupLoss {
     }
 }
 
-/// The consumer groups of a store, in the words of `wit/groups.wit`.
+/// The consumer groups of a store, in the words of `wit/groups.wit` and `wit/claims.wit`.
 ///
 /// Entries are named by the backend's own ids, two numbers as in `1763700000123-0`; ids ascend with
 /// time. Every kind is a stream of its own with groups of its own. An entry that was handed out
@@ -114,6 +116,26 @@ pub trait ConsumerGroups: Send + Sync {
 
     /// All groups of a kind; none if the stream does not exist.
     async fn list_groups(&self, kind: Kind) -> Result<Vec<GroupInfo>, StoreError>;
+
+    /// The consumers of a group.
+    async fn list_consumers(
+        &self,
+        kind: Kind,
+        group: &str,
+    ) -> Result<Vec<ConsumerInfo>, StoreError>;
+
+    /// Deletes the group with its position and its pending entries. Returns whether there was one; false
+    /// too if the stream does not exist.
+    async fn delete_group(&self, kind: Kind, group: &str) -> Result<bool, StoreError>;
+
+    /// Deletes a consumer. Returns the number of its pending entries, which are pending no longer; 0 if
+    /// there is no such consumer.
+    async fn delete_consumer(
+        &self,
+        kind: Kind,
+        group: &str,
+        consumer: &str,
+    ) -> Result<u64, StoreError>;
 
     /// Moves the group's position, so that it continues after `id`.
     async fn set_id(&self, kind: Kind, group: &str, id: &str) -> Result<(), StoreError>;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{
     Chunk, Description, Framing, Layout, Payload, Position, Rewrite, RewriteOptions, Role, Run,
-    Segment, Snapshot, Store, StoreError, StoreErrorKind,
+    Segment, Snapshot, Store, StoreError, StoreErrorKind, Written,
 };
 
 const SEGMENT: &str = "memory";
@@ -88,6 +88,7 @@ impl Store for MemoryStore {
             framing: Framing::Lines,
             layout: Layout::Sequence,
             volatile: true,
+            profile: None,
         }
     }
 
@@ -100,7 +101,8 @@ impl Store for MemoryStore {
             return Err(StoreError::new(
                 StoreErrorKind::Failed,
                 "the batch does not end with a line end; nothing of it was written",
-            ));
+            )
+            .wrote(Written::None));
         }
         let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(max) = self.max_bytes
@@ -112,7 +114,8 @@ impl Store for MemoryStore {
                     "the journal in memory holds at most {max} bytes, and {} are used",
                     log.length
                 ),
-            ));
+            )
+            .wrote(Written::None));
         }
         log.push(lines.as_bytes());
         Ok(())
@@ -130,6 +133,7 @@ impl Store for MemoryStore {
             bytes: length,
             entries: None,
             kind: None,
+            partition: None,
             pinned: None,
         };
         Ok(Arc::new(MemorySnapshot { log: Arc::clone(&self.log), segments: [segment], length }))

@@ -43,13 +43,25 @@ pub use self::url::{Defaults, Source, StoreUrl, UrlError};
 #[cfg(feature = "config")]
 pub(crate) use self::{redact::redacted, url::file_word};
 pub use crate::bindings::papyra::persistence::storage::{
-    Chunk, Description, Frame, Framing, Layout, Payload, Position, Purpose, Range, RewriteOptions,
-    Rewritten, Role, Run, Segment,
+    Chunk, Description, Edit, Frame, Framing, Layout, Payload, Position, Profile, Purpose,
+    RewriteOptions, Rewritten, Role, Run, Segment, TimeFormat,
 };
-pub use crate::bindings::papyra::persistence::types::Kind;
+pub use crate::bindings::papyra::persistence::types::{Kind, Written};
 
-/// The maximum size of a checkpoint in bytes; a longer text is none.
-pub const MAX_CHECKPOINT: usize = 1 << 20;
+/// The maximum size of an index in bytes; a longer text is none.
+pub const MAX_INDEX: usize = 8 << 20;
+
+impl Edit {
+    /// Removes what lies from `start` up to, not including, `end`.
+    pub fn removal(start: Position, end: Position) -> Self {
+        Self { start, end, line_end: false }
+    }
+
+    /// Inserts a line end.
+    pub fn line_end(at: Position) -> Self {
+        Self { start: at, end: at, line_end: true }
+    }
+}
 
 /// A place where a journal lies.
 ///
@@ -72,8 +84,9 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// After any error nothing of the batch is visible. `Full`: there is no space, and appending works
-    /// again once there is some. `Unavailable`, `Locked`: trying again can help.
+    /// [`StoreError::written`] says how much of the batch is visible nevertheless; an error that does not
+    /// say it counts as [`Written::Unknown`]. `Full`: there is no space, and appending works again once
+    /// there is some. `Unavailable`, `Locked`: trying again can help.
     async fn append(&self, lines: String, runs: &[Run]) -> Result<(), StoreError>;
 
     /// Takes a consistent view for one operation.
@@ -106,14 +119,14 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
-    /// The text that [`save_checkpoint`](Store::save_checkpoint) was last given, at most
-    /// [`MAX_CHECKPOINT`] bytes, or an empty one if there is none. The engine does not trust it:
+    /// The text that [`save_index`](Store::save_index) was last given, at most
+    /// [`MAX_INDEX`] bytes, or an empty one if there is none. The engine does not trust it:
     /// losing it, or returning an old one, only costs time.
     ///
     /// # Errors
     ///
     /// Any; the startup check then reads everything.
-    async fn load_checkpoint(&self) -> Result<String, StoreError> {
+    async fn load_index(&self) -> Result<String, StoreError> {
         Ok(String::new())
     }
 
@@ -123,9 +136,9 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// `Unsupported` if the store has no place for it, which is what happens unless you write this
     /// method. Any other error is passed on as a note of the startup check.
-    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
+    async fn save_index(&self, text: String) -> Result<(), StoreError> {
         drop(text);
-        Err(StoreError::new(StoreErrorKind::Unsupported, "this store keeps no checkpoint"))
+        Err(StoreError::new(StoreErrorKind::Unsupported, "this store keeps no index"))
     }
 }
 
@@ -180,25 +193,27 @@ pub trait Snapshot: Send + Sync + 'static {
 /// An open rewrite of one segment. Dropping it gives up, and leaves nothing behind.
 #[async_trait]
 pub trait Rewrite: Send {
-    /// These ranges go; everything else stays, byte for byte. They are inside the snapshot,
-    /// ascending, and continue those of earlier calls; the number of calls is not bounded.
+    /// Makes these changes; everything else stays, byte for byte. Each edit replaces the bytes of its
+    /// range by one line end, or by nothing; an empty range with `line_end` inserts one. Stores that frame
+    /// entries are never asked for line ends. Edits are inside the snapshot, ascending, and continue those
+    /// of earlier calls; the number of calls is not bounded. The quarantine gets the replaced bytes, in
+    /// order, and nothing else.
     ///
     /// # Errors
     ///
-    /// `Failed` if the ranges are not as described. After an error the rewrite can only be dropped.
-    async fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError>;
+    /// `Failed` if the edits are not as described. After an error the rewrite can only be dropped.
+    async fn edit(&mut self, edits: &[Edit]) -> Result<(), StoreError>;
 
     /// Makes the quarantine durable, then switches to the new content atomically, together with
     /// everything that was appended since the snapshot. After a crash at any moment, the old or the
     /// new content is there, whole.
     ///
-    /// With `terminate_tail` the snapshot's last entry lacks its line end, which is added (unless a
-    /// later append has added it). If a removed range ends at an unterminated end of the snapshot and
-    /// a later append has isolated that torn tail with a line end, that line end goes as well.
+    /// If the snapshot's last line has no line end, and an edit ends there, and a later append has isolated
+    /// that torn tail with a line end, that line end goes as well: the edit says what comes in its place.
     ///
     /// # Errors
     ///
     /// Whatever the error, the old content is in place; unless it says that the switch has happened but
     /// could not be made durable, and then it is the old or the new content, whole.
-    async fn commit(self: Box<Self>, terminate_tail: bool) -> Result<Rewritten, StoreError>;
+    async fn commit(self: Box<Self>) -> Result<Rewritten, StoreError>;
 }

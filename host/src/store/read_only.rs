@@ -6,24 +6,24 @@ use async_trait::async_trait;
 
 use super::{
     Chunk, ConsumerGroups, Description, Position, Rewrite, RewriteOptions, Run, Segment, Snapshot,
-    Store, StoreError, StoreErrorKind,
+    Store, StoreError, StoreErrorKind, Written,
 };
 
 /// Another store, without any way to change it: appends and rewrites are `Unsupported`, whatever the
-/// engine asks for. Checkpoints of startup checks stay in memory.
+/// engine asks for. The index of startup checks stays in memory.
 ///
 /// Consumer groups are not reachable through it either: even looking at a stream through a group
 /// changes the group. Their figures can be had from the store itself.
 pub struct ReadOnlyStore {
     inner: Arc<dyn Store>,
-    checkpoint: Mutex<Option<String>>,
+    index: Mutex<Option<String>>,
 }
 
 impl ReadOnlyStore {
     /// Shields `inner`.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, checkpoint: Mutex::default() }
+        Self { inner, index: Mutex::default() }
     }
 }
 
@@ -34,7 +34,7 @@ impl Store for ReadOnlyStore {
     }
 
     async fn append(&self, _lines: String, _runs: &[Run]) -> Result<(), StoreError> {
-        Err(refusal())
+        Err(refusal().wrote(Written::None))
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
@@ -49,16 +49,16 @@ impl Store for ReadOnlyStore {
         None
     }
 
-    async fn load_checkpoint(&self) -> Result<String, StoreError> {
-        let own = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    async fn load_index(&self) -> Result<String, StoreError> {
+        let own = self.index.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match own {
             Some(text) => Ok(text),
-            None => self.inner.load_checkpoint().await,
+            None => self.inner.load_index().await,
         }
     }
 
-    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
-        *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    async fn save_index(&self, text: String) -> Result<(), StoreError> {
+        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
         Ok(())
     }
 }

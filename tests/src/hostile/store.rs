@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use papyra_engine::host::{self as native, Host};
 use papyra_engine::json;
 use papyra_persistence::store::{
-    Chunk, Description, Frame, Framing, Kind, Layout, Payload, Position, Purpose, Range, Rewrite,
+    Chunk, Description, Edit, Frame, Framing, Kind, Layout, Payload, Position, Purpose, Rewrite,
     RewriteOptions, Rewritten, Role, Run, Segment, Snapshot, Store, StoreError, StoreErrorKind,
 };
 
@@ -24,7 +24,7 @@ pub struct HostileStore(Arc<Mutex<Inner>>);
 struct Inner {
     hostile: Hostile,
     random: Random,
-    checkpoint: String,
+    index: String,
 }
 
 impl HostileStore {
@@ -33,7 +33,7 @@ impl HostileStore {
         let inner = Inner {
             hostile: Hostile::new(text, seed),
             random: Random::new(!seed),
-            checkpoint: String::new(),
+            index: String::new(),
         };
         Self(Arc::new(Mutex::new(inner)))
     }
@@ -92,13 +92,14 @@ impl Store for HostileStore {
                 native::Layout::Parallel => Layout::Parallel,
             },
             volatile: described.volatile,
+            profile: None,
         }
     }
 
     async fn append(&self, lines: String, runs: &[Run]) -> Result<(), StoreError> {
         let runs = runs.iter().map(|run| native::Run { kind: kind(run.kind), lines: run.lines });
         let runs: Vec<_> = runs.collect();
-        self.inner().hostile.append(&lines, &runs).map_err(error)
+        self.inner().hostile.append(&lines, &runs).map_err(|failed| error(failed.error))
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
@@ -107,18 +108,18 @@ impl Store for HostileStore {
         Ok(Arc::new(View { segments, store: self.clone() }))
     }
 
-    async fn load_checkpoint(&self) -> Result<String, StoreError> {
+    async fn load_index(&self) -> Result<String, StoreError> {
         let mut inner = self.inner();
         Ok(match inner.random.below(5) {
             0 => return Err(StoreError::new(StoreErrorKind::Failed, "no")),
             1 => "[".repeat(900_000),
             2 => "{}".repeat(5 << 20),
-            _ => inner.checkpoint.clone(),
+            _ => inner.index.clone(),
         })
     }
 
-    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
-        self.inner().checkpoint = text;
+    async fn save_index(&self, text: String) -> Result<(), StoreError> {
+        self.inner().index = text;
         Ok(())
     }
 }
@@ -168,15 +169,18 @@ struct Open(HostileStore);
 
 #[async_trait]
 impl Rewrite for Open {
-    async fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError> {
-        let range =
-            |range: &Range| native::Range { start: ours(range.start), end: ours(range.end) };
-        let ranges: Vec<_> = ranges.iter().map(range).collect();
-        self.0.inner().hostile.rewrite_remove(&ranges).map_err(error)
+    async fn edit(&mut self, edits: &[Edit]) -> Result<(), StoreError> {
+        let edit = |edit: &Edit| native::Edit {
+            start: ours(edit.start),
+            end: ours(edit.end),
+            line_end: edit.line_end,
+        };
+        let edits: Vec<_> = edits.iter().map(edit).collect();
+        self.0.inner().hostile.rewrite_edit(&edits).map_err(error)
     }
 
-    async fn commit(self: Box<Self>, terminate_tail: bool) -> Result<Rewritten, StoreError> {
-        let done = self.0.inner().hostile.rewrite_commit(terminate_tail).map_err(error)?;
+    async fn commit(self: Box<Self>) -> Result<Rewritten, StoreError> {
+        let done = self.0.inner().hostile.rewrite_commit().map_err(error)?;
         let native::Rewritten { bytes_before, bytes_after, removed_entries, quarantine } = done;
         Ok(Rewritten { bytes_before, bytes_after, removed_entries, quarantine })
     }
@@ -215,6 +219,7 @@ fn segment(segment: native::Segment) -> Segment {
         entries: segment.entries,
         // The only one that the hostile store names.
         kind: segment.kind.map(|_| Kind::Audit),
+        partition: None,
         pinned: segment.pinned.map(theirs),
     }
 }

@@ -143,6 +143,7 @@ impl Store for Fixed {
             framing: Framing::Lines,
             layout: Layout::Sequence,
             volatile: false,
+            profile: None,
         }
     }
 
@@ -162,6 +163,7 @@ impl Store for Fixed {
             bytes,
             entries: None,
             kind: None,
+            partition: None,
             pinned: None,
         };
         Ok(Arc::new(FixedView { segments: vec![active], fault: self.0 }))

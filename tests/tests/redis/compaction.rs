@@ -5,7 +5,7 @@ use std::sync::Arc;
 use papyra_persistence::journal::{CompactOptions, KindLimits};
 use papyra_persistence::store::groups::{Source, Wait};
 use papyra_persistence::store::{
-    ConsumerGroups, FileStore, Kind, Position, Purpose, Range, RedisConfig, RedisStore,
+    ConsumerGroups, Edit, FileStore, Kind, Position, Purpose, RedisConfig, RedisStore,
     RewriteOptions, Rewritten, Segment, Store,
 };
 use papyra_persistence::{Engine, Journal, Limits, Retention, Selection};
@@ -43,10 +43,9 @@ async fn remove(
 ) -> Rewritten {
     let snapshot = store.snapshot().await.unwrap();
     let mut rewrite = snapshot.rewrite(EVENTS, options).await.unwrap();
-    let ranges: Vec<Range> =
-        ranges.iter().map(|(start, end)| Range { start: *start, end: *end }).collect();
-    rewrite.remove(&ranges).await.unwrap();
-    rewrite.commit(false).await.unwrap()
+    let ranges: Vec<Edit> = ranges.iter().map(|(start, end)| Edit::removal(*start, *end)).collect();
+    rewrite.edit(&ranges).await.unwrap();
+    rewrite.commit().await.unwrap()
 }
 
 /// A journal of 20 events and three groups: one has done everything, one is stalled with 6 to 9
@@ -105,11 +104,11 @@ async fn what_is_given_after_the_plan_was_made_is_spared_as_well() {
     let snapshot = store.snapshot().await.unwrap();
     assert_eq!(snapshot.segments()[0].pinned, None);
     let mut rewrite = snapshot.rewrite(EVENTS, SPARE).await.unwrap();
-    rewrite.remove(&[Range { start: at[0], end: at[8] }]).await.unwrap();
+    rewrite.edit(&[Edit::removal(at[0], at[8])]).await.unwrap();
     // A group that begins in the middle of what is to go.
     let id = format!("{}-{}", at[2].major, at[2].minor);
     store.ensure_group(Kind::Event, "late", &id).await.unwrap();
-    let done = rewrite.commit(false).await.unwrap();
+    let done = rewrite.commit().await.unwrap();
     assert_eq!(done.removed_entries, Some(3));
     assert_eq!(lines(&store).await, records("event", 3..10));
 }

@@ -7,7 +7,7 @@ use crate::bindings::exports::papyra::persistence::consumer::Guest;
 use crate::consumer::{self, Batch, Pace, Subscription};
 use crate::failure::Outcome;
 use crate::groups::{
-    ConsumerGroups, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source,
+    ConsumerGroups, ConsumerInfo, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source,
 };
 use crate::json::Kind;
 
@@ -58,11 +58,23 @@ impl<H: ConsumerGroups + Default> Guest for Component<H> {
         consumer::list_groups(&mut H::default(), kind)
     }
 
+    fn list_consumers(kind: Kind, group: String) -> Outcome<Vec<ConsumerInfo>> {
+        consumer::list_consumers(&mut H::default(), kind, &group)
+    }
+
     fn create_group(kind: Kind, group: String, start: String) -> Outcome<bool> {
         consumer::create_group(&mut H::default(), kind, &group, &start)
     }
 
     fn set_id(kind: Kind, group: String, id: String) -> Outcome<()> {
         consumer::set_id(&mut H::default(), kind, &group, &id)
+    }
+
+    fn delete_group(kind: Kind, group: String) -> Outcome<bool> {
+        consumer::delete_group(&mut H::default(), kind, &group)
+    }
+
+    fn delete_consumer(kind: Kind, group: String, consumer: String) -> Outcome<u64> {
+        consumer::delete_consumer(&mut H::default(), kind, &group, &consumer)
     }
 }

@@ -1,17 +1,20 @@
 //! The host, as the bindings reach it.
 
-use crate::bindings::papyra::persistence::{groups, storage};
+use crate::bindings::papyra::persistence::{claims, groups, storage};
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::groups::{
-    AutoClaimed, ConsumerGroups, Delivered, GroupInfo, PendingEntry, PendingFilter, PendingSummary,
-    Source, Wait,
+    AutoClaimed, ConsumerGroups, ConsumerInfo, Delivered, GroupInfo, PendingEntry, PendingFilter,
+    PendingSummary, Source, Wait,
 };
 use crate::host::{
-    Chunk, Description, Host, Position, Range, RewriteOptions, Rewritten, Run, Segment,
+    AppendError, Chunk, Description, Edit, Host, Position, RewriteOptions, Rewritten, Run, Segment,
     StorageError,
 };
 use crate::json::Kind;
 use crate::time;
+
+/// Every store has one stream per kind so far.
+const UNPARTITIONED: Option<u32> = None;
 
 /// The one store that is bound to this instance, and the clock.
 #[derive(Debug, Default)]
@@ -44,7 +47,7 @@ impl Host for Imports {
         Ok(storage::read_back(segment, before, max_bytes)?.into())
     }
 
-    fn append(&mut self, lines: &str, runs: &[Run]) -> Result<(), StorageError> {
+    fn append(&mut self, lines: &str, runs: &[Run]) -> Result<(), AppendError> {
         storage::append(lines, runs)
     }
 
@@ -56,30 +59,30 @@ impl Host for Imports {
         storage::rewrite_begin(segment, options)
     }
 
-    fn rewrite_remove(&mut self, ranges: &[Range]) -> Result<(), StorageError> {
-        storage::rewrite_remove(ranges)
+    fn rewrite_edit(&mut self, edits: &[Edit]) -> Result<(), StorageError> {
+        storage::rewrite_edit(edits)
     }
 
-    fn rewrite_commit(&mut self, terminate_tail: bool) -> Result<Rewritten, StorageError> {
-        storage::rewrite_commit(terminate_tail)
+    fn rewrite_commit(&mut self) -> Result<Rewritten, StorageError> {
+        storage::rewrite_commit()
     }
 
     fn rewrite_abort(&mut self) {
         storage::rewrite_abort();
     }
 
-    fn load_checkpoint(&mut self) -> Result<String, StorageError> {
-        storage::load_checkpoint()
+    fn load_index(&mut self) -> Result<String, StorageError> {
+        storage::load_index()
     }
 
-    fn save_checkpoint(&mut self, text: &str) -> Result<(), StorageError> {
-        storage::save_checkpoint(text)
+    fn save_index(&mut self, text: &str) -> Result<(), StorageError> {
+        storage::save_index(text)
     }
 }
 
 impl ConsumerGroups for Imports {
     fn ensure_group(&mut self, kind: Kind, group: &str, start: &str) -> Result<bool, StorageError> {
-        groups::ensure_group(kind, group, start)
+        groups::ensure_group(kind, UNPARTITIONED, group, start)
     }
 
     fn fetch(
@@ -91,11 +94,11 @@ impl ConsumerGroups for Imports {
         count: u32,
         wait: Wait,
     ) -> Result<Delivered, StorageError> {
-        Ok(groups::fetch(kind, group, consumer, source, count, wait)?.into())
+        Ok(groups::fetch(kind, UNPARTITIONED, group, consumer, source, count, wait)?.into())
     }
 
     fn ack(&mut self, kind: Kind, group: &str, ids: &[String]) -> Result<u64, StorageError> {
-        groups::ack(kind, group, ids)
+        groups::ack(kind, UNPARTITIONED, group, ids)
     }
 
     fn summarize_pending(
@@ -103,7 +106,7 @@ impl ConsumerGroups for Imports {
         kind: Kind,
         group: &str,
     ) -> Result<PendingSummary, StorageError> {
-        groups::summarize_pending(kind, group)
+        groups::summarize_pending(kind, UNPARTITIONED, group)
     }
 
     fn list_pending(
@@ -112,7 +115,7 @@ impl ConsumerGroups for Imports {
         group: &str,
         filter: &PendingFilter,
     ) -> Result<Vec<PendingEntry>, StorageError> {
-        groups::list_pending(kind, group, filter)
+        claims::list_pending(kind, UNPARTITIONED, group, filter)
     }
 
     fn claim(
@@ -123,7 +126,7 @@ impl ConsumerGroups for Imports {
         min_idle_ms: u64,
         ids: &[String],
     ) -> Result<Delivered, StorageError> {
-        Ok(groups::claim(kind, group, consumer, min_idle_ms, ids)?.into())
+        Ok(claims::claim(kind, UNPARTITIONED, group, consumer, min_idle_ms, ids)?.into())
     }
 
     fn auto_claim(
@@ -135,17 +138,38 @@ impl ConsumerGroups for Imports {
         start: &str,
         count: u32,
     ) -> Result<AutoClaimed, StorageError> {
-        let groups::AutoClaimed { entries, next } =
-            groups::auto_claim(kind, group, consumer, min_idle_ms, start, count)?;
+        let claims::AutoClaimed { entries, next } =
+            claims::auto_claim(kind, UNPARTITIONED, group, consumer, min_idle_ms, start, count)?;
         Ok(AutoClaimed { entries: entries.into(), next })
     }
 
     fn list_groups(&mut self, kind: Kind) -> Result<Vec<GroupInfo>, StorageError> {
-        groups::list_groups(kind)
+        groups::list_groups(kind, UNPARTITIONED)
+    }
+
+    fn list_consumers(
+        &mut self,
+        kind: Kind,
+        group: &str,
+    ) -> Result<Vec<ConsumerInfo>, StorageError> {
+        groups::list_consumers(kind, UNPARTITIONED, group)
+    }
+
+    fn delete_group(&mut self, kind: Kind, group: &str) -> Result<bool, StorageError> {
+        groups::delete_group(kind, UNPARTITIONED, group)
+    }
+
+    fn delete_consumer(
+        &mut self,
+        kind: Kind,
+        group: &str,
+        consumer: &str,
+    ) -> Result<u64, StorageError> {
+        groups::delete_consumer(kind, UNPARTITIONED, group, consumer)
     }
 
     fn set_id(&mut self, kind: Kind, group: &str, id: &str) -> Result<(), StorageError> {
-        groups::set_id(kind, group, id)
+        groups::set_id(kind, UNPARTITIONED, group, id)
     }
 
     fn quarantine(
@@ -155,6 +179,6 @@ impl ConsumerGroups for Imports {
         id: &str,
         reason: &str,
     ) -> Result<(), StorageError> {
-        groups::quarantine(kind, group, id, reason)
+        groups::quarantine(kind, UNPARTITIONED, group, id, reason)
     }
 }

@@ -2,7 +2,9 @@
 
 use super::check;
 use crate::failure::Outcome;
-use crate::groups::{ConsumerGroups, GroupInfo, PendingEntry, PendingFilter, PendingSummary};
+use crate::groups::{
+    ConsumerGroups, ConsumerInfo, GroupInfo, PendingEntry, PendingFilter, PendingSummary,
+};
 use crate::json::Kind;
 
 /// Acknowledges, as many at a time as one call may name.
@@ -66,4 +68,31 @@ pub fn set_id<H: ConsumerGroups>(host: &mut H, kind: Kind, group: &str, id: &str
     check::name("group", group)?;
     check::start(id)?;
     Ok(host.set_id(kind, group, id)?)
+}
+
+pub fn list_consumers<H: ConsumerGroups>(
+    host: &mut H,
+    kind: Kind,
+    group: &str,
+) -> Outcome<Vec<ConsumerInfo>> {
+    check::name("group", group)?;
+    Ok(host.list_consumers(kind, group)?)
+}
+
+/// Returns whether there was such a group.
+pub fn delete_group<H: ConsumerGroups>(host: &mut H, kind: Kind, group: &str) -> Outcome<bool> {
+    check::name("group", group)?;
+    Ok(host.delete_group(kind, group)?)
+}
+
+/// Returns how many entries were pending with the consumer.
+pub fn delete_consumer<H: ConsumerGroups>(
+    host: &mut H,
+    kind: Kind,
+    group: &str,
+    consumer: &str,
+) -> Outcome<u64> {
+    check::name("group", group)?;
+    check::name("consumer", consumer)?;
+    Ok(host.delete_consumer(kind, group, consumer)?)
 }

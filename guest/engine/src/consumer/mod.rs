@@ -10,7 +10,10 @@ mod groups;
 mod last_delivery;
 mod work;
 
-pub use self::groups::{ack, create_group, list_groups, list_pending, set_id, summarize_pending};
+pub use self::groups::{
+    ack, create_group, delete_consumer, delete_group, list_consumers, list_groups, list_pending,
+    set_id, summarize_pending,
+};
 pub use self::work::Pace;
 use self::work::Work;
 pub use crate::bindings::exports::papyra::persistence::consumer::{Batch, Subscription};

@@ -10,13 +10,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Outcome;
-use crate::health::scan::{ScanReport, ScanState};
+use crate::health::scan::{Place, ScanReport, ScanState};
 use crate::health::tally::Tally;
 use crate::host::{Framing, Host, Layout, Position, Range, Segment};
 use crate::walk::{self, NEXT, View};
 
 /// Told apart from what other versions of the engine have written.
-const FORMAT: &str = concat!("papyra.checkpoint/1 ", env!("CARGO_PKG_VERSION"));
+const FORMAT: &str = concat!("papyra.checkpoint/2 ", env!("CARGO_PKG_VERSION"));
 
 /// Sets of more segments are checked in full each time.
 const MAX_SEGMENTS: usize = 64;
@@ -162,8 +162,9 @@ impl<'a> Pass<'a> {
             };
             pass.indexed = pass.indexed.saturating_add(state.tally.bytes);
             let range = Range { start, end: segment.end };
-            let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
-                state.observe(&segment.name, framing, entry, now, max);
+            let place = Place { segment, framing, now, max_findings: max };
+            let _ = walk::forward(host, segment, framing, range, &mut |host: &mut H, entry| {
+                state.look(host, place, entry)?;
                 NEXT
             })?;
             state.finish_segment(&segment.name);

@@ -5,7 +5,7 @@ use crate::failure::Outcome;
 use crate::health::tally::Tally;
 use crate::host::Host;
 use crate::retention::{Retainer, Retention, Verdict};
-use crate::time;
+use crate::time::{self, Moment};
 use crate::walk::{Entry, NEXT, STOP, View};
 
 /// How many entries are looked at, from the oldest on, to find one with a usable timestamp.
@@ -33,7 +33,10 @@ pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome
             Verdict::Full => return STOP,
             // Neither damage nor what is hidden is an older record.
             Verdict::Visible if enough && entry.envelope.is_some() => sampled = true,
-            Verdict::Visible => tally.add(entry, now),
+            Verdict::Visible => {
+                tally.add(entry, now);
+                tally.damaged += u64::from(entry.anomalies.is_damage());
+            }
             Verdict::Expired | Verdict::KindFull => {}
         }
         sampled |= beyond >= BEYOND;
@@ -51,7 +54,9 @@ pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome
         sampled,
         oldest,
         newest: tally.span.newest,
-        implausible_timestamps: tally.implausible,
+        untimed: tally.untimed,
+        from_future: tally.from_future,
+        time_note: time::note(tally.future),
     })
 }
 
@@ -68,7 +73,7 @@ fn oldest<H: Host>(
         seen += 1;
         let visible = entry.envelope.filter(|envelope| !policy.expires(envelope, now));
         let timestamp = visible.and_then(|envelope| envelope.timestamp);
-        oldest = timestamp.filter(|timestamp| time::is_usable(*timestamp));
+        oldest = timestamp.filter(|_| Moment::of(timestamp, now) == Moment::Calendar);
         if oldest.is_some() || seen >= OLDEST_AMONG { STOP } else { NEXT }
     })?;
     Ok(oldest)

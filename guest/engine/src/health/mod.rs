@@ -3,6 +3,8 @@
 pub mod checkpoint;
 pub mod inspect;
 pub mod recover;
+pub mod salvage;
 pub mod scan;
+mod shape;
 pub mod startup;
 pub mod tally;

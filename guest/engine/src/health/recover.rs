@@ -1,57 +1,106 @@
-//! Removing or completing what is damaged. One forward pass; only damaged segments are rewritten.
+//! Keeping every whole record, and dropping or quarantining the rest.
+//!
+//! The first pass only looks: nothing is changed before every segment is known to look like a journal.
+//! The second one goes through the segments that are to be changed.
 
 pub use crate::bindings::exports::papyra::persistence::journal::{
     RecoverOptions, Recovery, RecoveryMode,
 };
 use crate::failure::{Failure, Outcome};
-use crate::health::scan::{ScanReport, ScanState};
-use crate::host::{Host, Range};
-use crate::walk::{self, Entry, NEXT, STOP, View};
+use crate::health::salvage::{self, Kept};
+use crate::health::scan::{Place, ScanReport, ScanState};
+use crate::health::shape::Shape;
+use crate::host::{Framing, Host, Position, Range, Segment};
+use crate::walk::{self, Entry, NEXT, View};
 use crate::write::plan::Plan;
 
 /// Recovers, without an audit record.
 pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
     let view = View::open(host)?;
-    if options.mode == RecoveryMode::Repair && !view.description.volatile {
-        refuse_to_empty(host, &view)?;
-    }
     let mut state = ScanState::default();
     let mut work = Work::new(options);
     if view.description.volatile {
         work.note = format!("the {} store cannot be damaged", view.description.backend);
     } else {
-        for index in 0..view.members.len() {
-            work.segment(host, &view, index, &mut state)?;
+        let mut shapes = Vec::new();
+        for segment in &view.members {
+            shapes.push(look(host, &view, segment, &mut state, options.max_findings)?);
         }
         state.observe_structure(&view, options.max_findings);
+        refuse_what_is_no_journal(&view, &shapes, options)?;
+        for (segment, shape) in view.members.iter().zip(&shapes) {
+            work.segment(host, &view, segment, shape)?;
+        }
         work.clear_leftovers(host, &view)?;
     }
     Ok(work.report(state.report(&view, false), view.bytes()))
 }
 
-/// Refuses to repair what is no journal at all, such as a picture under the wrong name: nothing would be
-/// left of it. A first record that breaks off is not worth a refusal. Ends at the first record.
-fn refuse_to_empty<H: Host>(host: &mut H, view: &View) -> Outcome<()> {
-    let (mut entries, mut torn) = (0_u64, false);
-    let flow = view.forward(host, &mut |_: &mut H, _, entry: &Entry<'_>| {
-        entries += 1;
-        torn = !entry.terminated && entry.bytes.first() == Some(&b'{');
-        if entry.envelope.is_some() { STOP } else { NEXT }
+fn look<H: Host>(
+    host: &mut H,
+    view: &View,
+    segment: &Segment,
+    state: &mut ScanState,
+    max_findings: u32,
+) -> Outcome<Shape> {
+    let framing = view.description.framing;
+    let place = Place { segment, framing, now: host.now(), max_findings };
+    let range = Range { start: segment.start, end: segment.end };
+    let mut shape = Shape::default();
+    let _ = walk::forward(host, segment, framing, range, &mut |host: &mut H, entry| {
+        let judged = state.look(host, place, entry)?;
+        shape.add(entry, judged.as_ref());
+        NEXT
     })?;
-    if flow.is_break() || entries == 0 || (entries == 1 && torn) {
+    state.finish_segment(&segment.name);
+    Ok(shape)
+}
+
+/// Of files each must look like a journal; of the streams of a store that frames entries, all together.
+fn refuse_what_is_no_journal(
+    view: &View,
+    shapes: &[Shape],
+    options: RecoverOptions,
+) -> Outcome<()> {
+    let refuse = |what: &str, why: &str, next: &str| {
+        let message = format!("{what} is not repaired: {why}; nothing was changed{next}");
+        Err(Failure::argument(message))
+    };
+    for (segment, shape) in view.members.iter().zip(shapes) {
+        if let Some(why) = shape.is_foreign() {
+            return refuse(&segment.name, &why, "");
+        }
+    }
+    if options.mode == RecoveryMode::Quarantine || options.allow_loss {
         return Ok(());
     }
-    let location = &view.description.location;
-    Err(Failure::argument(format!(
-        "{location} is not a journal: none of its lines is a record ({entries} in all), and a repair \
-         would leave it empty; nothing was changed. If it is one after all, quarantine keeps every byte"
-    )))
+    let next = ". Mode quarantine keeps every byte; allow-loss insists on a repair";
+    match view.description.framing {
+        Framing::Lines => {
+            for (segment, shape) in view.members.iter().zip(shapes) {
+                if let Some(why) = shape.is_no_journal() {
+                    return refuse(&segment.name, &why, next);
+                }
+            }
+        }
+        Framing::Entries => {
+            let mut all = Shape::default();
+            shapes.iter().for_each(|shape| all.merge(shape));
+            if let Some(why) = all.is_no_journal() {
+                return refuse(&view.description.location, &why, next);
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Work {
     options: RecoverOptions,
     removed_entries: u64,
     removed_bytes: u64,
+    salvaged: u64,
+    ambiguous: u64,
+    line_ends: u64,
     terminated: u32,
     rewritten: Vec<String>,
     quarantine: Vec<String>,
@@ -79,6 +128,9 @@ impl Work {
             options,
             removed_entries: 0,
             removed_bytes: 0,
+            salvaged: 0,
+            ambiguous: 0,
+            line_ends: 0,
             terminated: 0,
             rewritten: Vec::new(),
             quarantine: Vec::new(),
@@ -105,43 +157,32 @@ impl Work {
         &mut self,
         host: &mut H,
         view: &View,
-        index: usize,
-        state: &mut ScanState,
+        segment: &Segment,
+        shape: &Shape,
     ) -> Outcome<()> {
-        let Some(segment) = view.members.get(index) else { return Ok(()) };
         let framing = view.description.framing;
-        let now = host.now();
-        let options = Plan::for_recovery(self.options.mode == RecoveryMode::Quarantine);
-        let mut plan = Plan::new(segment, options, self.options.dry_run);
-        let mut terminate_tail = false;
-        let range = Range { start: segment.start, end: segment.end };
-        let walked = walk::forward(host, segment, framing, range, &mut |host: &mut H, entry| {
-            state.observe(&segment.name, framing, entry, now, self.options.max_findings);
-            if entry.anomalies.is_empty() {
-                return NEXT;
+        // Entries that the store framed cannot be taken apart. With records in them, they never go for good.
+        let indivisible = shape.joined && framing == Framing::Entries;
+        let quarantine = self.options.mode == RecoveryMode::Quarantine || indivisible;
+        let mut plan = Plan::new(segment, Plan::for_recovery(quarantine), self.options.dry_run);
+        if shape.anomalous {
+            let range = Range { start: segment.start, end: segment.end };
+            let walked =
+                walk::forward(host, segment, framing, range, &mut |host: &mut H, entry| {
+                    if !entry.anomalies.is_empty() {
+                        self.entry(host, segment, framing, entry, &mut plan)?;
+                    }
+                    NEXT
+                });
+            if let Err(failure) = walked {
+                host.rewrite_abort();
+                return Err(failure);
             }
-            match self.disposition(entry) {
-                Disposition::Removed => {
-                    let range = Range { start: entry.start, end: entry.end };
-                    plan.remove(host, range, 1, entry.stored)?;
-                }
-                Disposition::Completed => {
-                    terminate_tail = true;
-                    self.kept += u64::from(entry.anomalies.is_suspect());
-                }
-                Disposition::Stays => self.kept += 1,
-            }
-            NEXT
-        });
-        if let Err(failure) = walked {
-            host.rewrite_abort();
-            return Err(failure);
         }
-        state.finish_segment(&segment.name);
         self.removed_entries += plan.removed_entries;
         self.removed_bytes += plan.removed_bytes;
-        self.terminated += u32::from(terminate_tail);
-        if let Some(done) = plan.finish(host, terminate_tail)? {
+        self.line_ends += plan.line_ends;
+        if let Some(done) = plan.finish(host)? {
             self.rewritten.push(segment.name.clone());
             self.quarantine.extend(done.quarantine);
             self.bytes_before = self.bytes_before.saturating_add(done.bytes_before);
@@ -151,6 +192,70 @@ impl Work {
             self.bytes_after = self.bytes_after.saturating_add(segment.bytes);
         }
         Ok(())
+    }
+
+    fn entry<H: Host>(
+        &mut self,
+        host: &mut H,
+        segment: &Segment,
+        framing: Framing,
+        entry: &Entry<'_>,
+        plan: &mut Plan<'_>,
+    ) -> Outcome<()> {
+        let range = Range { start: entry.start, end: entry.end };
+        match self.disposition(entry) {
+            Disposition::Removed if framing == Framing::Lines && entry.envelope.is_none() => {
+                self.salvage(host, segment, entry, plan)
+            }
+            Disposition::Removed => plan.remove(host, range, 1, entry.stored),
+            Disposition::Completed => {
+                self.terminated += 1;
+                self.kept += u64::from(entry.anomalies.is_suspect());
+                plan.end_line(host, range.end, range.end)
+            }
+            Disposition::Stays => {
+                self.kept += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps the whole records of a damaged line, each on a line of its own.
+    fn salvage<H: Host>(
+        &mut self,
+        host: &mut H,
+        segment: &Segment,
+        entry: &Entry<'_>,
+        plan: &mut Plan<'_>,
+    ) -> Outcome<()> {
+        let quarantine = self.options.mode == RecoveryMode::Quarantine;
+        let mut last: Option<Position> = None;
+        let mut suspect = 0;
+        let found =
+            salvage::examine(host, segment, entry, |host, Kept { range, suspect: unclear }| {
+                if quarantine && unclear {
+                    return Ok(false);
+                }
+                match last {
+                    None => plan.cut(host, Range { start: entry.start, end: range.start })?,
+                    Some(end) => plan.end_line(host, end, range.start)?,
+                }
+                last = Some(range.end);
+                suspect += u64::from(unclear);
+                Ok(true)
+            })?;
+        self.kept += suspect;
+        self.salvaged += found.records;
+        self.ambiguous += found.ambiguous;
+        let Some(last) = last else {
+            let range = Range { start: entry.start, end: entry.end };
+            return plan.remove(host, range, 1, entry.stored);
+        };
+        let end = entry.start.plus(entry.length);
+        match entry.terminated {
+            true => plan.cut(host, Range { start: last, end }),
+            false => plan.end_line(host, last, end),
+        }
     }
 
     /// A store removes a leftover when it begins the next rewrite of the same segment, if it can tell that
@@ -189,7 +294,7 @@ impl Work {
             (true, true, _) => String::new(),
             (true, false, 0) => "nothing is damaged".to_owned(),
             (true, false, _) => {
-                "nothing is damaged; suspect records stay (quarantine quarantines them )".to_owned()
+                "nothing is damaged; suspect records stay (mode quarantine moves them to the quarantine)".to_owned()
             }
         };
         let untouched = self.bytes_before == 0 && !changed;
@@ -199,6 +304,9 @@ impl Work {
             changed,
             removed_entries: self.removed_entries,
             removed_bytes: self.removed_bytes,
+            salvaged: self.salvaged,
+            ambiguous: self.ambiguous,
+            line_ends: self.line_ends,
             terminated: self.terminated,
             rewritten: self.rewritten,
             quarantine: self.quarantine,

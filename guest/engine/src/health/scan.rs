@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::anomaly::{Anomaly, Finding};
+use crate::anomaly::{Anomalies, Anomaly, Finding};
 pub use crate::bindings::exports::papyra::persistence::journal::{
     AnomalyCount, ScanOptions, ScanReport,
 };
 use crate::failure::Outcome;
+use crate::health::salvage::{self, Salvage};
 use crate::health::tally::Tally;
-use crate::host::{Framing, Host, Range};
+use crate::host::{Framing, Host, Position, Range, Segment};
+use crate::time;
 use crate::walk::partition::{Partition, parse_result, visit_partition};
 use crate::walk::{self, Entry, NEXT, STOP, View};
 
@@ -20,6 +22,56 @@ pub const MAX_FINDINGS: u32 = 10_000;
 impl ScanReport {
     pub fn is_healthy(&self) -> bool {
         self.damaged == 0 && self.suspect == 0 && self.structural == 0
+    }
+}
+
+/// Where entries are looked at.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub segment: &'a Segment,
+    pub framing: Framing,
+    /// The time by the host's clock.
+    pub now: f64,
+    pub max_findings: u32,
+}
+
+/// What a closer look at an anomalous entry has shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged {
+    pub anomalies: Anomalies,
+    pub salvage: Salvage,
+    /// The name of another encoding than NDJSON, and what to do about it.
+    pub foreign: Option<(&'static str, &'static str)>,
+}
+
+impl Judged {
+    fn of<H: Host>(host: &mut H, place: Place<'_>, entry: &Entry<'_>) -> Outcome<Self> {
+        let anomalies = entry.anomalies;
+        let mut judged = Self { anomalies, salvage: Salvage::default(), foreign: None };
+        let begins = place.framing == Framing::Lines && entry.start == Position::ZERO;
+        judged.foreign = if begins { salvage::encoding(entry.bytes) } else { None };
+        if judged.foreign.is_some() {
+            judged.anomalies = Anomalies::only(Anomaly::ForeignEncoding);
+        } else if salvage::is_examined(place.framing, entry) {
+            judged.salvage = salvage::examine(host, place.segment, entry, |_, _| Ok(true))?;
+            judged.anomalies = judged.salvage.anomalies(entry);
+        }
+        Ok(judged)
+    }
+
+    fn finding(&self, of: Anomaly, place: Place<'_>, entry: &Entry<'_>, line: u64) -> Finding {
+        let name = &place.segment.name;
+        let (at, length) = (entry.start, entry.length);
+        let mut finding = Finding::of_entry(of, name, place.framing, at, length, entry.bytes);
+        finding.line = Some(line);
+        if of == Anomaly::JoinedRecords {
+            finding.salvageable = self.salvage.records;
+            finding.ambiguous = self.salvage.ambiguous;
+        }
+        if let Some((name, hint)) = self.foreign {
+            finding.hint = format!("this is {name}; {hint}");
+        }
+        finding
     }
 }
 
@@ -41,20 +93,39 @@ impl ScanState {
         Self { tally: tally.clone(), line: tally.entries, ..Self::default() }
     }
 
-    /// Counts an entry and lists what is wrong with it.
-    pub fn observe(
+    /// Counts an entry and lists what is wrong with it. Returns what a closer look at an anomalous one has
+    /// shown.
+    #[inline]
+    pub fn look<H: Host>(
         &mut self,
-        segment: &str,
-        framing: Framing,
+        host: &mut H,
+        place: Place<'_>,
         entry: &Entry<'_>,
-        now: f64,
-        max: u32,
-    ) {
+    ) -> Outcome<Option<Judged>> {
         self.line += 1;
-        self.tally.add(entry, now);
-        if !entry.anomalies.is_empty() {
-            self.list(segment, framing, entry, self.line, max);
+        self.tally.add(entry, place.now);
+        match entry.anomalies.is_empty() {
+            true => Ok(None),
+            false => self.look_closer(host, place, entry).map(Some),
         }
+    }
+
+    #[cold]
+    fn look_closer<H: Host>(
+        &mut self,
+        host: &mut H,
+        place: Place<'_>,
+        entry: &Entry<'_>,
+    ) -> Outcome<Judged> {
+        let judged = Judged::of(host, place, entry)?;
+        self.tally.add_anomalies(judged.anomalies, &judged.salvage);
+        for anomaly in judged.anomalies.iter() {
+            self.total += 1;
+            if self.findings.len() < place.max_findings.min(MAX_FINDINGS) as usize {
+                self.findings.push(judged.finding(anomaly, place, entry, self.line));
+            }
+        }
+        Ok(judged)
     }
 
     /// All entries of a segment, or of a partition of it, have been observed.
@@ -62,27 +133,10 @@ impl ScanState {
         *self.lines.entry(segment.to_owned()).or_default() += std::mem::take(&mut self.line);
     }
 
-    fn list(&mut self, segment: &str, framing: Framing, entry: &Entry<'_>, line: u64, max: u32) {
-        for anomaly in entry.anomalies.iter() {
-            self.total += 1;
-            if self.findings.len() < max.min(MAX_FINDINGS) as usize {
-                self.findings.push(Finding::of_entry(
-                    anomaly,
-                    segment,
-                    framing,
-                    entry.start,
-                    Some(line),
-                    entry.length,
-                    entry.bytes,
-                ));
-            }
-        }
-    }
-
     /// Adds what is wrong with the set of segments.
     pub fn observe_structure(&mut self, view: &View, max: u32) {
-        for finding in &view.structure {
-            self.tally.count(finding.anomaly);
+        for (anomaly, finding) in &view.structure {
+            self.tally.count(*anomaly);
             self.total += 1;
             if self.findings.len() < max.min(MAX_FINDINGS) as usize {
                 self.findings.push(finding.clone());
@@ -116,27 +170,20 @@ impl ScanState {
             records: tally.records,
             kinds: tally.kinds.counts(),
             damaged: tally.damaged,
+            salvageable: tally.salvageable,
             suspect: tally.suspect,
             structural: tally.structural,
             anomalies: anomaly_counts(&tally),
-            findings_listed: findings.len() as u64,
-            findings: ndjson(&findings),
+            findings,
             findings_total: total,
             oldest: tally.span.oldest,
             newest: tally.span.newest,
-            implausible_timestamps: tally.implausible,
+            untimed: tally.untimed,
+            from_future: tally.from_future,
+            time_note: time::note(tally.future),
             sampled,
         }
     }
-}
-
-fn ndjson(findings: &[Finding]) -> String {
-    let mut text = String::new();
-    for line in findings.iter().filter_map(|finding| serde_json::to_string(finding).ok()) {
-        text.push_str(&line);
-        text.push('\n');
-    }
-    text
 }
 
 /// Scans the whole store.
@@ -153,8 +200,9 @@ pub fn scan<H: Host>(host: &mut H, options: ScanOptions) -> Outcome<ScanReport> 
     let mut state = ScanState::default();
     for segment in &view.members {
         let range = Range { start: segment.start, end: segment.end };
-        let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
-            state.observe(&segment.name, framing, entry, now, options.max_findings);
+        let place = Place { segment, framing, now, max_findings: options.max_findings };
+        let _ = walk::forward(host, segment, framing, range, &mut |host: &mut H, entry| {
+            state.look(host, place, entry)?;
             NEXT
         })?;
         state.finish_segment(&segment.name);
@@ -172,13 +220,14 @@ fn sample<H: Host>(host: &mut H, view: &View, count: u64, max: u32) -> Outcome<S
     for segment in &view.members {
         let range = Range { start: segment.start, end: segment.end };
         let mut left = count;
-        let _ = walk::backward(host, segment, framing, range, &mut |_: &mut H, entry| {
+        let place = Place { segment, framing, now, max_findings: max };
+        let _ = walk::backward(host, segment, framing, range, &mut |host: &mut H, entry| {
             if left == 0 {
                 sampled = true;
                 return STOP;
             }
             left -= 1;
-            state.observe(&segment.name, framing, entry, now, max);
+            state.look(host, place, entry)?;
             NEXT
         })?;
         state.finish_segment(&segment.name);
@@ -196,8 +245,10 @@ pub fn scan_partition<H: Host>(
 ) -> Outcome<ScanState> {
     let now = host.now();
     let mut state = ScanState::default();
-    visit_partition(host, partition, &mut |framing, entry| {
-        state.observe(&partition.segment, framing, entry, now, options.max_findings);
+    visit_partition(host, partition, &mut |host, segment, framing, entry| {
+        let place = Place { segment, framing, now, max_findings: options.max_findings };
+        state.look(host, place, entry)?;
+        Ok(())
     })?;
     state.finish_segment(&partition.segment);
     Ok(state)
@@ -224,6 +275,7 @@ fn anomaly_counts(tally: &Tally) -> Vec<AnomalyCount> {
     let occurring = named.filter(|(_, count)| *count > 0);
     let count = |(anomaly, count): (Anomaly, u64)| AnomalyCount {
         anomaly: anomaly.name().to_owned(),
+        severity: anomaly.severity(),
         count,
     };
     occurring.map(count).collect()

@@ -19,8 +19,8 @@ pub fn startup_check<H: Host>(host: &mut H, options: StartupOptions) -> Outcome<
     }
     let known = match options.full {
         true => None,
-        // Without a checkpoint, whatever the reason, everything is read.
-        false => host.load_checkpoint().ok().as_deref().and_then(Checkpoint::parse),
+        // Without an index, whatever the reason, everything is read.
+        false => host.load_index().ok().as_deref().and_then(Checkpoint::parse),
     };
     let look = match checkpoint::look(host, known.as_ref(), FINDINGS) {
         Ok(look) => look,
@@ -60,8 +60,20 @@ fn recover_and_verify<H: Host>(
             ..StartupReport::of(StartupOutcome::Tolerated)
         });
     }
-    let options = RecoverOptions { mode, dry_run: false, max_findings: FINDINGS, record_audit };
-    let recovery = operations::recover(host, options)?;
+    let (dry_run, max_findings, allow_loss) = (false, FINDINGS, false);
+    let options = RecoverOptions { mode, dry_run, max_findings, record_audit, allow_loss };
+    let recovery = match operations::recover(host, options) {
+        Ok(recovery) => recovery,
+        Err(failure) if failure.code == FailureCode::InvalidArgument => {
+            return Ok(StartupReport {
+                scan: Some(before.report),
+                indexed_bytes: before.indexed,
+                note: failure.message,
+                ..StartupReport::of(StartupOutcome::Refused)
+            });
+        }
+        Err(failure) => return Err(failure),
+    };
     let after = checkpoint::look(host, None, FINDINGS)?;
     let outcome = match (after.report.damaged, recovery.changed) {
         (0, true) => StartupOutcome::Recovered,
@@ -83,11 +95,11 @@ fn keep<H: Host>(host: &mut H, old: Option<&Checkpoint>, new: Option<&Checkpoint
         return String::new();
     }
     let Some(text) = new.and_then(Checkpoint::write) else { return String::new() };
-    match host.save_checkpoint(&text) {
+    match host.save_index(&text) {
         Ok(()) | Err(StorageError::Unsupported(_)) => String::new(),
         Err(error) => {
             let why = crate::failure::Failure::from(error).message;
-            format!("the next check reads everything again, for no checkpoint was kept: {why}")
+            format!("the next check reads everything again, for no index was kept: {why}")
         }
     }
 }

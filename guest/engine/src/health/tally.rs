@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Kinds;
-use crate::anomaly::{Anomaly, Severity};
-use crate::time;
+use crate::anomaly::{Anomalies, Anomaly, Severity};
+use crate::health::salvage::Salvage;
+use crate::time::Moment;
 use crate::walk::Entry;
 
 /// Least and greatest of the usable timestamps.
@@ -15,7 +16,7 @@ pub struct Span {
 }
 
 impl Span {
-    pub fn add(&mut self, timestamp: f64) {
+    fn add(&mut self, timestamp: f64) {
         self.oldest = Some(self.oldest.map_or(timestamp, |oldest| oldest.min(timestamp)));
         self.newest = Some(self.newest.map_or(timestamp, |newest| newest.max(timestamp)));
     }
@@ -35,14 +36,19 @@ pub struct Tally {
     pub records: u64,
     pub kinds: Kinds,
     pub damaged: u64,
+    pub salvageable: u64,
     pub suspect: u64,
     pub structural: u64,
     pub anomalies: [u64; Anomaly::ALL.len()],
     pub span: Span,
-    pub implausible: u64,
+    pub untimed: u64,
+    pub from_future: u64,
+    /// One of the timestamps from the future.
+    pub future: Option<f64>,
 }
 
 impl Tally {
+    /// Counts an entry. What is wrong with it is counted apart.
     pub fn add(&mut self, entry: &Entry<'_>, now: f64) {
         self.bytes += entry.stored;
         self.entries += 1;
@@ -53,19 +59,25 @@ impl Tally {
             }
             self.time(envelope.timestamp, now);
         }
-        if !entry.anomalies.is_empty() {
-            self.damaged += u64::from(entry.anomalies.is_damage());
-            self.suspect += u64::from(entry.anomalies.is_suspect());
-            entry.anomalies.iter().for_each(|anomaly| self.count(anomaly));
-        }
     }
 
     fn time(&mut self, timestamp: Option<f64>, now: f64) {
-        let Some(timestamp) = timestamp else { return };
-        if time::is_usable(timestamp) {
-            self.span.add(timestamp);
+        match (Moment::of(timestamp, now), timestamp) {
+            (Moment::Calendar, Some(timestamp)) => self.span.add(timestamp),
+            (Moment::Future, _) => {
+                self.from_future += 1;
+                self.future = self.future.or(timestamp);
+            }
+            _ => self.untimed += 1,
         }
-        self.implausible += u64::from(!time::is_plausible(timestamp, now));
+    }
+
+    /// Counts what is wrong with an entry.
+    pub fn add_anomalies(&mut self, anomalies: Anomalies, salvage: &Salvage) {
+        self.damaged += u64::from(anomalies.is_damage());
+        self.suspect += u64::from(anomalies.is_suspect());
+        self.salvageable += salvage.records;
+        anomalies.iter().for_each(|anomaly| self.count(anomaly));
     }
 
     /// Counts one occurrence of an anomaly.
@@ -82,12 +94,15 @@ impl Tally {
         self.records += other.records;
         self.kinds.merge(&other.kinds);
         self.damaged += other.damaged;
+        self.salvageable += other.salvageable;
         self.suspect += other.suspect;
         self.structural += other.structural;
         for (mine, theirs) in self.anomalies.iter_mut().zip(other.anomalies) {
             *mine += theirs;
         }
         self.span.merge(&other.span);
-        self.implausible += other.implausible;
+        self.untimed += other.untimed;
+        self.from_future += other.from_future;
+        self.future = self.future.or(other.future);
     }
 }

@@ -102,6 +102,7 @@ impl Filling<'_> {
         }
         self.page.records.push_str(text);
         self.page.records.push('\n');
+        self.page.times.push(envelope.timestamp);
         self.page.count += 1;
         self.left = self.left.map(|left| left.saturating_sub(1));
         Ok(())
@@ -126,7 +127,8 @@ impl Filling<'_> {
 
 impl Page {
     fn empty() -> Self {
-        Self { records: String::new(), count: 0, damaged: 0, cursor: String::new(), end: false }
+        let (records, times, cursor) = (String::new(), Vec::new(), String::new());
+        Self { records, times, count: 0, damaged: 0, cursor, end: false }
     }
 }
 

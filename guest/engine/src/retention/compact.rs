@@ -15,8 +15,9 @@ use crate::failure::{Failure, Outcome};
 use crate::host::{Framing, Host, Position, Purpose, Range, RewriteOptions, Rewritten, Segment};
 use crate::json::Kind;
 use crate::retention::boundaries::Boundaries;
-use crate::retention::survey::{Block, Survey};
+use crate::retention::survey::{Block, Clock, Survey};
 use crate::retention::{Retainer, Retention};
+use crate::time;
 use crate::walk::partition::{Partition, parse_result, visit_partition};
 use crate::walk::{self, Entry, NEXT, STOP, Step, StorePosition, View};
 use crate::write::plan::Plan;
@@ -28,7 +29,7 @@ pub fn compact<H: Host>(
     options: CompactOptions,
 ) -> Outcome<Compaction> {
     require_limits(policy)?;
-    let as_of = as_of(host, options)?;
+    let clock = clock(host, options)?;
     let view = View::open(host)?;
     let mut surveys = Vec::new();
     if !view.description.volatile {
@@ -37,11 +38,14 @@ pub fn compact<H: Host>(
             let partition =
                 Partition { segment: segment.name.clone(), start: segment.start, end: segment.end };
             let mut survey = Survey::new(&view, &partition);
-            visit_partition(host, &partition, &mut |_, entry| survey.add(entry, policy, as_of))?;
+            visit_partition(host, &partition, &mut |_: &mut H, _, _, entry| {
+                survey.add(entry, policy, clock);
+                Ok(())
+            })?;
             surveys.push(survey);
         }
     }
-    Compactor::new(&view, policy, options, as_of, surveys)?.run(host)
+    Compactor::new(&view, policy, options, clock, surveys)?.run(host)
 }
 
 /// Compacts the store with surveys that other instances have made of the same snapshot.
@@ -52,11 +56,11 @@ pub fn compact_surveyed<H: Host>(
     options: CompactOptions,
 ) -> Outcome<Compaction> {
     require_limits(policy)?;
-    let as_of = as_of(host, options)?;
+    let clock = clock(host, options)?;
     let view = View::open(host)?;
     view.require_order()?;
     let surveys = surveys.iter().map(|text| parse_result(text)).collect::<Outcome<Vec<_>>>()?;
-    Compactor::new(&view, policy, options, as_of, surveys)?.run(host)
+    Compactor::new(&view, policy, options, clock, surveys)?.run(host)
 }
 
 /// How far `as-of` may lie ahead, in seconds: clocks are set back now and then.
@@ -72,17 +76,17 @@ fn require_limits(policy: &Retention) -> Outcome<()> {
     Ok(())
 }
 
-fn as_of<H: Host>(host: &mut H, options: CompactOptions) -> Outcome<f64> {
+fn clock<H: Host>(host: &mut H, options: CompactOptions) -> Outcome<Clock> {
+    let now = host.now();
     match options.as_of {
         Some(as_of) if !as_of.is_finite() => {
             Err(Failure::argument("`as-of` is not a finite number of seconds"))
         }
         // What is a second old now would be too old then.
-        Some(as_of) if as_of > host.now() + AHEAD => Err(Failure::argument(
+        Some(as_of) if as_of > now + AHEAD => Err(Failure::argument(
             "`as-of` lies in the future, and ages counted from there would remove too much",
         )),
-        Some(as_of) => Ok(as_of),
-        None => Ok(host.now()),
+        as_of => Ok(Clock { as_of: as_of.unwrap_or(now), now }),
     }
 }
 
@@ -90,7 +94,7 @@ struct Compactor<'v> {
     view: &'v View,
     policy: &'v Retention,
     options: CompactOptions,
-    as_of: f64,
+    clock: Clock,
     /// Blocks with the index of their segment, oldest first.
     blocks: Vec<(usize, Block)>,
     removed: Block,
@@ -103,7 +107,7 @@ impl<'v> Compactor<'v> {
         view: &'v View,
         policy: &'v Retention,
         options: CompactOptions,
-        as_of: f64,
+        clock: Clock,
         surveys: Vec<Survey>,
     ) -> Outcome<Self> {
         let mut blocks = Vec::new();
@@ -115,8 +119,9 @@ impl<'v> Compactor<'v> {
             blocks.extend(survey.blocks.into_iter().map(|block| (index, block)));
         }
         let removed = Block::default();
-        let compactor = Self { view, policy, options, as_of, blocks, removed, refused: false };
+        let compactor = Self { view, policy, options, clock, blocks, removed, refused: false };
         compactor.check_coverage()?;
+        compactor.check_age()?;
         Ok(compactor)
     }
 
@@ -145,6 +150,19 @@ impl<'v> Compactor<'v> {
         }
     }
 
+    /// A clock that is wrong makes every record look too old.
+    fn check_age(&self) -> Outcome<()> {
+        let records: u64 = self.blocks.iter().map(|(_, block)| block.records().records).sum();
+        let expired: u64 = self.blocks.iter().map(|(_, block)| block.long_expired).sum();
+        if self.options.allow_expire_all || records == 0 || expired < records {
+            return Ok(());
+        }
+        Err(Failure::argument(format!(
+            "all {records} records are older than twice the age limit, which is what a wrong clock looks \
+             like; nothing was removed. Look at the clock of this host; allow-expire-all insists"
+        )))
+    }
+
     fn run<H: Host>(mut self, host: &mut H) -> Outcome<Compaction> {
         let view = self.view;
         let boundaries = self.find_boundaries(host)?;
@@ -158,7 +176,7 @@ impl<'v> Compactor<'v> {
     /// Walks back until the limits are reached.
     fn find_boundaries<H: Host>(&self, host: &mut H) -> Outcome<Boundaries> {
         let mut boundaries = Boundaries::default();
-        let mut retainer = Retainer::new(self.as_of);
+        let mut retainer = Retainer::new(self.clock.as_of);
         let mut visit = |retainer: &mut Retainer, index, entry: &Entry<'_>| {
             let Some(envelope) = &entry.envelope else { return NEXT };
             let verdict = retainer.admit(self.policy, envelope, entry.stored);
@@ -223,7 +241,7 @@ impl<'v> Compactor<'v> {
         let SegmentWork { plan, mut removed, pinned_removed, pinned_kept, .. } = work;
         report.pinned_removed += pinned_removed;
         report.pinned_kept += pinned_kept;
-        match plan.finish(host, false)? {
+        match plan.finish(host)? {
             Some(done) => {
                 let spared = self.correct(host, index, segment, boundaries, &done, &mut removed)?;
                 report.pinned_removed = report.pinned_removed.saturating_sub(spared);
@@ -292,7 +310,7 @@ impl<'v> Compactor<'v> {
             }
             work.pinned_removed += record;
         }
-        work.removed.add(entry, self.policy, self.as_of);
+        work.removed.add(entry, self.policy, self.clock);
         work.remove(host, Range { start: entry.start, end: entry.end }, 1, entry.stored)?;
         NEXT
     }
@@ -320,7 +338,7 @@ impl<'v> Compactor<'v> {
         let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
             let pinned = segment.pinned.is_some_and(|pinned| entry.start >= pinned);
             if (self.options.force || !pinned) && self.goes(index, entry, boundaries) {
-                left.add(entry, self.policy, self.as_of);
+                left.add(entry, self.policy, self.clock);
                 spared += u64::from(pinned && entry.envelope.is_some());
             }
             if left.entries().records >= missing { STOP } else { NEXT }
@@ -362,7 +380,7 @@ impl<'v> Compactor<'v> {
         let place = self.view.place(index, entry);
         let Some(envelope) = &entry.envelope else { return self.is_before(place, boundaries.all) };
         self.is_before(place, boundaries.all)
-            || self.policy.expires(envelope, self.as_of)
+            || self.policy.expires(envelope, self.clock.as_of)
             || envelope.kind.is_some_and(|kind| self.is_before(place, boundaries.of_kind(kind)))
     }
 
@@ -380,11 +398,13 @@ impl<'v> Compactor<'v> {
             damaged_removed: 0,
             damaged_kept: 0,
             untimed_kept: 0,
+            from_future_kept: 0,
+            time_note: String::new(),
             pinned_removed: 0,
             pinned_kept: 0,
             rewritten: Vec::new(),
             quarantine: Vec::new(),
-            as_of: self.as_of,
+            as_of: self.clock.as_of,
             audit: String::new(),
             note: String::new(),
         }
@@ -405,6 +425,8 @@ impl<'v> Compactor<'v> {
         report.damaged_removed = self.removed.damaged.records;
         report.damaged_kept = total.damaged.minus(self.removed.damaged).records;
         report.untimed_kept = total.untimed.saturating_sub(self.removed.untimed);
+        report.from_future_kept = total.from_future.saturating_sub(self.removed.from_future);
+        report.time_note = time::note(total.future);
         if !report.changed {
             report.note = match (self.view.description.volatile, self.refused, report.pinned_kept) {
                 (true, ..) => format!("the {} store keeps nothing to compact", report.backend),

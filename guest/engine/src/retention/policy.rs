@@ -161,17 +161,27 @@ impl Retention {
         both.into_iter().flatten().reduce(f64::min)
     }
 
-    /// Whether a record is too old. No age can be told without a usable timestamp.
+    /// Whether a record is too old. No age can be told of what is no calendar time.
     pub fn expires(&self, envelope: &Envelope, as_of: f64) -> bool {
-        let usable = envelope.timestamp.filter(|timestamp| time::is_usable(*timestamp));
-        match (self.age_limit(envelope.kind), usable) {
-            (Some(age), Some(timestamp)) => timestamp < as_of - age,
+        self.outlives(envelope, as_of, 1.0)
+    }
+
+    /// Whether a record is older than twice what it may be.
+    pub fn expired_long_ago(&self, envelope: &Envelope, as_of: f64) -> bool {
+        self.outlives(envelope, as_of, 2.0)
+    }
+
+    fn outlives(&self, envelope: &Envelope, as_of: f64, times: f64) -> bool {
+        match (self.age_limit(envelope.kind), envelope.timestamp) {
+            (Some(age), Some(timestamp)) if timestamp >= time::PLAUSIBLE_FROM => {
+                timestamp < as_of - times * age
+            }
             _ => false,
         }
     }
 
-    /// Whether an age limit applies to this record but cannot be judged.
-    pub fn is_untimed(&self, envelope: &Envelope) -> bool {
-        self.age_limit(envelope.kind).is_some() && !envelope.timestamp.is_some_and(time::is_usable)
+    /// Whether an age limit applies to this record.
+    pub fn limits_age_of(&self, envelope: &Envelope) -> bool {
+        self.age_limit(envelope.kind).is_some()
     }
 }

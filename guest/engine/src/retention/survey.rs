@@ -10,6 +10,7 @@ use crate::failure::Outcome;
 use crate::host::{Framing, Host, Position};
 use crate::json::Kind;
 use crate::retention::Retention;
+use crate::time::Moment;
 use crate::walk::partition::{Partition, visit_partition};
 use crate::walk::{Entry, View};
 
@@ -22,6 +23,15 @@ const MAX_BLOCKS: u64 = 16_384;
 
 /// The number of blocks that every partition may have.
 const MIN_BLOCKS: u64 = 16;
+
+/// The times that a compaction goes by, in seconds since the epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// From which ages are counted.
+    pub as_of: f64,
+    /// By the host's clock.
+    pub now: f64,
+}
 
 /// Consecutive entries.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,8 +46,13 @@ pub struct Block {
     pub expired_unclassed: Amount,
     /// Entries that are no records.
     pub damaged: Amount,
-    /// Live records to which an age limit applies that cannot be judged.
+    /// Records that are older than twice what they may be.
+    pub long_expired: u64,
+    /// Live records to which an age limit applies, but whose timestamp is no calendar time.
     pub untimed: u64,
+    /// The same, with a timestamp from the future, and one of these.
+    pub from_future: u64,
+    pub future: Option<f64>,
 }
 
 impl Block {
@@ -45,11 +60,22 @@ impl Block {
         Self { start, end: start, ..Self::default() }
     }
 
-    pub fn add(&mut self, entry: &Entry<'_>, policy: &Retention, as_of: f64) {
+    pub fn add(&mut self, entry: &Entry<'_>, policy: &Retention, clock: Clock) {
         self.end = entry.end;
         let Some(envelope) = &entry.envelope else { return self.damaged.add(entry.stored) };
-        let expired = policy.expires(envelope, as_of);
-        self.untimed += u64::from(!expired && policy.is_untimed(envelope));
+        let expired = policy.expires(envelope, clock.as_of);
+        if expired {
+            self.long_expired += u64::from(policy.expired_long_ago(envelope, clock.as_of));
+        } else if policy.limits_age_of(envelope) {
+            match Moment::of(envelope.timestamp, clock.now) {
+                Moment::Calendar => {}
+                Moment::None => self.untimed += 1,
+                Moment::Future => {
+                    self.from_future += 1;
+                    self.future = self.future.or(envelope.timestamp);
+                }
+            }
+        }
         match (expired, envelope.kind) {
             (false, Some(kind)) => self.live.add(kind, entry.stored),
             (false, None) => self.unclassed.add(entry.stored),
@@ -70,7 +96,10 @@ impl Block {
         self.expired.merge(&other.expired);
         self.expired_unclassed.merge(other.expired_unclassed);
         self.damaged.merge(other.damaged);
+        self.long_expired += other.long_expired;
         self.untimed += other.untimed;
+        self.from_future += other.from_future;
+        self.future = self.future.or(other.future);
     }
 
     /// The counts without those of another block, which is a part of this one.
@@ -83,7 +112,10 @@ impl Block {
             expired: self.expired.minus(&part.expired),
             expired_unclassed: self.expired_unclassed.minus(part.expired_unclassed),
             damaged: self.damaged.minus(part.damaged),
+            long_expired: self.long_expired.saturating_sub(part.long_expired),
             untimed: self.untimed.saturating_sub(part.untimed),
+            from_future: self.from_future.saturating_sub(part.from_future),
+            future: self.future,
         }
     }
 
@@ -146,12 +178,12 @@ impl Survey {
         }
     }
 
-    pub fn add(&mut self, entry: &Entry<'_>, policy: &Retention, as_of: f64) {
+    pub fn add(&mut self, entry: &Entry<'_>, policy: &Retention, clock: Clock) {
         match self.blocks.last_mut() {
-            Some(block) if block.covered() < self.block_size => block.add(entry, policy, as_of),
+            Some(block) if block.covered() < self.block_size => block.add(entry, policy, clock),
             _ => {
                 let mut block = Block::new(entry.start);
-                block.add(entry, policy, as_of);
+                block.add(entry, policy, clock);
                 self.blocks.push(block);
                 if self.blocks.len() > self.max_blocks {
                     self.coarsen();
@@ -198,6 +230,10 @@ pub fn survey_partition<H: Host>(
     as_of: f64,
 ) -> Outcome<Survey> {
     let mut survey = Survey::new(&View::open(host)?, partition);
-    visit_partition(host, partition, &mut |_, entry| survey.add(entry, policy, as_of))?;
+    let clock = Clock { as_of, now: host.now() };
+    visit_partition(host, partition, &mut |_: &mut H, _, _, entry| {
+        survey.add(entry, policy, clock);
+        Ok(())
+    })?;
     Ok(survey)
 }

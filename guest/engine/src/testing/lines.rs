@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::NOW;
 use crate::host::{
-    Chunk, Description, Framing, Host, Layout, Position, Range, RewriteOptions, Rewritten, Role,
-    Run, Segment, StorageError,
+    AppendError, Chunk, Description, Edit, Framing, Host, Layout, Position, Profile,
+    RewriteOptions, Rewritten, Role, Run, Segment, StorageError, TimeFormat,
 };
 
 /// The maximum number of reads in one test: beyond it, the engine goes in circles.
@@ -26,14 +26,16 @@ pub struct Lines {
     pub bytes_read: usize,
     /// Rewrites that were finished.
     pub rewrites: usize,
-    pub checkpoint: String,
+    pub index: String,
     /// Where the journal ends, if the store is to lie about that.
     pub claimed_end: Option<Position>,
+    /// The store says that its records have a profile.
+    pub profiled: bool,
     /// A segment of the same bytes lies beside the journal, at positions of this `major`.
     pub beside: Option<u64>,
     /// The maximum length of the next read.
     lengths: Box<dyn FnMut() -> usize>,
-    open: Option<(Vec<Range>, RewriteOptions)>,
+    open: Option<(Vec<Edit>, RewriteOptions)>,
 }
 
 impl Lines {
@@ -47,8 +49,9 @@ impl Lines {
             reads: 0,
             bytes_read: 0,
             rewrites: 0,
-            checkpoint: String::new(),
+            index: String::new(),
             claimed_end: None,
+            profiled: false,
             beside: None,
             lengths: Box::new(|| usize::MAX),
             open: None,
@@ -120,6 +123,7 @@ fn segment(number: usize, data: &[u8]) -> Segment {
         bytes: data.len() as u64,
         entries: None,
         kind: None,
+        partition: None,
         pinned: None,
     }
 }
@@ -136,6 +140,11 @@ impl Host for Lines {
             framing: Framing::Lines,
             layout: if self.beside.is_some() { Layout::Parallel } else { Layout::Sequence },
             volatile: false,
+            profile: self.profiled.then(|| Profile {
+                kind_field: None,
+                time_field: "time".to_owned(),
+                time_format: TimeFormat::Milliseconds,
+            }),
         }
     }
 
@@ -179,7 +188,7 @@ impl Host for Lines {
     }
 
     /// Isolates a torn tail, as every store must.
-    fn append(&mut self, lines: &str, runs: &[Run]) -> Result<(), StorageError> {
+    fn append(&mut self, lines: &str, runs: &[Run]) -> Result<(), AppendError> {
         let count: usize = runs.iter().map(|run| run.lines as usize).sum();
         assert_eq!(count, lines.matches('\n').count(), "the runs add up to the lines");
         if self.data.last().is_some_and(|byte| *byte != b'\n') {
@@ -202,34 +211,35 @@ impl Host for Lines {
         Ok(())
     }
 
-    fn rewrite_remove(&mut self, ranges: &[Range]) -> Result<(), StorageError> {
-        let (removed, _) = self.open.as_mut().expect("a rewrite is open");
-        for range in ranges {
-            let last = removed.last().map_or(at(0), |last| last.end);
-            assert!(last <= range.start && range.start < range.end, "ranges ascend, none is empty");
-            assert!(range.end <= at(self.data.len()), "ranges lie inside");
-            removed.push(*range);
+    fn rewrite_edit(&mut self, edits: &[Edit]) -> Result<(), StorageError> {
+        let (planned, _) = self.open.as_mut().expect("a rewrite is open");
+        for edit in edits {
+            let last = planned.last().map_or(at(0), |last| last.end);
+            assert!(last <= edit.start && edit.start <= edit.end, "edits ascend");
+            assert!(edit.line_end || edit.start < edit.end, "every edit changes something");
+            assert!(edit.end <= at(self.data.len()), "edits lie inside");
+            planned.push(*edit);
         }
         Ok(())
     }
 
-    fn rewrite_commit(&mut self, terminate_tail: bool) -> Result<Rewritten, StorageError> {
-        let (removed, options) = self.open.take().expect("a rewrite is open");
+    fn rewrite_commit(&mut self) -> Result<Rewritten, StorageError> {
+        let (edits, options) = self.open.take().expect("a rewrite is open");
         self.rewrites += 1;
         let (mut kept, mut from) = (Vec::new(), 0);
-        for range in &removed {
-            let (start, end) = (range.start.minor as usize, range.end.minor as usize);
+        for edit in &edits {
+            let (start, end) = (edit.start.minor as usize, edit.end.minor as usize);
             kept.extend_from_slice(&self.data[from..start]);
             if options.keep_quarantine {
                 self.quarantine.extend_from_slice(&self.data[start..end]);
             }
+            if edit.line_end {
+                assert_ne!(kept.last(), Some(&b'\n'), "a line is ended once");
+                kept.push(b'\n');
+            }
             from = end;
         }
         kept.extend_from_slice(&self.data[from..]);
-        if terminate_tail {
-            assert_ne!(kept.last(), Some(&b'\n'), "the tail lacks its line end");
-            kept.push(b'\n');
-        }
         let bytes_before = self.data.len() as u64;
         self.data = kept;
         let bytes_after = self.data.len() as u64;
@@ -240,12 +250,12 @@ impl Host for Lines {
         self.open = None;
     }
 
-    fn load_checkpoint(&mut self) -> Result<String, StorageError> {
-        Ok(self.checkpoint.clone())
+    fn load_index(&mut self) -> Result<String, StorageError> {
+        Ok(self.index.clone())
     }
 
-    fn save_checkpoint(&mut self, text: &str) -> Result<(), StorageError> {
-        text.clone_into(&mut self.checkpoint);
+    fn save_index(&mut self, text: &str) -> Result<(), StorageError> {
+        text.clone_into(&mut self.index);
         Ok(())
     }
 }

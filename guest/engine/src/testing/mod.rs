@@ -14,8 +14,6 @@ mod streams;
 
 pub use self::lines::Lines;
 pub use self::streams::{Group, Streams};
-use crate::anomaly::Finding;
-use crate::health::scan::ScanReport;
 use crate::host::Position;
 
 /// The time in these stores: 2026-11-21T00:00:00Z.
@@ -24,18 +22,6 @@ pub const NOW: f64 = 1_795_219_200.0;
 /// A position in a store that frames entries.
 pub fn at(major: u64, minor: u64) -> Position {
     Position { major, minor }
-}
-
-/// The findings that a report lists.
-///
-/// # Panics
-///
-/// If it lists another number than it says.
-pub fn findings(report: &ScanReport) -> Vec<Finding> {
-    let lines = report.findings.lines();
-    let findings: Vec<Finding> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(findings.len() as u64, report.findings_listed);
-    findings
 }
 
 /// A sound record with this timestamp and filler.

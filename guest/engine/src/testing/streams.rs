@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{NOW, at};
 use crate::groups::Delivered;
 use crate::host::{
-    Chunk, Description, Frame, Framing, Host, Layout, Position, Range, RewriteOptions, Rewritten,
-    Role, Run, Segment, StorageError,
+    AppendError, Chunk, Description, Edit, Frame, Framing, Host, Layout, Position, RewriteOptions,
+    Rewritten, Role, Run, Segment, StorageError, Written,
 };
 use crate::json::Kind;
 
@@ -38,7 +38,9 @@ pub struct Streams {
     pub segments: usize,
     pub reads: usize,
     pub ranges: usize,
-    pub removing: Option<(usize, Vec<Range>)>,
+    /// A rewrite was told to keep what it removes.
+    pub kept_quarantine: bool,
+    pub removing: Option<(usize, Vec<Edit>)>,
     pub groups: BTreeMap<(usize, String), Group>,
     /// Whatever was called of groups, and each `append`, in order.
     pub calls: Vec<String>,
@@ -72,6 +74,7 @@ impl Default for Streams {
             segments: 4,
             reads: 0,
             ranges: 0,
+            kept_quarantine: false,
             removing: None,
             groups: BTreeMap::new(),
             calls: Vec::new(),
@@ -169,6 +172,7 @@ impl Host for Streams {
             framing: Framing::Entries,
             layout: Layout::Parallel,
             volatile: false,
+            profile: None,
         }
     }
 
@@ -184,6 +188,7 @@ impl Host for Streams {
                 bytes: 0,
                 entries: Some(stream.len() as u64),
                 kind: Some(*kind),
+                partition: None,
                 pinned: self.pinned[index],
             }
         };
@@ -210,8 +215,9 @@ impl Host for Streams {
         Ok(self.chunk(before, stream.iter().rev().filter(|entry| entry.0 < before), max, true))
     }
 
-    fn append(&mut self, lines: &str, runs: &[Run]) -> Result<(), StorageError> {
-        self.called("append", "")?;
+    fn append(&mut self, lines: &str, runs: &[Run]) -> Result<(), AppendError> {
+        let called = self.called("append", "");
+        called.map_err(|error| AppendError { error, written: Written::Unknown })?;
         let mut lines = lines.lines();
         for run in runs {
             for line in lines.by_ref().take(run.lines as usize) {
@@ -223,23 +229,29 @@ impl Host for Streams {
         Ok(())
     }
 
-    fn rewrite_begin(&mut self, segment: &str, _: RewriteOptions) -> Result<(), StorageError> {
+    fn rewrite_begin(
+        &mut self,
+        segment: &str,
+        options: RewriteOptions,
+    ) -> Result<(), StorageError> {
+        self.kept_quarantine |= options.keep_quarantine;
         assert!(self.removing.is_none(), "one rewrite at a time");
         self.removing = Some((index(segment), Vec::new()));
         Ok(())
     }
 
-    fn rewrite_remove(&mut self, ranges: &[Range]) -> Result<(), StorageError> {
+    fn rewrite_edit(&mut self, edits: &[Edit]) -> Result<(), StorageError> {
         let (_, removing) = self.removing.as_mut().expect("a rewrite is open");
-        for range in ranges {
-            assert!(range.start < range.end, "ranges are not empty");
-            assert!(removing.last().is_none_or(|last| last.end <= range.start), "ranges ascend");
-            removing.push(*range);
+        for edit in edits {
+            assert!(edit.start < edit.end, "edits are not empty");
+            assert!(!edit.line_end, "entries have no line ends");
+            assert!(removing.last().is_none_or(|last| last.end <= edit.start), "edits ascend");
+            removing.push(*edit);
         }
         Ok(())
     }
 
-    fn rewrite_commit(&mut self, _: bool) -> Result<Rewritten, StorageError> {
+    fn rewrite_commit(&mut self) -> Result<Rewritten, StorageError> {
         let (stream, ranges) = self.removing.take().expect("a rewrite is open");
         self.ranges += ranges.len();
         let goes = |entry: &Stored| {

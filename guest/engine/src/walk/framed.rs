@@ -7,9 +7,11 @@ use crate::failure::Outcome;
 use crate::host::{Chunk, Frame, Host, Position, Range, Segment};
 use crate::json::{Damage, Validator, Verdict};
 
-/// A chunk that is larger than this is read again when its turn comes, instead of being held: one
-/// entry can be as large as everything else that the sandbox has room for.
-const HELD: usize = 1 << 20;
+/// What all cursors side by side may hold together, in bytes.
+const HELD: u32 = 16 << 20;
+
+/// The least that one of them asks for.
+const LEAST: u32 = 64 << 10;
 
 pub(super) fn forward<H: Host>(
     host: &mut H,
@@ -98,7 +100,10 @@ pub(super) struct EntryCursor<'s> {
     segment: &'s Segment,
     range: Range,
     backward: bool,
-    /// Whether others wait beside this one, so that it must not hold much.
+    /// The most to ask for. A chunk that is larger all the same is read again when its turn comes, instead
+    /// of being held: one entry can be as large as everything else that the sandbox has room for.
+    room: u32,
+    /// Whether others wait beside this one.
     shared: bool,
     chunk: Chunk,
     /// Frames of the chunk that have been visited.
@@ -115,6 +120,7 @@ impl<'s> EntryCursor<'s> {
             segment,
             range,
             backward: false,
+            room: CHUNK,
             shared: false,
             chunk: Chunk::default(),
             visited: 0,
@@ -128,9 +134,11 @@ impl<'s> EntryCursor<'s> {
         Self { backward: true, ask: FIRST_BACK, ..Self::forward(segment, range) }
     }
 
-    /// The cursor is one of several that are walked at once.
-    pub fn beside_others(self) -> Self {
-        Self { shared: true, ..self }
+    /// The cursor is one of so many that are walked at once.
+    pub fn beside(self, count: usize) -> Self {
+        let share = HELD / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+        let room = share.clamp(LEAST, CHUNK);
+        Self { shared: true, room, ask: self.ask.min(room), ..self }
     }
 
     /// Where the next entry lies; `None` at the end.
@@ -174,7 +182,7 @@ impl<'s> EntryCursor<'s> {
         }
         let chunk = if self.backward {
             let before = edge.unwrap_or(self.range.end);
-            self.ask = ask.saturating_mul(2).min(CHUNK);
+            self.ask = ask.saturating_mul(2).min(self.room);
             let chunk = read_before(host, segment, before, ask)?;
             check(segment, &chunk, |position| position < before)?;
             chunk
@@ -190,7 +198,7 @@ impl<'s> EntryCursor<'s> {
         };
         self.ended = chunk.frames.is_empty();
         self.chunk = chunk;
-        if self.shared && self.chunk.data.len() > HELD {
+        if self.shared && self.chunk.data.len() > self.room as usize {
             self.chunk.data = Vec::new();
             self.let_go = true;
         }

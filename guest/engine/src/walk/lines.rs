@@ -219,6 +219,26 @@ fn read_line_bytes<H: Host>(
     Ok(chunk.data)
 }
 
+/// Bytes from `at` on, `max` of them or up to `end`.
+pub(super) fn read_piece<H: Host>(
+    host: &mut H,
+    segment: &Segment,
+    at: Position,
+    end: Position,
+    max: usize,
+) -> Outcome<Vec<u8>> {
+    let length = usize::try_from(at.until(end)).unwrap_or(max).min(max);
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let from = at.plus(bytes.len() as u64);
+        let ask = u32::try_from(length - bytes.len()).unwrap_or(u32::MAX).min(4 * CHUNK);
+        let mut chunk = read_line_bytes(host, segment, from, end, ask)?;
+        chunk.truncate(length - bytes.len());
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
 /// Bytes that end at `before`, and where they start: at least one, and none before `floor`.
 fn read_bytes_before<H: Host>(
     host: &mut H,

@@ -150,6 +150,17 @@ pub fn line_end<H: Host>(host: &mut H, segment: &Segment, from: Position) -> Out
     lines::end_of_line(host, segment, from)
 }
 
+/// Bytes of a segment of lines from `at` on: `max` of them, or all up to `end`.
+pub fn read_piece<H: Host>(
+    host: &mut H,
+    segment: &Segment,
+    at: Position,
+    end: Position,
+    max: usize,
+) -> Outcome<Vec<u8>> {
+    lines::read_piece(host, segment, at, end, max)
+}
+
 fn contradiction(segment: &Segment, what: &str) -> Failure {
     Failure::contradiction(&segment.name, what)
 }

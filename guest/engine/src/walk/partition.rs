@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::{Entry, NEXT, View, forward, line_end};
 pub use crate::bindings::exports::papyra::persistence::journal::Partition;
 use crate::failure::{Failure, FailureCode, Outcome};
-use crate::host::{Framing, Host, Range};
+use crate::host::{Framing, Host, Range, Segment};
 
 /// The maximum number of partitions of a store.
 const MAX_PARTITIONS: u32 = 4096;
@@ -48,7 +48,7 @@ pub fn partition<H: Host>(host: &mut H, maximum: u32) -> Outcome<Vec<Partition>>
 pub fn visit_partition<H: Host>(
     host: &mut H,
     partition: &Partition,
-    visit: &mut impl FnMut(Framing, &Entry<'_>),
+    visit: &mut impl FnMut(&mut H, &Segment, Framing, &Entry<'_>) -> Outcome<()>,
 ) -> Outcome<()> {
     let view = View::open(host)?;
     let framing = view.description.framing;
@@ -67,8 +67,8 @@ pub fn visit_partition<H: Host>(
         ));
     }
     let range = Range { start: partition.start, end: partition.end };
-    let _ = forward(host, segment, framing, range, &mut |_: &mut H, entry| {
-        visit(framing, entry);
+    let _ = forward(host, segment, framing, range, &mut |host: &mut H, entry| {
+        visit(host, segment, framing, entry)?;
         NEXT
     })?;
     Ok(())

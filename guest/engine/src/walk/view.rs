@@ -12,7 +12,7 @@ use crate::host::{Description, Framing, Host, Layout, Position, Range, Role, Seg
 const MAX_SEGMENTS: usize = 100_000;
 
 /// The most segments that are merged: each needs room for a chunk.
-const MAX_PARALLEL: usize = 16;
+const MAX_PARALLEL: usize = 256;
 
 /// A place in a store, between entries: the index of a member, and a position in it. Which of two
 /// comes first depends on the layout, see [`View::rank`].
@@ -25,12 +25,17 @@ pub struct View {
     /// The segments that hold entries, oldest first.
     pub members: Vec<Segment>,
     /// Strays, leftovers and gaps.
-    pub structure: Vec<Finding>,
+    pub structure: Vec<(Anomaly, Finding)>,
 }
 
 impl View {
     pub fn open<H: Host>(host: &mut H) -> Outcome<Self> {
         let description = host.describe();
+        if description.profile.is_some() {
+            let message = "the store's records have a profile of their own, and this engine reads only \
+                           those of Papyra";
+            return Err(Failure::new(FailureCode::Unsupported, message));
+        }
         let segments = host.segments()?;
         check(&segments, description.framing)?;
         let mut structure: Vec<_> = segments.iter().filter_map(besides_the_set).collect();
@@ -43,8 +48,8 @@ impl View {
 
     /// How many temporaries interrupted rewrites have left behind.
     pub fn leftovers(&self) -> u64 {
-        let leftover = |finding: &&Finding| finding.anomaly == Anomaly::LeftoverTemporary;
-        self.structure.iter().filter(leftover).count() as u64
+        let leftovers = self.structure.iter().filter(|(of, _)| *of == Anomaly::LeftoverTemporary);
+        leftovers.count() as u64
     }
 
     /// Bytes in all members.
@@ -170,7 +175,7 @@ impl View {
             let ends = self.abreast(place);
             let cursors = self.members.iter().zip(ends).map(|(segment, end)| {
                 let range = Range { start: segment.start, end };
-                EntryCursor::backward(segment, range).beside_others()
+                EntryCursor::backward(segment, range).beside(self.members.len())
             });
             return merge::backward(host, &mut cursors.collect::<Vec<_>>(), visit);
         }
@@ -205,7 +210,7 @@ impl View {
     ) -> Step {
         let cursors = self.members.iter().zip(starts).map(|(segment, start)| {
             let range = Range { start: *start, end: segment.end };
-            EntryCursor::forward(segment, range).beside_others()
+            EntryCursor::forward(segment, range).beside(self.members.len())
         });
         merge::forward(host, &mut cursors.collect::<Vec<_>>(), visit)
     }
@@ -232,7 +237,7 @@ fn check(segments: &[Segment], framing: Framing) -> Outcome<()> {
     Ok(())
 }
 
-fn besides_the_set(segment: &Segment) -> Option<Finding> {
+fn besides_the_set(segment: &Segment) -> Option<(Anomaly, Finding)> {
     let (anomaly, text) = match segment.role {
         Role::Active | Role::Sealed => return None,
         Role::Stray => (
@@ -241,17 +246,19 @@ fn besides_the_set(segment: &Segment) -> Option<Finding> {
         ),
         Role::Leftover => (Anomaly::LeftoverTemporary, "left behind by an interrupted rewrite"),
     };
-    Some(Finding::of_segment(anomaly, &segment.name, segment.bytes, text))
+    let finding = Finding::of_segment(anomaly, &segment.name, segment.bytes, text.to_owned());
+    Some((anomaly, finding))
 }
 
-fn gaps(members: &[Segment]) -> Vec<Finding> {
+fn gaps(members: &[Segment]) -> Vec<(Anomaly, Finding)> {
     let neighbours = members.iter().zip(members.iter().skip(1));
     neighbours
         .filter(|(older, newer)| older.number > newer.number.saturating_add(1))
         .map(|(older, newer)| {
             let missing = older.number - newer.number - 1;
             let text = format!("{missing} missing between {} and {}", older.name, newer.name);
-            Finding::of_segment(Anomaly::GapInRotation, &older.name, 0, &text)
+            let gap = Anomaly::GapInRotation;
+            (gap, Finding::of_segment(gap, &older.name, 0, text))
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! What may be written: whole, sound records, all of a batch or none.
 
 pub use crate::bindings::exports::papyra::persistence::journal::{Appended, Draft};
-use crate::failure::{Failure, FailureCode, Outcome};
+use crate::failure::{Failure, FailureCode, Outcome, Written};
 use crate::host::{Host, Run};
 use crate::json::{Damage, Envelope, Kind, Suspect, Validator, Verdict};
 use crate::{MAX_DEPTH, MAX_ENTRY};
@@ -122,5 +122,6 @@ fn objection(envelope: &Envelope) -> String {
 
 fn bad_record(number: u64, reason: &str) -> Failure {
     let message = format!("record {number} cannot be written: {reason}; nothing was written");
-    Failure::new(FailureCode::InvalidRecord, message).at_line(number)
+    let failure = Failure::new(FailureCode::InvalidRecord, message).at_line(number);
+    Failure { written: Some(Written::None), ..failure }
 }

@@ -1,21 +1,23 @@
 //! Handing a plan to the store, piece by piece.
 
 use crate::failure::Outcome;
-use crate::host::{Host, Position, Purpose, Range, RewriteOptions, Rewritten, Segment};
+use crate::host::{Edit, Host, Position, Purpose, Range, RewriteOptions, Rewritten, Segment};
 
-/// How many ranges are collected before they cross the sandbox.
+/// How many edits are collected before they cross the sandbox.
 const BATCH: usize = 1024;
 
-/// A rewrite of one segment that is being planned. Ranges that touch are joined. The store is not
-/// told anything before the first range, nor at all in a dry run.
+/// A rewrite of one segment that is being planned. Removals that touch are joined. The store is not told
+/// anything before the first edit. A dry run begins the rewrite, to see whether it can, and gives it up.
 pub struct Plan<'s> {
     segment: &'s Segment,
     options: RewriteOptions,
     dry_run: bool,
     begun: bool,
-    pending: Vec<Range>,
+    pending: Vec<Edit>,
+    edits: u64,
     pub removed_entries: u64,
     pub removed_bytes: u64,
+    pub line_ends: u64,
 }
 
 impl<'s> Plan<'s> {
@@ -26,8 +28,10 @@ impl<'s> Plan<'s> {
             dry_run,
             begun: false,
             pending: Vec::new(),
+            edits: 0,
             removed_entries: 0,
             removed_bytes: 0,
+            line_ends: 0,
         }
     }
 
@@ -41,11 +45,37 @@ impl<'s> Plan<'s> {
     ) -> Outcome<()> {
         self.removed_entries += entries;
         self.removed_bytes += bytes;
+        self.edit(host, range, false)
+    }
+
+    /// Removes a piece of a line, which can be empty.
+    pub fn cut<H: Host>(&mut self, host: &mut H, range: Range) -> Outcome<()> {
+        self.removed_bytes += range.start.until(range.end);
+        if range.start == range.end { Ok(()) } else { self.edit(host, range, false) }
+    }
+
+    /// Ends a line at `start`, instead of what stands from there to `end`.
+    pub fn end_line<H: Host>(
+        &mut self,
+        host: &mut H,
+        start: Position,
+        end: Position,
+    ) -> Outcome<()> {
+        self.removed_bytes += start.until(end);
+        self.line_ends += 1;
+        self.edit(host, Range { start, end }, true)
+    }
+
+    fn edit<H: Host>(&mut self, host: &mut H, range: Range, line_end: bool) -> Outcome<()> {
+        let Range { start, end } = range;
+        self.edits += 1;
         match self.pending.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => self.pending.push(range),
+            Some(last) if last.end == start && !last.line_end => {
+                (last.end, last.line_end) = (end, line_end);
+            }
+            _ => self.pending.push(Edit { start, end, line_end }),
         }
-        // The last range stays: the next one may continue it.
+        // The last one stays: the next one may continue it.
         if self.pending.len() > BATCH {
             let last = self.pending.pop();
             self.flush(host)?;
@@ -56,13 +86,13 @@ impl<'s> Plan<'s> {
 
     /// Where the last removed range ends.
     pub fn edge(&self) -> Option<Position> {
-        self.pending.last().map(|range| range.end)
+        self.pending.last().map(|edit| edit.end)
     }
 
     fn flush<H: Host>(&mut self, host: &mut H) -> Outcome<()> {
+        self.begin(host)?;
         if !self.dry_run {
-            self.begin(host)?;
-            host.rewrite_remove(&self.pending)?;
+            host.rewrite_edit(&self.pending)?;
         }
         self.pending.clear();
         Ok(())
@@ -77,42 +107,29 @@ impl<'s> Plan<'s> {
     }
 
     /// Carries the plan out. Returns what it did, or would do; `None` if there is nothing to do.
-    pub fn finish<H: Host>(
-        mut self,
-        host: &mut H,
-        terminate_tail: bool,
-    ) -> Outcome<Option<Rewritten>> {
-        let result = self.carry_out(host, terminate_tail);
+    pub fn finish<H: Host>(mut self, host: &mut H) -> Outcome<Option<Rewritten>> {
+        let result = self.carry_out(host);
         if result.is_err() {
             host.rewrite_abort();
         }
         result
     }
 
-    fn carry_out<H: Host>(
-        &mut self,
-        host: &mut H,
-        terminate_tail: bool,
-    ) -> Outcome<Option<Rewritten>> {
-        if self.removed_entries == 0 && !terminate_tail {
+    fn carry_out<H: Host>(&mut self, host: &mut H) -> Outcome<Option<Rewritten>> {
+        if self.edits == 0 {
             return Ok(None);
         }
-        if self.dry_run {
-            let added = u64::from(terminate_tail);
-            let after = self.segment.bytes.saturating_sub(self.removed_bytes) + added;
-            let before = self.segment.bytes;
-            return Ok(Some(Rewritten {
-                bytes_before: before,
-                bytes_after: after,
-                removed_entries: None,
-                quarantine: Vec::new(),
-            }));
-        }
-        self.begin(host)?;
         if !self.pending.is_empty() {
             self.flush(host)?;
         }
-        Ok(Some(host.rewrite_commit(terminate_tail)?))
+        if self.dry_run {
+            host.rewrite_abort();
+            let bytes_before = self.segment.bytes;
+            let bytes_after = bytes_before.saturating_sub(self.removed_bytes) + self.line_ends;
+            let (removed_entries, quarantine) = (None, Vec::new());
+            return Ok(Some(Rewritten { bytes_before, bytes_after, removed_entries, quarantine }));
+        }
+        Ok(Some(host.rewrite_commit()?))
     }
 
     /// The options of a recovery.

@@ -16,12 +16,14 @@ const RUN: CompactOptions = CompactOptions {
     keep_quarantine: false,
     as_of: None,
     record_audit: true,
+    allow_expire_all: true,
 };
 const REPAIR: RecoverOptions = RecoverOptions {
     mode: RecoveryMode::Repair,
     dry_run: false,
     max_findings: 5,
     record_audit: true,
+    allow_loss: false,
 };
 
 fn journal(records: usize) -> Vec<u8> {

@@ -55,7 +55,13 @@ fn read<H: Host>(
 }
 
 fn recover(host: &mut impl Host, mode: RecoveryMode) {
-    let options = RecoverOptions { mode, dry_run: false, max_findings: 0, record_audit: false };
+    let options = RecoverOptions {
+        mode,
+        dry_run: false,
+        max_findings: 0,
+        record_audit: false,
+        allow_loss: true,
+    };
     assert!(recover::recover(host, options).unwrap().changed);
 }
 
@@ -66,6 +72,7 @@ fn compact(host: &mut impl Host, policy: &Retention) {
         keep_quarantine: false,
         as_of: None,
         record_audit: false,
+        allow_expire_all: true,
     };
     assert!(compact::compact(host, policy, options).unwrap().changed);
 }

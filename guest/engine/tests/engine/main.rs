@@ -12,5 +12,6 @@ mod parallel;
 mod query;
 mod recover;
 mod retention;
+mod salvage;
 mod scan;
 mod startup;

@@ -87,6 +87,7 @@ fn following_returns_each_record_once_across_appends_recovery_and_compaction() {
         keep_quarantine: false,
         as_of: None,
         record_audit: false,
+        allow_expire_all: true,
     };
     assert!(compact::compact(&mut host, &policy, options).unwrap().changed);
     host.data.extend(lines[600..700].concat().bytes());
@@ -101,6 +102,7 @@ fn following_returns_each_record_once_across_appends_recovery_and_compaction() {
         dry_run: false,
         max_findings: 0,
         record_audit: false,
+        allow_loss: false,
     };
     assert!(recover::recover(&mut host, options).unwrap().changed);
     assert_eq!(ask(&mut host, &selection).records, lines[700..800].concat());
@@ -124,6 +126,7 @@ fn damage_that_is_quarantined_takes_no_record_along() {
             dry_run: false,
             max_findings: 0,
             record_audit: false,
+            allow_loss: false,
         };
         assert!(recover::recover(&mut host, options).unwrap().changed);
         host.data.extend((lines[10..20].concat() + "garbage\n" + &lines[20..].concat()).bytes());
@@ -143,6 +146,7 @@ fn of_records_that_are_alike_the_one_is_found_that_was_looked_at() {
         dry_run: false,
         max_findings: 0,
         record_audit: false,
+        allow_loss: false,
     };
     assert!(recover::recover(&mut host, options).unwrap().changed);
     let later = lines[10..20].concat() + alike + &lines[20..25].concat();

@@ -6,8 +6,11 @@ use papyra_engine::health::scan::{self, ScanOptions};
 use papyra_engine::testing::{Lines, NOW, record};
 
 fn recover(host: &mut Lines, mode: RecoveryMode, dry_run: bool) -> Recovery {
-    recover::recover(host, RecoverOptions { mode, dry_run, max_findings: 100, record_audit: false })
-        .unwrap()
+    recover::recover(
+        host,
+        RecoverOptions { mode, dry_run, max_findings: 100, record_audit: false, allow_loss: false },
+    )
+    .unwrap()
 }
 
 fn damaged() -> (Vec<u8>, Vec<u8>) {
@@ -88,6 +91,7 @@ fn a_file_that_was_never_ndjson_is_emptied_only_into_quarantine() {
         dry_run: false,
         max_findings: 1,
         record_audit: false,
+        allow_loss: false,
     };
     let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0".repeat(50);
     let mut host = Lines::new(png.clone());
@@ -123,8 +127,9 @@ fn lines_side_by_side_are_looked_through_segment_by_segment() {
         dry_run: false,
         max_findings: 100,
         record_audit: false,
+        allow_loss: false,
     };
     let failure = recover::recover(&mut host, options).unwrap_err();
     assert_eq!(failure.code, FailureCode::InvalidArgument, "{}", failure.message);
-    assert!(failure.message.contains("6 in all"), "{}", failure.message);
+    assert!(failure.message.contains("3 in all"), "{}", failure.message);
 }

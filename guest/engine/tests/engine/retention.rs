@@ -18,6 +18,7 @@ const RUN: CompactOptions = CompactOptions {
     keep_quarantine: false,
     as_of: None,
     record_audit: false,
+    allow_expire_all: true,
 };
 
 /// One line of a journal: a record, or damage.

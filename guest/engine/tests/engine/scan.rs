@@ -4,7 +4,7 @@ use papyra_engine::anomaly::Anomaly;
 use papyra_engine::failure::FailureCode;
 use papyra_engine::health::scan::{self, ScanOptions, ScanReport};
 use papyra_engine::host::Position;
-use papyra_engine::testing::{Lines, NOW, findings, record};
+use papyra_engine::testing::{Lines, NOW, record};
 use papyra_engine::walk::partition;
 
 const ALL: ScanOptions = ScanOptions { max_findings: 1000, sample: None };
@@ -14,7 +14,9 @@ fn scan(data: impl Into<Vec<u8>>) -> ScanReport {
 }
 
 fn anomalies(report: &ScanReport) -> Vec<(Anomaly, Option<u64>, Option<u64>)> {
-    findings(report).iter().map(|f| (f.anomaly, f.line, f.offset)).collect()
+    let named =
+        |name: &str| Anomaly::ALL.into_iter().find(|anomaly| anomaly.name() == name).unwrap();
+    report.findings.iter().map(|f| (named(&f.anomaly), f.line, f.offset)).collect()
 }
 
 #[test]
@@ -29,7 +31,8 @@ fn every_anomaly_is_named_with_its_line_and_offset() {
     let good = record("event", NOW, 10);
     let cases: &[(&[u8], Anomaly)] = &[
         (b"{\"kind\": \"event\", \"ti\n", Anomaly::MalformedJson),
-        (b"\0\0\0\0\0\0\0\0\n", Anomaly::MalformedJson),
+        (b"\0\0\0\0\0\0\0\0\n", Anomaly::NullBytes),
+        (b"\xEF\xBB\xBF{\"kind\":\"event\",\"timestamp\":1}\n", Anomaly::JoinedRecords),
         (b"{\"kind\": \"event\", \"timestamp\": 1, \"a\": \"\xff\"}\n", Anomaly::InvalidUtf8),
         (b"\n", Anomaly::NotAnObject),
         (b"[1, 2]\n", Anomaly::NotAnObject),
@@ -120,7 +123,7 @@ fn an_oversized_entry_is_reported_without_being_held() {
     let report = scan(data);
     assert_eq!(anomalies(&report), [(Anomaly::OversizedEntry, Some(2), Some(good.len() as u64))]);
     assert_eq!((report.records, report.entries), (2, 3));
-    assert!(findings(&report)[0].excerpt.len() <= 80);
+    assert!(report.findings[0].excerpt.len() <= 80);
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn a_line_of_exactly_the_limit_is_a_record_and_one_more_byte_is_not() {
 fn findings_are_capped_but_counted() {
     let options = ScanOptions { max_findings: 5, sample: None };
     let report = scan::scan(&mut Lines::new("x\n".repeat(100)), options).unwrap();
-    assert_eq!((report.findings_listed, report.findings_total), (5, 100));
+    assert_eq!((report.findings.len(), report.findings_total), (5, 100));
     assert_eq!(report.damaged, 100);
 }
 
@@ -175,5 +178,5 @@ fn timestamps_of_shares_are_handed_on_to_the_last_bit() {
 #[test]
 fn an_excerpt_cannot_steer_a_terminal() {
     let report = scan("\u{1b}[31mred\u{7}\u{202e}\n");
-    assert_eq!(findings(&report)[0].excerpt, "\\u{1b}[31mred\\u{7}\\u{202e}");
+    assert_eq!(report.findings[0].excerpt, "\\u{1b}[31mred\\u{7}\\u{202e}");
 }

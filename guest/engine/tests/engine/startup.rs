@@ -4,7 +4,7 @@ use papyra_engine::health::recover::RecoveryMode;
 use papyra_engine::health::startup::{
     self, StartupMode, StartupOptions, StartupOutcome, StartupReport,
 };
-use papyra_engine::testing::{Lines, NOW, findings, record};
+use papyra_engine::testing::{Lines, NOW, record};
 
 fn check(data: &str, mode: StartupMode, recovery: RecoveryMode) -> (StartupOutcome, String) {
     let mut host = Lines::new(data);
@@ -42,7 +42,7 @@ fn each_mode_gives_its_verdict() {
 fn ignore_does_not_read_the_store() {
     let mut host = Lines::new("garbage\n");
     again(&mut host, StartupMode::Ignore, false);
-    assert_eq!((host.reads, host.checkpoint.as_str()), (0, ""));
+    assert_eq!((host.reads, host.index.as_str()), (0, ""));
 }
 
 fn again(host: &mut Lines, mode: StartupMode, full: bool) -> StartupReport {
@@ -76,16 +76,16 @@ fn a_clean_check_lets_the_next_one_read_what_came_since() {
 #[test]
 fn damage_after_the_checkpoint_has_its_true_line_and_leaves_the_checkpoint() {
     let mut host = checked();
-    let kept = host.checkpoint.clone();
+    let kept = host.index.clone();
     host.data.extend(b"garbage\n");
     let report = again(&mut host, StartupMode::Fail, false);
     assert_eq!(report.outcome, StartupOutcome::Refused);
-    assert_eq!(findings(&report.scan.unwrap())[0].line, Some(1201));
-    assert_eq!(host.checkpoint, kept);
+    assert_eq!(report.scan.unwrap().findings[0].line, Some(1201));
+    assert_eq!(host.index, kept);
 
     let report = again(&mut host, StartupMode::Recover, false);
     assert_eq!(report.outcome, StartupOutcome::Recovered);
-    assert_ne!(host.checkpoint, "");
+    assert_ne!(host.index, "");
 }
 
 #[test]
@@ -123,8 +123,8 @@ fn a_journal_that_was_cut_or_rewritten_is_read_in_full() {
 fn a_checkpoint_that_is_nonsense_is_no_checkpoint() {
     for text in ["", "{", "null", "{\"format\": \"papyra.checkpoint/1 9.9.9\", \"marks\": []}"] {
         let mut host = checked();
-        host.checkpoint = text.to_owned();
+        host.index = text.to_owned();
         assert_eq!(again(&mut host, StartupMode::Fail, false).indexed_bytes, 0, "{text}");
-        assert!(host.checkpoint.len() > 100, "a new one is kept");
+        assert!(host.index.len() > 100, "a new one is kept");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use papyra_engine::host::StorageError;
+use papyra_engine::host::{StorageError, Written};
 
 use super::disk::{is_torn, read_whole};
 use super::place::Place;
@@ -26,7 +26,13 @@ struct Open {
 }
 
 impl Writer {
-    pub fn append(&mut self, place: &Place, lines: &str) -> Result<(), StorageError> {
+    /// Appends a batch. After an error, `written` says how much of it is in the file.
+    pub fn append(
+        &mut self,
+        place: &Place,
+        lines: &str,
+        written: &mut Written,
+    ) -> Result<(), StorageError> {
         let disk = &place.disk;
         let cannot = |code| disk.error("append to", code);
         let suspect = self.suspect;
@@ -42,6 +48,7 @@ impl Writer {
         open.settled = None;
         let bytes = if torn { Cow::Owned(format!("\n{lines}")) } else { Cow::Borrowed(lines) };
         let bytes = bytes.as_bytes();
+        let body = start.saturating_add(u64::from(torn));
 
         let end = start.saturating_add(bytes.len() as u64);
         let done = write(&open.file, bytes).map_err(cannot).and_then(|()| {
@@ -52,13 +59,13 @@ impl Writer {
             if whole { Ok(()) } else { Err(mixed(place)) }
         });
         if let Err(error) = done {
-            take_back(&open.file, start, bytes);
+            *written = written_of(lines, take_back(&open.file, start, bytes), body);
             return Err(error);
         }
         if place.sync
             && let Err(code) = open.file.sync_data()
         {
-            take_back(&open.file, start, bytes);
+            *written = written_of(lines, take_back(&open.file, start, bytes), body);
             self.open = None;
             self.suspect = true;
             return Err(disk.error("make durable what was appended to", code));
@@ -118,12 +125,28 @@ fn write(file: &Descriptor, mut bytes: &[u8]) -> Result<(), ErrorCode> {
     Ok(())
 }
 
-/// Cuts off what a failed append has written, unless that is followed by something else.
-fn take_back(file: &Descriptor, start: u64, bytes: &[u8]) {
-    let Ok(stat) = file.stat() else { return };
-    if stat.size > start && begins_with(file, start, stat.size, bytes) {
-        // Should that fail, the next append isolates the torn end.
-        let _ = file.set_size(start);
+/// Cuts off what a failed append has written, unless that is followed by something else. Returns where
+/// what remains of it ends; `None` if that cannot be told.
+fn take_back(file: &Descriptor, start: u64, bytes: &[u8]) -> Option<u64> {
+    let end = file.stat().ok()?.size;
+    if end <= start {
+        return Some(start);
+    }
+    if !begins_with(file, start, end, bytes) {
+        return None;
+    }
+    // Should that fail, the next append isolates the torn end.
+    Some(if file.set_size(start).is_ok() { start } else { end })
+}
+
+/// How much of a batch is there, if it begins at `body` and what remains of it ends at `end`.
+fn written_of(lines: &str, end: Option<u64>, body: u64) -> Written {
+    let Some(end) = end else { return Written::Unknown };
+    let bytes = usize::try_from(end.saturating_sub(body)).unwrap_or(usize::MAX);
+    match lines.as_bytes().get(..bytes) {
+        Some(part) if !part.contains(&b'\n') => Written::None,
+        Some(part) if part.len() < lines.len() => Written::Some,
+        _ => Written::All,
     }
 }
 

@@ -1,25 +1,29 @@
 //! Files have no consumer groups, and say so.
 
 use papyra_engine::groups::{
-    self, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source, Wait,
+    self, ConsumerInfo, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source, Wait,
 };
 use papyra_engine::json::Kind;
 
 use super::Component;
-use super::exports::papyra::persistence::groups::{AutoClaimed, Delivered, Guest};
+use super::exports::papyra::persistence::claims::{self, AutoClaimed};
+use super::exports::papyra::persistence::groups::{Delivered, Guest};
 use super::exports::papyra::persistence::storage::StorageError;
+
+type Partition = Option<u32>;
 
 fn no_groups<T>() -> Result<T, StorageError> {
     Ok(groups::no_groups()?)
 }
 
 impl Guest for Component {
-    fn ensure_group(_: Kind, _: String, _: String) -> Result<bool, StorageError> {
+    fn ensure_group(_: Kind, _: Partition, _: String, _: String) -> Result<bool, StorageError> {
         no_groups()
     }
 
     fn fetch(
         _: Kind,
+        _: Partition,
         _: String,
         _: String,
         _: Source,
@@ -29,16 +33,49 @@ impl Guest for Component {
         no_groups()
     }
 
-    fn ack(_: Kind, _: String, _: Vec<String>) -> Result<u64, StorageError> {
+    fn ack(_: Kind, _: Partition, _: String, _: Vec<String>) -> Result<u64, StorageError> {
         no_groups()
     }
 
-    fn summarize_pending(_: Kind, _: String) -> Result<PendingSummary, StorageError> {
+    fn summarize_pending(_: Kind, _: Partition, _: String) -> Result<PendingSummary, StorageError> {
         no_groups()
     }
 
+    fn list_groups(_: Kind, _: Partition) -> Result<Vec<GroupInfo>, StorageError> {
+        no_groups()
+    }
+
+    fn list_consumers(_: Kind, _: Partition, _: String) -> Result<Vec<ConsumerInfo>, StorageError> {
+        no_groups()
+    }
+
+    fn delete_group(_: Kind, _: Partition, _: String) -> Result<bool, StorageError> {
+        no_groups()
+    }
+
+    fn delete_consumer(_: Kind, _: Partition, _: String, _: String) -> Result<u64, StorageError> {
+        no_groups()
+    }
+
+    fn set_id(_: Kind, _: Partition, _: String, _: String) -> Result<(), StorageError> {
+        no_groups()
+    }
+
+    fn quarantine(
+        _: Kind,
+        _: Partition,
+        _: String,
+        _: String,
+        _: String,
+    ) -> Result<(), StorageError> {
+        no_groups()
+    }
+}
+
+impl claims::Guest for Component {
     fn list_pending(
         _: Kind,
+        _: Partition,
         _: String,
         _: PendingFilter,
     ) -> Result<Vec<PendingEntry>, StorageError> {
@@ -47,6 +84,7 @@ impl Guest for Component {
 
     fn claim(
         _: Kind,
+        _: Partition,
         _: String,
         _: String,
         _: u64,
@@ -57,24 +95,13 @@ impl Guest for Component {
 
     fn auto_claim(
         _: Kind,
+        _: Partition,
         _: String,
         _: String,
         _: u64,
         _: String,
         _: u32,
     ) -> Result<AutoClaimed, StorageError> {
-        no_groups()
-    }
-
-    fn list_groups(_: Kind) -> Result<Vec<GroupInfo>, StorageError> {
-        no_groups()
-    }
-
-    fn set_id(_: Kind, _: String, _: String) -> Result<(), StorageError> {
-        no_groups()
-    }
-
-    fn quarantine(_: Kind, _: String, _: String, _: String) -> Result<(), StorageError> {
         no_groups()
     }
 }

@@ -5,11 +5,11 @@
 
 mod ahead;
 mod append;
-mod checkpoint;
 mod copy;
 mod disk;
 #[cfg(not(feature = "engine"))]
 mod groups;
+mod index;
 mod place;
 mod quarantine;
 mod rewrite;

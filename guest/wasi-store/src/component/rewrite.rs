@@ -1,6 +1,6 @@
-//! Replacing the file by one without some of its bytes.
+//! Replacing the file by one without some of its bytes, and with line ends in some places.
 
-use papyra_engine::host::{Range, RewriteOptions, Rewritten, StorageError};
+use papyra_engine::host::{Edit, RewriteOptions, Rewritten, StorageError};
 
 use super::copy::Copier;
 use super::disk::{Cut, is_torn, read_whole};
@@ -21,9 +21,10 @@ pub(super) struct Rewrite {
     torn: bool,
     keep_quarantine: bool,
     quarantine: Option<Quarantine>,
-    /// Snapshot bytes before this are copied or removed.
+    /// Snapshot bytes before this are copied or replaced.
     cursor: u64,
-    removed: u64,
+    /// Something is replaced or inserted.
+    changed: bool,
 }
 
 impl Rewrite {
@@ -52,21 +53,21 @@ impl Rewrite {
             keep_quarantine: options.keep_quarantine,
             quarantine: None,
             cursor: 0,
-            removed: 0,
+            changed: false,
             snapshot,
         };
         rewrite.check_unchanged()?;
         Ok(rewrite)
     }
 
-    pub fn remove(&mut self, ranges: &[Range]) -> Result<(), StorageError> {
+    pub fn edit(&mut self, edits: &[Edit]) -> Result<(), StorageError> {
         let length = self.snapshot.length;
-        for range in ranges {
-            let (start, end) = (range.start.minor, range.end.minor);
+        for edit in edits {
+            let (start, end) = (edit.start.minor, edit.end.minor);
             let ordered = self.cursor <= start && start <= end && end <= length;
-            if range.start.major != 0 || range.end.major != 0 || !ordered {
+            if edit.start.major != 0 || edit.end.major != 0 || !ordered {
                 return Err(StorageError::Failed(format!(
-                    "cannot remove bytes {start} to {end}: ranges must ascend, and lie between {} and \
+                    "cannot replace bytes {start} to {end}: edits must ascend, and lie between {} and \
                      {length}",
                     self.cursor
                 )));
@@ -76,8 +77,11 @@ impl Rewrite {
             if self.keep_quarantine && start < end {
                 self.quarantine(start, end)?;
             }
+            if edit.line_end {
+                self.new.write(b"\n");
+            }
             self.cursor = end;
-            self.removed = self.removed.saturating_add(end - start);
+            self.changed |= edit.line_end || start < end;
         }
         Ok(())
     }
@@ -92,11 +96,9 @@ impl Rewrite {
         copied.map_err(|cut| self.cannot(cut))
     }
 
-    pub fn commit(mut self, terminate_tail: bool) -> Result<Rewritten, StorageError> {
+    pub fn commit(mut self) -> Result<Rewritten, StorageError> {
         let length = self.snapshot.length;
-        let tail_removed = self.removed > 0 && self.cursor == length;
-        let terminate = terminate_tail && self.torn && !tail_removed;
-        if self.removed == 0 && !terminate {
+        if !self.changed {
             let bytes = self.length_now()?;
             return Ok(rewritten(bytes, bytes, Vec::new()));
         }
@@ -106,7 +108,7 @@ impl Rewrite {
         if let Some(made) = &mut self.quarantine {
             quarantine.push(made.finish()?);
         }
-        let before = self.catch_up(self.torn && tail_removed, terminate)?;
+        let before = self.catch_up(self.torn && self.cursor == length)?;
         let after = self.new.length();
 
         let Snapshot { place, path, .. } = &self.snapshot;
@@ -129,35 +131,29 @@ impl Rewrite {
 
     /// Copies what was appended since the snapshot until nothing more comes, and returns the length
     /// of the old file. What comes between the last look and the switch is lost: WASI has no locks.
-    fn catch_up(&mut self, drop_line_end: bool, terminate: bool) -> Result<u64, StorageError> {
+    fn catch_up(&mut self, drop_line_end: bool) -> Result<u64, StorageError> {
         let length = self.snapshot.length;
         let mut copied = length;
-        let mut terminate = terminate;
         for _ in 0..ROUNDS {
             let now = self.length_now()?;
             if now < copied {
                 return Err(self.changed());
             }
             if now == copied {
-                if std::mem::take(&mut terminate) && now == length {
-                    self.new.write(b"\n");
-                } else {
-                    self.check_unchanged()?;
-                    return Ok(now);
-                }
-            } else {
-                let mut start = copied;
-                if drop_line_end && copied == length {
-                    let next = read_whole(&self.snapshot.file, start, start.saturating_add(1));
-                    if next.map_err(|cut| self.cannot(cut))? != b"\n" {
-                        // The tail was not torn, only unfinished.
-                        return Err(self.changed());
-                    }
-                    start = start.saturating_add(1);
-                }
-                self.new.copy(start, now, now).map_err(|cut| self.cannot(cut))?;
-                copied = now;
+                self.check_unchanged()?;
+                return Ok(now);
             }
+            let mut start = copied;
+            if drop_line_end && copied == length {
+                let next = read_whole(&self.snapshot.file, start, start.saturating_add(1));
+                if next.map_err(|cut| self.cannot(cut))? != b"\n" {
+                    // The tail was not torn, only unfinished.
+                    return Err(self.changed());
+                }
+                start = start.saturating_add(1);
+            }
+            self.new.copy(start, now, now).map_err(|cut| self.cannot(cut))?;
+            copied = now;
             self.new.sync().map_err(|code| self.cannot(Cut::Failed(code)))?;
         }
         Err(self.changed())

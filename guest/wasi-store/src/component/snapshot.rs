@@ -45,6 +45,7 @@ impl Snapshot {
             bytes,
             entries: None,
             kind: None,
+            partition: None,
             pinned: None,
         };
         let mut all = vec![segment(self.place.name(), Role::Active, self.length, self.length)];

@@ -4,14 +4,14 @@ use papyra_engine::host::{self, Host};
 
 use super::Component;
 use super::exports::papyra::persistence::storage::{
-    Chunk, Description, Framing, Guest, Layout, Payload, Position, Purpose, Range, RewriteOptions,
-    Rewritten, Role, Run, Segment, StorageError,
+    AppendError, Chunk, Description, Edit, Framing, Guest, Layout, Payload, Position, Purpose,
+    RewriteOptions, Rewritten, Role, Run, Segment, StorageError,
 };
 use super::store::FileStore;
 
 impl Guest for Component {
     fn describe() -> Description {
-        let host::Description { backend, location, framing, layout, volatile } =
+        let host::Description { backend, location, framing, layout, volatile, .. } =
             FileStore.describe();
         Description {
             backend,
@@ -25,6 +25,8 @@ impl Guest for Component {
                 host::Layout::Parallel => Layout::Parallel,
             },
             volatile,
+            // Papyra's own.
+            profile: None,
         }
     }
 
@@ -46,7 +48,7 @@ impl Guest for Component {
         Ok(chunk(start.plus(skipped as u64), data, last && skipped == 0))
     }
 
-    fn append(lines: String, _: Vec<Run>) -> Result<(), StorageError> {
+    fn append(lines: String, _: Vec<Run>) -> Result<(), AppendError> {
         Ok(FileStore.append(&lines, &[])?)
     }
 
@@ -60,17 +62,16 @@ impl Guest for Component {
         Ok(FileStore.rewrite_begin(&segment, options)?)
     }
 
-    fn rewrite_remove(ranges: Vec<Range>) -> Result<(), StorageError> {
-        let ranges: Vec<_> = ranges
-            .into_iter()
-            .map(|range| host::Range { start: range.start, end: range.end })
-            .collect();
-        Ok(FileStore.rewrite_remove(&ranges)?)
+    fn rewrite_edit(edits: Vec<Edit>) -> Result<(), StorageError> {
+        let edit =
+            |edit: Edit| host::Edit { start: edit.start, end: edit.end, line_end: edit.line_end };
+        let edits: Vec<_> = edits.into_iter().map(edit).collect();
+        Ok(FileStore.rewrite_edit(&edits)?)
     }
 
-    fn rewrite_commit(terminate_tail: bool) -> Result<Rewritten, StorageError> {
+    fn rewrite_commit() -> Result<Rewritten, StorageError> {
         let host::Rewritten { bytes_before, bytes_after, removed_entries, quarantine } =
-            FileStore.rewrite_commit(terminate_tail)?;
+            FileStore.rewrite_commit()?;
         Ok(Rewritten { bytes_before, bytes_after, removed_entries, quarantine })
     }
 
@@ -78,12 +79,12 @@ impl Guest for Component {
         FileStore.rewrite_abort();
     }
 
-    fn load_checkpoint() -> Result<String, StorageError> {
-        Ok(FileStore.load_checkpoint()?)
+    fn load_index() -> Result<String, StorageError> {
+        Ok(FileStore.load_index()?)
     }
 
-    fn save_checkpoint(text: String) -> Result<(), StorageError> {
-        Ok(FileStore.save_checkpoint(&text)?)
+    fn save_index(text: String) -> Result<(), StorageError> {
+        Ok(FileStore.save_index(&text)?)
     }
 }
 
@@ -140,8 +141,15 @@ impl From<host::Segment> for Segment {
             entries,
             // A file has records of all kinds, and no consumer groups.
             kind: None,
+            partition: None,
             pinned: None,
         }
+    }
+}
+
+impl From<host::AppendError> for AppendError {
+    fn from(failed: host::AppendError) -> Self {
+        Self { error: failed.error.into(), written: failed.written }
     }
 }
 

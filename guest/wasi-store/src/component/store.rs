@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use papyra_engine::groups::ConsumerGroups;
 use papyra_engine::host::{
-    Chunk, Description, Framing, Host, Layout, Position, Range, RewriteOptions, Rewritten, Run,
-    Segment, StorageError,
+    AppendError, Chunk, Description, Edit, Framing, Host, Layout, Position, RewriteOptions,
+    Rewritten, Run, Segment, StorageError, Written,
 };
 use papyra_engine::time;
 
 use super::ahead::Ahead;
 use super::append::Writer;
-use super::checkpoint;
+use super::index;
 use super::place::Place;
 use super::rewrite::Rewrite;
 use super::snapshot::Snapshot;
@@ -83,6 +83,7 @@ impl Host for FileStore {
             framing: Framing::Lines,
             layout: Layout::Sequence,
             volatile: false,
+            profile: None,
         }
     }
 
@@ -111,20 +112,22 @@ impl Host for FileStore {
         with(|session| session.snapshot()?.read_back(segment, before, max_bytes))
     }
 
-    fn append(&mut self, lines: &str, _: &[Run]) -> Result<(), StorageError> {
+    fn append(&mut self, lines: &str, _: &[Run]) -> Result<(), AppendError> {
         if lines.is_empty() {
             return Ok(());
         }
         // Anything else would tear the next batch.
         if !lines.ends_with('\n') {
-            return Err(StorageError::Failed(
-                "the batch does not end with a line end; nothing of it was written".to_owned(),
-            ));
+            let message = "the batch does not end with a line end; nothing of it was written";
+            let error = StorageError::Failed(message.to_owned());
+            return Err(AppendError { error, written: Written::None });
         }
-        with(|session| {
+        let mut written = Written::None;
+        let appended = with(|session| {
             let place = session.place()?;
-            session.writer.append(&place, lines)
-        })
+            session.writer.append(&place, lines, &mut written)
+        });
+        appended.map_err(|error| AppendError { error, written })
     }
 
     fn rewrite_begin(
@@ -146,19 +149,19 @@ impl Host for FileStore {
         })
     }
 
-    fn rewrite_remove(&mut self, ranges: &[Range]) -> Result<(), StorageError> {
+    fn rewrite_edit(&mut self, edits: &[Edit]) -> Result<(), StorageError> {
         with(|session| {
             let rewrite = session.rewrite.as_mut().ok_or_else(none_open)?;
-            let removed = rewrite.remove(ranges);
-            if removed.is_err() {
+            let edited = rewrite.edit(edits);
+            if edited.is_err() {
                 session.rewrite = None;
             }
-            removed
+            edited
         })
     }
 
-    fn rewrite_commit(&mut self, terminate_tail: bool) -> Result<Rewritten, StorageError> {
-        with(|session| session.rewrite.take().ok_or_else(none_open)?.commit(terminate_tail))
+    fn rewrite_commit(&mut self) -> Result<Rewritten, StorageError> {
+        with(|session| session.rewrite.take().ok_or_else(none_open)?.commit())
     }
 
     fn rewrite_abort(&mut self) {
@@ -168,11 +171,11 @@ impl Host for FileStore {
         });
     }
 
-    fn load_checkpoint(&mut self) -> Result<String, StorageError> {
-        with(|session| Ok(checkpoint::load(&*session.place()?)))
+    fn load_index(&mut self) -> Result<String, StorageError> {
+        with(|session| Ok(index::load(&*session.place()?)))
     }
 
-    fn save_checkpoint(&mut self, text: &str) -> Result<(), StorageError> {
-        with(|session| checkpoint::save(&*session.place()?, text))
+    fn save_index(&mut self, text: &str) -> Result<(), StorageError> {
+        with(|session| index::save(&*session.place()?, text))
     }
 }

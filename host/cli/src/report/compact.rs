@@ -48,6 +48,14 @@ pub(crate) fn text(
             &format!("{records} kept at any age: no time, or one before 2000"),
         );
     }
+    if c.from_future_kept > 0 {
+        let records = count(c.from_future_kept, "record", "records");
+        let line = format!("{records} kept at any age: more than a day ahead of this host's clock");
+        field(&mut text, "future", &line);
+    }
+    if !c.time_note.is_empty() {
+        field(&mut text, "", &printable(&c.time_note));
+    }
     if c.pinned_kept > 0 {
         let records = count(c.pinned_kept, "record", "records");
         let line = format!("{records} kept for consumer groups; --force removes them");
@@ -107,6 +115,8 @@ mod tests {
             damaged_removed: 2,
             damaged_kept: 1,
             untimed_kept: 0,
+            from_future_kept: 0,
+            time_note: String::new(),
             pinned_removed: 0,
             pinned_kept: 0,
             rewritten: vec!["app.ndjson".into()],

@@ -29,7 +29,7 @@ pub(crate) fn text(
         field(&mut text, "damaged", &paint.bad(&damaged));
     }
     scan::span(&mut text, i.oldest, i.newest);
-    scan::implausible(&mut text, i.implausible_timestamps);
+    scan::clock(&mut text, i.untimed, i.from_future, &i.time_note);
     if let Some(metrics) = metrics {
         text.push_str("\n  counters of this run\n");
         if let Value::Object(counters) = super::fields(metrics) {
@@ -67,7 +67,9 @@ mod tests {
             sampled: true,
             oldest: Some(0.0),
             newest: Some(60.0),
-            implausible_timestamps: 0,
+            untimed: 0,
+            from_future: 0,
+            time_note: String::new(),
         }
     }
 

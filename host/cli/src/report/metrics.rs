@@ -20,7 +20,7 @@ pub(crate) fn text(look: &StoreLook, paint: Paint) -> String {
     field(&mut text, "records", &format!("{}{sampled}", grouped(found.records)));
     kinds(&mut text, "kinds", &found.kinds);
     scan::span(&mut text, found.oldest, found.newest);
-    scan::implausible(&mut text, found.implausible_timestamps);
+    scan::clock(&mut text, found.untimed, found.from_future, &found.time_note);
     for one in &found.anomalies {
         let counted = format!("{} {}", printable(&one.anomaly), grouped(one.count));
         field(&mut text, "anomaly", &paint.doubtful(&counted));

@@ -47,6 +47,15 @@ pub(crate) fn body(text: &mut String, recovery: &Recovery, paint: Paint) {
         let entries = count(recovery.removed_entries, "entry", "entries");
         field(text, label, &format!("{entries}, {}", bytes(recovery.removed_bytes)));
     }
+    if recovery.salvaged > 0 {
+        let mut kept = count(recovery.salvaged, "whole record", "whole records");
+        kept.push_str(" from damaged lines");
+        if recovery.ambiguous > 0 {
+            let unsure = grouped(recovery.ambiguous);
+            kept.push_str(&format!(" ({unsure} perhaps part of a torn one)"));
+        }
+        field(text, label("kept", "to keep"), &kept);
+    }
     if recovery.terminated > 0 {
         let records = count(recovery.terminated.into(), "record", "records");
         let value = format!("{records} that lacked only the line end");
@@ -95,6 +104,9 @@ pub(crate) mod tests {
             changed: true,
             removed_entries: 1,
             removed_bytes: 48,
+            salvaged: 0,
+            ambiguous: 0,
+            line_ends: 0,
             terminated: 0,
             rewritten: vec!["app.ndjson".into()],
             quarantine: vec!["quarantine/app.ndjson.1".into()],

@@ -1,8 +1,8 @@
 //! The report of a scan. Its words are in `papyra-report`, which the WASI program shares.
 
-use papyra_persistence::journal::ScanReport;
-use papyra_report::scan::{self, Scan};
-pub(crate) use papyra_report::scan::{implausible, span};
+use papyra_persistence::journal::{self, ScanReport};
+use papyra_report::scan::{self, Finding, Scan};
+pub(crate) use papyra_report::scan::{clock, span};
 
 use crate::output::Paint;
 use crate::text;
@@ -43,21 +43,43 @@ fn view(report: &ScanReport) -> Scan<'_> {
         records: report.records,
         kinds: text::by_kind(&report.kinds),
         damaged: report.damaged,
+        salvageable: report.salvageable,
         suspect: report.suspect,
         structural: report.structural,
-        anomalies: anomalies.map(|counted| (counted.anomaly.as_str(), counted.count)).collect(),
-        findings: &report.findings,
+        anomalies: anomalies
+            .map(|of| (of.anomaly.as_str(), of.severity.name(), of.count))
+            .collect(),
+        findings: report.findings.iter().map(finding).collect(),
         findings_total: report.findings_total,
         oldest: report.oldest,
         newest: report.newest,
-        implausible_timestamps: report.implausible_timestamps,
+        untimed: report.untimed,
+        from_future: report.from_future,
+        time_note: &report.time_note,
         sampled: report.sampled,
+    }
+}
+
+/// A finding as `papyra_report` takes it.
+fn finding(finding: &journal::Finding) -> Finding<'_> {
+    Finding {
+        anomaly: &finding.anomaly,
+        severity: finding.severity.name(),
+        segment: &finding.segment,
+        line: finding.line,
+        offset: finding.offset,
+        id: finding.id.as_deref(),
+        length: finding.length,
+        salvageable: finding.salvageable,
+        ambiguous: finding.ambiguous,
+        hint: &finding.hint,
+        excerpt: &finding.excerpt,
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use papyra_persistence::journal::{AnomalyCount, KindCount};
+    use papyra_persistence::journal::{AnomalyCount, KindCount, Severity};
     use papyra_persistence::store::Kind;
 
     use super::*;
@@ -74,18 +96,33 @@ pub(crate) mod tests {
             records: 10,
             kinds: vec![KindCount { kind: Kind::Event, records: 10, bytes: 2_000 }],
             damaged: 1,
+            salvageable: 0,
             suspect: 0,
             structural: 0,
-            anomalies: vec![AnomalyCount { anomaly: "malformed_json".into(), count: 1 }],
-            findings: "{\"anomaly\":\"malformed_json\",\"severity\":\"damage\",\"segment\":\
-                       \"app.ndjson\",\"line\":4,\"offset\":1234,\"length\":48,\"excerpt\":\
-                       \"{\\\"kind\\\":\\\"event\\\\u0000\"}\n"
-                .into(),
-            findings_listed: 1,
+            anomalies: vec![AnomalyCount {
+                anomaly: "malformed_json".into(),
+                severity: Severity::Damage,
+                count: 1,
+            }],
+            findings: vec![journal::Finding {
+                anomaly: "malformed_json".into(),
+                severity: Severity::Damage,
+                segment: "app.ndjson".into(),
+                line: Some(4),
+                offset: Some(1234),
+                id: None,
+                length: 48,
+                salvageable: 0,
+                ambiguous: 0,
+                hint: String::new(),
+                excerpt: r#"{"kind":"event\u0000"#.into(),
+            }],
             findings_total: 1,
             oldest: Some(1_738_000_000.0),
             newest: Some(1_738_000_060.5),
-            implausible_timestamps: 0,
+            untimed: 0,
+            from_future: 0,
+            time_note: String::new(),
             sampled: false,
         }
     }
@@ -96,8 +133,7 @@ pub(crate) mod tests {
             entries: 10,
             damaged: 0,
             anomalies: Vec::new(),
-            findings: String::new(),
-            findings_listed: 0,
+            findings: Vec::new(),
             findings_total: 0,
             ..damaged()
         }

@@ -1,4 +1,4 @@
-//! The import `groups`, served by the consumer groups of the store.
+//! The imports `groups` and `claims`, served by the consumer groups of the store.
 //!
 //! What arrives here is guest-controlled: counts and lists are clamped here, and every call ends
 //! within the storage timeout, except that fetching may wait as long as it was asked to.
@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::storage::{Reply, bounded, to_wit};
+use crate::bindings::papyra::persistence::claims::{self, AutoClaimed};
 use crate::bindings::papyra::persistence::groups::{
-    self, AutoClaimed, Delivered, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Source,
-    Wait,
+    self, ConsumerInfo, Delivered, GroupInfo, PendingSummary, Source, Wait,
 };
 use crate::bindings::papyra::persistence::storage::{Payload, StorageError};
-use crate::bindings::papyra::persistence::types::Kind;
+use crate::bindings::papyra::persistence::types::{Kind, PendingEntry, PendingFilter};
 use crate::engine::context::PapyraCtx;
 use crate::store::{ConsumerGroups, Store, StoreError, StoreErrorKind};
 
@@ -26,10 +26,16 @@ const MAX_DELIVERED: usize = 20 << 20;
 type Answer<T> = Result<T, StorageError>;
 
 impl groups::Host for PapyraCtx {
-    async fn ensure_group(&mut self, kind: Kind, group: String, start: String) -> Reply<bool> {
+    async fn ensure_group(
+        &mut self,
+        kind: Kind,
+        partition: Option<u32>,
+        group: String,
+        start: String,
+    ) -> Reply<bool> {
         let store = self.work.store.clone();
         Ok(bounded(self.storage_timeout, async {
-            groups(&store)?.ensure_group(kind, &group, &start).await
+            groups(&store, partition)?.ensure_group(kind, &group, &start).await
         })
         .await)
     }
@@ -37,6 +43,7 @@ impl groups::Host for PapyraCtx {
     async fn fetch(
         &mut self,
         kind: Kind,
+        partition: Option<u32>,
         group: String,
         consumer: String,
         source: Source,
@@ -50,8 +57,9 @@ impl groups::Host for PapyraCtx {
             (_, Wait::Forever) => None,
         };
         let count = count.clamp(1, MAX_COUNT);
-        let call =
-            async { groups(&store)?.fetch(kind, &group, &consumer, source, count, wait).await };
+        let call = async {
+            groups(&store, partition)?.fetch(kind, &group, &consumer, source, count, wait).await
+        };
         let delivered = match patience {
             Some(patience) => bounded(self.storage_timeout.saturating_add(patience), call).await,
             // Ends when something comes, or when whoever asked drops the call.
@@ -60,33 +68,124 @@ impl groups::Host for PapyraCtx {
         Ok(delivered.and_then(measured))
     }
 
-    async fn ack(&mut self, kind: Kind, group: String, ids: Vec<String>) -> Reply<u64> {
+    async fn ack(
+        &mut self,
+        kind: Kind,
+        partition: Option<u32>,
+        group: String,
+        ids: Vec<String>,
+    ) -> Reply<u64> {
         let store = self.work.store.clone();
         Ok(bounded(self.storage_timeout, async {
             few(&ids)?;
-            groups(&store)?.ack(kind, &group, &ids).await
+            groups(&store, partition)?.ack(kind, &group, &ids).await
         })
         .await)
     }
 
-    async fn summarize_pending(&mut self, kind: Kind, group: String) -> Reply<PendingSummary> {
+    async fn summarize_pending(
+        &mut self,
+        kind: Kind,
+        partition: Option<u32>,
+        group: String,
+    ) -> Reply<PendingSummary> {
         let store = self.work.store.clone();
         Ok(bounded(self.storage_timeout, async {
-            groups(&store)?.summarize_pending(kind, &group).await
+            groups(&store, partition)?.summarize_pending(kind, &group).await
         })
         .await)
     }
 
+    async fn list_groups(&mut self, kind: Kind, partition: Option<u32>) -> Reply<Vec<GroupInfo>> {
+        let store = self.work.store.clone();
+        Ok(bounded(self.storage_timeout, async {
+            groups(&store, partition)?.list_groups(kind).await
+        })
+        .await)
+    }
+
+    async fn set_id(
+        &mut self,
+        kind: Kind,
+        partition: Option<u32>,
+        group: String,
+        id: String,
+    ) -> Reply<()> {
+        let store = self.work.store.clone();
+        Ok(bounded(self.storage_timeout, async {
+            groups(&store, partition)?.set_id(kind, &group, &id).await
+        })
+        .await)
+    }
+
+    async fn quarantine(
+        &mut self,
+        kind: Kind,
+        partition: Option<u32>,
+        group: String,
+        id: String,
+        reason: String,
+    ) -> Reply<()> {
+        let store = self.work.store.clone();
+        Ok(bounded(self.storage_timeout, async {
+            groups(&store, partition)?.quarantine(kind, &group, &id, &reason).await
+        })
+        .await)
+    }
+
+    async fn list_consumers(
+        &mut self,
+        kind: Kind,
+        partition: Option<u32>,
+        group: String,
+    ) -> Reply<Vec<ConsumerInfo>> {
+        let store = self.work.store.clone();
+        Ok(bounded(self.storage_timeout, async {
+            groups(&store, partition)?.list_consumers(kind, &group).await
+        })
+        .await)
+    }
+
+    async fn delete_group(
+        &mut self,
+        kind: Kind,
+        partition: Option<u32>,
+        group: String,
+    ) -> Reply<bool> {
+        let store = self.work.store.clone();
+        Ok(bounded(self.storage_timeout, async {
+            groups(&store, partition)?.delete_group(kind, &group).await
+        })
+        .await)
+    }
+
+    async fn delete_consumer(
+        &mut self,
+        kind: Kind,
+        partition: Option<u32>,
+        group: String,
+        consumer: String,
+    ) -> Reply<u64> {
+        let store = self.work.store.clone();
+        Ok(bounded(self.storage_timeout, async {
+            groups(&store, partition)?.delete_consumer(kind, &group, &consumer).await
+        })
+        .await)
+    }
+}
+
+impl claims::Host for PapyraCtx {
     async fn list_pending(
         &mut self,
         kind: Kind,
+        partition: Option<u32>,
         group: String,
         mut filter: PendingFilter,
     ) -> Reply<Vec<PendingEntry>> {
         let store = self.work.store.clone();
         filter.count = filter.count.clamp(1, MAX_COUNT);
         Ok(bounded(self.storage_timeout, async {
-            groups(&store)?.list_pending(kind, &group, &filter).await
+            groups(&store, partition)?.list_pending(kind, &group, &filter).await
         })
         .await)
     }
@@ -94,6 +193,7 @@ impl groups::Host for PapyraCtx {
     async fn claim(
         &mut self,
         kind: Kind,
+        partition: Option<u32>,
         group: String,
         consumer: String,
         min_idle_ms: u64,
@@ -102,7 +202,7 @@ impl groups::Host for PapyraCtx {
         let store = self.work.store.clone();
         let claimed = bounded(self.storage_timeout, async {
             few(&ids)?;
-            groups(&store)?.claim(kind, &group, &consumer, min_idle_ms, &ids).await
+            groups(&store, partition)?.claim(kind, &group, &consumer, min_idle_ms, &ids).await
         });
         Ok(claimed.await.and_then(measured))
     }
@@ -110,6 +210,7 @@ impl groups::Host for PapyraCtx {
     async fn auto_claim(
         &mut self,
         kind: Kind,
+        partition: Option<u32>,
         group: String,
         consumer: String,
         min_idle_ms: u64,
@@ -119,41 +220,25 @@ impl groups::Host for PapyraCtx {
         let store = self.work.store.clone();
         let count = count.clamp(1, MAX_COUNT);
         let claimed = bounded(self.storage_timeout, async {
-            groups(&store)?.auto_claim(kind, &group, &consumer, min_idle_ms, &start, count).await
+            groups(&store, partition)?
+                .auto_claim(kind, &group, &consumer, min_idle_ms, &start, count)
+                .await
         });
         Ok(claimed.await.and_then(|AutoClaimed { entries, next }| {
             Ok(AutoClaimed { entries: measured(entries)?, next })
         }))
     }
-
-    async fn list_groups(&mut self, kind: Kind) -> Reply<Vec<GroupInfo>> {
-        let store = self.work.store.clone();
-        Ok(bounded(self.storage_timeout, async { groups(&store)?.list_groups(kind).await }).await)
-    }
-
-    async fn set_id(&mut self, kind: Kind, group: String, id: String) -> Reply<()> {
-        let store = self.work.store.clone();
-        Ok(bounded(self.storage_timeout, async { groups(&store)?.set_id(kind, &group, &id).await })
-            .await)
-    }
-
-    async fn quarantine(
-        &mut self,
-        kind: Kind,
-        group: String,
-        id: String,
-        reason: String,
-    ) -> Reply<()> {
-        let store = self.work.store.clone();
-        Ok(bounded(self.storage_timeout, async {
-            groups(&store)?.quarantine(kind, &group, &id, &reason).await
-        })
-        .await)
-    }
 }
 
 /// The store's groups. A store never pretends to have some.
-fn groups(store: &Arc<dyn Store>) -> Result<&dyn ConsumerGroups, StoreError> {
+fn groups(
+    store: &Arc<dyn Store>,
+    partition: Option<u32>,
+) -> Result<&dyn ConsumerGroups, StoreError> {
+    if partition.is_some() {
+        let message = "every store has one stream per kind so far; name no partition";
+        return Err(StoreError::new(StoreErrorKind::Unsupported, message));
+    }
     store.groups().ok_or_else(|| {
         let backend = store.describe().backend;
         let message = format!(

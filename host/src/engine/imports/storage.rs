@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::clamp::{self, MAX_READ};
 use crate::bindings::papyra::persistence::{storage, types};
 use crate::engine::context::PapyraCtx;
-use crate::store::{MAX_CHECKPOINT, Snapshot, StoreError, StoreErrorKind};
+use crate::store::{MAX_INDEX, Snapshot, StoreError, StoreErrorKind, Written};
 
 pub(super) type Reply<T> = wasmtime::Result<Result<T, storage::StorageError>>;
 
@@ -69,9 +69,17 @@ impl storage::Host for PapyraCtx {
         self.counted(chunk.and_then(|chunk| clamp::end(chunk, max_bytes)))
     }
 
-    async fn append(&mut self, lines: String, runs: Vec<storage::Run>) -> Reply<()> {
+    async fn append(
+        &mut self,
+        lines: String,
+        runs: Vec<storage::Run>,
+    ) -> wasmtime::Result<Result<(), storage::AppendError>> {
         let store = self.work.store.clone();
-        Ok(bounded(self.storage_timeout, async { store.append(lines, &runs).await }).await)
+        let appended = in_time(self.storage_timeout, async { store.append(lines, &runs).await });
+        Ok(appended.await.map_err(|error| storage::AppendError {
+            written: error.written().unwrap_or(Written::Unknown),
+            error: to_wit(&error),
+        }))
     }
 
     async fn rewrite_begin(
@@ -88,19 +96,19 @@ impl storage::Host for PapyraCtx {
         Ok(begun.map(|rewrite| self.rewrite = Some(rewrite)))
     }
 
-    async fn rewrite_remove(&mut self, ranges: Vec<storage::Range>) -> Reply<()> {
+    async fn rewrite_edit(&mut self, edits: Vec<storage::Edit>) -> Reply<()> {
         // Copying is proportional to the file, so the timeout of a single call does not apply.
         let Some(rewrite) = &mut self.rewrite else { return Ok(Err(none_open())) };
-        let removed = rewrite.remove(&ranges).await.map_err(|error| to_wit(&error));
-        if removed.is_err() {
+        let edited = rewrite.edit(&edits).await.map_err(|error| to_wit(&error));
+        if edited.is_err() {
             self.rewrite = None;
         }
-        Ok(removed)
+        Ok(edited)
     }
 
-    async fn rewrite_commit(&mut self, terminate_tail: bool) -> Reply<storage::Rewritten> {
+    async fn rewrite_commit(&mut self) -> Reply<storage::Rewritten> {
         let Some(rewrite) = self.rewrite.take() else { return Ok(Err(none_open())) };
-        Ok(rewrite.commit(terminate_tail).await.map_err(|error| to_wit(&error)))
+        Ok(rewrite.commit().await.map_err(|error| to_wit(&error)))
     }
 
     async fn rewrite_abort(&mut self) -> wasmtime::Result<()> {
@@ -108,18 +116,18 @@ impl storage::Host for PapyraCtx {
         Ok(())
     }
 
-    async fn load_checkpoint(&mut self) -> Reply<String> {
+    async fn load_index(&mut self) -> Reply<String> {
         let store = self.work.store.clone();
-        let text = bounded(self.storage_timeout, async { store.load_checkpoint().await }).await;
-        Ok(text.map(|text| if text.len() > MAX_CHECKPOINT { String::new() } else { text }))
+        let text = bounded(self.storage_timeout, async { store.load_index().await }).await;
+        Ok(text.map(|text| if text.len() > MAX_INDEX { String::new() } else { text }))
     }
 
-    async fn save_checkpoint(&mut self, text: String) -> Reply<()> {
-        if text.len() > MAX_CHECKPOINT {
-            return Ok(Err(storage::StorageError::Failed("the checkpoint is too long".into())));
+    async fn save_index(&mut self, text: String) -> Reply<()> {
+        if text.len() > MAX_INDEX {
+            return Ok(Err(storage::StorageError::Failed("the index is too long".into())));
         }
         let store = self.work.store.clone();
-        Ok(bounded(self.storage_timeout, async { store.save_checkpoint(text).await }).await)
+        Ok(bounded(self.storage_timeout, async { store.save_index(text).await }).await)
     }
 }
 
@@ -146,9 +154,15 @@ pub(super) async fn bounded<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, storage::StorageError> {
+    in_time(limit, call).await.map_err(|error| to_wit(&error))
+}
+
+async fn in_time<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, StoreError> {
     let result = tokio::time::timeout(limit, call).await;
-    let result = result.unwrap_or_else(|_| Err(StoreError::timed_out(limit)));
-    result.map_err(|error| to_wit(&error))
+    result.unwrap_or_else(|_| Err(StoreError::timed_out(limit)))
 }
 
 /// Other tasks get their turn before each look: reading what the page cache holds never waits, and an

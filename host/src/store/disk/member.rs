@@ -63,6 +63,7 @@ fn segment(name: String, role: Role, number: u32, end: u64, bytes: u64) -> Segme
         bytes,
         entries: None,
         kind: None,
+        partition: None,
         pinned: None,
     }
 }

@@ -4,11 +4,11 @@
 //! to; everything else is the same for all of them.
 
 pub(super) mod active;
-mod checkpoint;
 mod create_dir;
 mod extent;
 pub(super) mod faults;
 pub(super) mod file_set;
+mod index;
 mod interval;
 pub(super) mod member;
 mod queue;

@@ -12,7 +12,7 @@ use super::interval::Timer;
 use super::settings::Durability;
 use super::sys::{self, locked};
 use super::writer::{Failed, Writer};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind, Written};
 
 /// The maximum size of what waits to be written; further appends wait before queueing.
 const ROOM_KIB: u32 = 64 * 1024;
@@ -104,7 +104,7 @@ impl Queue {
         match result {
             // One batch that is too large for the disk must not take its neighbours with it. What may
             // be in the journal must not come there again.
-            Err(Failed { error, undone: true })
+            Err(Failed { error, left: Some(0) })
                 if error.kind() == StoreErrorKind::Full && group.len() > 1 =>
             {
                 drop(writer);
@@ -112,11 +112,14 @@ impl Queue {
                     self.write(vec![pending]);
                 }
             }
-            Err(Failed { error, .. }) => {
+            Err(Failed { error, left }) => {
                 drop(writer);
                 let error = Arc::new(error);
+                let mut before = 0;
                 for pending in group {
-                    let _ = pending.reply.send(Err(shared(&error)));
+                    let written = written_of(&pending.lines, left, before);
+                    before += pending.lines.len() as u64;
+                    let _ = pending.reply.send(Err(shared(&error).wrote(written)));
                 }
             }
             Ok(()) => {
@@ -216,6 +219,18 @@ impl Drop for Leader {
             line.led = false;
             line.waiting.clear();
         }
+    }
+}
+
+/// How much of a batch is in the journal, when so many bytes of its group are, and so many bytes of the
+/// group come before it.
+fn written_of(lines: &str, left: Option<u64>, before: u64) -> Written {
+    let Some(left) = left else { return Written::Unknown };
+    let bytes = usize::try_from(left.saturating_sub(before)).unwrap_or(usize::MAX);
+    match lines.as_bytes().get(..bytes) {
+        Some(part) if !part.contains(&b'\n') => Written::None,
+        Some(part) if part.len() < lines.len() => Written::Some,
+        _ => Written::All,
     }
 }
 

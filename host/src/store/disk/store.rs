@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::checkpoint;
 use super::file_set::FileSet;
+use super::index;
 use super::queue::Queue;
 use super::settings::Settings;
 use super::snapshot::DiskSnapshot;
@@ -88,6 +88,7 @@ impl<Files: Send + Sync + 'static> Store for DiskStore<Files> {
             framing: Framing::Lines,
             layout: Layout::Sequence,
             volatile: false,
+            profile: None,
         }
     }
 
@@ -125,13 +126,13 @@ impl<Files: Send + Sync + 'static> Store for DiskStore<Files> {
         Err(StoreError::new(StoreErrorKind::NotFound, message))
     }
 
-    async fn load_checkpoint(&self) -> Result<String, StoreError> {
+    async fn load_index(&self) -> Result<String, StoreError> {
         let files = Arc::clone(&self.queue.0.files);
-        sys::blocking(move || Ok(checkpoint::load(&*files))).await
+        sys::blocking(move || Ok(index::load(&*files))).await
     }
 
-    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
+    async fn save_index(&self, text: String) -> Result<(), StoreError> {
         let files = Arc::clone(&self.queue.0.files);
-        sys::blocking(move || checkpoint::save(&*files, &text)).await
+        sys::blocking(move || index::save(&*files, &text)).await
     }
 }

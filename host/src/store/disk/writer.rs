@@ -1,5 +1,6 @@
 //! Appending to the file: locks, torn tails, taking back what failed. Everything here may block.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -41,18 +42,27 @@ struct Open {
     settled: Option<u64>,
 }
 
+/// What became of an extent that was to be taken back.
+#[derive(Debug)]
+enum Undone {
+    Gone,
+    Stays,
+    /// Somebody else has cut the file.
+    Unknown,
+}
+
 /// Why nothing is acknowledged.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub error: StoreError,
-    /// Nothing of it is in the journal.
-    pub undone: bool,
+    /// How many bytes of the batches, from the first on, are in the journal; `None` if nobody can tell.
+    pub left: Option<u64>,
 }
 
 impl From<StoreError> for Failed {
     /// Before anything was written.
     fn from(error: StoreError) -> Self {
-        Self { error, undone: true }
+        Self { error, left: Some(0) }
     }
 }
 
@@ -218,45 +228,42 @@ impl Writer {
 
     /// Removes what a failed append has written, still under the lock, newest first.
     fn take_back(&mut self, error: StoreError) -> Failed {
-        let mut undone = true;
+        let mut left = Some(0);
         for extent in std::mem::take(&mut self.trail).into_iter().rev() {
             if extent.end == extent.start {
-                continue;
-            }
-            if extent.replaces {
-                undone = false;
-                tracing::error!(
-                    path = %self.files.settings().path.display(),
-                    "a failed append stays in part: its first record has replaced all that was there"
-                );
                 continue;
             }
             // The next append has to look whether the end is torn, and isolates it.
             if let Some(open) = self.open.as_mut() {
                 open.settled = None;
             }
-            let outcome = self.undo(&extent);
-            if !matches!(outcome, Ok(true)) {
-                undone = false;
-                tracing::error!(
-                    path = %self.files.settings().path.display(),
-                    ?outcome,
-                    "a failed append could not be taken back; part of it stays, run a scan"
-                );
-            }
+            let outcome = if extent.replaces { Ok(Undone::Stays) } else { self.undo(&extent) };
+            let stays = extent.end.saturating_sub(extent.body);
+            left = match (&outcome, left) {
+                (Ok(Undone::Gone), Some(0)) => continue,
+                // What was written later stays, and this is gone.
+                (Ok(Undone::Gone | Undone::Unknown), _) => None,
+                (Ok(Undone::Stays) | Err(_), newer) => newer.map(|newer| newer + stays),
+            };
+            tracing::error!(
+                path = %self.files.settings().path.display(),
+                ?outcome,
+                "a failed append could not be taken back; part of it stays, run a scan"
+            );
         }
-        Failed { error, undone }
+        Failed { error, left }
     }
 
-    /// False if the end of the file is not what we have written.
-    fn undo(&self, extent: &Extent) -> io::Result<bool> {
-        // A program that takes no locks may have written behind us; its lines are not ours to cut.
-        if extent.file.metadata()?.len() != extent.end {
-            return Ok(false);
+    fn undo(&self, extent: &Extent) -> io::Result<Undone> {
+        match extent.file.metadata()?.len().cmp(&extent.end) {
+            Ordering::Less => return Ok(Undone::Unknown),
+            // A program that takes no locks has written behind us; its lines are not ours to cut.
+            Ordering::Greater => return Ok(Undone::Stays),
+            Ordering::Equal => {}
         }
         self.files.settings().faults.check(Op::Truncate)?;
         extent.file.set_len(extent.start)?;
-        Ok(true)
+        Ok(Undone::Gone)
     }
 
     /// Keeps the batches that have just been appended until a sync has covered them.

@@ -8,7 +8,7 @@ use super::FileStore;
 use crate::store::disk::faults::{Faults, Op};
 use crate::store::disk::sys::locked;
 use crate::store::{
-    Durability, Kind, Position, Purpose, Range, RewriteOptions, Rewritten, Run, Store, StoreError,
+    Durability, Edit, Kind, Position, Purpose, RewriteOptions, Rewritten, Run, Store, StoreError,
     StoreErrorKind,
 };
 
@@ -279,8 +279,8 @@ async fn remove_second(bench: &Bench) -> Result<Rewritten, StoreError> {
     let options = RewriteOptions { purpose: Purpose::Recover, keep_quarantine: true, force: false };
     let mut rewrite = snapshot.rewrite("a", options).await.unwrap();
     let at = |minor| Position { major: 0, minor };
-    rewrite.remove(&[Range { start: at(2), end: at(4) }]).await.unwrap();
-    rewrite.commit(false).await
+    rewrite.edit(&[Edit::removal(at(2), at(4))]).await.unwrap();
+    rewrite.commit().await
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use redis::{Cmd, Pipeline, RedisError, Value};
 
-use super::super::{Kind, Run, StoreError, StoreErrorKind};
+use super::super::{Kind, Run, StoreError, StoreErrorKind, Written};
 use super::RedisStore;
-use super::failure::store_error;
+use super::failure::{store_error, was_refused};
 use super::link::Repeat;
 use super::{reply, scripts};
 
@@ -46,8 +46,8 @@ impl RedisStore {
             match self.transaction(of_kind).await {
                 Ok(ids) => written.extend(ids),
                 Err(error) => {
-                    self.take_back(&written).await;
-                    return Err(error);
+                    let gone = written.is_empty() || self.take_back(&written).await;
+                    return Err(if gone { error } else { error.wrote(Written::Some) });
                 }
             }
         }
@@ -78,7 +78,10 @@ impl RedisStore {
         if kinds.is_empty() {
             return Ok(Vec::new());
         }
-        let replies = self.link.transact(DOING, &commands).await?;
+        let replies = self.link.transact(DOING, &commands).await.map_err(|error| {
+            let written = if was_refused(&error) { Written::None } else { Written::Unknown };
+            error.wrote(written)
+        })?;
         let replies = reply::array(replies).ok_or_else(|| reply::unexpected("XADD"))?;
         let mut written = Vec::with_capacity(replies.len());
         let mut failed = None;
@@ -96,14 +99,16 @@ impl RedisStore {
             // A transaction of Redis goes on after a command that fails, such as one on a key of the
             // wrong type beside good ones.
             Some(error) => {
-                self.take_back(&written).await;
-                Err(store_error(DOING, self.link.location(), RedisError::from(error)))
+                let gone = self.take_back(&written).await;
+                let left = if gone { Written::None } else { Written::Some };
+                Err(store_error(DOING, self.link.location(), RedisError::from(error)).wrote(left))
             }
         }
     }
 
-    /// Removes what was written of a batch that failed.
-    async fn take_back(&self, written: &[(Kind, Value)]) {
+    /// Removes what was written of a batch that failed. Returns whether all of it is gone.
+    async fn take_back(&self, written: &[(Kind, Value)]) -> bool {
+        let mut gone = true;
         for (kind, key) in self.keys.iter() {
             let mut command = redis::cmd("XDEL");
             command.arg(key);
@@ -115,8 +120,10 @@ impl RedisStore {
             command.arg(ids);
             if let Err(error) = self.link.call("take back a batch", Repeat::Yes, &command).await {
                 tracing::warn!(%error, "part of a batch that failed remains");
+                gone = false;
             }
         }
+        gone
     }
 }
 
@@ -137,6 +144,7 @@ fn split<'a>(lines: &'a str, runs: &[Run]) -> Result<Vec<Lines<'a>>, StoreError>
             StoreErrorKind::Failed,
             "the lines of the batch do not fit its kinds; nothing of it was written",
         )
+        .wrote(Written::None)
     };
     let Some(body) = lines.strip_suffix('\n') else {
         return if lines.is_empty() && runs.iter().all(|run| run.lines == 0) {

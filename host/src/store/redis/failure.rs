@@ -31,6 +31,13 @@ pub fn code(error: &StoreError) -> Option<&str> {
     cause.and_then(RedisError::code)
 }
 
+/// Returns true if the server has answered that it did nothing, or was never reached.
+pub fn was_refused(error: &StoreError) -> bool {
+    let cause =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<RedisError>());
+    cause.is_some_and(|cause| cause.is_connection_refusal() || !is_broken(cause))
+}
+
 /// Nothing came back in time.
 pub fn timed_out(doing: &str, location: &str, limit: std::time::Duration) -> StoreError {
     StoreError::new(

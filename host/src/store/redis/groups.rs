@@ -9,8 +9,8 @@ use redis::{Pipeline, RedisError, Value};
 
 use self::delivered::{Counts, Entries};
 use super::super::groups::{
-    AutoClaimed, ConsumerGroups, ConsumerPending, Delivered, GroupInfo, GroupLoss, PendingEntry,
-    PendingFilter, PendingSummary, Source, Wait,
+    AutoClaimed, ConsumerGroups, ConsumerInfo, ConsumerPending, Delivered, GroupInfo, GroupLoss,
+    PendingEntry, PendingFilter, PendingSummary, Source, Wait,
 };
 use super::super::{Kind, StoreError, StoreErrorKind};
 use super::failure::{code, store_error};
@@ -37,6 +37,16 @@ impl RedisStore {
             None => Ok(replies),
             Some(error) => Err(store_error(doing, self.link.location(), RedisError::from(error))),
         }
+    }
+
+    /// A transaction, and the replies to its commands, whatever they are.
+    async fn replies(
+        &self,
+        doing: &str,
+        commands: &Pipeline,
+    ) -> Result<std::vec::IntoIter<Value>, StoreError> {
+        let replies = self.link.transact(doing, commands).await?;
+        Ok(reply::array(replies).unwrap_or_default().into_iter())
     }
 
     async fn fetch_fresh(
@@ -272,8 +282,7 @@ impl ConsumerGroups for RedisStore {
         let key = self.keys.of(kind);
         let mut commands = Pipeline::new();
         commands.atomic().cmd("EXISTS").arg(key).cmd("XINFO").arg("GROUPS").arg(key);
-        let replies = self.link.transact(DOING, &commands).await?;
-        let mut replies = reply::array(replies).unwrap_or_default().into_iter();
+        let mut replies = self.replies(DOING, &commands).await?;
         let exists = replies.next().as_ref().and_then(reply::number);
         match (exists, replies.next()) {
             (Some(0), _) => Ok(Vec::new()),
@@ -287,14 +296,55 @@ impl ConsumerGroups for RedisStore {
         }
     }
 
+    async fn list_consumers(
+        &self,
+        kind: Kind,
+        group: &str,
+    ) -> Result<Vec<ConsumerInfo>, StoreError> {
+        let mut command = redis::cmd("XINFO");
+        command.arg("CONSUMERS").arg(self.keys.of(kind)).arg(group);
+        let reply = self.link.call("list the consumers of a group", Repeat::Yes, &command).await?;
+        reply::array(reply)
+            .and_then(|consumers| consumers.iter().map(consumer_info).collect())
+            .ok_or_else(|| reply::unexpected("XINFO"))
+    }
+
+    async fn delete_group(&self, kind: Kind, group: &str) -> Result<bool, StoreError> {
+        const DOING: &str = "delete a consumer group";
+        let key = self.keys.of(kind);
+        let mut commands = Pipeline::new();
+        commands.atomic().cmd("EXISTS").arg(key);
+        commands.cmd("XGROUP").arg("DESTROY").arg(key).arg(group);
+        let mut replies = self.replies(DOING, &commands).await?;
+        match (replies.next().as_ref().and_then(reply::number), replies.next()) {
+            (Some(0), _) => Ok(false),
+            (_, Some(Value::ServerError(error))) => {
+                Err(store_error(DOING, self.link.location(), error.into()))
+            }
+            (_, gone) => Ok(gone.as_ref().and_then(reply::number) == Some(1)),
+        }
+    }
+
+    async fn delete_consumer(
+        &self,
+        kind: Kind,
+        group: &str,
+        consumer: &str,
+    ) -> Result<u64, StoreError> {
+        let mut command = redis::cmd("XGROUP");
+        command.arg("DELCONSUMER").arg(self.keys.of(kind)).arg(group).arg(consumer);
+        // Once more would report that nothing was pending.
+        let reply = self.link.call("delete a consumer", Repeat::No, &command).await?;
+        reply::number(&reply).ok_or_else(|| reply::unexpected("XGROUP"))
+    }
+
     async fn set_id(&self, kind: Kind, group: &str, id: &str) -> Result<(), StoreError> {
         const DOING: &str = "move a consumer group";
         let key = self.keys.of(kind);
         let mut commands = Pipeline::new();
         commands.atomic().cmd("EXISTS").arg(key);
         commands.cmd("XGROUP").arg("SETID").arg(key).arg(group).arg(id);
-        let replies = self.link.transact(DOING, &commands).await?;
-        let mut replies = reply::array(replies).unwrap_or_default().into_iter();
+        let mut replies = self.replies(DOING, &commands).await?;
         match (replies.next().as_ref().and_then(reply::number), replies.next()) {
             (Some(0), _) => Err(StoreError::new(
                 StoreErrorKind::NotFound,
@@ -362,6 +412,18 @@ fn claimed(reply: Value) -> Option<(String, Entries)> {
     let deleted = parts.next().and_then(reply::array).unwrap_or_default();
     entries.deleted.extend(deleted.into_iter().filter_map(reply::text));
     Some((next, entries))
+}
+
+fn consumer_info(value: &Value) -> Option<ConsumerInfo> {
+    let field = |name| reply::field(value.clone(), name);
+    let number = |name| field(name).as_ref().and_then(reply::number);
+    Some(ConsumerInfo {
+        name: field("name").and_then(delivered::lossy)?,
+        pending: number("pending")?,
+        idle_ms: number("idle")?,
+        // Since version 7.2, and -1 for one that was never handed anything.
+        inactive_ms: number("inactive"),
+    })
 }
 
 fn group_info(value: &Value) -> Option<GroupInfo> {

@@ -22,12 +22,12 @@
 //!   acknowledges the entries that it removes, in all groups.
 
 mod append;
-mod checkpoint;
 mod config;
 mod failure;
 mod group_losses;
 mod groups;
 mod id;
+mod index;
 mod keys;
 mod link;
 mod reply;
@@ -122,6 +122,7 @@ impl Store for RedisStore {
             framing: Framing::Entries,
             layout: Layout::Parallel,
             volatile: false,
+            profile: None,
         }
     }
 
@@ -141,11 +142,11 @@ impl Store for RedisStore {
         self.config.scan_sample_size
     }
 
-    async fn load_checkpoint(&self) -> Result<String, StoreError> {
-        self.read_checkpoint().await
+    async fn load_index(&self) -> Result<String, StoreError> {
+        self.read_index().await
     }
 
-    async fn save_checkpoint(&self, text: String) -> Result<(), StoreError> {
-        self.write_checkpoint(&text).await
+    async fn save_index(&self, text: String) -> Result<(), StoreError> {
+        self.write_index(&text).await
     }
 }

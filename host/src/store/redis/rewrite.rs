@@ -5,7 +5,7 @@ use redis::Value;
 use tokio::sync::OwnedMutexGuard;
 
 use super::super::{
-    Position, Purpose, Range, Rewrite, RewriteOptions, Rewritten, Segment, StoreError,
+    Edit, Position, Purpose, Rewrite, RewriteOptions, Rewritten, Segment, StoreError,
     StoreErrorKind,
 };
 use super::link::Repeat;
@@ -30,7 +30,7 @@ pub struct RedisRewrite {
     store: RedisStore,
     segment: Segment,
     options: RewriteOptions,
-    ranges: Vec<Range>,
+    ranges: Vec<Edit>,
     _open: OwnedMutexGuard<()>,
 }
 
@@ -118,7 +118,7 @@ impl RedisRewrite {
     ) -> Result<u64, StoreError> {
         let mut gone = 0;
         while from < self.ranges.len() {
-            let some: Vec<&Range> = self.ranges.iter().skip(from).take(RANGES).collect();
+            let some: Vec<&Edit> = self.ranges.iter().skip(from).take(RANGES).collect();
             let mut call = scripts::remove(&self.segment.name, quarantine);
             call.arg(self.word()).arg(ENTRIES);
             for range in &some {
@@ -209,10 +209,13 @@ impl RedisStore {
 
 #[async_trait]
 impl Rewrite for RedisRewrite {
-    async fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError> {
+    async fn edit(&mut self, edits: &[Edit]) -> Result<(), StoreError> {
         let nonsense = |what: &str| Err(StoreError::new(StoreErrorKind::Failed, what.to_owned()));
         // Guest-controlled.
-        for range in ranges {
+        for range in edits {
+            if range.line_end {
+                return nonsense("entries of a stream have no line ends; nothing was changed");
+            }
             let earliest = self.ranges.last().map_or(id::FIRST, |last| last.end);
             let (start, end) = (id::key(range.start), id::key(range.end));
             if start < id::key(earliest) || end <= start || end > id::key(self.segment.end) {
@@ -229,11 +232,7 @@ impl Rewrite for RedisRewrite {
         Ok(())
     }
 
-    async fn commit(self: Box<Self>, terminate_tail: bool) -> Result<Rewritten, StoreError> {
-        if terminate_tail {
-            let message = "entries of a stream have no line ends; nothing was changed";
-            return Err(StoreError::new(StoreErrorKind::Failed, message));
-        }
+    async fn commit(self: Box<Self>) -> Result<Rewritten, StoreError> {
         let bytes_before = self.bytes().await?;
         let quarantine = self.store.keys.quarantine(&self.segment.name);
         let (removed, quarantine) = match self.options.keep_quarantine && !self.ranges.is_empty() {

@@ -87,6 +87,7 @@ pub async fn survey(link: &Link, kind: Kind, key: &str) -> Result<Option<Segment
             bytes: if entries == 0 { 0 } else { bytes },
             entries: Some(entries),
             kind: Some(kind),
+            partition: None,
             pinned,
         })
     };

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use papyra_persistence::bindings::papyra::persistence::storage::StorageError;
 use papyra_persistence::conformance::{self, Fixture};
 use papyra_persistence::store::{
-    Chunk, Description, Position, Range, Rewrite, RewriteOptions, Rewritten, Run, Segment,
-    Snapshot, Store, StoreError, StoreErrorKind,
+    Chunk, Description, Edit, Position, Rewrite, RewriteOptions, Rewritten, Run, Segment, Snapshot,
+    Store, StoreError, StoreErrorKind,
 };
 use papyra_tests::command::names;
 use papyra_tests::portable::{Loaded, State, component};
@@ -90,6 +90,7 @@ impl Store for WasiStore {
             framing: papyra_persistence::store::Framing::Lines,
             layout: papyra_persistence::store::Layout::Sequence,
             volatile: false,
+            profile: None,
         }
     }
 
@@ -148,7 +149,7 @@ struct Open {
 
 #[async_trait]
 impl Rewrite for Open {
-    async fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError> {
+    async fn edit(&mut self, edits: &[Edit]) -> Result<(), StoreError> {
         let inner = self.inner.clone().unwrap();
         let mut inner = inner.lock().await;
         ours(inner.call::<_, Answer<()>>("rewrite-remove", (ranges,)).await)
@@ -234,9 +235,9 @@ const BACKWARD: RewriteOptions = RewriteOptions {
     force: false,
 };
 
-fn first(bytes: u64) -> [Range; 1] {
+fn first(bytes: u64) -> [Edit; 1] {
     let at = |minor| Position { major: 0, minor };
-    [Range { start: at(0), end: at(bytes) }]
+    [Edit::removal(at(0), at(bytes))]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,8 +251,8 @@ async fn a_symlink_stays_one_and_modes_are_those_of_a_new_file() {
     let store = WasiStore::new(dir.path());
     let mut rewrite =
         store.snapshot().await.unwrap().rewrite("journal.ndjson", BACKWARD).await.unwrap();
-    rewrite.remove(&first(4)).await.unwrap();
-    rewrite.commit(false).await.unwrap();
+    rewrite.edit(&first(4)).await.unwrap();
+    rewrite.commit().await.unwrap();
     assert_eq!(fs::read(&real).unwrap(), b"two\n");
     assert!(fs::symlink_metadata(dir.path().join("journal.ndjson")).unwrap().is_symlink());
     assert_eq!(names(&dir.path().join("real")), ["file.ndjson"]);
@@ -277,7 +278,7 @@ async fn the_temporary_of_a_killed_rewrite_is_reported_and_never_taken_for_free(
     assert_eq!(fs::read(&temporary).unwrap(), b"half");
     fs::remove_file(temporary).unwrap();
     let rewrite = snapshot.rewrite("journal.ndjson", BACKWARD).await.unwrap();
-    assert_eq!(rewrite.commit(false).await.unwrap().bytes_after, 8);
+    assert_eq!(rewrite.commit().await.unwrap().bytes_after, 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]

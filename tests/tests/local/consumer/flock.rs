@@ -143,6 +143,7 @@ impl Store for Flock {
             framing: Framing::Entries,
             layout: Layout::Parallel,
             volatile: false,
+            profile: None,
         }
     }
 

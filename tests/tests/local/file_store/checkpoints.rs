@@ -45,8 +45,8 @@ async fn a_checkpoint_never_touches_what_lies_in_its_way() {
     fs::write(dir.path("precious"), "precious").unwrap();
     for link in [symlink::<_, _> as fn(_, _) -> _, fs::hard_link] {
         link(dir.path("precious"), dir.path(".a.papyra-checkpoint-new")).unwrap();
-        store.save_checkpoint("mine".into()).await.unwrap();
-        assert_eq!(store.load_checkpoint().await.unwrap(), "mine");
+        store.save_index("mine".into()).await.unwrap();
+        assert_eq!(store.load_index().await.unwrap(), "mine");
     }
     assert_eq!(fs::read_to_string(dir.path("precious")).unwrap(), "precious");
 }
@@ -55,12 +55,12 @@ async fn a_checkpoint_never_touches_what_lies_in_its_way() {
 async fn a_checkpoint_that_cannot_be_read_is_none() {
     let dir = TempDir::new();
     let store = FileStore::open(dir.path("a"));
-    assert_eq!(store.load_checkpoint().await.unwrap(), "");
+    assert_eq!(store.load_index().await.unwrap(), "");
     append(&store, &line(1)).await.unwrap();
     fs::write(dir.path(".a.papyra-checkpoint"), vec![b'x'; MAX_CHECKPOINT + 1]).unwrap();
-    assert_eq!(store.load_checkpoint().await.unwrap(), "");
+    assert_eq!(store.load_index().await.unwrap(), "");
     fs::write(dir.path(".a.papyra-checkpoint"), [0xff]).unwrap();
-    assert_eq!(store.load_checkpoint().await.unwrap(), "");
+    assert_eq!(store.load_index().await.unwrap(), "");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ mod refusals;
 mod rewrites;
 
 use papyra_persistence::store::{
-    Kind, Position, Purpose, Range, RewriteOptions, Run, Store, StoreError,
+    Edit, Kind, Position, Purpose, RewriteOptions, Run, Store, StoreError,
 };
 
 pub(crate) const PLAIN: RewriteOptions =
@@ -31,7 +31,7 @@ pub(crate) async fn append(store: &dyn Store, lines: &str) -> Result<(), StoreEr
 }
 
 pub(crate) fn range(start: u64, end: u64) -> Range {
-    Range { start: Position { major: 0, minor: start }, end: Position { major: 0, minor: end } }
+    Edit::removal(Position { major: 0, minor: start }, Position { major: 0, minor: end })
 }
 
 /// Removes these bytes.
@@ -43,7 +43,7 @@ pub(crate) async fn remove(
     let snapshot = store.snapshot().await?;
     let name = snapshot.segments()[0].name.clone();
     let mut rewrite = snapshot.rewrite(&name, options).await?;
-    let ranges: Vec<Range> = ranges.iter().map(|(start, end)| range(*start, *end)).collect();
-    rewrite.remove(&ranges).await?;
-    rewrite.commit(false).await
+    let ranges: Vec<Edit> = ranges.iter().map(|(start, end)| range(*start, *end)).collect();
+    rewrite.edit(&ranges).await?;
+    rewrite.commit().await
 }

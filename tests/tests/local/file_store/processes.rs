@@ -84,8 +84,8 @@ async fn remove_doomed(store: &FileStore) -> bool {
         text.match_indices("doomed\n").map(|(at, _)| range(at as u64, at as u64 + 7)).collect();
     let done = match snapshot.rewrite("a", PLAIN).await {
         Ok(mut rewrite) => {
-            rewrite.remove(&ranges).await.unwrap();
-            rewrite.commit(false).await
+            rewrite.edit(&ranges).await.unwrap();
+            rewrite.commit().await
         }
         Err(error) => Err(error),
     };

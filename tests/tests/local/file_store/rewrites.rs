@@ -110,11 +110,11 @@ async fn an_outdated_snapshot_is_not_rewritten() {
     let old = store.snapshot().await.unwrap();
     let begun = store.snapshot().await.unwrap();
     let mut begun = begun.rewrite("a", PLAIN).await.unwrap();
-    begun.remove(&[super::range(0, 3)]).await.unwrap();
+    begun.edit(&[super::range(0, 3)]).await.unwrap();
     // Somebody who knows nothing of our locks replaces the file.
     fs::write(dir.path("b"), line(9)).unwrap();
     fs::rename(dir.path("b"), dir.path("a")).unwrap();
-    assert_eq!(begun.commit(false).await.unwrap_err().kind(), StoreErrorKind::Locked);
+    assert_eq!(begun.commit().await.unwrap_err().kind(), StoreErrorKind::Locked);
     assert_eq!(old.rewrite("a", PLAIN).await.err().unwrap().kind(), StoreErrorKind::Locked);
     assert_eq!(fs::read_to_string(dir.path("a")).unwrap(), line(9));
     assert_eq!(dir.files(), ["a"]);
@@ -130,9 +130,9 @@ async fn a_tail_that_turns_out_to_be_unfinished_is_not_cut_in_two() {
     let store = FileStore::open(&path);
     let snapshot = store.snapshot().await.unwrap();
     let mut rewrite = snapshot.rewrite("a", PLAIN).await.unwrap();
-    rewrite.remove(&[super::range(line(1).len() as u64, torn as u64)]).await.unwrap();
+    rewrite.edit(&[super::range(line(1).len() as u64, torn as u64)]).await.unwrap();
     fs::write(&path, &whole).unwrap();
-    assert_eq!(rewrite.commit(false).await.unwrap_err().kind(), StoreErrorKind::Locked);
+    assert_eq!(rewrite.commit().await.unwrap_err().kind(), StoreErrorKind::Locked);
     assert_eq!(fs::read_to_string(&path).unwrap(), whole);
 }
 
@@ -144,14 +144,14 @@ async fn a_rewrite_does_not_copy_a_write_that_is_taken_back() {
     append(&store, &[line(1), line(2)].concat()).await.unwrap();
     let snapshot = store.snapshot().await.unwrap();
     let mut rewrite = snapshot.rewrite("a", PLAIN).await.unwrap();
-    rewrite.remove(&[super::range(0, line(1).len() as u64)]).await.unwrap();
+    rewrite.edit(&[super::range(0, line(1).len() as u64)]).await.unwrap();
 
     // Another process is in the middle of a large write, which then fails.
     let mut other = File::options().append(true).open(&path).unwrap();
     flock(&other, FlockOperation::LockExclusive).unwrap();
     let length = other.metadata().unwrap().len();
     other.write_all(&vec![b'x'; 1 << 20]).unwrap();
-    let commit = tokio::spawn(rewrite.commit(false));
+    let commit = tokio::spawn(rewrite.commit());
     tokio::time::sleep(Duration::from_millis(100)).await;
     other.set_len(length).unwrap();
     other.write_all(line(3).as_bytes()).unwrap();

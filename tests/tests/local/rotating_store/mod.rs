@@ -13,7 +13,7 @@ mod rotations;
 mod structure;
 
 use papyra_persistence::store::{
-    Durability, Payload, Position, Purpose, Range, RewriteOptions, Role, RotatingStore, Snapshot,
+    Durability, Edit, Payload, Position, Purpose, RewriteOptions, Role, RotatingStore, Snapshot,
     Store, StoreError,
 };
 
@@ -87,6 +87,6 @@ pub(crate) async fn remove(
 ) -> Result<papyra_persistence::store::Rewritten, StoreError> {
     let mut rewrite = snapshot.rewrite(segment, PLAIN).await?;
     let at = |minor| Position { major: 0, minor };
-    rewrite.remove(&[Range { start: at(start), end: at(end) }]).await?;
-    rewrite.commit(false).await
+    rewrite.edit(&[Edit::removal(at(start), at(end))]).await?;
+    rewrite.commit().await
 }

@@ -13,12 +13,9 @@ async fn a_rewrite_finds_its_file_whatever_it_is_called_now() {
     let snapshot = store.snapshot().await.unwrap();
     let mut rewrite = snapshot.rewrite("a.1", PLAIN).await.unwrap();
     let at = |minor| papyra_persistence::store::Position { major: 0, minor };
-    rewrite
-        .remove(&[papyra_persistence::store::Range { start: at(0), end: at(10) }])
-        .await
-        .unwrap();
+    rewrite.edit(&[papyra_persistence::store::Edit::removal(at(0), at(10))]).await.unwrap();
     fill(&other, 8..10).await;
-    rewrite.commit(false).await.unwrap();
+    rewrite.commit().await.unwrap();
     assert_eq!(fs::read_to_string(dir.path("a.2")).unwrap(), lines(4..6));
     assert_eq!(fs::read_to_string(dir.path("a.1")).unwrap(), lines(6..9));
     assert_eq!(text(&store).await, [lines(0..3), lines(4..10)].concat());
@@ -32,12 +29,9 @@ async fn what_is_appended_before_and_after_a_rotation_is_in_the_rewritten_file()
     let snapshot = store.snapshot().await.unwrap();
     let mut rewrite = snapshot.rewrite("a", PLAIN).await.unwrap();
     let at = |minor| papyra_persistence::store::Position { major: 0, minor };
-    rewrite
-        .remove(&[papyra_persistence::store::Range { start: at(0), end: at(10) }])
-        .await
-        .unwrap();
+    rewrite.edit(&[papyra_persistence::store::Edit::removal(at(0), at(10))]).await.unwrap();
     fill(&other, 2..8).await;
-    let done = rewrite.commit(false).await.unwrap();
+    let done = rewrite.commit().await.unwrap();
     assert_eq!((done.bytes_before, done.bytes_after), (30, 20));
     assert_eq!(fs::read_to_string(dir.path("a.2")).unwrap(), lines(1..3));
     assert_eq!(text(&other).await, lines(1..8));
@@ -62,12 +56,9 @@ async fn a_rewrite_of_a_file_that_was_dropped_says_so_and_changes_nothing() {
     let snapshot = store.snapshot().await.unwrap();
     let mut rewrite = snapshot.rewrite("a.1", PLAIN).await.unwrap();
     let at = |minor| papyra_persistence::store::Position { major: 0, minor };
-    rewrite
-        .remove(&[papyra_persistence::store::Range { start: at(0), end: at(10) }])
-        .await
-        .unwrap();
+    rewrite.edit(&[papyra_persistence::store::Edit::removal(at(0), at(10))]).await.unwrap();
     fill(&other, 8..11).await;
-    let error = rewrite.commit(false).await.unwrap_err();
+    let error = rewrite.commit().await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Locked);
     assert!(error.one_line().contains("dropped or replaced meanwhile"), "{}", error.one_line());
     assert_eq!(text(&store).await, lines(6..11));
@@ -104,11 +95,8 @@ async fn quarantine_of_a_removed_file_is_the_file() {
     let options = papyra_persistence::store::RewriteOptions { keep_quarantine: true, ..PLAIN };
     let mut rewrite = snapshot.rewrite("a.1", options).await.unwrap();
     let at = |minor| papyra_persistence::store::Position { major: 0, minor };
-    rewrite
-        .remove(&[papyra_persistence::store::Range { start: at(0), end: at(30) }])
-        .await
-        .unwrap();
-    let done = rewrite.commit(false).await.unwrap();
+    rewrite.edit(&[papyra_persistence::store::Edit::removal(at(0), at(30))]).await.unwrap();
+    let done = rewrite.commit().await.unwrap();
     assert_eq!(fs::read_to_string(&done.quarantine[0]).unwrap(), lines(0..3));
     assert!(!dir.path("a.1").exists());
 }

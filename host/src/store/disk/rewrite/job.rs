@@ -13,7 +13,7 @@ use super::quarantine::{self, Quarantine};
 use crate::store::disk::file_set::{FileSet, LockedFile};
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
 use crate::store::disk::temporary::{Temporary, Use, leftover};
-use crate::store::{Range, RewriteOptions, Rewritten, StoreError, StoreErrorKind};
+use crate::store::{Edit, RewriteOptions, Rewritten, StoreError, StoreErrorKind};
 
 /// Writers wait while no more than about this is copied.
 const LAST_BIT: u64 = 256 << 10;
@@ -37,9 +37,10 @@ pub(super) struct Job {
     new: Copier,
     keep_quarantine: bool,
     quarantine: Option<Quarantine>,
-    /// Snapshot bytes before this are copied or removed.
+    /// Snapshot bytes before this are copied or replaced.
     cursor: u64,
-    removed: u64,
+    /// Something is replaced or inserted.
+    changed: bool,
     cancel: Cancel,
 }
 
@@ -95,22 +96,22 @@ impl Job {
             keep_quarantine: options.keep_quarantine,
             quarantine: None,
             cursor: 0,
-            removed: 0,
+            changed: false,
             cancel,
         })
     }
 
-    pub fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError> {
-        for range in ranges {
+    pub fn edit(&mut self, edits: &[Edit]) -> Result<(), StoreError> {
+        for edit in edits {
             // Guest-controlled.
-            let (start, end) = (range.start.minor, range.end.minor);
+            let (start, end) = (edit.start.minor, edit.end.minor);
             let ordered = self.cursor <= start && start <= end && end <= self.length;
-            if range.start.major != 0 || range.end.major != 0 || !ordered {
+            if edit.start.major != 0 || edit.end.major != 0 || !ordered {
                 return Err(StoreError::new(
                     StoreErrorKind::Failed,
                     format!(
-                        "cannot remove bytes {start} to {end}: ranges must ascend, and lie between \
-                         {} and {}",
+                        "cannot replace bytes {start} to {end}: edits must ascend, and lie between {} \
+                         and {}",
                         self.cursor, self.length
                     ),
                 ));
@@ -119,8 +120,11 @@ impl Job {
             if self.keep_quarantine && start < end {
                 self.quarantine(start, end)?;
             }
+            if edit.line_end {
+                self.new.write(b"\n").map_err(|cause| self.cannot(cause))?;
+            }
             self.cursor = end;
-            self.removed += end - start;
+            self.changed |= edit.line_end || start < end;
         }
         Ok(())
     }
@@ -144,11 +148,9 @@ impl Job {
             .map_err(|cause| failure("write the quarantine file in", dir, cause))
     }
 
-    pub fn commit(mut self, terminate_tail: bool) -> Result<Rewritten, StoreError> {
+    pub fn commit(mut self) -> Result<Rewritten, StoreError> {
         let deadline = Instant::now() + self.files.settings().lock_wait;
-        let tail_removed = self.removed > 0 && self.cursor == self.length;
-        let terminate = terminate_tail && self.torn && !tail_removed;
-        if self.removed == 0 && !terminate {
+        if !self.changed {
             let bytes = self.settled(deadline)?;
             return Ok(rewritten(bytes, bytes, Vec::new()));
         }
@@ -162,7 +164,7 @@ impl Job {
         if let Some(quarantine) = &mut self.quarantine {
             quarantine_names.push(quarantine.finish(&self.files.settings().faults)?);
         }
-        let drop_line_end = self.torn && tail_removed;
+        let drop_line_end = self.torn && self.cursor == self.length;
         let mut copied = self.length;
         for _ in 0..ROUNDS {
             let settled = self.settled(deadline)?;
@@ -180,9 +182,6 @@ impl Job {
         }
         let before = self.source.metadata().map_err(|cause| self.cannot(cause))?.len();
         self.follow(copied, before, drop_line_end)?;
-        if terminate && before == self.length {
-            self.new.write(b"\n").map_err(|cause| self.cannot(cause))?;
-        }
         let after = self.new.length();
         let switched = if after == 0 && locked.expendable {
             files.remove(&locked)

@@ -1,4 +1,4 @@
-//! Replacing the file by one without some of its bytes.
+//! Replacing the file by one without some of its bytes, and with line ends in some places.
 //!
 //! The new content grows in a hidden temporary beside the file, whose lock says that a rewrite is
 //! going on. Only the last step takes the lock that writers need.
@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use self::job::Job;
 use super::file_set::FileSet;
 use super::sys::{self, FileId};
-use crate::store::{Range, Rewrite, RewriteOptions, Rewritten, StoreError, StoreErrorKind};
+use crate::store::{Edit, Rewrite, RewriteOptions, Rewritten, StoreError, StoreErrorKind};
 
 /// Set when the caller of a rewrite has gone, so that a long copy ends soon.
 #[derive(Clone, Debug, Default)]
@@ -72,19 +72,19 @@ impl Drop for FileRewrite {
 
 #[async_trait]
 impl Rewrite for FileRewrite {
-    async fn remove(&mut self, ranges: &[Range]) -> Result<(), StoreError> {
+    async fn edit(&mut self, edits: &[Edit]) -> Result<(), StoreError> {
         let mut job = self.take()?;
-        let ranges = ranges.to_vec();
+        let edits = edits.to_vec();
         let job = sys::blocking(move || {
-            job.remove(&ranges)?;
+            job.edit(&edits)?;
             Ok(job)
         });
         self.job = Some(job.await?);
         Ok(())
     }
 
-    async fn commit(mut self: Box<Self>, terminate_tail: bool) -> Result<Rewritten, StoreError> {
+    async fn commit(mut self: Box<Self>) -> Result<Rewritten, StoreError> {
         let job = self.take()?;
-        sys::blocking(move || job.commit(terminate_tail)).await
+        sys::blocking(move || job.commit()).await
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::faults::Op;
 use super::file_set::FileSet;
 use super::sys::{self, failure};
-use crate::store::{MAX_CHECKPOINT, StoreError};
+use crate::store::{MAX_INDEX, StoreError};
 
 /// `.events.ndjson.papyra-checkpoint` for `events.ndjson`, beside the file that a symlink leads to.
 fn path_of(files: &dyn FileSet, suffix: &str) -> std::io::Result<PathBuf> {
@@ -26,10 +26,10 @@ pub(super) fn load(files: &dyn FileSet) -> String {
         let path = path_of(files, ".papyra-checkpoint")?;
         let (file, _) = sys::open_own(&path, OpenOptions::new().read(true))?;
         let mut text = String::new();
-        file.take(MAX_CHECKPOINT as u64 + 1).read_to_string(&mut text)?;
+        file.take(MAX_INDEX as u64 + 1).read_to_string(&mut text)?;
         Ok(text)
     };
-    read().ok().filter(|text| text.len() <= MAX_CHECKPOINT).unwrap_or_default()
+    read().ok().filter(|text| text.len() <= MAX_INDEX).unwrap_or_default()
 }
 
 /// Replaces what was saved before, in one step.

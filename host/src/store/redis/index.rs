@@ -1,22 +1,22 @@
 //! The key in which the engine's checkpoint lies, beside the streams.
 
-use super::super::{MAX_CHECKPOINT, StoreError};
+use super::super::{MAX_INDEX, StoreError};
 use super::link::Repeat;
 use super::{RedisStore, reply, scripts};
 
 impl RedisStore {
     /// The text that was saved last; none if that is missing or too long to be ours.
-    pub(super) async fn read_checkpoint(&self) -> Result<String, StoreError> {
+    pub(super) async fn read_index(&self) -> Result<String, StoreError> {
         let mut command = redis::cmd("GETRANGE");
         // Both ends are included: one byte too many tells that it is too long.
-        command.arg(self.keys.checkpoint()).arg(0).arg(MAX_CHECKPOINT);
+        command.arg(self.keys.checkpoint()).arg(0).arg(MAX_INDEX);
         let reply = self.link.call("read the checkpoint", Repeat::Yes, &command).await?;
-        let text = reply::text(reply).filter(|text| text.len() <= MAX_CHECKPOINT);
+        let text = reply::text(reply).filter(|text| text.len() <= MAX_INDEX);
         Ok(text.unwrap_or_default())
     }
 
     /// Replaces what was saved before.
-    pub(super) async fn write_checkpoint(&self, text: &str) -> Result<(), StoreError> {
+    pub(super) async fn write_index(&self, text: &str) -> Result<(), StoreError> {
         let mut call = scripts::save_checkpoint(self.keys.checkpoint());
         call.arg(text);
         // Saving the same twice is saving it once.

@@ -1,4 +1,4 @@
-//! The file in which the engine's checkpoint lies, beside the journal.
+//! The file in which the engine's index lies, beside the journal.
 
 use papyra_engine::host::StorageError;
 
@@ -7,8 +7,8 @@ use super::place::Place;
 use super::wasi::filesystem::types::{Descriptor, ErrorCode};
 use crate::names;
 
-/// The most bytes of a checkpoint; a longer text is none.
-const MAX: u64 = 1 << 20;
+/// The most bytes of an index; a longer text is none.
+const MAX: u64 = 8 << 20;
 
 /// What was saved last; nothing if that is missing, unreadable or not ours.
 pub(super) fn load(place: &Place) -> String {
@@ -25,12 +25,12 @@ pub(super) fn save(place: &Place, text: &str) -> Result<(), StorageError> {
     let disk = &place.disk;
     let path = names::checkpoint(&disk.real(&place.path)?);
     let new = format!("{path}-new");
-    // Left behind by a check that was killed. What is torn is no checkpoint.
+    // Left behind by a check that was killed. What is torn is no index.
     disk.remove(&new);
     let switched = write(disk, &new, text).and_then(|()| disk.rename(&new, &path));
     switched.map_err(|code| {
         disk.remove(&new);
-        disk.error("keep a checkpoint beside", code)
+        disk.error("keep an index beside", code)
     })
 }
 
