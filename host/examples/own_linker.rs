@@ -52,6 +52,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let report =
         journal.call_scan(&mut store, options).await?.map_err(|failure| failure.message)?;
     let mut out = std::io::stdout().lock();
-    std::io::Write::write_all(&mut out, report.findings.as_bytes())?;
+    for finding in &report.findings {
+        let offset = finding.offset.unwrap_or_default();
+        std::io::Write::write_fmt(&mut out, format_args!("{offset}: {}\n", finding.anomaly))?;
+    }
     Ok(())
 }

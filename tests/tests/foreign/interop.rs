@@ -148,7 +148,7 @@ async fn a_set_that_was_rotated_here_is_read_and_continued_by_papyra() {
         assert_eq!(read["anomalies"], json!([]));
         written(old, "rotating", &path);
         let report = set.scan(ScanOptions::default()).await.expect("a report");
-        assert_eq!((report.damaged, report.structural), (0, 0), "{}", report.findings);
+        assert_eq!((report.damaged, report.structural), (0, 0), "{:?}", report.findings);
     }
 }
 

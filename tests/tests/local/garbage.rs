@@ -36,13 +36,25 @@ async fn run(journal: &Journal, name: &str, random: &mut Random) -> Result<(), J
     match name {
         "scan" => journal.scan(ScanOptions { max_findings, sample }).await.map(drop),
         "recover" => journal
-            .recover(RecoverOptions { mode, dry_run, max_findings, record_audit: true })
+            .recover(RecoverOptions {
+                mode,
+                dry_run,
+                max_findings,
+                record_audit: true,
+                allow_loss: false,
+            })
             .await
             .map(drop),
         "compact" => {
             let (force, keep_quarantine) = (random.once_in(2), random.once_in(2));
-            let options =
-                CompactOptions { dry_run, force, keep_quarantine, as_of: None, record_audit: true };
+            let options = CompactOptions {
+                dry_run,
+                force,
+                keep_quarantine,
+                as_of: None,
+                record_audit: true,
+                allow_expire_all: false,
+            };
             journal.compact(options).await.map(drop)
         }
         "query" => {

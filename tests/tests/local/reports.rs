@@ -46,11 +46,17 @@ async fn every_report_is_the_document_of_the_command() {
 
     let options = ScanOptions { max_findings: 20, sample: None };
     let report = journal.scan(options).await.unwrap();
-    assert!(!report.is_healthy() && report.findings_listed == 4, "{report:?}");
+    assert!(!report.is_healthy() && report.findings.len() == 4, "{report:?}");
     same(&report, &document(&path, "scan", &[]));
 
     let mode = RecoveryMode::Repair;
-    let options = RecoverOptions { mode, dry_run: true, max_findings: 20, record_audit: true };
+    let options = RecoverOptions {
+        mode,
+        dry_run: true,
+        max_findings: 20,
+        record_audit: true,
+        allow_loss: false,
+    };
     let report = journal.recover(options).await.unwrap();
     same(&report, &document(&path, "recover --dry-run", &[]));
 

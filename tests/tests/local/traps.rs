@@ -26,6 +26,7 @@ const RECOVER: RecoverOptions = RecoverOptions {
     dry_run: false,
     max_findings: 5,
     record_audit: true,
+    allow_loss: false,
 };
 const COMPACT: CompactOptions = CompactOptions {
     dry_run: false,
@@ -33,6 +34,7 @@ const COMPACT: CompactOptions = CompactOptions {
     keep_quarantine: false,
     as_of: None,
     record_audit: true,
+    allow_expire_all: false,
 };
 const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000}\n";
 

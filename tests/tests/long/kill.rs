@@ -86,7 +86,7 @@ async fn killing_appends_and_recoveries_loses_and_doubles_nothing() {
     if path.exists() {
         journal.recover(options).await.unwrap();
         let report = journal.scan(ScanOptions { max_findings: 10, sample: None }).await.unwrap();
-        assert_eq!((report.damaged, report.suspect), (0, 0), "{}", report.findings);
+        assert_eq!((report.damaged, report.suspect), (0, 0), "{:?}", report.findings);
     }
 }
 

@@ -154,7 +154,9 @@ fn call(name: &str, with: &Value) -> Call {
         "recover" => {
             let dry_run = flag("dry_run");
             let record_audit = flag("record_audit");
-            Call::Recover(RecoverOptions { mode: mode(), dry_run, max_findings, record_audit })
+            let allow_loss = flag("allow_loss");
+            let mode = mode();
+            Call::Recover(RecoverOptions { mode, dry_run, max_findings, record_audit, allow_loss })
         }
         "compact" => {
             let options = CompactOptions {
@@ -163,6 +165,7 @@ fn call(name: &str, with: &Value) -> Call {
                 keep_quarantine: flag("keep_quarantine"),
                 as_of: with["as_of"].as_f64(),
                 record_audit: flag("record_audit"),
+                allow_expire_all: flag("allow_expire_all"),
             };
             Call::Compact(retention(with), options)
         }
@@ -284,6 +287,7 @@ fn gives(report: Report) -> Value {
             let pages = pages.into_iter().map(|page| {
                 json!({
                     "records": encode(page.records.as_bytes()),
+                    "times": page.times,
                     "count": page.count,
                     "damaged": page.damaged,
                     "end": page.end,
@@ -319,7 +323,7 @@ pub fn kebab(word: &str) -> String {
 
 /// Builds the failure that a host in another language has reported.
 pub fn failure(code: &str, message: String, line: Option<u64>) -> Failure {
-    Failure { code: parse(&json!(code), &[]), message, segment: None, line }
+    Failure { line, ..Failure::new(parse(&json!(code), &[]), message) }
 }
 
 /// Writes numbers that are equal in the same way.
@@ -339,7 +343,7 @@ pub fn numbers(value: &Value) -> Value {
     }
 }
 
-/// Leaves out fields that depend on the place of the journal, and parses those that are NDJSON.
+/// Leaves out fields that depend on the place of the journal.
 fn portable(report: &mut Value) {
     let Value::Object(fields) = report else { return };
     fields.remove("backend");
@@ -357,14 +361,8 @@ fn portable(report: &mut Value) {
         let count = names.len();
         fields.insert("rewritten".to_owned(), json!(count));
     }
-    if let Some(Value::String(lines)) = fields.get("findings") {
-        let parsed = lines.lines().map(|line| {
-            let mut finding: Value = serde_json::from_str(line).unwrap();
-            finding.as_object_mut().unwrap().remove("segment");
-            finding
-        });
-        let parsed: Vec<_> = parsed.collect();
-        fields.insert("findings".to_owned(), json!(parsed));
+    for finding in fields.get_mut("findings").and_then(Value::as_array_mut).into_iter().flatten() {
+        finding.as_object_mut().unwrap().remove("segment");
     }
     fields.values_mut().for_each(portable);
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use papyra_persistence::bindings::papyra::persistence::storage::StorageError;
+use papyra_persistence::bindings::papyra::persistence::storage::{AppendError, StorageError};
 use papyra_persistence::conformance::{self, Fixture};
 use papyra_persistence::store::{
     Chunk, Description, Edit, Position, Rewrite, RewriteOptions, Rewritten, Run, Segment, Snapshot,
@@ -100,7 +100,11 @@ impl Store for WasiStore {
             *writer = Some(Inner::open(&self.dir).await);
         }
         let writer = writer.as_mut().unwrap();
-        ours(writer.call::<_, Answer<()>>("append", (lines.as_str(), runs)).await)
+        type Appended = Result<(), AppendError>;
+        let done = writer.call::<_, Appended>("append", (lines.as_str(), runs)).await;
+        done.or_else(|AppendError { error, written }| {
+            ours::<()>(Err(error)).map_err(|error| error.wrote(written))
+        })
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
@@ -152,13 +156,13 @@ impl Rewrite for Open {
     async fn edit(&mut self, edits: &[Edit]) -> Result<(), StoreError> {
         let inner = self.inner.clone().unwrap();
         let mut inner = inner.lock().await;
-        ours(inner.call::<_, Answer<()>>("rewrite-remove", (ranges,)).await)
+        ours(inner.call::<_, Answer<()>>("rewrite-edit", (edits,)).await)
     }
 
-    async fn commit(mut self: Box<Self>, terminate_tail: bool) -> Result<Rewritten, StoreError> {
+    async fn commit(mut self: Box<Self>) -> Result<Rewritten, StoreError> {
         let inner = self.inner.take().unwrap();
         let mut inner = inner.lock().await;
-        ours(inner.call::<_, Answer<Rewritten>>("rewrite-commit", (terminate_tail,)).await)
+        ours(inner.call::<_, Answer<Rewritten>>("rewrite-commit", ()).await)
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use papyra_persistence::store::groups::{
-    AutoClaimed, ConsumerGroups, Delivered, DeliveredFrame, GroupInfo, PendingEntry, PendingFilter,
-    PendingSummary, Source, Wait,
+    AutoClaimed, ConsumerGroups, ConsumerInfo, Delivered, DeliveredFrame, GroupInfo, PendingEntry,
+    PendingFilter, PendingSummary, Source, Wait,
 };
 use papyra_persistence::store::{
     Description, Framing, Kind, Layout, Payload, Run, Snapshot, Store, StoreError, StoreErrorKind,
@@ -270,6 +270,18 @@ impl ConsumerGroups for Flock {
 
     async fn list_groups(&self, _: Kind) -> Result<Vec<GroupInfo>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn list_consumers(&self, _: Kind, _: &str) -> Result<Vec<ConsumerInfo>, StoreError> {
+        Err(missing())
+    }
+
+    async fn delete_group(&self, _: Kind, group: &str) -> Result<bool, StoreError> {
+        Ok(self.state().groups.remove(group).is_some())
+    }
+
+    async fn delete_consumer(&self, _: Kind, _: &str, _: &str) -> Result<u64, StoreError> {
+        Err(missing())
     }
 
     async fn set_id(&self, _: Kind, group: &str, id: &str) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use papyra_persistence::journal::{JournalError, StartupMode, StartupOptions, StartupOutcome};
-use papyra_persistence::store::{FileStore, MAX_CHECKPOINT, Store};
+use papyra_persistence::store::{FileStore, MAX_INDEX, Store};
 use papyra_persistence::{Engine, Journal};
 
 use super::{append, line};
@@ -57,7 +57,7 @@ async fn a_checkpoint_that_cannot_be_read_is_none() {
     let store = FileStore::open(dir.path("a"));
     assert_eq!(store.load_index().await.unwrap(), "");
     append(&store, &line(1)).await.unwrap();
-    fs::write(dir.path(".a.papyra-checkpoint"), vec![b'x'; MAX_CHECKPOINT + 1]).unwrap();
+    fs::write(dir.path(".a.papyra-checkpoint"), vec![b'x'; MAX_INDEX + 1]).unwrap();
     assert_eq!(store.load_index().await.unwrap(), "");
     fs::write(dir.path(".a.papyra-checkpoint"), [0xff]).unwrap();
     assert_eq!(store.load_index().await.unwrap(), "");

@@ -30,7 +30,7 @@ pub(crate) async fn append(store: &dyn Store, lines: &str) -> Result<(), StoreEr
     store.append(lines.to_owned(), &[Run { kind: Kind::Event, lines: count }]).await
 }
 
-pub(crate) fn range(start: u64, end: u64) -> Range {
+pub(crate) fn range(start: u64, end: u64) -> Edit {
     Edit::removal(Position { major: 0, minor: start }, Position { major: 0, minor: end })
 }
 

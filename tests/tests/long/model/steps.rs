@@ -181,7 +181,13 @@ impl<'a> Run<'a> {
         let quarantine = self.model.records().next().is_none() || random.once_in(2);
         let mode = if quarantine { RecoveryMode::Quarantine } else { RecoveryMode::Repair };
         self.done.push(format!("recover {mode:?}"));
-        let options = RecoverOptions { mode, dry_run: false, max_findings: 5, record_audit: false };
+        let options = RecoverOptions {
+            mode,
+            dry_run: false,
+            max_findings: 5,
+            record_audit: false,
+            allow_loss: false,
+        };
         let report = self.journal().recover(options).await.unwrap();
         let damaged = self.model.damaged();
         self.same("entries removed", &report.removed_entries, &damaged);
