@@ -12,7 +12,7 @@ from wasmtime.component import Linker, Record, Variant
 from . import payload
 from .errors import StoreError
 from .interrupts import Interrupts, Stopped
-from .store import Checkpoints, Chunk, Position, Rewrite, Snapshot, Store
+from .store import Checkpoints, Chunk, Edit, Position, Rewrite, Snapshot, Store
 from .values import lowered, record
 
 _PACKAGE = "papyra:persistence"
@@ -61,7 +61,7 @@ class Host:
             "read-back": self._read_back,
             "append": self._append,
             "rewrite-begin": self._rewrite_begin,
-            "rewrite-remove": self._rewrite_remove,
+            "rewrite-edit": self._rewrite_edit,
             "rewrite-commit": self._rewrite_commit,
             "rewrite-abort": self._rewrite_abort,
             "load-checkpoint": self._load_checkpoint,
@@ -163,13 +163,15 @@ class Host:
             raise StoreError("failed", "no rewrite is open; call rewrite-begin first")
         return self._rewrite
 
-    def _rewrite_remove(self, ranges: list[Record]) -> None:
-        removed = [(_position(one.start), _position(one.end)) for one in ranges]
-        asked(self._rewriting().remove, removed)
+    def _rewrite_edit(self, edits: list[Record]) -> None:
+        made = [
+            Edit(_position(one.start), _position(one.end), getattr(one, "line-end")) for one in edits
+        ]
+        asked(self._rewriting().edit, made)
 
-    def _rewrite_commit(self, terminate_tail: bool) -> Record:
+    def _rewrite_commit(self) -> Record:
         rewrite = self._rewriting()
-        done = asked(rewrite.commit, terminate_tail)
+        done = asked(rewrite.commit)
         self._rewrite = None
         return lowered(done)
 

@@ -1,4 +1,4 @@
-"""Replaces a file by one without some of its bytes.
+"""Replaces a file by one in which some of its bytes are removed, or replaced by line ends.
 
 The new content grows in a hidden temporary file beside the journal; its lock marks a rewrite in progress.
 Only the last step takes the lock that writers need. Names and locks are those of the Rust store.
@@ -28,7 +28,7 @@ from .locks import (
     sync_dir,
     write_all,
 )
-from .store import Position, Rewritten
+from .store import Edit, Rewritten
 
 #: Writers wait while about this many bytes are copied at most.
 _LAST_BIT = 256 << 10
@@ -56,8 +56,11 @@ class FileRewrite:
         self._lock_wait = lock_wait
         self._quarantine_dir = quarantine_dir
         self._quarantine: _Quarantine | None = None
+        # Snapshot bytes before this are copied or replaced.
         self._cursor = 0
-        self._removed = 0
+        self._changed = False
+        #: An edit ends at the end of the snapshot.
+        self._tail_edited = False
         self._source = self._new = -1
         # The path with symlinks resolved, so that a symlink stays one.
         self._target = os.path.realpath(path)
@@ -82,39 +85,45 @@ class FileRewrite:
         _resemble(self._new, self._source, status)
         self._torn = self._length > 0 and os.pread(self._source, 1, self._length - 1) != b"\n"
 
-    def remove(self, ranges: list[tuple[Position, Position]]) -> None:
+    def edit(self, edits: list[Edit]) -> None:
         try:
-            for (major, start), (end_major, end) in ranges:
-                ordered = self._cursor <= start <= end <= self._length
-                if major or end_major or not ordered:
-                    raise StoreError(
-                        "failed",
-                        f"cannot remove bytes {start} to {end}: ranges must ascend, and lie between "
-                        f"{self._cursor} and {self._length}",
-                    )
-                _copy(self._source, self._new, self._cursor, start)
-                if self._quarantine_dir is not None and start < end:
-                    if self._quarantine is None:
-                        self._quarantine = _Quarantine(self._quarantine_dir, self._target, self._source)
-                    _copy(self._source, self._quarantine.fd, start, end)
-                self._cursor = end
-                self._removed += end - start
+            for edit in edits:
+                self._edit(edit)
         except OSError as cause:
             raise StoreError.from_os("rewrite", self._path, cause) from cause
 
-    def commit(self, terminate_tail: bool) -> Rewritten:
+    def _edit(self, edit: Edit) -> None:
+        (major, start), (end_major, end), line_end = edit
+        if major or end_major or not self._cursor <= start <= end <= self._length:
+            raise StoreError(
+                "failed",
+                f"cannot replace bytes {start} to {end}: edits must ascend, and lie between "
+                f"{self._cursor} and {self._length}",
+            )
+        if start == end and not line_end:
+            return  # Nothing changes, so an isolated tail must stay isolated too.
+        _copy(self._source, self._new, self._cursor, start)
+        if self._quarantine_dir is not None and start < end:
+            if self._quarantine is None:
+                self._quarantine = _Quarantine(self._quarantine_dir, self._target, self._source)
+            _copy(self._source, self._quarantine.fd, start, end)
+        if line_end:
+            write_all(self._new, b"\n")
+        self._cursor = end
+        self._changed = True
+        self._tail_edited = end == self._length
+
+    def commit(self) -> Rewritten:
         try:
-            return self._commit(terminate_tail)
+            return self._commit()
         except OSError as cause:
             raise StoreError.from_os("rewrite", self._path, cause) from cause
         finally:
             self.abort()
 
-    def _commit(self, terminate_tail: bool) -> Rewritten:
+    def _commit(self) -> Rewritten:
         deadline = time.monotonic() + self._lock_wait
-        tail_removed = self._removed > 0 and self._cursor == self._length
-        terminate = terminate_tail and self._torn and not tail_removed
-        if self._removed == 0 and not terminate:
+        if not self._changed:
             size = self._settled(deadline)
             return Rewritten(size, size)
 
@@ -122,7 +131,8 @@ class FileRewrite:
         _copy(self._source, self._new, self._cursor, self._length)
         os.fsync(self._new)
         quarantine = [] if self._quarantine is None else [self._quarantine.finish()]
-        drop_line_end = self._torn and tail_removed
+        # The edit says what comes in place of the line end with which an append isolated the tail.
+        drop_line_end = self._torn and self._tail_edited
         copied = self._length
         for _ in range(_ROUNDS):
             settled = self._settled(deadline)
@@ -136,8 +146,6 @@ class FileRewrite:
                 raise changed_meanwhile(self._path)
             before = os.fstat(self._source).st_size
             self._follow(copied, before, drop_line_end)
-            if terminate and before == self._length:
-                write_all(self._new, b"\n")
             os.fsync(self._new)
             after = os.fstat(self._new).st_size
             os.rename(temporary_path(self._target), self._target)

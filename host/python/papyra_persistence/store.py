@@ -19,6 +19,16 @@ class Position(NamedTuple):
     minor: int
 
 
+class Edit(NamedTuple):
+    """One change of a rewrite: the bytes from ``start`` up to ``end`` give way to one line end, or to
+    nothing."""
+
+    start: Position
+    end: Position
+    #: Whether a line end takes their place. Only in a store whose entries are lines.
+    line_end: bool = False
+
+
 @dataclass(frozen=True)
 class Description:
     """Properties of a store. They never change."""
@@ -85,10 +95,10 @@ Rewritten.__init__ = renamed(evidence="quarantine")(Rewritten.__init__)  # type:
 class Rewrite(Protocol):
     """A rewrite of one segment. It has no effect until :meth:`commit`."""
 
-    def remove(self, ranges: list[tuple[Position, Position]]) -> None:
-        """Removes these half-open ranges. They ascend, and continue those of earlier calls."""
+    def edit(self, edits: list[Edit]) -> None:
+        """Makes these changes. They ascend, do not overlap, and continue those of earlier calls."""
 
-    def commit(self, terminate_tail: bool) -> Rewritten:
+    def commit(self) -> Rewritten:
         """Makes the quarantine durable, then switches to the new content atomically."""
 
     def abort(self) -> None:

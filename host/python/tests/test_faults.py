@@ -7,38 +7,19 @@ import errno
 import fcntl
 import json
 import os
-import tempfile
 import threading
 import time
 import unittest
 from collections.abc import Iterator
-from pathlib import Path
 from unittest import mock
 
 import anyio.to_thread
+from in_directory import InDirectory
 from papyra_persistence import Engine, FileStore, Journal, StoreError
 from papyra_persistence.backend import JournalPersistence
 from papyra_persistence.locks import held
-from papyra_persistence.store import Position
+from papyra_persistence.store import Edit, Position
 from papyra_persistence.writer import Writer
-
-
-class InDirectory(unittest.TestCase):
-    def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.dir = Path(directory.name)
-        self.path = self.dir / "events.ndjson"
-
-    def store(self, **options: object) -> FileStore:
-        return FileStore(self.path, quarantine_dir=self.dir / "quarantine", **options)
-
-    def code_of_append(self, store: FileStore) -> str:
-        try:
-            store.append("late\n", [])
-        except StoreError as error:
-            return error.code
-        return "written"
 
 
 @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
@@ -78,8 +59,8 @@ class ForkTest(InDirectory):
             os.read(reading, 1)
             os._exit(0)
         try:
-            rewrite.remove([(Position(0, 0), Position(0, 6))])
-            rewrite.commit(False)
+            rewrite.edit([Edit(Position(0, 0), Position(0, 6))])
+            rewrite.commit()
             self.assertEqual(self.code_of_append(store), "written")
         finally:
             for fd in (reading, writing):
@@ -284,14 +265,11 @@ class SwitchTest(InDirectory):
         snapshot = store.snapshot()
         self.addCleanup(snapshot.close)
         rewrite = snapshot.rewrite(self.path.name, "repair", True, False)
-        rewrite.remove([(Position(0, 0), Position(0, 6))])
+        rewrite.edit([Edit(Position(0, 0), Position(0, 6))])
         expected = StoreError if isinstance(error, OSError) else type(error)
         with mock.patch("os.rename", failing), self.assertRaises(expected):
-            rewrite.commit(False)
+            rewrite.commit()
         return store
-
-    def quarantine(self) -> list[str]:
-        return [one.read_text() for one in (self.dir / "quarantine").iterdir()]
 
     def errors(self) -> Iterator[BaseException]:
         """Yields both sorts of errors, each with an empty directory."""
