@@ -191,7 +191,8 @@ class JournalPersistence(PersistenceBackend):
     async def _record(self, kind: str, value: Any) -> None:
         try:
             if self._closed:
-                raise Failure("failed", "the backend is closed; the record was not written")
+                said = "the backend is closed; the record was not written"
+                raise Failure("failed", said, written="none")
             line = records.line(kind, value)
             await self._writer.write(line)
         except Exception:

@@ -124,7 +124,8 @@ class Session:
         self._interrupts.settle()
         succeeded, value = outcome(answer)
         if not succeeded:
-            raise Failure(value.code, value.message, value.segment, value.line)
+            where = value.segment, value.line
+            raise Failure(value.code, value.message, *where, value.retryable, value.written)
         return value
 
     def close(self) -> None:

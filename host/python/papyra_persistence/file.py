@@ -90,7 +90,7 @@ class FileStore:
         if not data.endswith(b"\n"):
             # The next batch would be joined to an unterminated line.
             raise StoreError(
-                "failed", "the batch does not end with a line end; nothing of it was written"
+                "failed", "the batch does not end with a line end; nothing of it was written", "none"
             )
         with self._lock:
             try:
@@ -100,9 +100,14 @@ class FileStore:
                     "not-found",
                     f"cannot append to {self.path}: its directory does not exist; make it, or give the "
                     "store `create_parents=True`",
+                    "none",
                 ) from cause
             except OSError as cause:
-                raise StoreError.from_os("append to", self.path, cause) from cause
+                raise StoreError.from_os("append to", self.path, cause, "none") from cause
+            except StoreError as error:
+                # Only `_append_locked` writes, and it says how much.
+                error.written = error.written or "none"
+                raise
 
     def close(self) -> None:
         """Closes the file. The next append opens it again."""
@@ -136,12 +141,9 @@ class FileStore:
                 self._suspect = True
                 os.fdatasync(fd)
                 self._suspect = False
-        except OSError:
-            # The lock is still held. More bytes than these come from a program that takes no locks: its
-            # lines must stay, and so this batch stays as a torn line.
-            if written and os.fstat(fd).st_size == start + written:
-                os.ftruncate(fd, start)
-            raise
+        except OSError as cause:
+            stays = _take_back(fd, start, written, written == len(view))
+            raise StoreError.from_os("append to", self.path, cause, stays) from cause
 
     def _verify(self, deadline: float) -> None:
         """Opens the file anew and syncs it: after a failed `fdatasync` the kernel considers the pages
@@ -272,6 +274,24 @@ class FileSnapshot:
             return data
         except OSError as cause:
             raise StoreError.from_os("read", self._store.path, cause) from cause
+
+
+def _take_back(fd: int, start: int, written: int, whole: bool) -> str:
+    """Removes what a failed append has written while its lock is held. Returns how much of it stays."""
+    try:
+        size = os.fstat(fd).st_size
+        if size == start + written:
+            if written:
+                os.ftruncate(fd, start)
+            return "none"
+        if size < start + written:
+            return "unknown"  # Another program has cut the file.
+    except OSError:
+        pass
+    # It stays: it cannot be removed, or a program that takes no locks has written lines behind it.
+    if whole:
+        return "all"
+    return "some" if written else "unknown"
 
 
 def _settled(fd: int, deadline: float, path: str) -> int:

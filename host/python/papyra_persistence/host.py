@@ -84,9 +84,12 @@ class Host:
     def _define(self, root: Any, name: str, functions: dict[str, Callable[..., Any]]) -> None:
         with root.add_instance(name) as instance:
             for function, answer in functions.items():
-                instance.add_func(function, self._guarded(answer))
+                refusal = _append_error if function == "append" else _error
+                instance.add_func(function, self._guarded(answer, refusal))
 
-    def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _guarded(
+        self, function: Callable[..., Any], refusal: Callable[[StoreError], Any]
+    ) -> Callable[..., Any]:
         """Makes a `StoreError` the answer of the import. Any other exception ends the instance."""
 
         def call(_store: object, *arguments: Any) -> Any:
@@ -94,9 +97,9 @@ class Host:
             try:
                 return function(*arguments)
             except StoreError as error:
-                return Variant(error.code, str(error))
+                return refusal(error)
             except OSError as error:
-                return Variant("failed", f"the store failed: {error}")
+                return refusal(StoreError("failed", f"the store failed: {error}"))
             except Exception:
                 raise
             except BaseException as error:
@@ -198,6 +201,14 @@ def asked(function: Callable[..., Any], *arguments: Any) -> Any:
         answer.close()
     name = getattr(function, "__name__", "one of its methods")
     raise StoreError("failed", f"the store must be synchronous, and `{name}` returned an awaitable")
+
+
+def _error(error: StoreError) -> Variant:
+    return Variant(error.code, str(error))
+
+
+def _append_error(error: StoreError) -> Record:
+    return record(error=_error(error), written=error.written or "unknown")
 
 
 def _no_groups(*_arguments: Any) -> Variant:

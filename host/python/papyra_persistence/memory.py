@@ -31,6 +31,7 @@ class MemoryStore:
                     "full",
                     f"the journal in memory holds at most {self._max_bytes} bytes, "
                     f"and {used} are used",
+                    "none",
                 )
             self._bytes += data
 

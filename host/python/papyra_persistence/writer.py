@@ -167,5 +167,9 @@ class Writer:
 
 
 def _fail(batch: list[_Line], error: BaseException) -> None:
+    if isinstance(error, Failure) and error.written == "some" and len(batch) > 1:
+        # Of a single line of the batch nothing is known.
+        where = error.segment, error.line
+        error = Failure(error.code, str(error), *where, error.retryable, "unknown")
     for line in batch:
         line.error = error
