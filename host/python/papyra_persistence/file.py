@@ -14,7 +14,7 @@ import os
 import threading
 import time
 
-from . import checkpoint
+from . import index
 from .errors import StoreError
 from .locks import (
     FileId,
@@ -74,14 +74,14 @@ class FileStore:
     def snapshot(self) -> FileSnapshot:
         return FileSnapshot(self)
 
-    def load_checkpoint(self) -> str:
-        return checkpoint.load(self.path)
+    def load_index(self) -> str:
+        return index.load(self.path)
 
-    def save_checkpoint(self, text: str) -> None:
+    def save_index(self, text: str) -> None:
         try:
-            checkpoint.save(self.path, text)
+            index.save(self.path, text)
         except OSError as cause:
-            raise StoreError.from_os("keep a checkpoint beside", self.path, cause) from cause
+            raise StoreError.from_os("keep an index beside", self.path, cause) from cause
 
     def append(self, lines: str, runs: list[tuple[str, int]]) -> None:
         data = lines.encode()

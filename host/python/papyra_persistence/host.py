@@ -12,7 +12,7 @@ from wasmtime.component import Linker, Record, Variant
 from . import payload
 from .errors import StoreError
 from .interrupts import Interrupts, Stopped
-from .store import Checkpoints, Chunk, Edit, Position, Rewrite, Snapshot, Store
+from .store import Chunk, Edit, Indexed, Position, Rewrite, Snapshot, Store
 from .values import lowered, record
 
 _PACKAGE = "papyra:persistence"
@@ -24,19 +24,20 @@ _MAX_FRAMES = 1 << 17
 #: in four bytes a character, and a larger one falls out of the processor's cache (a scan takes 1.2 times as
 #: long). ASCII is read in chunks as large as the engine asks for, because calls are expensive.
 _MOST_LINES = 384 << 10
-#: The functions of `groups`. Stores in Python have no consumer groups.
+#: The functions of `groups` and `claims`. Stores in Python have no consumer groups.
 _GROUPS = (
     "ensure-group",
     "fetch",
     "ack",
     "summarize-pending",
-    "list-pending",
-    "claim",
-    "auto-claim",
     "list-groups",
+    "list-consumers",
+    "delete-group",
+    "delete-consumer",
     "set-id",
     "quarantine",
 )
+_CLAIMS = ("list-pending", "claim", "auto-claim")
 
 
 class Host:
@@ -64,14 +65,18 @@ class Host:
             "rewrite-edit": self._rewrite_edit,
             "rewrite-commit": self._rewrite_commit,
             "rewrite-abort": self._rewrite_abort,
-            "load-checkpoint": self._load_checkpoint,
-            "save-checkpoint": self._save_checkpoint,
+            "load-index": self._load_index,
+            "save-index": self._save_index,
         }
         clock = {"now": self._now, "resolution": lambda: record(seconds=0, nanoseconds=1)}
-        unsupported = dict.fromkeys(_GROUPS, _no_groups)
+        interfaces = {
+            "storage": storage,
+            "groups": dict.fromkeys(_GROUPS, _no_groups),
+            "claims": dict.fromkeys(_CLAIMS, _no_groups),
+        }
         with linker.root() as root:
-            self._define(root, f"{_PACKAGE}/storage@{_VERSION}", storage)
-            self._define(root, f"{_PACKAGE}/groups@{_VERSION}", unsupported)
+            for name, functions in interfaces.items():
+                self._define(root, f"{_PACKAGE}/{name}@{_VERSION}", functions)
             self._define(root, "wasi:clocks/wall-clock@0.2.0", clock)
 
     def close(self) -> None:
@@ -183,13 +188,13 @@ class Host:
         if rewrite is not None:
             asked(rewrite.abort)
 
-    def _load_checkpoint(self) -> str:
-        return asked(self._store.load_checkpoint) if isinstance(self._store, Checkpoints) else ""
+    def _load_index(self) -> str:
+        return asked(self._store.load_index) if isinstance(self._store, Indexed) else ""
 
-    def _save_checkpoint(self, text: str) -> None:
-        if not isinstance(self._store, Checkpoints):
-            raise StoreError("unsupported", "this store keeps no checkpoint")
-        asked(self._store.save_checkpoint, text)
+    def _save_index(self, text: str) -> None:
+        if not isinstance(self._store, Indexed):
+            raise StoreError("unsupported", "this store keeps no index")
+        asked(self._store.save_index, text)
 
 
 def asked(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -138,11 +138,11 @@ class Store(Protocol):
 
 
 @runtime_checkable
-class Checkpoints(Protocol):
+class Indexed(Protocol):
     """Optional functions of a store. Without them every startup check reads everything."""
 
-    def load_checkpoint(self) -> str:
+    def load_index(self) -> str:
         """Returns the text that was saved last, or an empty one."""
 
-    def save_checkpoint(self, text: str) -> None:
-        """Replaces the saved text atomically."""
+    def save_index(self, text: str) -> None:
+        """Replaces the saved text, of at most 8 MiB, atomically."""
