@@ -15,7 +15,7 @@ from .file import FileStore
 from .journal import Draft, Journal
 from .memory import MemoryStore
 from .reports import Limits, Retention
-from .store import Chunk, Description, Edit, Position, Rewritten, Segment
+from .store import Chunk, Description, Edit, Position, Profile, Rewritten, Segment
 from .wasi import WasiJournal
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Limits",
     "MemoryStore",
     "Position",
+    "Profile",
     "Retention",
     "Rewritten",
     "Segment",

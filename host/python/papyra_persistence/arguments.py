@@ -70,6 +70,7 @@ _FIELDS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("timestamp", "since", "until", "max_age_seconds", "as_of"), _real),
     **dict.fromkeys(("fields", "field", "value", "cursor"), _text),
     **dict.fromkeys(("dry_run", "force", "keep_quarantine", "record_audit", "full"), _flag),
+    **dict.fromkeys(("allow_loss", "allow_expire_all"), _flag),
     "kind": lambda name, value: chosen(name, value, KINDS),
 }
 

@@ -42,7 +42,7 @@ from .engine import Engine
 from .errors import Failure
 from .file import FileStore
 from .journal import Journal
-from .reports import Limits, Retention, ScanReport
+from .reports import Finding, Limits, Retention, ScanReport
 from .wasi import WasiJournal
 from .writer import Writer
 
@@ -283,8 +283,8 @@ class JournalPersistence(PersistenceBackend):
     def _scanned(self, report: ScanReport) -> PersistenceScanReport:
         found = tuple(
             _anomaly(self._path, finding)
-            for finding in report.list_findings()
-            if self._strict or finding["severity"] == "damage"
+            for finding in report.findings
+            if self._strict or finding.severity == "damage"
         )
         self._metrics.anomalies_detected += report.damaged + (report.suspect if self._strict else 0)
         return PersistenceScanReport(backend=_BACKEND, anomalies=found)
@@ -349,11 +349,11 @@ def _limits(policy: RetentionPolicy) -> Limits:
     return limits
 
 
-def _anomaly(path: Path, finding: dict[str, Any]) -> PersistenceAnomaly:
-    cut = finding["anomaly"] in _TORN
-    where = f"{finding['anomaly']}: line {finding.get('line')}, byte {finding.get('offset')}"
+def _anomaly(path: Path, finding: Finding) -> PersistenceAnomaly:
+    cut = finding.anomaly in _TORN
+    where = f"{finding.anomaly}: line {finding.line}, byte {finding.offset}"
     return PersistenceAnomaly(
         type=PersistenceAnomalyType.TRUNCATED_LINE if cut else PersistenceAnomalyType.CORRUPTED_LINE,
         path=str(path),
-        detail=f"{where}, {finding.get('length')} bytes",
+        detail=f"{where}, {finding.length} bytes",
     )

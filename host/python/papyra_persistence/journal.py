@@ -122,14 +122,17 @@ class Journal:
         dry_run: bool = False,
         max_findings: int = 100,
         record_audit: bool = True,
+        allow_loss: bool = False,
     ) -> Recovery:
-        """Removes damaged entries: mode ``repair`` drops them, ``quarantine`` moves them to the
-        quarantine. An audit record in the journal states what was done, if ``record_audit``."""
+        """Removes what is damaged and keeps every whole record: mode ``repair`` drops the rest,
+        ``quarantine`` moves it to the quarantine. An audit record in the journal states what was done, if
+        ``record_audit``. ``allow_loss`` repairs even what does not look like a journal."""
         options = record(
             mode=chosen("mode", mode, RECOVERY_MODES),
             dry_run=dry_run,
             max_findings=max_findings,
             record_audit=record_audit,
+            allow_loss=allow_loss,
         )
         return self._call(Recovery, "recover", options)
 
@@ -142,15 +145,18 @@ class Journal:
         keep_quarantine: bool = False,
         as_of: float | None = None,
         record_audit: bool = True,
+        allow_expire_all: bool = False,
     ) -> Compaction:
         """Removes the records that retention hides. Refused without any limit. An audit record in the
-        journal states what was done, if ``record_audit``."""
+        journal states what was done, if ``record_audit``. ``allow_expire_all`` removes even records that
+        are all too old, which looks like a wrong clock."""
         options = record(
             dry_run=dry_run,
             force=force,
             keep_quarantine=keep_quarantine,
             as_of=as_of,
             record_audit=record_audit,
+            allow_expire_all=allow_expire_all,
         )
         return self._call(Compaction, "compact", self._retention, options)
 

@@ -30,6 +30,16 @@ class Edit(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Profile:
+    """What records look like that Papyra did not write."""
+
+    time_field: str
+    #: ``seconds``, ``milliseconds``, ``microseconds``, ``nanoseconds`` or ``rfc3339``.
+    time_format: str
+    kind_field: str | None = None
+
+
+@dataclass(frozen=True)
 class Description:
     """Properties of a store. They never change."""
 
@@ -42,6 +52,8 @@ class Description:
     layout: str = "sequence"
     #: The contents end with the process.
     volatile: bool = False
+    #: What its records look like; ``None``: as Papyra writes them.
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,7 @@ class Segment:
     entries: int | None = None
     kind: str | None = None
     pinned: Position | None = None
+    partition: int | None = None
 
 
 @dataclass(frozen=True)
