@@ -62,6 +62,8 @@ class FileRewrite:
         #: An edit ends at the end of the snapshot.
         self._tail_edited = False
         self._source = self._new = -1
+        #: From here on the new file may be the journal.
+        self._switching = False
         # The path with symlinks resolved, so that a symlink stays one.
         self._target = os.path.realpath(path)
         self._temporary: str | None = None
@@ -148,35 +150,65 @@ class FileRewrite:
             self._follow(copied, before, drop_line_end)
             os.fsync(self._new)
             after = os.fstat(self._new).st_size
-            os.rename(temporary_path(self._target), self._target)
-            self._stay()
-            sync_dir(os.path.dirname(self._target))
+            self._switch(quarantine)
         return Rewritten(before, after, quarantine)
 
+    def _switch(self, quarantine: list[str]) -> None:
+        self._switching = True
+        try:
+            os.rename(temporary_path(self._target), self._target)
+        except OSError as cause:
+            # NFS and file systems in user space can report an error for a rename that was done.
+            if not self._is_new(self._target):
+                raise self._not_switched(cause, quarantine) from cause
+        self._stay()
+        try:
+            sync_dir(os.path.dirname(self._target))
+        except OSError as cause:
+            doing = "be sure that a power cut would not undo the finished rewrite of"
+            raise StoreError.from_os(doing, self._path, cause) from cause
+
+    def _not_switched(self, cause: OSError, quarantine: list[str]) -> StoreError:
+        error = StoreError.from_os("rewrite", self._path, cause)
+        if not quarantine or self._is_original():
+            return error
+        removed = ", ".join(quarantine)
+        return StoreError(
+            error.code,
+            f"cannot tell whether {self._target} was rewritten; look at it, and at what was removed: "
+            f"{removed}",
+        )
+
+    def _is_new(self, path: str) -> bool:
+        """Returns whether the path certainly names the new file."""
+        try:
+            return named(path) == identify(os.fstat(self._new))
+        except OSError:
+            return False
+
+    def _is_original(self) -> bool:
+        """Returns whether the journal is certainly the file of the snapshot."""
+        try:
+            return named(self._target) == self._id
+        except OSError:
+            return False
+
     def _stay(self) -> None:
-        """Keeps the quarantine: the journal no longer has these bytes."""
+        """Keeps the quarantine: the journal may no longer have these bytes."""
         if self._quarantine is not None:
             self._quarantine.stay()
-        self._temporary = None
-
-    def _switched(self) -> bool:
-        """Returns whether the new file has replaced the journal. It may have, although the rename raised: an
-        interrupt can come after it, and on NFS or FUSE it can report an error. In doubt it has: the
-        quarantine may hold the only copy of the removed bytes."""
-        try:
-            return named(self._target) == identify(os.fstat(self._new))
-        except OSError:
-            return True
 
     def abort(self) -> None:
         """Removes the quarantine first: the lock of the temporary file protects its name."""
-        if self._temporary is not None and self._switched():
+        # An interrupt, too, can come after the rename.
+        if self._switching and not self._is_original():
             self._stay()
         quarantine, self._quarantine = self._quarantine, None
         if quarantine is not None:
             quarantine.discard()
         temporary, self._temporary = self._temporary, None
-        if temporary is not None:
+        # What cannot be examined stays, and is removed by the next rewrite.
+        if temporary is not None and self._is_new(temporary):
             remove(temporary)
         if self._source >= 0:
             os.close(self._source)

@@ -1,4 +1,4 @@
-"""Faults at bad moments: forks, cancelled tasks, interrupts, failing renames, and writers without locks."""
+"""Faults at bad moments: forks, cancelled tasks, and writers without locks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import os
 import threading
 import time
 import unittest
-from collections.abc import Iterator
 from unittest import mock
 
 import anyio.to_thread
@@ -241,62 +240,6 @@ class IdleTest(InDirectory):
         opened = (os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd"))
         self.assertNotIn(os.path.realpath(self.path), list(opened))
         self.assertEqual(journal.scan().records, 1)
-
-
-class SwitchTest(InDirectory):
-    """A rename that raises, after it was done or without having been done."""
-
-    def rewritten(self, switch: bool, error: BaseException, blind: bool = False) -> FileStore:
-        """Removes the first of two lines with a failing rename. ``blind``: the journal cannot be examined
-        afterwards."""
-        rename = os.rename
-
-        def failing(source: str, target: str) -> None:
-            if switch:
-                rename(source, target)
-            if blind:
-                unseen = mock.patch("papyra_persistence.rewrite.named", side_effect=OSError(errno.EIO, ""))
-                unseen.start()
-                self.addCleanup(unseen.stop)
-            raise error
-
-        store = self.store()
-        store.append("first\nsecond\n", [])
-        snapshot = store.snapshot()
-        self.addCleanup(snapshot.close)
-        rewrite = snapshot.rewrite(self.path.name, "repair", True, False)
-        rewrite.edit([Edit(Position(0, 0), Position(0, 6))])
-        expected = StoreError if isinstance(error, OSError) else type(error)
-        with mock.patch("os.rename", failing), self.assertRaises(expected):
-            rewrite.commit()
-        return store
-
-    def errors(self) -> Iterator[BaseException]:
-        """Yields both sorts of errors, each with an empty directory."""
-        for error in (KeyboardInterrupt(), OSError(errno.EIO, "i/o error")):
-            self.setUp()
-            yield error
-
-    def test_an_error_after_the_switch_keeps_the_quarantine(self) -> None:
-        for error in self.errors():
-            with self.subTest(error):
-                self.rewritten(True, error).append("third\n", [])
-                self.assertEqual(self.path.read_text(), "second\nthird\n")
-                self.assertEqual(self.quarantine(), ["first\n"])
-
-    def test_an_error_before_the_switch_leaves_nothing_behind(self) -> None:
-        for error in self.errors():
-            with self.subTest(error):
-                self.rewritten(False, error).append("third\n", [])
-                self.assertEqual(self.path.read_text(), "first\nsecond\nthird\n")
-                self.assertEqual(self.quarantine(), [])
-                names = sorted(one.name for one in self.dir.iterdir())
-                self.assertEqual(names, ["events.ndjson", "quarantine"])
-
-    def test_a_journal_that_cannot_be_examined_after_a_failed_rename_keeps_the_quarantine(self) -> None:
-        self.rewritten(False, OSError(errno.EIO, "i/o error"), blind=True)
-        self.assertEqual(self.path.read_text(), "first\nsecond\n")
-        self.assertEqual(self.quarantine(), ["first\n"])
 
 
 if __name__ == "__main__":
