@@ -36,7 +36,7 @@ from papyra.persistence.models import (
     PersistenceScanReport,
 )
 
-from . import records
+from . import forks, records
 from .arguments import checked
 from .engine import Engine
 from .errors import Failure
@@ -67,7 +67,7 @@ class _Metrics(PersistenceMetrics):
             setattr(self, name, 0)
 
 
-class JournalPersistence(PersistenceBackend):
+class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
     """Papyra's records in one NDJSON file, kept by the engine. Only one event loop may write at a time: while
     one is writing, a record of another fails with `RuntimeError`."""
 
@@ -313,6 +313,10 @@ class _Lazy:
         if not isinstance(source, Engine):
             _check_component(source)
         self._source = source
+        self._forked()
+        forks.track(self)
+
+    def _forked(self) -> None:
         self._lock = threading.Lock()
 
     def get(self) -> Engine:

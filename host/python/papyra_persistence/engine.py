@@ -10,6 +10,7 @@ from typing import Any
 import wasmtime
 from wasmtime.component import Component, Func, Instance, Linker
 
+from . import forks
 from .errors import Failure
 from .host import Host
 from .interrupts import Interrupts, Stopped
@@ -27,7 +28,7 @@ class EngineError(Exception):
     instance."""
 
 
-class Engine:
+class Engine(forks.OfOneProcess):
     """The compiled component. One per process is enough; several threads may use it."""
 
     def __init__(
@@ -74,6 +75,9 @@ class Engine:
 
 def _config(cache: bool) -> wasmtime.Config:
     config = wasmtime.Config()
+    if forks.is_child():
+        # A compilation of the parent has left no threads here, for which another one would wait for ever.
+        config.parallel_compilation = False
     if cache:
         # Without a usable cache, every process compiles the component.
         with contextlib.suppress(wasmtime.WasmtimeError):

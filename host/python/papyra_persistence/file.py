@@ -13,8 +13,9 @@ import fcntl
 import os
 import threading
 import time
+from typing import Any
 
-from . import index
+from . import forks, index
 from .errors import StoreError
 from .locks import (
     FileId,
@@ -65,8 +66,8 @@ class FileStore:
         self._create_parents = create_parents
         self._lock = threading.Lock()
         self._writer: tuple[int, FileId] | None = None
-        self._opener = 0
         self._suspect = False
+        forks.track(self)
 
     def describe(self) -> Description:
         return Description("file", self._location)
@@ -156,12 +157,8 @@ class FileStore:
         self._suspect = False
 
     def _opened(self) -> tuple[int, FileId]:
-        if self._opener != os.getpid():
-            # After a fork, parent and child would share one lock, and either could release it.
-            self._close()
         if self._writer is None:
             self._writer = self._open()
-            self._opener = os.getpid()
         return self._writer
 
     def _open(self) -> tuple[int, FileId]:
@@ -182,6 +179,22 @@ class FileStore:
         if writer is not None:
             os.close(writer[0])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, also one in another process, opens the file for itself."""
+        mine = ("_lock", "_writer")
+        return {name: value for name, value in vars(self).items() if name not in mine}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.Lock()
+        self._writer = None
+        forks.track(self)
+
+    def _forked(self) -> None:
+        self._lock = threading.Lock()
+        # Parent and child would share one lock of the file, and either could release it.
+        self._close()
+
     def __del__(self) -> None:
         if getattr(self, "_writer", None) is not None:
             self._close()
@@ -192,6 +205,8 @@ class FileSnapshot:
 
     def __init__(self, store: FileStore):
         self._store = store
+        self._fd = -1
+        forks.track(self)
         try:
             self._take(time.monotonic() + store.lock_wait)
         except FileNotFoundError as cause:
@@ -251,7 +266,7 @@ class FileSnapshot:
         if fd >= 0:
             os.close(fd)
 
-    __del__ = close
+    __del__ = _forked = close
 
     def _end(self, segment: str) -> int:
         # A leftover is listed as an empty segment.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from . import forks
 from .arguments import KINDS, RECOVERY_MODES, STARTUP_MODES, all_are, chosen
 from .engine import Engine, Session
 from .errors import Failure
@@ -42,7 +43,7 @@ class Draft:
     timestamp: float | None = None
 
 
-class Journal:
+class Journal(forks.OfOneProcess):
     """A journal in a store. Calls block and run one after the other, since a journal owns one instance of
     the engine; several journals over the same store can work side by side.
 
@@ -69,6 +70,12 @@ class Journal:
         self._retention = lowered(all_are("retention", [retention or Retention()], Retention)[0])
         self._lock = threading.Lock()
         self._session: Session | None = None
+        forks.track(self)
+
+    def _forked(self) -> None:
+        # The instance may be inside a call that is never finished here. The next call makes a new one.
+        self._lock = threading.Lock()
+        self._session = None
 
     def append(self, drafts: Iterable[Draft]) -> Appended:
         """Writes records in this order, all or none. They are durable when this returns."""

@@ -13,6 +13,7 @@ import fcntl
 import os
 import time
 
+from . import forks
 from .errors import StoreError
 from .locks import (
     FileId,
@@ -67,6 +68,7 @@ class FileRewrite:
         # The path with symlinks resolved, so that a symlink stays one.
         self._target = os.path.realpath(path)
         self._temporary: str | None = None
+        forks.track(self)
         try:
             self._begin(opened)
         except OSError as cause:
@@ -210,11 +212,24 @@ class FileRewrite:
         # What cannot be examined stays, and is removed by the next rewrite.
         if temporary is not None and self._is_new(temporary):
             remove(temporary)
-        if self._source >= 0:
-            os.close(self._source)
-        if self._new >= 0:
+        source, self._source = self._source, -1
+        if source >= 0:
+            os.close(source)
+        new, self._new = self._new, -1
+        if new >= 0:
             # It may be the journal now.
-            release(self._new)
+            release(new)
+
+    def _forked(self) -> None:
+        """Closes the files. The rewrite is the parent's, and so are its locks, which are not released."""
+        self._temporary = None
+        quarantine, self._quarantine = self._quarantine, None
+        if quarantine is not None:
+            quarantine.stay()
+            quarantine.discard()
+        for fd in (self._source, self._new):
+            if fd >= 0:
+                os.close(fd)
         self._source = self._new = -1
 
     def _settled(self, deadline: float) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import anyio
 import anyio.to_thread
 
+from . import forks
 from .errors import Failure
 from .journal import Journal
 
@@ -34,6 +35,11 @@ class Writer:
     def __init__(self, start: Callable[[], Journal]):
         self._start = start
         self._journal: Journal | None = None
+        self._forked()
+        forks.track(self)
+
+    def _forked(self) -> None:
+        """Begins with nothing. The lines that wait at a fork are the parent's to write."""
         self._waiting: list[_Line] = []
         self._bytes = 0
         self._lock: anyio.Lock | None = None

@@ -1,10 +1,9 @@
-"""Faults at bad moments: forks, cancelled tasks, and writers without locks."""
+"""Faults at bad moments: cancelled tasks, full disks, and writers without locks."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import json
 import os
 import threading
@@ -16,57 +15,7 @@ import anyio.to_thread
 from in_directory import InDirectory
 from papyra_persistence import Engine, FileStore, Journal, StoreError
 from papyra_persistence.backend import JournalPersistence
-from papyra_persistence.locks import held
-from papyra_persistence.store import Edit, Position
 from papyra_persistence.writer import Writer
-
-
-@unittest.skipUnless(hasattr(os, "fork"), "needs fork")
-class ForkTest(InDirectory):
-    def forked(self, work) -> int:
-        """Runs a function in a child, and returns its exit status."""
-        child = os.fork()
-        if child == 0:
-            status = 99
-            try:
-                status = work()
-            finally:
-                os._exit(status)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-    def test_a_child_neither_shares_nor_drops_the_lock_of_its_parent(self) -> None:
-        store = self.store()
-        store.append("first\n", [])
-        store.lock_wait = 0.05
-        fd, _ = store._opened()
-        with held(fd, fcntl.LOCK_EX, time.monotonic() + 1, store.path):
-            status = self.forked(lambda: 0 if self.code_of_append(store) == "locked" else 1)
-            self.assertEqual(status, 0, "the child is locked out")
-            self.assertEqual(self.code_of_append(self.store(lock_wait=0.05)), "locked")
-        store.append("second\n", [])
-        self.assertEqual(self.path.read_text(), "first\nsecond\n")
-
-    def test_a_child_forked_during_a_rewrite_does_not_keep_the_lock(self) -> None:
-        store = self.store(lock_wait=0.2)
-        store.append("first\nsecond\n", [])
-        snapshot = store.snapshot()
-        rewrite = snapshot.rewrite(self.path.name, "repair", False, False)
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(writing)
-            os.read(reading, 1)
-            os._exit(0)
-        try:
-            rewrite.edit([Edit(Position(0, 0), Position(0, 6))])
-            rewrite.commit()
-            self.assertEqual(self.code_of_append(store), "written")
-        finally:
-            for fd in (reading, writing):
-                os.close(fd)
-            os.waitpid(child, 0)
-            snapshot.close()
-        self.assertEqual(self.path.read_text(), "second\nlate\n")
 
 
 class SlowJournal:
