@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Any
 
 #: The classes of a store's errors, as the contract names them.
 STORE_CODES = (
@@ -45,6 +46,10 @@ class Failure(Exception):
         self.retryable = retryable
         self.written = written
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default an exception is made again from its message alone.
+        return type(self), (self.code, str(self)), vars(self)
+
 
 class StoreError(Exception):
     """The error that a store raises: one of :data:`STORE_CODES`, and a message of one line that says what
@@ -62,6 +67,9 @@ class StoreError(Exception):
         super().__init__(message)
         self.code = code
         self.written = written
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, str(self)), vars(self)
 
     @classmethod
     def from_os(
