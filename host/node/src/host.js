@@ -98,9 +98,9 @@ export class Host {
         const asked = readableAs(options, "keepEvidence", "keepQuarantine");
         this.#rewrite = now("rewrite", this.#opened().rewrite(segment, asked));
       },
-      rewriteRemove: (/** @type {any[]} */ ranges) => this.#rewriting().remove(ranges),
-      rewriteCommit: (/** @type {boolean} */ terminateTail) => {
-        const done = now("commit", this.#rewriting().commit(terminateTail));
+      rewriteEdit: (/** @type {any[]} */ edits) => this.#rewriting().edit(edits),
+      rewriteCommit: () => {
+        const done = now("commit", this.#rewriting().commit());
         this.#rewrite = undefined;
         return renamed(done, { evidence: "quarantine" });
       },

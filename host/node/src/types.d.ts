@@ -186,9 +186,12 @@ export interface Position {
   minor: bigint;
 }
 
-export interface Range {
+/** One change: the bytes from `start` up to `end` give way to one line end, or to nothing. */
+export interface Edit {
   start: Position;
   end: Position;
+  /** Whether a line end takes their place. Only in a store whose entries are lines. */
+  lineEnd: boolean;
 }
 
 export interface Description {
@@ -234,10 +237,10 @@ export interface Rewritten {
 
 /** A rewrite of one segment. It has no effect until `commit`. */
 export interface Rewrite {
-  /** Removes these half-open ranges. They ascend, and continue those of earlier calls. */
-  remove(ranges: Range[]): void;
+  /** Makes these changes. They ascend, do not overlap, and continue those of earlier calls. */
+  edit(edits: Edit[]): void;
   /** Makes the quarantine durable, then switches to the new content atomically. */
-  commit(terminateTail: boolean): Rewritten;
+  commit(): Rewritten;
   /** Gives up the rewrite and leaves nothing behind. */
   abort(): void;
 }

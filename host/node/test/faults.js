@@ -204,11 +204,11 @@ test("a store of the program may still use the old names", (t) => {
       const snapshot = store.snapshot();
       const rewrite = (segment, { keepEvidence, force }) => {
         const inner = snapshot.rewrite(segment, { keepQuarantine: keepEvidence, force });
-        const commit = (terminateTail) => {
-          const { quarantine, ...rest } = inner.commit(terminateTail);
+        const commit = () => {
+          const { quarantine, ...rest } = inner.commit();
           return { ...rest, evidence: quarantine };
         };
-        return { remove: (ranges) => inner.remove(ranges), commit, abort: () => inner.abort() };
+        return { edit: (edits) => inner.edit(edits), commit, abort: () => inner.abort() };
       };
       const read = (...asked) => snapshot.read(...asked);
       const readBack = (...asked) => snapshot.readBack(...asked);
