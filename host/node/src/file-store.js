@@ -104,19 +104,25 @@ export class FileStore {
     if (lines === "") return;
     if (!lines.endsWith("\n")) {
       // The next batch would be joined to an unterminated line.
-      throw new StoreError("failed", "the batch does not end with a line end; nothing of it was written");
+      throw new StoreError("failed", "the batch does not end with a line end; nothing of it was written", "none");
     }
+    /** @type {import("./types.js").Written} */
+    let written = "none";
     try {
       this.#withFile((fd) => {
         if (this.#suspect) this.#verify(fd);
         this.#appendLocked(fd, Buffer.from(lines));
+        // Only closing the file can still fail, and on a network file system that is about the batch.
+        written = "unknown";
       });
     } catch (error) {
       if (/** @type {any} */ (error)?.code === "ENOENT") {
         const advice = "its directory does not exist; make it, or give the store `createParents: true`";
-        throw new StoreError("not-found", `cannot append to ${this.path}: ${advice}`);
+        throw new StoreError("not-found", `cannot append to ${this.path}: ${advice}`, written);
       }
-      throw StoreError.fromSystem("append to", this.path, error);
+      const refusal = StoreError.fromSystem("append to", this.path, error, written);
+      if (refusal instanceof StoreError) refusal.written ??= written;
+      throw refusal;
     }
   }
 
@@ -183,10 +189,8 @@ export class FileStore {
         this.#suspect = false;
       }
     } catch (error) {
-      // The lock is still held. More bytes than these come from a program that takes no locks: its lines
-      // must stay, and so this batch stays as a torn line.
-      if (written > 0 && fs.fstatSync(fd).size === start + written) fs.ftruncateSync(fd, start);
-      throw error;
+      const stays = takeBack(fd, start, written, written === batch.length);
+      throw StoreError.fromSystem("append to", this.path, error, stays);
     }
   }
 
@@ -325,6 +329,32 @@ class FileSnapshot {
     }
     return { start: { major: 0n, minor: BigInt(start) }, data, last };
   }
+}
+
+/**
+ * Removes what a failed append has written while its lock is held. Returns how much of it stays.
+ *
+ * @param {number} fd
+ * @param {number} start
+ * @param {number} written
+ * @param {boolean} whole
+ * @returns {import("./types.js").Written}
+ */
+function takeBack(fd, start, written, whole) {
+  try {
+    const { size } = fs.fstatSync(fd);
+    if (size === start + written) {
+      if (written > 0) fs.ftruncateSync(fd, start);
+      return "none";
+    }
+    // Another program has cut the file.
+    if (size < start + written) return "unknown";
+  } catch {
+    // It stays, as below.
+  }
+  // It stays: it cannot be removed, or a program that takes no locks has written lines behind it.
+  if (whole) return "all";
+  return written > 0 ? "some" : "unknown";
 }
 
 /**

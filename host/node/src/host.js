@@ -145,7 +145,8 @@ function guarded(functions) {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       // jco takes a thrown value that is not an `Error` as the error case of the `result`.
-      throw { tag: error.code, val: error.message };
+      const refusal = { tag: error.code, val: error.message };
+      throw name === "append" ? { error: refusal, written: error.written ?? "unknown" } : refusal;
     }
   };
   return Object.fromEntries(Object.entries(functions).map(([name, inner]) => [name, guard(name, inner)]));

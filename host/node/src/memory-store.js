@@ -42,6 +42,7 @@ export class MemoryStore {
       throw new StoreError(
         "full",
         `the journal in memory holds at most ${this.#maxBytes} bytes, and ${this.#length} are used`,
+        "none",
       );
     }
     if (length > this.#bytes.length) {

@@ -170,6 +170,10 @@ export interface Counters {
   compactionErrors: number;
 }
 
+/** The class of a failure. */
+export type FailureCode = "invalid-argument" | "invalid-record" | StoreErrorCode;
+
+/** The class of an error of a store. */
 export type StoreErrorCode =
   | "unavailable"
   | "full"
@@ -179,6 +183,19 @@ export type StoreErrorCode =
   | "unsupported"
   | "corrupt"
   | "failed";
+
+/** How much of a batch an append that failed has written. */
+export type Written = "none" | "all" | "some" | "unknown";
+
+/** What a failure says. */
+export interface FailureFields {
+  code: FailureCode;
+  message: string;
+  segment?: string;
+  line?: bigint | number;
+  retryable?: boolean;
+  written?: Written;
+}
 
 /** The position of an entry. In a file `major` is 0 and `minor` counts bytes. */
 export interface Position {
