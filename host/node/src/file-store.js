@@ -10,10 +10,10 @@
 
 import fs from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import * as checkpoint from "./checkpoint.js";
 import { StoreError } from "./errors.js";
 import { FileRewrite, temporaryPath } from "./file-rewrite.js";
 import * as files from "./files.js";
+import * as index from "./index-file.js";
 import { renamed } from "./renamed.js";
 
 /** @typedef {import("./types.js").Segment} Segment */
@@ -86,16 +86,16 @@ export class FileStore {
     return new FileSnapshot(this);
   }
 
-  loadCheckpoint() {
-    return checkpoint.load(this.path);
+  loadIndex() {
+    return index.load(this.path);
   }
 
   /** @param {string} text */
-  saveCheckpoint(text) {
+  saveIndex(text) {
     try {
-      checkpoint.save(this.path, text);
+      index.save(this.path, text);
     } catch (error) {
-      throw StoreError.fromSystem("keep a checkpoint beside", this.path, error);
+      throw StoreError.fromSystem("keep an index beside", this.path, error);
     }
   }
 
@@ -120,7 +120,7 @@ export class FileStore {
         const advice = "its directory does not exist; make it, or give the store `createParents: true`";
         throw new StoreError("not-found", `cannot append to ${this.path}: ${advice}`, written);
       }
-      const refusal = StoreError.fromSystem("append to", this.path, error, written);
+      const refusal = StoreError.fromSystem("append to", this.path, error);
       if (refusal instanceof StoreError) refusal.written ??= written;
       throw refusal;
     }

@@ -115,20 +115,21 @@ export class Journal {
   }
 
   /**
-   * Removes damaged entries: `repair` drops them, `quarantine` moves them to the quarantine. An audit
-   * record in the journal states what was done, unless `recordAudit` is false.
+   * Removes what is damaged and keeps every whole record: `repair` drops the rest, `quarantine` moves it to
+   * the quarantine. An audit record in the journal states what was done, unless `recordAudit` is false.
    *
    * @param {import("./types.js").RecoveryMode} [mode]
-   * @param {{ dryRun?: boolean, maxFindings?: number, recordAudit?: boolean }} [options]
+   * @param {import("./types.js").RecoverOptions} [options]
    * @returns {import("./types.js").Recovery}
    */
   recover(mode = "repair", options = {}) {
-    const { dryRun = false, maxFindings = 100, recordAudit = true } = renamed(options, OLD);
+    const { dryRun = false, maxFindings = 100, recordAudit = true, allowLoss = false } = renamed(options, OLD);
     return this.#call("recover", {
       mode: chosen("mode", mode, RECOVERY_MODES),
       dryRun: flag("dryRun", dryRun),
       maxFindings: small("maxFindings", maxFindings),
       recordAudit: flag("recordAudit", recordAudit),
+      allowLoss: flag("allowLoss", allowLoss),
     });
   }
 
@@ -140,13 +141,21 @@ export class Journal {
    * @returns {import("./types.js").Compaction}
    */
   compact(options = {}) {
-    const { dryRun = false, force = false, keepQuarantine = false, asOf, recordAudit = true } = renamed(options, OLD);
+    const {
+      dryRun = false,
+      force = false,
+      keepQuarantine = false,
+      asOf,
+      recordAudit = true,
+      allowExpireAll = false,
+    } = renamed(options, OLD);
     return this.#call("compact", this.#retention, {
       dryRun: flag("dryRun", dryRun),
       force: flag("force", force),
       keepQuarantine: flag("keepQuarantine", keepQuarantine),
       asOf: seconds("asOf", asOf),
       recordAudit: flag("recordAudit", recordAudit),
+      allowExpireAll: flag("allowExpireAll", allowExpireAll),
     });
   }
 

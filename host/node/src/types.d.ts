@@ -44,6 +44,8 @@ export interface Appended {
 export interface Page {
   /** Records as stored, one per line. */
   records: string;
+  /** The time of each record, in the same order. */
+  times: (number | undefined)[];
   count: number;
   damaged: number;
   cursor: string;
@@ -56,6 +58,34 @@ export interface KindCount {
   bytes: number;
 }
 
+/**
+ * The weight of an anomaly: not a record, or more than one; a record whose kind, time or numbers are unclear;
+ * of the set of segments.
+ */
+export type Severity = "damage" | "suspect" | "structure";
+
+export interface AnomalyCount {
+  anomaly: string;
+  severity: Severity;
+  count: number;
+}
+
+/** One anomaly, its place, and its looks. */
+export interface Finding {
+  anomaly: string;
+  severity: Severity;
+  segment: string;
+  line?: number;
+  offset?: number;
+  id?: string;
+  length: number;
+  /** Whole records in a damaged line, which recovery keeps. */
+  salvageable: number;
+  ambiguous: number;
+  hint: string;
+  excerpt: string;
+}
+
 export interface ScanReport {
   backend: string;
   location: string;
@@ -65,20 +95,32 @@ export interface ScanReport {
   records: number;
   kinds: KindCount[];
   damaged: number;
+  /** Whole records in damaged lines, which recovery keeps. They are not in `records`. */
+  salvageable: number;
   suspect: number;
   structural: number;
-  anomalies: { anomaly: string; count: number }[];
-  /** One JSON object per line. */
-  findings: string;
-  findingsListed: number;
+  anomalies: AnomalyCount[];
+  findings: Finding[];
   findingsTotal: number;
   oldest?: number;
   newest?: number;
-  implausibleTimestamps: number;
+  /** Records without calendar time, and with one ahead of the clock: age limits pass them by. */
+  untimed: number;
+  fromFuture: number;
+  timeNote: string;
   sampled: boolean;
 }
 
 export type RecoveryMode = "repair" | "quarantine";
+
+export interface RecoverOptions {
+  dryRun?: boolean;
+  /** Maximum number of findings to list; 100 by default. */
+  maxFindings?: number;
+  recordAudit?: boolean;
+  /** Repair even what does not look like a journal. */
+  allowLoss?: boolean;
+}
 
 export interface Recovery {
   mode: RecoveryMode;
@@ -87,6 +129,11 @@ export interface Recovery {
   changed: boolean;
   removedEntries: number;
   removedBytes: number;
+  /** Whole records kept from damaged lines, and those of them that may be a part of a torn record. */
+  salvaged: number;
+  ambiguous: number;
+  /** Line ends that were inserted for them. */
+  lineEnds: number;
   terminated: number;
   rewritten: string[];
   quarantine: string[];
@@ -104,6 +151,8 @@ export interface CompactOptions {
   keepQuarantine?: boolean;
   asOf?: number | Date;
   recordAudit?: boolean;
+  /** Remove even records that are all too old, which looks like a wrong clock. */
+  allowExpireAll?: boolean;
 }
 
 export interface Compaction {
@@ -119,6 +168,8 @@ export interface Compaction {
   damagedRemoved: number;
   damagedKept: number;
   untimedKept: number;
+  fromFutureKept: number;
+  timeNote: string;
   pinnedRemoved: number;
   pinnedKept: number;
   rewritten: string[];
@@ -140,7 +191,9 @@ export interface Inspection {
   sampled: boolean;
   oldest?: number;
   newest?: number;
-  implausibleTimestamps: number;
+  untimed: number;
+  fromFuture: number;
+  timeNote: string;
 }
 
 export type StartupMode = "ignore" | "scan-only" | "scan_only" | "fail" | "recover";
@@ -217,6 +270,15 @@ export interface Description {
   framing: "lines" | "entries";
   layout: "sequence" | "parallel";
   volatile: boolean;
+  /** What its records look like; absent: as Papyra writes them. */
+  profile?: Profile;
+}
+
+/** What records look like that Papyra did not write. */
+export interface Profile {
+  kindField?: string;
+  timeField: string;
+  timeFormat: "seconds" | "milliseconds" | "microseconds" | "nanoseconds" | "rfc3339";
 }
 
 export interface Segment {
@@ -228,6 +290,7 @@ export interface Segment {
   bytes: bigint;
   entries?: bigint;
   kind?: Kind;
+  partition?: number;
   pinned?: Position;
 }
 
@@ -277,9 +340,9 @@ export interface Store {
   append(lines: string, runs: { kind: Kind; lines: number }[]): void;
   snapshot(): Snapshot;
   /** Returns the text that was saved last, or "". Without both functions every startup check reads everything. */
-  loadCheckpoint?(): string;
-  /** Replaces the saved text atomically. */
-  saveCheckpoint?(text: string): void;
+  loadIndex?(): string;
+  /** Replaces the saved text, of at most 8 MiB, atomically. */
+  saveIndex?(text: string): void;
 }
 
 /** An instance of the component, as the code that `jco` writes makes it. */

@@ -1,4 +1,4 @@
-"""The classes of this package have the fields that the records of the contract have."""
+"""The classes of this package, and the types of that for Node, have the fields of the contract."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from papyra_persistence import errors, host, journal, reports, store
 
 WIT = Path(__file__).parents[3] / "wit"
+NODE = Path(__file__).parents[2] / "node" / "src" / "types.d.ts"
 #: Classes whose name differs from that of the record.
 OTHER = {"counters": reports.Counters, "page": reports.Page, "draft": journal.Draft}
 #: Their entries cross as text here, and their frames with them.
@@ -45,6 +46,20 @@ def optional(hint: Any) -> bool:
     return union and type(None) in typing.get_args(hint)
 
 
+def interfaces() -> dict[str, dict[str, bool]]:
+    """Returns the fields of each interface in TypeScript, and whether they are optional."""
+    text = re.sub(r"/\*\*.*?\*/", "", NODE.read_text(), flags=re.S)
+    found = re.findall(r"export interface (\w+) \{(.*?)\n\}", text, re.S)
+    return {
+        name: {key: mark == "?" for key, mark in re.findall(r"(\w+)(\??):", body)}
+        for name, body in found
+    }
+
+
+def camel(name: str) -> str:
+    return re.sub("_(.)", lambda match: match[1].upper(), name)
+
+
 def functions(name: str) -> set[str]:
     return set(re.findall(r"([\w-]+): func\(", interface(name)))
 
@@ -72,6 +87,18 @@ class WitTest(unittest.TestCase):
         for name in ("kinds", "anomalies", "findings"):
             (inner,) = typing.get_args(nested[name])
             self.assertTrue(dataclasses.is_dataclass(inner), name)
+
+    def test_the_interfaces_for_node_have_the_same_fields(self) -> None:
+        known, checked = interfaces(), 0
+        for name in ("journal", "storage", "types"):
+            for record, fields in records(name).items():
+                cls = None if record in SPECIAL else named(record)
+                if cls is None or cls.__name__ not in known or record in ("draft", "retention"):
+                    continue  # Not in Node, or with defaults there.
+                expected = {camel(field): kind.startswith("option<") for field, kind in fields.items()}
+                self.assertEqual(known[cls.__name__], expected, record)
+                checked += 1
+        self.assertGreaterEqual(checked, 17)
 
     def test_every_function_of_the_groups_is_answered(self) -> None:
         self.assertEqual(set(host._GROUPS), functions("groups"))
