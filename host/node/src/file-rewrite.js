@@ -48,6 +48,8 @@ export class FileRewrite {
   #tailEdited = false;
   #source = -1;
   #new = -1;
+  /** From here on the new file may be the journal. */
+  #switching = false;
   /** The path of the temporary file, while this rewrite has to remove it. @type {string | undefined} */
   #temporary;
 
@@ -83,31 +85,36 @@ export class FileRewrite {
 
   /** Removes the quarantine first: the lock of the temporary file protects its name. */
   abort() {
-    if (this.#temporary && this.#switched()) this.#stay();
+    if (this.#switching && !this.#isOriginal()) this.#quarantine?.stay();
     this.#quarantine?.discard();
     this.#quarantine = undefined;
-    if (this.#temporary) files.remove(this.#temporary);
+    // What cannot be examined stays, and is removed by the next rewrite.
+    if (this.#temporary && this.#isNew(this.#temporary)) files.remove(this.#temporary);
     this.#temporary = undefined;
     for (const fd of [this.#source, this.#new]) if (fd >= 0) fs.closeSync(fd);
     this.#source = this.#new = -1;
   }
 
   /**
-   * Returns whether the new file has replaced the journal. On NFS or FUSE it may have, although the rename
-   * reported an error. In doubt it has: the quarantine may hold the only copy of the removed bytes.
+   * Returns whether the path certainly names the new file.
+   *
+   * @param {string} path
    */
-  #switched() {
+  #isNew(path) {
     try {
-      return files.named(this.#target) === files.identify(this.#new);
+      return files.named(path) === files.identify(this.#new);
     } catch {
-      return true;
+      return false;
     }
   }
 
-  /** Keeps the quarantine: the journal no longer has these bytes. */
-  #stay() {
-    this.#temporary = undefined;
-    this.#quarantine?.stay();
+  /** Returns whether the journal is certainly the file of the snapshot. */
+  #isOriginal() {
+    try {
+      return files.named(this.#target) === this.#id;
+    } catch {
+      return false;
+    }
   }
 
   /**
@@ -218,11 +225,41 @@ export class FileRewrite {
       this.#follow(copied, before, dropLineEnd);
       fs.fsyncSync(this.#new);
       const after = fs.fstatSync(this.#new).size;
-      fs.renameSync(temporaryPath(this.#target), this.#target);
-      this.#stay();
-      files.syncDir(dirname(this.#target));
+      this.#switch(quarantine);
       return { bytesBefore: BigInt(before), bytesAfter: BigInt(after), quarantine };
     });
+  }
+
+  /** @param {string[]} quarantine */
+  #switch(quarantine) {
+    this.#switching = true;
+    try {
+      fs.renameSync(temporaryPath(this.#target), this.#target);
+    } catch (cause) {
+      // NFS and file systems in user space can report an error for a rename that was done.
+      if (!this.#isNew(this.#target)) throw this.#notSwitched(cause, quarantine);
+    }
+    this.#quarantine?.stay();
+    try {
+      files.syncDir(dirname(this.#target));
+    } catch (cause) {
+      const doing = "be sure that a power cut would not undo the finished rewrite of";
+      throw StoreError.fromSystem(doing, this.#store.path, cause);
+    }
+  }
+
+  /**
+   * @param {unknown} cause
+   * @param {string[]} quarantine
+   */
+  #notSwitched(cause, quarantine) {
+    const error = StoreError.fromSystem("rewrite", this.#store.path, cause);
+    if (!(error instanceof StoreError) || quarantine.length === 0 || this.#isOriginal()) return error;
+    return new StoreError(
+      error.code,
+      `cannot tell whether ${this.#target} was rewritten; look at it, and at what was removed: ` +
+        quarantine.join(", "),
+    );
   }
 
   #size() {
