@@ -41,15 +41,7 @@ export class FileStore {
    * Does not touch the file system; the first append creates the file.
    *
    * @param {string} path
-   * @param {object} [options]
-   * @param {boolean} [options.sync] `false`: an append survives the end of the process, but not a power failure
-   * @param {string} [options.quarantineDir] directory for the entries that `quarantine` and `keepQuarantine` remove
-   * @param {boolean} [options.createParents] whether the first append creates missing directories
-   * @param {number} [options.lockWait] maximum seconds to wait for another process, before failing with
-   *   `locked`
-   * @param {boolean} [options.locking] `false` saves 2 ms a call; safe only if no other process writes
-   * @param {boolean} [options.attributes] `false`: a rewrite keeps owner, group and mode, but neither access control
-   *   lists nor extended attributes. Needed where `cp` of GNU coreutils is missing, as outside Linux
+   * @param {import("./types.js").FileStoreOptions} [options]
    */
   constructor(path, options = {}) {
     const {

@@ -39,7 +39,7 @@ export class Journal {
    *
    * @param {import("./engine.js").Engine} engine made from `papyra-engine.wasm`
    * @param {import("./types.js").Store} store
-   * @param {{ retention?: Retention, clock?: () => number }} [options] `clock` replaces `Date.now`
+   * @param {import("./types.js").JournalOptions} [options]
    */
   static open(engine, store, { retention, clock = Date.now } = {}) {
     return new Journal(() => engine.instantiate(store, clock), retention);
@@ -104,7 +104,7 @@ export class Journal {
   /**
    * Examines every entry, or about `sample` of them. Changes nothing.
    *
-   * @param {{ maxFindings?: number, sample?: number }} [options]
+   * @param {import("./types.js").ScanOptions} [options]
    * @returns {import("./types.js").ScanReport}
    */
   scan({ maxFindings = 100, sample } = {}) {
@@ -175,7 +175,7 @@ export class Journal {
    *
    * @param {import("./types.js").StartupMode} [mode]
    * @param {import("./types.js").RecoveryMode} [recovery]
-   * @param {{ full?: boolean, recordAudit?: boolean }} [options]
+   * @param {import("./types.js").StartupOptions} [options]
    * @returns {import("./types.js").StartupReport}
    */
   startupCheck(mode = "fail", recovery = "repair", options = {}) {

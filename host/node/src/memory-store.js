@@ -17,8 +17,7 @@ export class MemoryStore {
   #length = 0;
   #maxBytes;
 
-  /** @param {{ maxBytes?: number }} [options] `maxBytes`: maximum size; a batch that does not fit is refused with
-   *   `full` */
+  /** @param {import("./types.js").MemoryStoreOptions} [options] */
   constructor({ maxBytes = Infinity } = {}) {
     this.#maxBytes = maxBytes;
   }

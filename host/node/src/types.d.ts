@@ -36,6 +36,21 @@ export interface Selection {
   cursor?: string;
 }
 
+/** Options of `Journal.open`. */
+export interface JournalOptions {
+  /** Hides records from `query` and `inspect`; `compact` removes them. */
+  retention?: Retention;
+  /** Replaces `Date.now`. */
+  clock?: () => number;
+}
+
+export interface ScanOptions {
+  /** Maximum number of findings to list; 100 by default. */
+  maxFindings?: number;
+  /** Number of entries to read, from the newest; all by default. */
+  sample?: number;
+}
+
 export interface Appended {
   records: number;
   bytes: number;
@@ -198,6 +213,12 @@ export interface Inspection {
 
 export type StartupMode = "ignore" | "scan-only" | "scan_only" | "fail" | "recover";
 
+export interface StartupOptions {
+  /** Read the whole store, without the index of an earlier check. */
+  full?: boolean;
+  recordAudit?: boolean;
+}
+
 export interface StartupReport {
   outcome: "ignored" | "absent" | "healthy" | "tolerated" | "recovered" | "refused";
   scan?: ScanReport;
@@ -334,6 +355,29 @@ export interface Snapshot {
   close(): void;
 }
 
+export interface FileStoreOptions {
+  /** `false`: an append survives the end of the process, but not a power failure. */
+  sync?: boolean;
+  /** Directory for the entries that `quarantine` and `keepQuarantine` remove. */
+  quarantineDir?: string;
+  /** Whether the first append creates missing directories. */
+  createParents?: boolean;
+  /** Maximum seconds to wait for another process, before failing with `locked`; 10 by default. */
+  lockWait?: number;
+  /** `false` saves 2 ms a call; safe only if no other process writes. */
+  locking?: boolean;
+  /**
+   * `false`: a rewrite keeps owner, group and mode, but neither access control lists nor extended attributes.
+   * Needed where `cp` of GNU coreutils is missing, as outside Linux.
+   */
+  attributes?: boolean;
+}
+
+export interface MemoryStoreOptions {
+  /** Maximum size in bytes; a batch that does not fit is refused with `full`. */
+  maxBytes?: number;
+}
+
 /** A store. The contract is `wit/storage.wit`. Every function may throw `StoreError`; none may be `async`. */
 export interface Store {
   describe(): Description;
@@ -343,17 +387,4 @@ export interface Store {
   loadIndex?(): string;
   /** Replaces the saved text, of at most 8 MiB, atomically. */
   saveIndex?(text: string): void;
-}
-
-/** An instance of the component, as the code that `jco` writes makes it. */
-export interface Instance {
-  journal: Record<string, (...parameters: unknown[]) => unknown>;
-}
-
-/** The module that `jco transpile --instantiation sync` writes. */
-export interface Transpiled {
-  instantiate(
-    getCoreModule: (path: string) => WebAssembly.Module,
-    imports: Record<string, Record<string, unknown>>,
-  ): Instance;
 }
