@@ -162,6 +162,12 @@ class StoreTest(Forking):
         asyncio.run(parent())
         self.assertEqual(written, ["waits\n"])
 
+    def test_a_store_in_memory_that_is_being_read_can_be_read_by_the_child(self) -> None:
+        store = MemoryStore()
+        store.append("first\n", [])
+        with store._lock:
+            self.child(lambda: self.assertEqual(store.copy(0, 6), b"first\n"))
+
     def test_an_engine_that_is_being_loaded_can_be_loaded_by_the_child(self) -> None:
         lazy = _Lazy(Engine.__new__(Engine))
         with lazy._lock:
