@@ -7,6 +7,8 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from .text import check_argument
+
 KINDS = ("event", "audit", "dead_letter", "metric")
 RECOVERY_MODES = ("repair", "quarantine")
 STARTUP_MODES = ("ignore", "scan_only", "fail", "recover")
@@ -33,6 +35,7 @@ def all_are(name: str, values: Iterable[Any], cls: type) -> list[Any]:
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, and is {value!r}")
+    check_argument(name, value)
     return value
 
 

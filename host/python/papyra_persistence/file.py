@@ -32,6 +32,7 @@ from .locks import (
 from .renamed import renamed
 from .rewrite import FileRewrite, temporary_path
 from .store import Chunk, Description, Position, Segment
+from .text import check_path
 
 _MAX_READ = 8 << 20
 #: Seconds in which a program that takes no locks may still be completing its last line.
@@ -58,6 +59,7 @@ class FileStore:
         ``create_parents``: whether the first append creates missing directories.
         ``lock_wait``: maximum seconds to wait for another process, before failing with ``locked``.
         """
+        check_path(os.fspath(path))
         self.path = os.path.abspath(path)
         self.quarantine_dir = None if quarantine_dir is None else os.path.abspath(quarantine_dir)
         self.lock_wait = lock_wait

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from wasmtime.component import Linker, Record, Variant
@@ -13,6 +14,7 @@ from . import payload
 from .errors import StoreError
 from .interrupts import Interrupts, Stopped
 from .store import Chunk, Edit, Indexed, Position, Rewrite, Snapshot, Store
+from .text import sayable
 from .values import lowered, record
 
 _PACKAGE = "papyra:persistence"
@@ -49,6 +51,8 @@ class Host:
         self._clock = clock
         self._lines = asked(store.describe).framing == "lines"
         self._snapshot: Snapshot | None = None
+        #: The names of segments as the store knows them, by those that the engine is given.
+        self._names: dict[str, str] = {}
         #: The last chunk was ASCII.
         self._ascii = False
         self._rewrite: Rewrite | None = None
@@ -123,7 +127,8 @@ class Host:
         return record(seconds=int(seconds), nanoseconds=nanoseconds)
 
     def _describe(self) -> Record:
-        return lowered(asked(self._store.describe))
+        description = asked(self._store.describe)
+        return lowered(replace(description, location=sayable(description.location)))
 
     def _append(self, lines: str, runs: list[Record]) -> None:
         asked(
@@ -133,7 +138,11 @@ class Host:
     def _segments(self) -> list[Record]:
         self.close()
         self._snapshot = asked(self._store.snapshot)
-        return lowered(self._snapshot.segments)
+        self._names = {sayable(one.name): one.name for one in self._snapshot.segments}
+        return lowered([replace(one, name=sayable(one.name)) for one in self._snapshot.segments])
+
+    def _named(self, segment: str) -> str:
+        return self._names.get(segment, segment)
 
     def _opened(self) -> Snapshot:
         if self._snapshot is None:
@@ -141,6 +150,7 @@ class Host:
         return self._snapshot
 
     def _read(self, segment: str, at: Record, max_bytes: int) -> Record:
+        segment = self._named(segment)
         if not self._lines:
             return _framed(_checked(asked(self._opened().read, segment, _position(at), max_bytes)))
         most = max_bytes if self._ascii else min(max_bytes, _MOST_LINES)
@@ -150,6 +160,7 @@ class Host:
         return _chunk(chunk.start, data, chunk.last and whole)
 
     def _read_back(self, segment: str, before: Record, max_bytes: int) -> Record:
+        segment = self._named(segment)
         chunk = _checked(
             asked(self._opened().read_back, segment, _position(before), max_bytes)
         )
@@ -163,7 +174,7 @@ class Host:
         keep_quarantine = getattr(options, "keep-quarantine")
         snapshot = self._opened()
         self._rewrite = asked(
-            snapshot.rewrite, segment, options.purpose, keep_quarantine, options.force
+            snapshot.rewrite, self._named(segment), options.purpose, keep_quarantine, options.force
         )
 
     def _rewriting(self) -> Rewrite:
@@ -181,7 +192,7 @@ class Host:
         rewrite = self._rewriting()
         done = asked(rewrite.commit)
         self._rewrite = None
-        return lowered(done)
+        return lowered(replace(done, quarantine=[sayable(name) for name in done.quarantine]))
 
     def _rewrite_abort(self) -> None:
         rewrite, self._rewrite = self._rewrite, None
@@ -209,7 +220,7 @@ def asked(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _error(error: StoreError) -> Variant:
-    return Variant(error.code, str(error))
+    return Variant(error.code, sayable(str(error)))
 
 
 def _append_error(error: StoreError) -> Record:

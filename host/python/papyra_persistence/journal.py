@@ -25,6 +25,7 @@ from .reports import (
     StartupReport,
 )
 from .store import Store
+from .text import check_fields, check_lines
 from .values import lowered, raised, record
 
 T = TypeVar("T")
@@ -79,12 +80,15 @@ class Journal(forks.OfOneProcess):
 
     def append(self, drafts: Iterable[Draft]) -> Appended:
         """Writes records in this order, all or none. They are durable when this returns."""
-        return self._call(Appended, "append", lowered(all_are("drafts", drafts, Draft)))
+        given = all_are("drafts", drafts, Draft)
+        check_fields([one.fields for one in given])
+        return self._call(Appended, "append", lowered(given))
 
     def append_lines(self, lines: str) -> Appended:
         """Writes complete lines verbatim, all or none. Each must be a sound record."""
         if not isinstance(lines, str):
             raise TypeError(f"lines must be a str, and is {type(lines).__name__}")
+        check_lines(lines)
         return self._call(Appended, "append-lines", lines)
 
     def query(
