@@ -15,6 +15,7 @@ import { FileRewrite, temporaryPath } from "./file-rewrite.js";
 import * as files from "./files.js";
 import * as index from "./index-file.js";
 import { renamed } from "./renamed.js";
+import { text } from "./text.js";
 
 /** @typedef {import("./types.js").Segment} Segment */
 /** @typedef {import("./types.js").Store} Store */
@@ -52,7 +53,7 @@ export class FileStore {
       locking = true,
       attributes = process.platform === "linux",
     } = renamed(options, { evidenceDir: "quarantineDir" });
-    this.#location = path;
+    this.#location = text("path", path);
     this.#sync = sync;
     this.#createParents = createParents;
     this.path = resolve(path);

@@ -3,6 +3,7 @@
 import { Session } from "./engine.js";
 import { Failure } from "./errors.js";
 import { renamed } from "./renamed.js";
+import { fieldsOf, linesOf, text } from "./text.js";
 import { KINDS, RECOVERY_MODES, STARTUP_MODES, chosen, flag, seconds, small, whole } from "./values.js";
 
 /** @typedef {import("./types.js").Retention} Retention */
@@ -74,7 +75,7 @@ export class Journal {
    * @returns {import("./types.js").Appended}
    */
   appendLines(lines) {
-    return this.#call("appendLines", lines);
+    return this.#call("appendLines", linesOf(lines));
   }
 
   /**
@@ -89,10 +90,11 @@ export class Journal {
       kinds: kinds.map((kind) => chosen("kind", kind, KINDS)),
       since: seconds("since", since),
       until: seconds("until", until),
-      matching,
+      matching: matching.map(({ field, value }) => ({ field: text("field", field), value: text("value", value) })),
       limit: whole("limit", limit),
       order: newestFirst ? "newest-first" : "oldest-first",
     };
+    if (cursor !== undefined) text("cursor", cursor);
     for (let end = false; !end; ) {
       /** @type {import("./types.js").Page} */
       const page = this.#call("query", { ...fixed, cursor }, this.#retention);
@@ -225,10 +227,13 @@ export class Journal {
   }
 }
 
-/** @param {import("./types.js").Draft} draft */
-function lowered({ kind, timestamp, fields = "{}" }) {
+/**
+ * @param {import("./types.js").Draft} draft
+ * @param {number} index
+ */
+function lowered({ kind, timestamp, fields = "{}" }, index) {
   if (typeof fields !== "string") throw new TypeError(`fields must be a string of JSON, not ${String(fields)}`);
-  return { kind: chosen("kind", kind, KINDS), timestamp: seconds("timestamp", timestamp), fields };
+  return { kind: chosen("kind", kind, KINDS), timestamp: seconds("timestamp", timestamp), fields: fieldsOf(fields, index + 1) };
 }
 
 /** @param {Retention} retention */

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { Engine, FileStore, Journal, MemoryStore } from "papyra-persistence";
+import { Engine, FileStore, Journal, MemoryStore, StoreError } from "papyra-persistence";
 import { journalFile } from "./places.js";
 
 const engine = await Engine.load(process.env.PAPYRA_ENGINE ?? "papyra-engine/papyra-engine.js");
@@ -28,6 +28,24 @@ test("a store that is not synchronous is refused, and ends nothing", async () =>
   assert.throws(() => journal.append([{ kind: "event" }]), said);
   assert.equal(journal.metrics().writeErrors, 1);
   await new Promise(setImmediate);
+});
+
+test("a failed append says how much was written", () => {
+  const store = new MemoryStore();
+  const journal = Journal.open(engine, store);
+  const cases = [
+    [new StoreError("full", "no space", "some"), "full", false, "some"],
+    [new StoreError("locked", "held", "none"), "locked", true, "none"],
+    [new StoreError("unavailable", "it does not say"), "unavailable", true, "unknown"],
+  ];
+  for (const [error, code, retryable, written] of cases) {
+    store.append = () => {
+      throw error;
+    };
+    assert.throws(() => journal.append([{ kind: "event" }]), { code, retryable, written });
+  }
+  assert.throws(() => journal.appendLines("no record\n"), { code: "invalid-record", written: "none" });
+  assert.throws(() => journal.compact(), { code: "invalid-argument", written: undefined });
 });
 
 test("an idle journal has no file open", (t) => {
