@@ -53,7 +53,9 @@ class Engine(forks.OfOneProcess):
         return session
 
     def instantiate_wasi(self, wasi: wasmtime.WasiConfig) -> Session:
-        """Makes an instance of a component that needs nothing but WASI."""
+        """Makes an instance of a component that needs nothing but WASI. Refused in a child that was forked from
+        a process that has used WASI."""
+        _claim_wasi()
         linker = Linker(self._engine)
         linker.add_wasip2()
         return self._session(linker, lambda: None, Interrupts(), wasi)
@@ -71,6 +73,22 @@ class Engine(forks.OfOneProcess):
             store.set_wasi(wasi)
         instance = linker.instantiate(store, self._component)
         return Session(store, instance, close, interrupts)
+
+
+#: The process that has started the threads of wasmtime's WASI.
+_wasi_process: int | None = None
+
+
+def _claim_wasi() -> None:
+    """Without the threads, which a child does not have, the first access to a file would wait for ever."""
+    global _wasi_process
+    _wasi_process = _wasi_process or os.getpid()
+    if _wasi_process != os.getpid():
+        raise Failure(
+            "unsupported",
+            "WASI cannot be used here, because this process was forked from one that has used it; start it "
+            "with the method `spawn` of multiprocessing, or use a FileStore",
+        )
 
 
 def _config(cache: bool) -> wasmtime.Config:

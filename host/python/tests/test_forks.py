@@ -14,9 +14,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
+import wasmtime
 from in_directory import InDirectory
-from papyra_persistence import Draft, Edit, Engine, Failure, FileStore, Journal, MemoryStore, Position
-from papyra_persistence import StoreError
+from papyra_persistence import (
+    Draft,
+    Edit,
+    Engine,
+    Failure,
+    FileStore,
+    Journal,
+    MemoryStore,
+    Position,
+    StoreError,
+    WasiJournal,
+)
 from papyra_persistence.backend import _Lazy
 from papyra_persistence.interrupts import Interrupts
 from papyra_persistence.locks import held
@@ -89,11 +100,11 @@ class StoreTest(Forking):
                 store.append("first\n", [])
 
         self.background(append)
+        self.addCleanup(may_end.set)
         begun.wait(60)
         store.lock_wait = 0.05
         # The thread of the parent holds the lock of the file, and the lock of the store, which is not shared.
         self.child(lambda: self.assertEqual(self.code_of_append(store), "locked"))
-        may_end.set()
 
     def test_a_child_leaves_the_rewrite_of_its_parent_alone(self) -> None:
         store = self.store(lock_wait=0.2)
@@ -223,6 +234,20 @@ class CallTest(Forking):
     def test_a_child_can_compile_the_engine_although_its_parent_has(self) -> None:
         Engine(ENGINE, cache=False)
         self.child(lambda: Engine(ENGINE, cache=False))
+
+    def test_wasi_is_refused_where_it_would_wait_for_threads_of_the_parent(self) -> None:
+        component = self.dir / "component.wasm"
+        component.write_bytes(wasmtime.wat2wasm("(component)"))
+        engine = Engine(component)
+        self.child(lambda: engine.instantiate_wasi(wasmtime.WasiConfig()))
+        engine.instantiate_wasi(wasmtime.WasiConfig())
+
+        def child() -> None:
+            for _ in range(2):
+                with self.assertRaisesRegex(Failure, "this process was forked from one that has used it"):
+                    WasiJournal(engine, self.path).scan()
+
+        self.child(child)
 
     def test_a_failure_of_a_child_is_a_failure(self) -> None:
         journal = Journal(Engine(ENGINE), FileStore(self.dir / "missing"))

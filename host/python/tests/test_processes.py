@@ -16,8 +16,19 @@ from typing import Any
 
 import papyra_persistence
 from in_directory import InDirectory
-from papyra_persistence import Engine, EngineError, Failure, FileStore, Journal, MemoryStore
-from papyra_persistence import Retention, StoreError, WasiJournal, journal, reports, store
+from papyra_persistence import (
+    Engine,
+    EngineError,
+    Failure,
+    FileStore,
+    Journal,
+    MemoryStore,
+    StoreError,
+    WasiJournal,
+    journal,
+    reports,
+    store,
+)
 from papyra_persistence.backend import JournalPersistence
 
 ENGINE = os.environ["PAPYRA_ENGINE"]
@@ -113,7 +124,7 @@ def fail(error: BaseException) -> None:
 
 
 def count(path: str) -> int:
-    return Journal(Engine(ENGINE), FileStore(path), Retention()).scan().records
+    return Journal(Engine(ENGINE), FileStore(path)).scan().records
 
 
 class PoolTest(InDirectory):
