@@ -233,7 +233,11 @@ export class Journal {
  */
 function lowered({ kind, timestamp, fields = "{}" }, index) {
   if (typeof fields !== "string") throw new TypeError(`fields must be a string of JSON, not ${String(fields)}`);
-  return { kind: chosen("kind", kind, KINDS), timestamp: seconds("timestamp", timestamp), fields: fieldsOf(fields, index + 1) };
+  return {
+    kind: chosen("kind", kind, KINDS),
+    timestamp: seconds("timestamp", timestamp),
+    fields: fieldsOf(fields, index + 1),
+  };
 }
 
 /** @param {Retention} retention */

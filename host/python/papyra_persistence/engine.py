@@ -53,8 +53,8 @@ class Engine(forks.OfOneProcess):
         return session
 
     def instantiate_wasi(self, wasi: wasmtime.WasiConfig) -> Session:
-        """Makes an instance of a component that needs nothing but WASI. Refused in a child that was forked from
-        a process that has used WASI."""
+        """Makes an instance of a component that needs nothing but WASI. Refused in a child that was forked
+        from a process that has used WASI."""
         _claim_wasi()
         linker = Linker(self._engine)
         linker.add_wasip2()

@@ -6,8 +6,6 @@ Only the last step takes the lock that writers need. Names and locks are those o
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import errno
 import fcntl
 import os
@@ -20,7 +18,6 @@ from .locks import (
     changed_meanwhile,
     held,
     identify,
-    make_dirs,
     named,
     open_own,
     open_regular,
@@ -29,6 +26,7 @@ from .locks import (
     sync_dir,
     write_all,
 )
+from .quarantine import Quarantine
 from .store import Edit, Rewritten
 
 #: Writers wait while about this many bytes are copied at most.
@@ -56,7 +54,7 @@ class FileRewrite:
         self._length = length
         self._lock_wait = lock_wait
         self._quarantine_dir = quarantine_dir
-        self._quarantine: _Quarantine | None = None
+        self._quarantine: Quarantine | None = None
         # Snapshot bytes before this are copied or replaced.
         self._cursor = 0
         self._changed = False
@@ -109,7 +107,7 @@ class FileRewrite:
         _copy(self._source, self._new, self._cursor, start)
         if self._quarantine_dir is not None and start < end:
             if self._quarantine is None:
-                self._quarantine = _Quarantine(self._quarantine_dir, self._target, self._source)
+                self._quarantine = Quarantine(self._quarantine_dir, self._target, self._source)
             _copy(self._source, self._quarantine.fd, start, end)
         if line_end:
             write_all(self._new, b"\n")
@@ -316,56 +314,3 @@ def _copy(source: int, target: int, start: int, end: int) -> None:
             write_all(target, data)
             done = len(data)
         start += done
-
-
-class _Quarantine:
-    """A quarantine file with what a rewrite removes. Its name is hidden until it is complete."""
-
-    def __init__(self, directory: str, target: str, source: int):
-        make_dirs(directory)
-        status = os.fstat(source)
-        device, inode = identify(status)
-        self._directory = directory
-        self._name = os.path.basename(target)
-        hidden = f".{self._name}.{device:x}-{inode:x}.papyra-quarantine"
-        path = os.path.join(directory, hidden)
-        # The caller holds the rewrite lock of this inode, so this is a leftover of a killed rewrite.
-        remove(path)
-        self.fd = open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        self._path: str | None = path
-        with contextlib.suppress(PermissionError):  # Only root may change the owner.
-            os.fchown(self.fd, status.st_uid, status.st_gid)
-        os.fchmod(self.fd, status.st_mode & 0o666)
-
-    def finish(self) -> str:
-        """Makes the file durable under its final name. `discard` removes it, unless `stay` comes first."""
-        os.fsync(self.fd)
-        now = datetime.datetime.now(datetime.timezone.utc)
-        stamp = now.strftime("%Y%m%dT%H%M%S.") + f"{now.microsecond // 1000:03}Z"
-        number = 1
-        while True:
-            name = f"{self._name}.{stamp}.{number}.quarantine"
-            path = os.path.join(self._directory, name)
-            try:
-                # A link, unlike a rename, never replaces a file.
-                os.link(self._path, path)
-                break
-            except FileExistsError:
-                number += 1
-        os.unlink(self._path)
-        self._path = path
-        sync_dir(self._directory)
-        return path
-
-    def stay(self) -> None:
-        """Keeps the file for good."""
-        self._path = None
-
-    def discard(self) -> None:
-        """Closes the file, and removes it unless it stays."""
-        path, self._path = self._path, None
-        if path is not None:
-            remove(path)
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1

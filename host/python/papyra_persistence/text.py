@@ -1,5 +1,5 @@
-"""Checks of text. A Python string can hold one half of a surrogate pair, which no UTF-8 and so no journal can.
-The rules and messages are those of the host in Node."""
+"""Checks of text. A Python string can hold one half of a surrogate pair, which no UTF-8 and so no journal
+can. The rules and messages are those of the host in Node."""
 
 from __future__ import annotations
 

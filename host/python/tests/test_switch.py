@@ -23,8 +23,8 @@ class SwitchTest(InDirectory):
         then: Callable[[], object] = lambda: None,
         keep_quarantine: bool = True,
     ) -> Rewritten:
-        """Removes the first of two lines. ``switch``: whether the rename is done before it raises. ``then`` is
-        called in between."""
+        """Removes the first of two lines. ``switch``: whether the rename is done before it raises. ``then``
+        is called in between."""
         rename = os.rename
 
         def failing(source: str, target: str) -> None:
