@@ -8,6 +8,20 @@ import { Host } from "./host.js";
 import { fromContract } from "./values.js";
 
 /**
+ * An instance of the component, as the code that `jco` writes makes it.
+ *
+ * @typedef {{ journal: Record<string, (...parameters: unknown[]) => unknown> }} Instance
+ */
+/** @typedef {Record<string, Record<string, unknown>>} Imports */
+/**
+ * The module that `jco transpile --instantiation sync` writes.
+ *
+ * @typedef {{
+ *   instantiate(getCoreModule: (path: string) => WebAssembly.Module, imports: Imports): Instance,
+ * }} Transpiled
+ */
+
+/**
  * The engine trapped, because of a fault of its own or because a store threw something other than
  * `StoreError`. The instance is gone, the store is consistent, and the next call gets a new instance.
  */
@@ -30,7 +44,7 @@ export class Engine {
   #modules = new Map();
 
   /**
-   * @param {import("./types.js").Transpiled} transpiled
+   * @param {Transpiled} transpiled
    * @param {string} directory
    */
   constructor(transpiled, directory) {
@@ -62,14 +76,14 @@ export class Engine {
   /**
    * Makes an instance of `papyra-wasi.wasm`, which needs nothing but WASI.
    *
-   * @param {Record<string, Record<string, unknown>>} imports as `WASIShim` makes them
+   * @param {Imports} imports as `WASIShim` makes them
    */
   instantiateWasi(imports) {
     return this.#session(imports, () => {});
   }
 
   /**
-   * @param {Record<string, Record<string, unknown>>} imports
+   * @param {Imports} imports
    * @param {() => void} close
    */
   #session(imports, close) {
@@ -92,7 +106,7 @@ export class Session {
   #journal;
 
   /**
-   * @param {import("./types.js").Instance} instance
+   * @param {Instance} instance
    * @param {() => void} close
    */
   constructor(instance, close) {

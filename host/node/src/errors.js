@@ -4,8 +4,8 @@ import { getSystemErrorName } from "node:util";
 
 /** An operation failed. It changed nothing beyond what its message states. */
 export class Failure extends Error {
-  /** @param {{ code: string, message: string, segment?: string, line?: bigint | number }} failure */
-  constructor({ code, message, segment, line }) {
+  /** @param {import("./types.js").FailureFields} failure */
+  constructor({ code, message, segment, line, retryable = false, written }) {
     super(message);
     this.name = "Failure";
     /** The class of the failure: `invalid-argument`, `invalid-record`, or that of a `StoreError`. */
@@ -14,6 +14,10 @@ export class Failure extends Error {
     this.segment = segment;
     /** The line concerned, counted from 1, if the failure is about one. */
     this.line = line === undefined ? undefined : Number(line);
+    /** Whether the same call can succeed later although nobody changes anything. */
+    this.retryable = retryable;
+    /** Only for appends: how much was written. After `none` the batch can be appended again. */
+    this.written = written;
   }
 }
 
@@ -22,11 +26,14 @@ export class StoreError extends Error {
   /**
    * @param {import("./types.js").StoreErrorCode} code the class of the error
    * @param {string} message one line: what happened, where, what to do next
+   * @param {import("./types.js").Written} [written] for `append`: how much of the batch is visible
+   *   nevertheless. Say `none` only if the store knows. An error that does not say counts as `unknown`
    */
-  constructor(code, message) {
+  constructor(code, message, written) {
     super(message);
     this.name = "StoreError";
     this.code = code;
+    this.written = written;
   }
 
   /**
@@ -36,14 +43,15 @@ export class StoreError extends Error {
    * @param {string} doing the verb of the operation that failed
    * @param {string} path its object
    * @param {unknown} cause
+   * @param {import("./types.js").Written} [written]
    */
-  static fromSystem(doing, path, cause) {
+  static fromSystem(doing, path, cause, written) {
     if (!(cause instanceof Error) || cause instanceof StoreError || !("errno" in cause)) {
       return cause;
     }
     const name = getSystemErrorName(Number(cause.errno));
     const [code, advice] = ADVICE[name] ?? ["failed", ""];
-    return new StoreError(code, `cannot ${doing} ${path}${advice} (${name})`);
+    return new StoreError(code, `cannot ${doing} ${path}${advice} (${name})`, written);
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Replaces a file by one without some of its bytes.
+ * Replaces a file by one in which some of its bytes are removed, or replaced by line ends.
  *
  * The new content grows in a hidden temporary file beside the journal; its lock marks a rewrite in progress.
  * Only the last step takes the lock that writers need. Names and locks are those of the Rust store.
@@ -17,6 +17,7 @@ import { Quarantine } from "./quarantine.js";
 const { O_RDONLY, O_RDWR, O_CREAT } = fs.constants;
 /** Writers wait while about this many bytes are copied at most. */
 const LAST_BIT = 256 << 10;
+const LINE_END = Buffer.from("\n");
 const ROUNDS = 16;
 const STEP = 1 << 20;
 /** A snapshot that looks for leftovers holds the lock of the temporary file for a moment. */
@@ -40,10 +41,15 @@ export class FileRewrite {
   /** The path with symlinks resolved, so that a symlink stays one. */
   #target = "";
   #torn = false;
+  /** Snapshot bytes before this are copied or replaced. */
   #cursor = 0;
-  #removed = 0;
+  #changed = false;
+  /** An edit ends at the end of the snapshot. */
+  #tailEdited = false;
   #source = -1;
   #new = -1;
+  /** From here on the new file may be the journal. */
+  #switching = false;
   /** The path of the temporary file, while this rewrite has to remove it. @type {string | undefined} */
   #temporary;
 
@@ -61,20 +67,17 @@ export class FileRewrite {
     this.#guarded(() => this.#begin());
   }
 
-  /** @param {import("./types.js").Range[]} ranges */
-  remove(ranges) {
+  /** @param {import("./types.js").Edit[]} edits */
+  edit(edits) {
     this.#guarded(() => {
-      for (const range of ranges) this.#removeOne(range);
+      for (const edit of edits) this.#editOne(edit);
     });
   }
 
-  /**
-   * @param {boolean} terminateTail
-   * @returns {import("./types.js").Rewritten}
-   */
-  commit(terminateTail) {
+  /** @returns {import("./types.js").Rewritten} */
+  commit() {
     try {
-      return this.#guarded(() => this.#commit(terminateTail));
+      return this.#guarded(() => this.#commit());
     } finally {
       this.abort();
     }
@@ -82,31 +85,36 @@ export class FileRewrite {
 
   /** Removes the quarantine first: the lock of the temporary file protects its name. */
   abort() {
-    if (this.#temporary && this.#switched()) this.#stay();
+    if (this.#switching && !this.#isOriginal()) this.#quarantine?.stay();
     this.#quarantine?.discard();
     this.#quarantine = undefined;
-    if (this.#temporary) files.remove(this.#temporary);
+    // What cannot be examined stays, and is removed by the next rewrite.
+    if (this.#temporary && this.#isNew(this.#temporary)) files.remove(this.#temporary);
     this.#temporary = undefined;
     for (const fd of [this.#source, this.#new]) if (fd >= 0) fs.closeSync(fd);
     this.#source = this.#new = -1;
   }
 
   /**
-   * Returns whether the new file has replaced the journal. On NFS or FUSE it may have, although the rename
-   * reported an error. In doubt it has: the quarantine may hold the only copy of the removed bytes.
+   * Returns whether the path certainly names the new file.
+   *
+   * @param {string} path
    */
-  #switched() {
+  #isNew(path) {
     try {
-      return files.named(this.#target) === files.identify(this.#new);
+      return files.named(path) === files.identify(this.#new);
     } catch {
-      return true;
+      return false;
     }
   }
 
-  /** Keeps the quarantine: the journal no longer has these bytes. */
-  #stay() {
-    this.#temporary = undefined;
-    this.#quarantine?.stay();
+  /** Returns whether the journal is certainly the file of the snapshot. */
+  #isOriginal() {
+    try {
+      return files.named(this.#target) === this.#id;
+    } catch {
+      return false;
+    }
   }
 
   /**
@@ -166,34 +174,33 @@ export class FileRewrite {
     }
   }
 
-  /** @param {import("./types.js").Range} range */
-  #removeOne({ start, end }) {
+  /** @param {import("./types.js").Edit} edit */
+  #editOne({ start, end, lineEnd }) {
     const [from, to] = [Number(start.minor), Number(end.minor)];
     const ordered = this.#cursor <= from && from <= to && to <= this.#length;
     if (start.major !== 0n || end.major !== 0n || !ordered) {
       throw new StoreError(
         "failed",
-        `cannot remove bytes ${from} to ${to}: ranges must ascend, and lie between ${this.#cursor} and ` +
+        `cannot replace bytes ${from} to ${to}: edits must ascend, and lie between ${this.#cursor} and ` +
           `${this.#length}`,
       );
     }
+    // Nothing changes, so an isolated tail must stay isolated too.
+    if (from === to && !lineEnd) return;
     this.#copy(this.#new, this.#cursor, from);
     if (this.#quarantineDir && from < to) {
       this.#quarantine ??= new Quarantine(this.#quarantineDir, this.#target, this.#source);
       this.#copy(this.#quarantine.fd, from, to);
     }
+    if (lineEnd) files.writeAll(this.#new, LINE_END);
     this.#cursor = to;
-    this.#removed += to - from;
+    this.#changed = true;
+    this.#tailEdited = to === this.#length;
   }
 
-  /**
-   * @param {boolean} terminateTail
-   * @returns {import("./types.js").Rewritten}
-   */
-  #commit(terminateTail) {
-    const tailRemoved = this.#removed > 0 && this.#cursor === this.#length;
-    const terminate = terminateTail && this.#torn && !tailRemoved;
-    if (this.#removed === 0 && !terminate) {
+  /** @returns {import("./types.js").Rewritten} */
+  #commit() {
+    if (!this.#changed) {
       const size = this.#locked("shared", () => this.#size());
       return { bytesBefore: BigInt(size), bytesAfter: BigInt(size), quarantine: [] };
     }
@@ -202,7 +209,8 @@ export class FileRewrite {
     this.#copy(this.#new, this.#cursor, this.#length);
     fs.fsyncSync(this.#new);
     const quarantine = this.#quarantine ? [this.#quarantine.finish()] : [];
-    const dropLineEnd = this.#torn && tailRemoved;
+    // The edit says what comes in place of the line end with which an append isolated the tail.
+    const dropLineEnd = this.#torn && this.#tailEdited;
     let copied = this.#length;
     for (let round = 0; round < ROUNDS; round++) {
       const size = this.#locked("shared", () => this.#size());
@@ -215,14 +223,43 @@ export class FileRewrite {
       if (files.named(this.#store.path) !== this.#id) throw files.changedMeanwhile(this.#store.path);
       const before = this.#size();
       this.#follow(copied, before, dropLineEnd);
-      if (terminate && before === this.#length) files.writeAll(this.#new, Buffer.from("\n"));
       fs.fsyncSync(this.#new);
       const after = fs.fstatSync(this.#new).size;
-      fs.renameSync(temporaryPath(this.#target), this.#target);
-      this.#stay();
-      files.syncDir(dirname(this.#target));
+      this.#switch(quarantine);
       return { bytesBefore: BigInt(before), bytesAfter: BigInt(after), quarantine };
     });
+  }
+
+  /** @param {string[]} quarantine */
+  #switch(quarantine) {
+    this.#switching = true;
+    try {
+      fs.renameSync(temporaryPath(this.#target), this.#target);
+    } catch (cause) {
+      // NFS and file systems in user space can report an error for a rename that was done.
+      if (!this.#isNew(this.#target)) throw this.#notSwitched(cause, quarantine);
+    }
+    this.#quarantine?.stay();
+    try {
+      files.syncDir(dirname(this.#target));
+    } catch (cause) {
+      const doing = "be sure that a power cut would not undo the finished rewrite of";
+      throw StoreError.fromSystem(doing, this.#store.path, cause);
+    }
+  }
+
+  /**
+   * @param {unknown} cause
+   * @param {string[]} quarantine
+   */
+  #notSwitched(cause, quarantine) {
+    const error = StoreError.fromSystem("rewrite", this.#store.path, cause);
+    if (!(error instanceof StoreError) || quarantine.length === 0 || this.#isOriginal()) return error;
+    return new StoreError(
+      error.code,
+      `cannot tell whether ${this.#target} was rewritten; look at it, and at what was removed: ` +
+        quarantine.join(", "),
+    );
   }
 
   #size() {

@@ -10,11 +10,12 @@
 
 import fs from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import * as checkpoint from "./checkpoint.js";
 import { StoreError } from "./errors.js";
 import { FileRewrite, temporaryPath } from "./file-rewrite.js";
 import * as files from "./files.js";
+import * as index from "./index-file.js";
 import { renamed } from "./renamed.js";
+import { text } from "./text.js";
 
 /** @typedef {import("./types.js").Segment} Segment */
 /** @typedef {import("./types.js").Store} Store */
@@ -41,15 +42,7 @@ export class FileStore {
    * Does not touch the file system; the first append creates the file.
    *
    * @param {string} path
-   * @param {object} [options]
-   * @param {boolean} [options.sync] `false`: an append survives the end of the process, but not a power failure
-   * @param {string} [options.quarantineDir] directory for the entries that `quarantine` and `keepQuarantine` remove
-   * @param {boolean} [options.createParents] whether the first append creates missing directories
-   * @param {number} [options.lockWait] maximum seconds to wait for another process, before failing with
-   *   `locked`
-   * @param {boolean} [options.locking] `false` saves 2 ms a call; safe only if no other process writes
-   * @param {boolean} [options.attributes] `false`: a rewrite keeps owner, group and mode, but neither access control
-   *   lists nor extended attributes. Needed where `cp` of GNU coreutils is missing, as outside Linux
+   * @param {import("./types.js").FileStoreOptions} [options]
    */
   constructor(path, options = {}) {
     const {
@@ -60,7 +53,7 @@ export class FileStore {
       locking = true,
       attributes = process.platform === "linux",
     } = renamed(options, { evidenceDir: "quarantineDir" });
-    this.#location = path;
+    this.#location = text("path", path);
     this.#sync = sync;
     this.#createParents = createParents;
     this.path = resolve(path);
@@ -86,16 +79,16 @@ export class FileStore {
     return new FileSnapshot(this);
   }
 
-  loadCheckpoint() {
-    return checkpoint.load(this.path);
+  loadIndex() {
+    return index.load(this.path);
   }
 
   /** @param {string} text */
-  saveCheckpoint(text) {
+  saveIndex(text) {
     try {
-      checkpoint.save(this.path, text);
+      index.save(this.path, text);
     } catch (error) {
-      throw StoreError.fromSystem("keep a checkpoint beside", this.path, error);
+      throw StoreError.fromSystem("keep an index beside", this.path, error);
     }
   }
 
@@ -104,19 +97,25 @@ export class FileStore {
     if (lines === "") return;
     if (!lines.endsWith("\n")) {
       // The next batch would be joined to an unterminated line.
-      throw new StoreError("failed", "the batch does not end with a line end; nothing of it was written");
+      throw new StoreError("failed", "the batch does not end with a line end; nothing of it was written", "none");
     }
+    /** @type {import("./types.js").Written} */
+    let written = "none";
     try {
       this.#withFile((fd) => {
         if (this.#suspect) this.#verify(fd);
         this.#appendLocked(fd, Buffer.from(lines));
+        // Only closing the file can still fail, and on a network file system that is about the batch.
+        written = "unknown";
       });
     } catch (error) {
       if (/** @type {any} */ (error)?.code === "ENOENT") {
         const advice = "its directory does not exist; make it, or give the store `createParents: true`";
-        throw new StoreError("not-found", `cannot append to ${this.path}: ${advice}`);
+        throw new StoreError("not-found", `cannot append to ${this.path}: ${advice}`, written);
       }
-      throw StoreError.fromSystem("append to", this.path, error);
+      const refusal = StoreError.fromSystem("append to", this.path, error);
+      if (refusal instanceof StoreError) refusal.written ??= written;
+      throw refusal;
     }
   }
 
@@ -183,10 +182,8 @@ export class FileStore {
         this.#suspect = false;
       }
     } catch (error) {
-      // The lock is still held. More bytes than these come from a program that takes no locks: its lines
-      // must stay, and so this batch stays as a torn line.
-      if (written > 0 && fs.fstatSync(fd).size === start + written) fs.ftruncateSync(fd, start);
-      throw error;
+      const stays = takeBack(fd, start, written, written === batch.length);
+      throw StoreError.fromSystem("append to", this.path, error, stays);
     }
   }
 
@@ -325,6 +322,32 @@ class FileSnapshot {
     }
     return { start: { major: 0n, minor: BigInt(start) }, data, last };
   }
+}
+
+/**
+ * Removes what a failed append has written while its lock is held. Returns how much of it stays.
+ *
+ * @param {number} fd
+ * @param {number} start
+ * @param {number} written
+ * @param {boolean} whole
+ * @returns {import("./types.js").Written}
+ */
+function takeBack(fd, start, written, whole) {
+  try {
+    const { size } = fs.fstatSync(fd);
+    if (size === start + written) {
+      if (written > 0) fs.ftruncateSync(fd, start);
+      return "none";
+    }
+    // Another program has cut the file.
+    if (size < start + written) return "unknown";
+  } catch {
+    // It stays, as below.
+  }
+  // It stays: it cannot be removed, or a program that takes no locks has written lines behind it.
+  if (whole) return "all";
+  return written > 0 ? "some" : "unknown";
 }
 
 /**

@@ -7,19 +7,20 @@ import { fromContract, toContract } from "./values.js";
 /** @typedef {import("./types.js").Store} Store */
 /** @typedef {import("./types.js").Chunk} Chunk */
 
-/** The functions of `groups`. Stores in JavaScript have no consumer groups. */
+/** The functions of `groups` and `claims`. Stores in JavaScript have no consumer groups. */
 const GROUPS = [
   "ensureGroup",
   "fetch",
   "ack",
   "summarizePending",
-  "listPending",
-  "claim",
-  "autoClaim",
   "listGroups",
+  "listConsumers",
+  "deleteGroup",
+  "deleteConsumer",
   "setId",
   "quarantine",
 ];
+const CLAIMS = ["listPending", "claim", "autoClaim"];
 
 /** Everything that one instance of the engine can reach: one store, and the clock. */
 export class Host {
@@ -36,15 +37,11 @@ export class Host {
 
   /** @param {() => number} clock milliseconds since the epoch */
   imports(clock) {
-    const noGroups = () => {
-      throw new StoreError("unsupported", "this store has no consumer groups");
-    };
     // jco looks interfaces up by their names without a version.
     return {
       "papyra:persistence/storage": guarded(this.#storage()),
-      "papyra:persistence/groups": guarded(
-        Object.fromEntries(GROUPS.map((name) => [name, noGroups])),
-      ),
+      "papyra:persistence/groups": unsupported(GROUPS),
+      "papyra:persistence/claims": unsupported(CLAIMS),
       "wasi:clocks/wall-clock": {
         now: () => {
           const now = Math.max(clock(), 0);
@@ -98,17 +95,17 @@ export class Host {
         const asked = readableAs(options, "keepEvidence", "keepQuarantine");
         this.#rewrite = now("rewrite", this.#opened().rewrite(segment, asked));
       },
-      rewriteRemove: (/** @type {any[]} */ ranges) => this.#rewriting().remove(ranges),
-      rewriteCommit: (/** @type {boolean} */ terminateTail) => {
-        const done = now("commit", this.#rewriting().commit(terminateTail));
+      rewriteEdit: (/** @type {any[]} */ edits) => this.#rewriting().edit(edits),
+      rewriteCommit: () => {
+        const done = now("commit", this.#rewriting().commit());
         this.#rewrite = undefined;
         return renamed(done, { evidence: "quarantine" });
       },
       rewriteAbort: () => this.#abort(),
-      loadCheckpoint: () => this.#store.loadCheckpoint?.() ?? "",
-      saveCheckpoint: (/** @type {string} */ text) => {
-        if (!this.#store.saveCheckpoint) throw new StoreError("unsupported", "this store keeps no checkpoint");
-        return this.#store.saveCheckpoint(text);
+      loadIndex: () => this.#store.loadIndex?.() ?? "",
+      saveIndex: (/** @type {string} */ text) => {
+        if (!this.#store.saveIndex) throw new StoreError("unsupported", "this store keeps no index");
+        return this.#store.saveIndex(text);
       },
     };
   }
@@ -128,6 +125,14 @@ function piece({ start, data, frames = [], last }) {
   return { start, data: { tag: "raw", val: data }, frames, last };
 }
 
+/** @param {string[]} names of functions that need consumer groups */
+function unsupported(names) {
+  const refuse = () => {
+    throw new StoreError("unsupported", "this store has no consumer groups");
+  };
+  return guarded(Object.fromEntries(names.map((name) => [name, refuse])));
+}
+
 /**
  * Makes a `StoreError` the answer of the import. Any other exception ends the instance.
  *
@@ -145,7 +150,8 @@ function guarded(functions) {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       // jco takes a thrown value that is not an `Error` as the error case of the `result`.
-      throw { tag: error.code, val: error.message };
+      const refusal = { tag: error.code, val: error.message };
+      throw name === "append" ? { error: refusal, written: error.written ?? "unknown" } : refusal;
     }
   };
   return Object.fromEntries(Object.entries(functions).map(([name, inner]) => [name, guard(name, inner)]));

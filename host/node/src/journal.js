@@ -3,6 +3,7 @@
 import { Session } from "./engine.js";
 import { Failure } from "./errors.js";
 import { renamed } from "./renamed.js";
+import { fieldsOf, linesOf, text } from "./text.js";
 import { KINDS, RECOVERY_MODES, STARTUP_MODES, chosen, flag, seconds, small, whole } from "./values.js";
 
 /** @typedef {import("./types.js").Retention} Retention */
@@ -39,7 +40,7 @@ export class Journal {
    *
    * @param {import("./engine.js").Engine} engine made from `papyra-engine.wasm`
    * @param {import("./types.js").Store} store
-   * @param {{ retention?: Retention, clock?: () => number }} [options] `clock` replaces `Date.now`
+   * @param {import("./types.js").JournalOptions} [options]
    */
   static open(engine, store, { retention, clock = Date.now } = {}) {
     return new Journal(() => engine.instantiate(store, clock), retention);
@@ -74,7 +75,7 @@ export class Journal {
    * @returns {import("./types.js").Appended}
    */
   appendLines(lines) {
-    return this.#call("appendLines", lines);
+    return this.#call("appendLines", linesOf(lines));
   }
 
   /**
@@ -89,10 +90,11 @@ export class Journal {
       kinds: kinds.map((kind) => chosen("kind", kind, KINDS)),
       since: seconds("since", since),
       until: seconds("until", until),
-      matching,
+      matching: matching.map(({ field, value }) => ({ field: text("field", field), value: text("value", value) })),
       limit: whole("limit", limit),
       order: newestFirst ? "newest-first" : "oldest-first",
     };
+    if (cursor !== undefined) text("cursor", cursor);
     for (let end = false; !end; ) {
       /** @type {import("./types.js").Page} */
       const page = this.#call("query", { ...fixed, cursor }, this.#retention);
@@ -104,7 +106,7 @@ export class Journal {
   /**
    * Examines every entry, or about `sample` of them. Changes nothing.
    *
-   * @param {{ maxFindings?: number, sample?: number }} [options]
+   * @param {import("./types.js").ScanOptions} [options]
    * @returns {import("./types.js").ScanReport}
    */
   scan({ maxFindings = 100, sample } = {}) {
@@ -115,20 +117,21 @@ export class Journal {
   }
 
   /**
-   * Removes damaged entries: `repair` drops them, `quarantine` moves them to the quarantine. An audit
-   * record in the journal states what was done, unless `recordAudit` is false.
+   * Removes what is damaged and keeps every whole record: `repair` drops the rest, `quarantine` moves it to
+   * the quarantine. An audit record in the journal states what was done, unless `recordAudit` is false.
    *
    * @param {import("./types.js").RecoveryMode} [mode]
-   * @param {{ dryRun?: boolean, maxFindings?: number, recordAudit?: boolean }} [options]
+   * @param {import("./types.js").RecoverOptions} [options]
    * @returns {import("./types.js").Recovery}
    */
   recover(mode = "repair", options = {}) {
-    const { dryRun = false, maxFindings = 100, recordAudit = true } = renamed(options, OLD);
+    const { dryRun = false, maxFindings = 100, recordAudit = true, allowLoss = false } = renamed(options, OLD);
     return this.#call("recover", {
       mode: chosen("mode", mode, RECOVERY_MODES),
       dryRun: flag("dryRun", dryRun),
       maxFindings: small("maxFindings", maxFindings),
       recordAudit: flag("recordAudit", recordAudit),
+      allowLoss: flag("allowLoss", allowLoss),
     });
   }
 
@@ -140,13 +143,21 @@ export class Journal {
    * @returns {import("./types.js").Compaction}
    */
   compact(options = {}) {
-    const { dryRun = false, force = false, keepQuarantine = false, asOf, recordAudit = true } = renamed(options, OLD);
+    const {
+      dryRun = false,
+      force = false,
+      keepQuarantine = false,
+      asOf,
+      recordAudit = true,
+      allowExpireAll = false,
+    } = renamed(options, OLD);
     return this.#call("compact", this.#retention, {
       dryRun: flag("dryRun", dryRun),
       force: flag("force", force),
       keepQuarantine: flag("keepQuarantine", keepQuarantine),
       asOf: seconds("asOf", asOf),
       recordAudit: flag("recordAudit", recordAudit),
+      allowExpireAll: flag("allowExpireAll", allowExpireAll),
     });
   }
 
@@ -166,7 +177,7 @@ export class Journal {
    *
    * @param {import("./types.js").StartupMode} [mode]
    * @param {import("./types.js").RecoveryMode} [recovery]
-   * @param {{ full?: boolean, recordAudit?: boolean }} [options]
+   * @param {import("./types.js").StartupOptions} [options]
    * @returns {import("./types.js").StartupReport}
    */
   startupCheck(mode = "fail", recovery = "repair", options = {}) {
@@ -216,10 +227,17 @@ export class Journal {
   }
 }
 
-/** @param {import("./types.js").Draft} draft */
-function lowered({ kind, timestamp, fields = "{}" }) {
+/**
+ * @param {import("./types.js").Draft} draft
+ * @param {number} index
+ */
+function lowered({ kind, timestamp, fields = "{}" }, index) {
   if (typeof fields !== "string") throw new TypeError(`fields must be a string of JSON, not ${String(fields)}`);
-  return { kind: chosen("kind", kind, KINDS), timestamp: seconds("timestamp", timestamp), fields };
+  return {
+    kind: chosen("kind", kind, KINDS),
+    timestamp: seconds("timestamp", timestamp),
+    fields: fieldsOf(fields, index + 1),
+  };
 }
 
 /** @param {Retention} retention */

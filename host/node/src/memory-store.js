@@ -17,8 +17,7 @@ export class MemoryStore {
   #length = 0;
   #maxBytes;
 
-  /** @param {{ maxBytes?: number }} [options] `maxBytes`: maximum size; a batch that does not fit is refused with
-   *   `full` */
+  /** @param {import("./types.js").MemoryStoreOptions} [options] */
   constructor({ maxBytes = Infinity } = {}) {
     this.#maxBytes = maxBytes;
   }
@@ -42,6 +41,7 @@ export class MemoryStore {
       throw new StoreError(
         "full",
         `the journal in memory holds at most ${this.#maxBytes} bytes, and ${this.#length} are used`,
+        "none",
       );
     }
     if (length > this.#bytes.length) {

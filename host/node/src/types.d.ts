@@ -36,6 +36,21 @@ export interface Selection {
   cursor?: string;
 }
 
+/** Options of `Journal.open`. */
+export interface JournalOptions {
+  /** Hides records from `query` and `inspect`; `compact` removes them. */
+  retention?: Retention;
+  /** Replaces `Date.now`. */
+  clock?: () => number;
+}
+
+export interface ScanOptions {
+  /** Maximum number of findings to list; 100 by default. */
+  maxFindings?: number;
+  /** Number of entries to read, from the newest; all by default. */
+  sample?: number;
+}
+
 export interface Appended {
   records: number;
   bytes: number;
@@ -44,6 +59,8 @@ export interface Appended {
 export interface Page {
   /** Records as stored, one per line. */
   records: string;
+  /** The time of each record, in the same order. */
+  times: (number | undefined)[];
   count: number;
   damaged: number;
   cursor: string;
@@ -56,6 +73,34 @@ export interface KindCount {
   bytes: number;
 }
 
+/**
+ * The weight of an anomaly: not a record, or more than one; a record whose kind, time or numbers are unclear;
+ * of the set of segments.
+ */
+export type Severity = "damage" | "suspect" | "structure";
+
+export interface AnomalyCount {
+  anomaly: string;
+  severity: Severity;
+  count: number;
+}
+
+/** One anomaly, its place, and its looks. */
+export interface Finding {
+  anomaly: string;
+  severity: Severity;
+  segment: string;
+  line?: number;
+  offset?: number;
+  id?: string;
+  length: number;
+  /** Whole records in a damaged line, which recovery keeps. */
+  salvageable: number;
+  ambiguous: number;
+  hint: string;
+  excerpt: string;
+}
+
 export interface ScanReport {
   backend: string;
   location: string;
@@ -65,20 +110,32 @@ export interface ScanReport {
   records: number;
   kinds: KindCount[];
   damaged: number;
+  /** Whole records in damaged lines, which recovery keeps. They are not in `records`. */
+  salvageable: number;
   suspect: number;
   structural: number;
-  anomalies: { anomaly: string; count: number }[];
-  /** One JSON object per line. */
-  findings: string;
-  findingsListed: number;
+  anomalies: AnomalyCount[];
+  findings: Finding[];
   findingsTotal: number;
   oldest?: number;
   newest?: number;
-  implausibleTimestamps: number;
+  /** Records without calendar time, and with one ahead of the clock: age limits pass them by. */
+  untimed: number;
+  fromFuture: number;
+  timeNote: string;
   sampled: boolean;
 }
 
 export type RecoveryMode = "repair" | "quarantine";
+
+export interface RecoverOptions {
+  dryRun?: boolean;
+  /** Maximum number of findings to list; 100 by default. */
+  maxFindings?: number;
+  recordAudit?: boolean;
+  /** Repair even what does not look like a journal. */
+  allowLoss?: boolean;
+}
 
 export interface Recovery {
   mode: RecoveryMode;
@@ -87,6 +144,11 @@ export interface Recovery {
   changed: boolean;
   removedEntries: number;
   removedBytes: number;
+  /** Whole records kept from damaged lines, and those of them that may be a part of a torn record. */
+  salvaged: number;
+  ambiguous: number;
+  /** Line ends that were inserted for them. */
+  lineEnds: number;
   terminated: number;
   rewritten: string[];
   quarantine: string[];
@@ -104,6 +166,8 @@ export interface CompactOptions {
   keepQuarantine?: boolean;
   asOf?: number | Date;
   recordAudit?: boolean;
+  /** Remove even records that are all too old, which looks like a wrong clock. */
+  allowExpireAll?: boolean;
 }
 
 export interface Compaction {
@@ -119,6 +183,8 @@ export interface Compaction {
   damagedRemoved: number;
   damagedKept: number;
   untimedKept: number;
+  fromFutureKept: number;
+  timeNote: string;
   pinnedRemoved: number;
   pinnedKept: number;
   rewritten: string[];
@@ -140,10 +206,18 @@ export interface Inspection {
   sampled: boolean;
   oldest?: number;
   newest?: number;
-  implausibleTimestamps: number;
+  untimed: number;
+  fromFuture: number;
+  timeNote: string;
 }
 
 export type StartupMode = "ignore" | "scan-only" | "scan_only" | "fail" | "recover";
+
+export interface StartupOptions {
+  /** Read the whole store, without the index of an earlier check. */
+  full?: boolean;
+  recordAudit?: boolean;
+}
 
 export interface StartupReport {
   outcome: "ignored" | "absent" | "healthy" | "tolerated" | "recovered" | "refused";
@@ -170,6 +244,10 @@ export interface Counters {
   compactionErrors: number;
 }
 
+/** The class of a failure. */
+export type FailureCode = "invalid-argument" | "invalid-record" | StoreErrorCode;
+
+/** The class of an error of a store. */
 export type StoreErrorCode =
   | "unavailable"
   | "full"
@@ -180,15 +258,31 @@ export type StoreErrorCode =
   | "corrupt"
   | "failed";
 
+/** How much of a batch an append that failed has written. */
+export type Written = "none" | "all" | "some" | "unknown";
+
+/** What a failure says. */
+export interface FailureFields {
+  code: FailureCode;
+  message: string;
+  segment?: string;
+  line?: bigint | number;
+  retryable?: boolean;
+  written?: Written;
+}
+
 /** The position of an entry. In a file `major` is 0 and `minor` counts bytes. */
 export interface Position {
   major: bigint;
   minor: bigint;
 }
 
-export interface Range {
+/** One change: the bytes from `start` up to `end` give way to one line end, or to nothing. */
+export interface Edit {
   start: Position;
   end: Position;
+  /** Whether a line end takes their place. Only in a store whose entries are lines. */
+  lineEnd: boolean;
 }
 
 export interface Description {
@@ -197,6 +291,15 @@ export interface Description {
   framing: "lines" | "entries";
   layout: "sequence" | "parallel";
   volatile: boolean;
+  /** What its records look like; absent: as Papyra writes them. */
+  profile?: Profile;
+}
+
+/** What records look like that Papyra did not write. */
+export interface Profile {
+  kindField?: string;
+  timeField: string;
+  timeFormat: "seconds" | "milliseconds" | "microseconds" | "nanoseconds" | "rfc3339";
 }
 
 export interface Segment {
@@ -208,6 +311,7 @@ export interface Segment {
   bytes: bigint;
   entries?: bigint;
   kind?: Kind;
+  partition?: number;
   pinned?: Position;
 }
 
@@ -234,10 +338,10 @@ export interface Rewritten {
 
 /** A rewrite of one segment. It has no effect until `commit`. */
 export interface Rewrite {
-  /** Removes these half-open ranges. They ascend, and continue those of earlier calls. */
-  remove(ranges: Range[]): void;
+  /** Makes these changes. They ascend, do not overlap, and continue those of earlier calls. */
+  edit(edits: Edit[]): void;
   /** Makes the quarantine durable, then switches to the new content atomically. */
-  commit(terminateTail: boolean): Rewritten;
+  commit(): Rewritten;
   /** Gives up the rewrite and leaves nothing behind. */
   abort(): void;
 }
@@ -251,26 +355,36 @@ export interface Snapshot {
   close(): void;
 }
 
+export interface FileStoreOptions {
+  /** `false`: an append survives the end of the process, but not a power failure. */
+  sync?: boolean;
+  /** Directory for the entries that `quarantine` and `keepQuarantine` remove. */
+  quarantineDir?: string;
+  /** Whether the first append creates missing directories. */
+  createParents?: boolean;
+  /** Maximum seconds to wait for another process, before failing with `locked`; 10 by default. */
+  lockWait?: number;
+  /** `false` saves 2 ms a call; safe only if no other process writes. */
+  locking?: boolean;
+  /**
+   * `false`: a rewrite keeps owner, group and mode, but neither access control lists nor extended attributes.
+   * Needed where `cp` of GNU coreutils is missing, as outside Linux.
+   */
+  attributes?: boolean;
+}
+
+export interface MemoryStoreOptions {
+  /** Maximum size in bytes; a batch that does not fit is refused with `full`. */
+  maxBytes?: number;
+}
+
 /** A store. The contract is `wit/storage.wit`. Every function may throw `StoreError`; none may be `async`. */
 export interface Store {
   describe(): Description;
   append(lines: string, runs: { kind: Kind; lines: number }[]): void;
   snapshot(): Snapshot;
   /** Returns the text that was saved last, or "". Without both functions every startup check reads everything. */
-  loadCheckpoint?(): string;
-  /** Replaces the saved text atomically. */
-  saveCheckpoint?(text: string): void;
-}
-
-/** An instance of the component, as the code that `jco` writes makes it. */
-export interface Instance {
-  journal: Record<string, (...parameters: unknown[]) => unknown>;
-}
-
-/** The module that `jco transpile --instantiation sync` writes. */
-export interface Transpiled {
-  instantiate(
-    getCoreModule: (path: string) => WebAssembly.Module,
-    imports: Record<string, Record<string, unknown>>,
-  ): Instance;
+  loadIndex?(): string;
+  /** Replaces the saved text, of at most 8 MiB, atomically. */
+  saveIndex?(text: string): void;
 }

@@ -3,7 +3,7 @@
 /** Fields that are 64-bit integers in `wit/`. */
 const WHOLE = new Set(["limit", "sample", "max_records", "max_total_bytes"]);
 const FINDINGS = 1000;
-const COMPACT = { dryRun: false, force: false, keepQuarantine: false, recordAudit: false };
+const COMPACT = { dryRun: false, force: false, keepQuarantine: false, recordAudit: false, allowExpireAll: false };
 
 export function contract(start, call, options = {}) {
   const given = lowered(options);
@@ -22,7 +22,7 @@ function parameters(call, { retention, ...given }) {
     case "scan":
       return [{ maxFindings: FINDINGS, ...given }];
     case "recover":
-      return [{ maxFindings: FINDINGS, dryRun: false, recordAudit: false, ...given }];
+      return [{ maxFindings: FINDINGS, dryRun: false, recordAudit: false, allowLoss: false, ...given }];
     case "compact":
       return [policy(retention), { ...COMPACT, ...given }];
     case "inspect":
@@ -44,8 +44,8 @@ function pages(session, { selection, retention }) {
   for (let { cursor } = asked, end = false; !end; ) {
     const page = session.call("query", [{ ...asked, cursor }, policy(retention)]);
     ({ cursor, end } = page);
-    const { records, count, damaged } = page;
-    all.push({ records, count, damaged, end });
+    const { records, times, count, damaged } = page;
+    all.push({ records, times, count, damaged, end });
   }
   return all;
 }

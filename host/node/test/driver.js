@@ -125,8 +125,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     const seconds = (performance.now() - began) / 1000;
     reply = { ok: snake(ok ?? {}), seconds };
   } catch (error) {
-    const { message, code, line: where } = error;
-    if (error instanceof Failure) reply = { failure: { code, message, line: where } };
+    const { message, code, line: where, retryable, written } = error;
+    if (error instanceof Failure) reply = { failure: { code, message, line: where, retryable, written } };
     else if (error instanceof EngineError) reply = { trap: message };
     else throw error;
   }

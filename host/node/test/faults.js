@@ -3,21 +3,17 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { Engine, FileStore, Journal, MemoryStore } from "papyra-persistence";
+import { Engine, FileStore, Journal, MemoryStore, StoreError } from "papyra-persistence";
+import { journalFile } from "./places.js";
 
 const engine = await Engine.load(process.env.PAPYRA_ENGINE ?? "papyra-engine/papyra-engine.js");
 const RECORD = '{"kind": "event", "timestamp": 1}\n';
 
 /** A journal in a directory that is removed after the test. */
 function journalAt(t, text, options) {
-  const directory = fs.mkdtempSync(join(tmpdir(), "papyra-"));
-  t.after(() => fs.rmSync(directory, { recursive: true }));
-  const path = join(directory, "events.ndjson");
-  fs.writeFileSync(path, text);
-  const store = new FileStore(path, { quarantineDir: directory, ...options });
+  const { path, store } = journalFile(t, text, options);
   return { path, store, journal: Journal.open(engine, store) };
 }
 
@@ -32,6 +28,24 @@ test("a store that is not synchronous is refused, and ends nothing", async () =>
   assert.throws(() => journal.append([{ kind: "event" }]), said);
   assert.equal(journal.metrics().writeErrors, 1);
   await new Promise(setImmediate);
+});
+
+test("a failed append says how much was written", () => {
+  const store = new MemoryStore();
+  const journal = Journal.open(engine, store);
+  const cases = [
+    [new StoreError("full", "no space", "some"), "full", false, "some"],
+    [new StoreError("locked", "held", "none"), "locked", true, "none"],
+    [new StoreError("unavailable", "it does not say"), "unavailable", true, "unknown"],
+  ];
+  for (const [error, code, retryable, written] of cases) {
+    store.append = () => {
+      throw error;
+    };
+    assert.throws(() => journal.append([{ kind: "event" }]), { code, retryable, written });
+  }
+  assert.throws(() => journal.appendLines("no record\n"), { code: "invalid-record", written: "none" });
+  assert.throws(() => journal.compact(), { code: "invalid-argument", written: undefined });
 });
 
 test("an idle journal has no file open", (t) => {
@@ -112,57 +126,6 @@ test("a rewrite that cannot keep attributes is refused, unless they do not matte
   assert.equal(journal.recover().changed, true);
 });
 
-/** Recovers a damaged journal into a quarantine, with a rename that reports an error. */
-function recoveredOver(t, rename) {
-  const { path, journal } = journalAt(t, `damaged\n${RECORD}`);
-  const mocked = t.mock.method(fs, "renameSync", rename(fs.renameSync));
-  assert.throws(() => journal.recover("quarantine"), { code: "failed", message: /EIO/ });
-  mocked.mock.restore();
-  const names = fs.readdirSync(dirname(path)).filter((name) => name !== "events.ndjson");
-  const contents = names.map((name) => fs.readFileSync(join(dirname(path), name), "utf8"));
-  return { text: fs.readFileSync(path, "utf8"), names, contents };
-}
-
-const failed = () => Object.assign(new Error("EIO: i/o error"), { errno: -5, code: "EIO" });
-
-test("a rename that was done although it reported an error keeps the quarantine", (t) => {
-  const done = (rename) => (...names) => {
-    rename(...names);
-    throw failed();
-  };
-  const { text, names, contents } = recoveredOver(t, done);
-  assert.equal(text, RECORD);
-  assert.deepEqual(contents, ["damaged\n"]);
-  assert.match(names[0], /\.quarantine$/);
-});
-
-test("a rename that was not done leaves the journal and nothing beside it", (t) => {
-  const refused = () => () => {
-    throw failed();
-  };
-  const { text, names } = recoveredOver(t, refused);
-  assert.equal(text, `damaged\n${RECORD}`);
-  assert.deepEqual(names, []);
-});
-
-test("a journal that cannot be examined after a failed rename keeps the quarantine", (t) => {
-  const { path, journal } = journalAt(t, `damaged\n${RECORD}`);
-  t.mock.method(fs, "renameSync", () => {
-    t.mock.method(fs, "statSync", () => {
-      throw failed();
-    });
-    throw failed();
-  });
-  assert.throws(() => journal.recover("quarantine"), { code: "failed" });
-  t.mock.restoreAll();
-  const kept = fs.readdirSync(dirname(path)).filter((name) => name.endsWith(".quarantine"));
-  assert.equal(kept.length, 1);
-  assert.equal(fs.readFileSync(path, "utf8"), `damaged\n${RECORD}`);
-  // The next rewrite removes the temporary file that had to stay as well.
-  assert.equal(journal.recover().changed, true);
-  assert.deepEqual(fs.readdirSync(dirname(path)).sort(), ["events.ndjson", ...kept].sort());
-});
-
 /** Collects the warnings of the process while `work` runs. */
 async function warnings(work) {
   const said = [];
@@ -204,11 +167,11 @@ test("a store of the program may still use the old names", (t) => {
       const snapshot = store.snapshot();
       const rewrite = (segment, { keepEvidence, force }) => {
         const inner = snapshot.rewrite(segment, { keepQuarantine: keepEvidence, force });
-        const commit = (terminateTail) => {
-          const { quarantine, ...rest } = inner.commit(terminateTail);
+        const commit = () => {
+          const { quarantine, ...rest } = inner.commit();
           return { ...rest, evidence: quarantine };
         };
-        return { remove: (ranges) => inner.remove(ranges), commit, abort: () => inner.abort() };
+        return { edit: (edits) => inner.edit(edits), commit, abort: () => inner.abort() };
       };
       const read = (...asked) => snapshot.read(...asked);
       const readBack = (...asked) => snapshot.readBack(...asked);

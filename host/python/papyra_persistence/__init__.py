@@ -15,13 +15,14 @@ from .file import FileStore
 from .journal import Draft, Journal
 from .memory import MemoryStore
 from .reports import Limits, Retention
-from .store import Chunk, Description, Position, Rewritten, Segment
+from .store import Chunk, Description, Edit, Position, Profile, Rewritten, Segment
 from .wasi import WasiJournal
 
 __all__ = [
     "Chunk",
     "Description",
     "Draft",
+    "Edit",
     "Engine",
     "EngineError",
     "Failure",
@@ -30,6 +31,7 @@ __all__ = [
     "Limits",
     "MemoryStore",
     "Position",
+    "Profile",
     "Retention",
     "Rewritten",
     "Segment",

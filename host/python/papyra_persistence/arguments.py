@@ -7,6 +7,8 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from .text import check_argument
+
 KINDS = ("event", "audit", "dead_letter", "metric")
 RECOVERY_MODES = ("repair", "quarantine")
 STARTUP_MODES = ("ignore", "scan_only", "fail", "recover")
@@ -33,6 +35,7 @@ def all_are(name: str, values: Iterable[Any], cls: type) -> list[Any]:
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, and is {value!r}")
+    check_argument(name, value)
     return value
 
 
@@ -70,6 +73,7 @@ _FIELDS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("timestamp", "since", "until", "max_age_seconds", "as_of"), _real),
     **dict.fromkeys(("fields", "field", "value", "cursor"), _text),
     **dict.fromkeys(("dry_run", "force", "keep_quarantine", "record_audit", "full"), _flag),
+    **dict.fromkeys(("allow_loss", "allow_expire_all"), _flag),
     "kind": lambda name, value: chosen(name, value, KINDS),
 }
 

@@ -36,13 +36,13 @@ from papyra.persistence.models import (
     PersistenceScanReport,
 )
 
-from . import records
+from . import forks, records
 from .arguments import checked
 from .engine import Engine
 from .errors import Failure
 from .file import FileStore
 from .journal import Journal
-from .reports import Limits, Retention, ScanReport
+from .reports import Finding, Limits, Retention, ScanReport
 from .wasi import WasiJournal
 from .writer import Writer
 
@@ -67,7 +67,7 @@ class _Metrics(PersistenceMetrics):
             setattr(self, name, 0)
 
 
-class JournalPersistence(PersistenceBackend):
+class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
     """Papyra's records in one NDJSON file, kept by the engine. Only one event loop may write at a time: while
     one is writing, a record of another fails with `RuntimeError`."""
 
@@ -191,7 +191,8 @@ class JournalPersistence(PersistenceBackend):
     async def _record(self, kind: str, value: Any) -> None:
         try:
             if self._closed:
-                raise Failure("failed", "the backend is closed; the record was not written")
+                said = "the backend is closed; the record was not written"
+                raise Failure("failed", said, written="none")
             line = records.line(kind, value)
             await self._writer.write(line)
         except Exception:
@@ -282,8 +283,8 @@ class JournalPersistence(PersistenceBackend):
     def _scanned(self, report: ScanReport) -> PersistenceScanReport:
         found = tuple(
             _anomaly(self._path, finding)
-            for finding in report.list_findings()
-            if self._strict or finding["severity"] == "damage"
+            for finding in report.findings
+            if self._strict or finding.severity == "damage"
         )
         self._metrics.anomalies_detected += report.damaged + (report.suspect if self._strict else 0)
         return PersistenceScanReport(backend=_BACKEND, anomalies=found)
@@ -312,6 +313,10 @@ class _Lazy:
         if not isinstance(source, Engine):
             _check_component(source)
         self._source = source
+        self._forked()
+        forks.track(self)
+
+    def _forked(self) -> None:
         self._lock = threading.Lock()
 
     def get(self) -> Engine:
@@ -348,11 +353,11 @@ def _limits(policy: RetentionPolicy) -> Limits:
     return limits
 
 
-def _anomaly(path: Path, finding: dict[str, Any]) -> PersistenceAnomaly:
-    cut = finding["anomaly"] in _TORN
-    where = f"{finding['anomaly']}: line {finding.get('line')}, byte {finding.get('offset')}"
+def _anomaly(path: Path, finding: Finding) -> PersistenceAnomaly:
+    cut = finding.anomaly in _TORN
+    where = f"{finding.anomaly}: line {finding.line}, byte {finding.offset}"
     return PersistenceAnomaly(
         type=PersistenceAnomalyType.TRUNCATED_LINE if cut else PersistenceAnomalyType.CORRUPTED_LINE,
         path=str(path),
-        detail=f"{where}, {finding.get('length')} bytes",
+        detail=f"{where}, {finding.length} bytes",
     )

@@ -10,6 +10,7 @@ from typing import Any
 import wasmtime
 from wasmtime.component import Component, Func, Instance, Linker
 
+from . import forks
 from .errors import Failure
 from .host import Host
 from .interrupts import Interrupts, Stopped
@@ -27,7 +28,7 @@ class EngineError(Exception):
     instance."""
 
 
-class Engine:
+class Engine(forks.OfOneProcess):
     """The compiled component. One per process is enough; several threads may use it."""
 
     def __init__(
@@ -52,7 +53,9 @@ class Engine:
         return session
 
     def instantiate_wasi(self, wasi: wasmtime.WasiConfig) -> Session:
-        """Makes an instance of a component that needs nothing but WASI."""
+        """Makes an instance of a component that needs nothing but WASI. Refused in a child that was forked
+        from a process that has used WASI."""
+        _claim_wasi()
         linker = Linker(self._engine)
         linker.add_wasip2()
         return self._session(linker, lambda: None, Interrupts(), wasi)
@@ -72,8 +75,27 @@ class Engine:
         return Session(store, instance, close, interrupts)
 
 
+#: The process that has started the threads of wasmtime's WASI.
+_wasi_process: int | None = None
+
+
+def _claim_wasi() -> None:
+    """Without the threads, which a child does not have, the first access to a file would wait for ever."""
+    global _wasi_process
+    _wasi_process = _wasi_process or os.getpid()
+    if _wasi_process != os.getpid():
+        raise Failure(
+            "unsupported",
+            "WASI cannot be used here, because this process was forked from one that has used it; start it "
+            "with the method `spawn` of multiprocessing, or use a FileStore",
+        )
+
+
 def _config(cache: bool) -> wasmtime.Config:
     config = wasmtime.Config()
+    if forks.is_child():
+        # A compilation of the parent has left no threads here, for which another one would wait for ever.
+        config.parallel_compilation = False
     if cache:
         # Without a usable cache, every process compiles the component.
         with contextlib.suppress(wasmtime.WasmtimeError):
@@ -124,7 +146,8 @@ class Session:
         self._interrupts.settle()
         succeeded, value = outcome(answer)
         if not succeeded:
-            raise Failure(value.code, value.message, value.segment, value.line)
+            where = value.segment, value.line
+            raise Failure(value.code, value.message, *where, value.retryable, value.written)
         return value
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Any
 
 #: The classes of a store's errors, as the contract names them.
 STORE_CODES = (
@@ -16,38 +17,68 @@ STORE_CODES = (
     "corrupt",
     "failed",
 )
+#: How much of a batch an append that failed has written, as the contract names it.
+WRITTEN = ("none", "all", "some", "unknown")
 
 
 class Failure(Exception):
     """An operation failed. It changed nothing beyond what its message states.
 
     ``code`` is the class: ``invalid-argument``, ``invalid-record``, or one of :data:`STORE_CODES`.
-    ``segment`` and ``line`` (counted from 1) say where, if that is known.
+    ``segment`` and ``line`` (counted from 1) say where, if that is known. ``retryable``: the same call can
+    succeed later although nobody changes anything. ``written``, only for appends, is one of
+    :data:`WRITTEN`: after ``none`` the batch can be appended again without doubling a record.
     """
 
-    def __init__(self, code: str, message: str, segment: str | None = None, line: int | None = None):
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        segment: str | None = None,
+        line: int | None = None,
+        retryable: bool = False,
+        written: str | None = None,
+    ):
         super().__init__(message)
         self.code = code
         self.segment = segment
         self.line = line
+        self.retryable = retryable
+        self.written = written
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default an exception is made again from its message alone.
+        return type(self), (self.code, str(self)), vars(self)
 
 
 class StoreError(Exception):
     """The error that a store raises: one of :data:`STORE_CODES`, and a message of one line that says what
-    happened, where, and what to do next."""
+    happened, where, and what to do next.
 
-    def __init__(self, code: str, message: str):
+    ``written`` is for `append`: how much of the batch is visible nevertheless, one of :data:`WRITTEN`. Say
+    ``none`` only if the store knows. An error that does not say counts as ``unknown``.
+    """
+
+    def __init__(self, code: str, message: str, written: str | None = None):
         if code not in STORE_CODES:
             raise ValueError(f"{code!r} is not one of {', '.join(STORE_CODES)}")
+        if written is not None and written not in WRITTEN:
+            raise ValueError(f"{written!r} is not one of {', '.join(WRITTEN)}")
         super().__init__(message)
         self.code = code
+        self.written = written
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, str(self)), vars(self)
 
     @classmethod
-    def from_os(cls, doing: str, path: object, cause: OSError) -> StoreError:
+    def from_os(
+        cls, doing: str, path: object, cause: OSError, written: str | None = None
+    ) -> StoreError:
         """Turns an I/O error into one that names its class, the path and the remedy."""
         code, advice = _ADVICE.get(cause.errno or 0, ("failed", ""))
         reason = os.strerror(cause.errno) if cause.errno else str(cause)
-        return cls(code, f"cannot {doing} {path}{advice}: {reason}")
+        return cls(code, f"cannot {doing} {path}{advice}: {reason}", written)
 
 
 _ADVICE = {

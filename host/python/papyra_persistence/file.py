@@ -13,8 +13,9 @@ import fcntl
 import os
 import threading
 import time
+from typing import Any
 
-from . import checkpoint
+from . import forks, index
 from .errors import StoreError
 from .locks import (
     FileId,
@@ -31,6 +32,7 @@ from .locks import (
 from .renamed import renamed
 from .rewrite import FileRewrite, temporary_path
 from .store import Chunk, Description, Position, Segment
+from .text import check_path
 
 _MAX_READ = 8 << 20
 #: Seconds in which a program that takes no locks may still be completing its last line.
@@ -57,6 +59,7 @@ class FileStore:
         ``create_parents``: whether the first append creates missing directories.
         ``lock_wait``: maximum seconds to wait for another process, before failing with ``locked``.
         """
+        check_path(os.fspath(path))
         self.path = os.path.abspath(path)
         self.quarantine_dir = None if quarantine_dir is None else os.path.abspath(quarantine_dir)
         self.lock_wait = lock_wait
@@ -65,8 +68,8 @@ class FileStore:
         self._create_parents = create_parents
         self._lock = threading.Lock()
         self._writer: tuple[int, FileId] | None = None
-        self._opener = 0
         self._suspect = False
+        forks.track(self)
 
     def describe(self) -> Description:
         return Description("file", self._location)
@@ -74,14 +77,14 @@ class FileStore:
     def snapshot(self) -> FileSnapshot:
         return FileSnapshot(self)
 
-    def load_checkpoint(self) -> str:
-        return checkpoint.load(self.path)
+    def load_index(self) -> str:
+        return index.load(self.path)
 
-    def save_checkpoint(self, text: str) -> None:
+    def save_index(self, text: str) -> None:
         try:
-            checkpoint.save(self.path, text)
+            index.save(self.path, text)
         except OSError as cause:
-            raise StoreError.from_os("keep a checkpoint beside", self.path, cause) from cause
+            raise StoreError.from_os("keep an index beside", self.path, cause) from cause
 
     def append(self, lines: str, runs: list[tuple[str, int]]) -> None:
         data = lines.encode()
@@ -90,7 +93,7 @@ class FileStore:
         if not data.endswith(b"\n"):
             # The next batch would be joined to an unterminated line.
             raise StoreError(
-                "failed", "the batch does not end with a line end; nothing of it was written"
+                "failed", "the batch does not end with a line end; nothing of it was written", "none"
             )
         with self._lock:
             try:
@@ -100,9 +103,14 @@ class FileStore:
                     "not-found",
                     f"cannot append to {self.path}: its directory does not exist; make it, or give the "
                     "store `create_parents=True`",
+                    "none",
                 ) from cause
             except OSError as cause:
-                raise StoreError.from_os("append to", self.path, cause) from cause
+                raise StoreError.from_os("append to", self.path, cause, "none") from cause
+            except StoreError as error:
+                # Only `_append_locked` writes, and it says how much.
+                error.written = error.written or "none"
+                raise
 
     def close(self) -> None:
         """Closes the file. The next append opens it again."""
@@ -136,12 +144,9 @@ class FileStore:
                 self._suspect = True
                 os.fdatasync(fd)
                 self._suspect = False
-        except OSError:
-            # The lock is still held. More bytes than these come from a program that takes no locks: its
-            # lines must stay, and so this batch stays as a torn line.
-            if written and os.fstat(fd).st_size == start + written:
-                os.ftruncate(fd, start)
-            raise
+        except OSError as cause:
+            stays = _take_back(fd, start, written, written == len(view))
+            raise StoreError.from_os("append to", self.path, cause, stays) from cause
 
     def _verify(self, deadline: float) -> None:
         """Opens the file anew and syncs it: after a failed `fdatasync` the kernel considers the pages
@@ -154,12 +159,8 @@ class FileStore:
         self._suspect = False
 
     def _opened(self) -> tuple[int, FileId]:
-        if self._opener != os.getpid():
-            # After a fork, parent and child would share one lock, and either could release it.
-            self._close()
         if self._writer is None:
             self._writer = self._open()
-            self._opener = os.getpid()
         return self._writer
 
     def _open(self) -> tuple[int, FileId]:
@@ -180,6 +181,22 @@ class FileStore:
         if writer is not None:
             os.close(writer[0])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, also one in another process, opens the file for itself."""
+        mine = ("_lock", "_writer")
+        return {name: value for name, value in vars(self).items() if name not in mine}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = threading.Lock()
+        self._writer = None
+        forks.track(self)
+
+    def _forked(self) -> None:
+        self._lock = threading.Lock()
+        # Parent and child would share one lock of the file, and either could release it.
+        self._close()
+
     def __del__(self) -> None:
         if getattr(self, "_writer", None) is not None:
             self._close()
@@ -190,6 +207,8 @@ class FileSnapshot:
 
     def __init__(self, store: FileStore):
         self._store = store
+        self._fd = -1
+        forks.track(self)
         try:
             self._take(time.monotonic() + store.lock_wait)
         except FileNotFoundError as cause:
@@ -249,7 +268,7 @@ class FileSnapshot:
         if fd >= 0:
             os.close(fd)
 
-    __del__ = close
+    __del__ = _forked = close
 
     def _end(self, segment: str) -> int:
         # A leftover is listed as an empty segment.
@@ -272,6 +291,24 @@ class FileSnapshot:
             return data
         except OSError as cause:
             raise StoreError.from_os("read", self._store.path, cause) from cause
+
+
+def _take_back(fd: int, start: int, written: int, whole: bool) -> str:
+    """Removes what a failed append has written while its lock is held. Returns how much of it stays."""
+    try:
+        size = os.fstat(fd).st_size
+        if size == start + written:
+            if written:
+                os.ftruncate(fd, start)
+            return "none"
+        if size < start + written:
+            return "unknown"  # Another program has cut the file.
+    except OSError:
+        pass
+    # It stays: it cannot be removed, or a program that takes no locks has written lines behind it.
+    if whole:
+        return "all"
+    return "some" if written else "unknown"
 
 
 def _settled(fd: int, deadline: float, path: str) -> int:

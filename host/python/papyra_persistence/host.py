@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from wasmtime.component import Linker, Record, Variant
@@ -12,7 +13,8 @@ from wasmtime.component import Linker, Record, Variant
 from . import payload
 from .errors import StoreError
 from .interrupts import Interrupts, Stopped
-from .store import Checkpoints, Chunk, Position, Rewrite, Snapshot, Store
+from .store import Chunk, Edit, Indexed, Position, Rewrite, Snapshot, Store
+from .text import sayable
 from .values import lowered, record
 
 _PACKAGE = "papyra:persistence"
@@ -24,19 +26,20 @@ _MAX_FRAMES = 1 << 17
 #: in four bytes a character, and a larger one falls out of the processor's cache (a scan takes 1.2 times as
 #: long). ASCII is read in chunks as large as the engine asks for, because calls are expensive.
 _MOST_LINES = 384 << 10
-#: The functions of `groups`. Stores in Python have no consumer groups.
+#: The functions of `groups` and `claims`. Stores in Python have no consumer groups.
 _GROUPS = (
     "ensure-group",
     "fetch",
     "ack",
     "summarize-pending",
-    "list-pending",
-    "claim",
-    "auto-claim",
     "list-groups",
+    "list-consumers",
+    "delete-group",
+    "delete-consumer",
     "set-id",
     "quarantine",
 )
+_CLAIMS = ("list-pending", "claim", "auto-claim")
 
 
 class Host:
@@ -48,6 +51,8 @@ class Host:
         self._clock = clock
         self._lines = asked(store.describe).framing == "lines"
         self._snapshot: Snapshot | None = None
+        #: The names of segments as the store knows them, by those that the engine is given.
+        self._names: dict[str, str] = {}
         #: The last chunk was ASCII.
         self._ascii = False
         self._rewrite: Rewrite | None = None
@@ -61,17 +66,21 @@ class Host:
             "read-back": self._read_back,
             "append": self._append,
             "rewrite-begin": self._rewrite_begin,
-            "rewrite-remove": self._rewrite_remove,
+            "rewrite-edit": self._rewrite_edit,
             "rewrite-commit": self._rewrite_commit,
             "rewrite-abort": self._rewrite_abort,
-            "load-checkpoint": self._load_checkpoint,
-            "save-checkpoint": self._save_checkpoint,
+            "load-index": self._load_index,
+            "save-index": self._save_index,
         }
         clock = {"now": self._now, "resolution": lambda: record(seconds=0, nanoseconds=1)}
-        unsupported = dict.fromkeys(_GROUPS, _no_groups)
+        interfaces = {
+            "storage": storage,
+            "groups": dict.fromkeys(_GROUPS, _no_groups),
+            "claims": dict.fromkeys(_CLAIMS, _no_groups),
+        }
         with linker.root() as root:
-            self._define(root, f"{_PACKAGE}/storage@{_VERSION}", storage)
-            self._define(root, f"{_PACKAGE}/groups@{_VERSION}", unsupported)
+            for name, functions in interfaces.items():
+                self._define(root, f"{_PACKAGE}/{name}@{_VERSION}", functions)
             self._define(root, "wasi:clocks/wall-clock@0.2.0", clock)
 
     def close(self) -> None:
@@ -84,9 +93,12 @@ class Host:
     def _define(self, root: Any, name: str, functions: dict[str, Callable[..., Any]]) -> None:
         with root.add_instance(name) as instance:
             for function, answer in functions.items():
-                instance.add_func(function, self._guarded(answer))
+                refusal = _append_error if function == "append" else _error
+                instance.add_func(function, self._guarded(answer, refusal))
 
-    def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _guarded(
+        self, function: Callable[..., Any], refusal: Callable[[StoreError], Any]
+    ) -> Callable[..., Any]:
         """Makes a `StoreError` the answer of the import. Any other exception ends the instance."""
 
         def call(_store: object, *arguments: Any) -> Any:
@@ -94,9 +106,9 @@ class Host:
             try:
                 return function(*arguments)
             except StoreError as error:
-                return Variant(error.code, str(error))
+                return refusal(error)
             except OSError as error:
-                return Variant("failed", f"the store failed: {error}")
+                return refusal(StoreError("failed", f"the store failed: {error}"))
             except Exception:
                 raise
             except BaseException as error:
@@ -115,7 +127,8 @@ class Host:
         return record(seconds=int(seconds), nanoseconds=nanoseconds)
 
     def _describe(self) -> Record:
-        return lowered(asked(self._store.describe))
+        description = asked(self._store.describe)
+        return lowered(replace(description, location=sayable(description.location)))
 
     def _append(self, lines: str, runs: list[Record]) -> None:
         asked(
@@ -125,7 +138,11 @@ class Host:
     def _segments(self) -> list[Record]:
         self.close()
         self._snapshot = asked(self._store.snapshot)
-        return lowered(self._snapshot.segments)
+        self._names = {sayable(one.name): one.name for one in self._snapshot.segments}
+        return lowered([replace(one, name=sayable(one.name)) for one in self._snapshot.segments])
+
+    def _named(self, segment: str) -> str:
+        return self._names.get(segment, segment)
 
     def _opened(self) -> Snapshot:
         if self._snapshot is None:
@@ -133,6 +150,7 @@ class Host:
         return self._snapshot
 
     def _read(self, segment: str, at: Record, max_bytes: int) -> Record:
+        segment = self._named(segment)
         if not self._lines:
             return _framed(_checked(asked(self._opened().read, segment, _position(at), max_bytes)))
         most = max_bytes if self._ascii else min(max_bytes, _MOST_LINES)
@@ -142,6 +160,7 @@ class Host:
         return _chunk(chunk.start, data, chunk.last and whole)
 
     def _read_back(self, segment: str, before: Record, max_bytes: int) -> Record:
+        segment = self._named(segment)
         chunk = _checked(
             asked(self._opened().read_back, segment, _position(before), max_bytes)
         )
@@ -155,7 +174,7 @@ class Host:
         keep_quarantine = getattr(options, "keep-quarantine")
         snapshot = self._opened()
         self._rewrite = asked(
-            snapshot.rewrite, segment, options.purpose, keep_quarantine, options.force
+            snapshot.rewrite, self._named(segment), options.purpose, keep_quarantine, options.force
         )
 
     def _rewriting(self) -> Rewrite:
@@ -163,28 +182,30 @@ class Host:
             raise StoreError("failed", "no rewrite is open; call rewrite-begin first")
         return self._rewrite
 
-    def _rewrite_remove(self, ranges: list[Record]) -> None:
-        removed = [(_position(one.start), _position(one.end)) for one in ranges]
-        asked(self._rewriting().remove, removed)
+    def _rewrite_edit(self, edits: list[Record]) -> None:
+        made = [
+            Edit(_position(one.start), _position(one.end), getattr(one, "line-end")) for one in edits
+        ]
+        asked(self._rewriting().edit, made)
 
-    def _rewrite_commit(self, terminate_tail: bool) -> Record:
+    def _rewrite_commit(self) -> Record:
         rewrite = self._rewriting()
-        done = asked(rewrite.commit, terminate_tail)
+        done = asked(rewrite.commit)
         self._rewrite = None
-        return lowered(done)
+        return lowered(replace(done, quarantine=[sayable(name) for name in done.quarantine]))
 
     def _rewrite_abort(self) -> None:
         rewrite, self._rewrite = self._rewrite, None
         if rewrite is not None:
             asked(rewrite.abort)
 
-    def _load_checkpoint(self) -> str:
-        return asked(self._store.load_checkpoint) if isinstance(self._store, Checkpoints) else ""
+    def _load_index(self) -> str:
+        return asked(self._store.load_index) if isinstance(self._store, Indexed) else ""
 
-    def _save_checkpoint(self, text: str) -> None:
-        if not isinstance(self._store, Checkpoints):
-            raise StoreError("unsupported", "this store keeps no checkpoint")
-        asked(self._store.save_checkpoint, text)
+    def _save_index(self, text: str) -> None:
+        if not isinstance(self._store, Indexed):
+            raise StoreError("unsupported", "this store keeps no index")
+        asked(self._store.save_index, text)
 
 
 def asked(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -196,6 +217,14 @@ def asked(function: Callable[..., Any], *arguments: Any) -> Any:
         answer.close()
     name = getattr(function, "__name__", "one of its methods")
     raise StoreError("failed", f"the store must be synchronous, and `{name}` returned an awaitable")
+
+
+def _error(error: StoreError) -> Variant:
+    return Variant(error.code, sayable(str(error)))
+
+
+def _append_error(error: StoreError) -> Record:
+    return record(error=_error(error), written=error.written or "unknown")
 
 
 def _no_groups(*_arguments: Any) -> Variant:

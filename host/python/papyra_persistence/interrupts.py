@@ -14,6 +14,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from . import forks
+
 _SIGNALS = tuple(sorted(signal.valid_signals()))
 #: The wrapper in `signal` turns each answer into an enumeration, which takes ten times as long.
 _handler_of = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
@@ -30,7 +32,15 @@ class Interrupts:
         #: The exception to raise after the call.
         self.raised: BaseException | None = None
         self._running = False
+        self._thread = 0
         self._replaced: list[tuple[int, Any, Any]] = []
+        forks.track(self)
+
+    def _forked(self) -> None:
+        # The main thread of the parent was inside a call, and is missing here. Its handlers would keep every
+        # exception for the end of that call.
+        if self._running and self._thread != threading.get_ident():
+            self._restore()
 
     def check(self) -> None:
         """Ends the engine if an exception is waiting. Every callback calls this first."""
@@ -47,6 +57,7 @@ class Interrupts:
         if threading.current_thread() is not threading.main_thread():
             return  # Python runs signal handlers in the main thread only.
         self._running = True
+        self._thread = threading.get_ident()
         try:
             for number in _SIGNALS:
                 if callable(handler := _handler_of(number)):

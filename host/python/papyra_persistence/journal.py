@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from . import forks
 from .arguments import KINDS, RECOVERY_MODES, STARTUP_MODES, all_are, chosen
 from .engine import Engine, Session
 from .errors import Failure
@@ -24,6 +25,7 @@ from .reports import (
     StartupReport,
 )
 from .store import Store
+from .text import check_fields, check_lines
 from .values import lowered, raised, record
 
 T = TypeVar("T")
@@ -42,7 +44,7 @@ class Draft:
     timestamp: float | None = None
 
 
-class Journal:
+class Journal(forks.OfOneProcess):
     """A journal in a store. Calls block and run one after the other, since a journal owns one instance of
     the engine; several journals over the same store can work side by side.
 
@@ -69,15 +71,24 @@ class Journal:
         self._retention = lowered(all_are("retention", [retention or Retention()], Retention)[0])
         self._lock = threading.Lock()
         self._session: Session | None = None
+        forks.track(self)
+
+    def _forked(self) -> None:
+        # The instance may be inside a call that is never finished here. The next call makes a new one.
+        self._lock = threading.Lock()
+        self._session = None
 
     def append(self, drafts: Iterable[Draft]) -> Appended:
         """Writes records in this order, all or none. They are durable when this returns."""
-        return self._call(Appended, "append", lowered(all_are("drafts", drafts, Draft)))
+        given = all_are("drafts", drafts, Draft)
+        check_fields([one.fields for one in given])
+        return self._call(Appended, "append", lowered(given))
 
     def append_lines(self, lines: str) -> Appended:
         """Writes complete lines verbatim, all or none. Each must be a sound record."""
         if not isinstance(lines, str):
             raise TypeError(f"lines must be a str, and is {type(lines).__name__}")
+        check_lines(lines)
         return self._call(Appended, "append-lines", lines)
 
     def query(
@@ -122,14 +133,17 @@ class Journal:
         dry_run: bool = False,
         max_findings: int = 100,
         record_audit: bool = True,
+        allow_loss: bool = False,
     ) -> Recovery:
-        """Removes damaged entries: mode ``repair`` drops them, ``quarantine`` moves them to the
-        quarantine. An audit record in the journal states what was done, if ``record_audit``."""
+        """Removes what is damaged and keeps every whole record: mode ``repair`` drops the rest,
+        ``quarantine`` moves it to the quarantine. An audit record in the journal states what was done, if
+        ``record_audit``. ``allow_loss`` repairs even what does not look like a journal."""
         options = record(
             mode=chosen("mode", mode, RECOVERY_MODES),
             dry_run=dry_run,
             max_findings=max_findings,
             record_audit=record_audit,
+            allow_loss=allow_loss,
         )
         return self._call(Recovery, "recover", options)
 
@@ -142,15 +156,18 @@ class Journal:
         keep_quarantine: bool = False,
         as_of: float | None = None,
         record_audit: bool = True,
+        allow_expire_all: bool = False,
     ) -> Compaction:
         """Removes the records that retention hides. Refused without any limit. An audit record in the
-        journal states what was done, if ``record_audit``."""
+        journal states what was done, if ``record_audit``. ``allow_expire_all`` removes even records that
+        are all too old, which looks like a wrong clock."""
         options = record(
             dry_run=dry_run,
             force=force,
             keep_quarantine=keep_quarantine,
             as_of=as_of,
             record_audit=record_audit,
+            allow_expire_all=allow_expire_all,
         )
         return self._call(Compaction, "compact", self._retention, options)
 

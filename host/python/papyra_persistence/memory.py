@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 
+from . import forks
 from .errors import StoreError
 from .store import Chunk, Description, Position, Rewrite, Segment
 
 _SEGMENT = "memory"
 
 
-class MemoryStore:
+class MemoryStore(forks.OfOneProcess):
     """A journal in memory. It only grows."""
 
     def __init__(self, max_bytes: int | None = None):
@@ -18,6 +19,10 @@ class MemoryStore:
         self._bytes = bytearray()
         self._lock = threading.Lock()
         self._max_bytes = max_bytes
+        forks.track(self)
+
+    def _forked(self) -> None:
+        self._lock = threading.Lock()
 
     def describe(self) -> Description:
         return Description("memory", "memory", volatile=True)
@@ -31,6 +36,7 @@ class MemoryStore:
                     "full",
                     f"the journal in memory holds at most {self._max_bytes} bytes, "
                     f"and {used} are used",
+                    "none",
                 )
             self._bytes += data
 

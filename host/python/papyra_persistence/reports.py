@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,8 @@ class Page:
     """Records as stored, one per line."""
 
     records: str
+    #: The time of each record, in the same order.
+    times: list[float | None]
     count: int
     damaged: int
     cursor: str
@@ -67,7 +67,28 @@ class KindCount:
 @dataclass(frozen=True)
 class AnomalyCount:
     anomaly: str
+    #: ``damage``, ``suspect`` or ``structure``.
+    severity: str
     count: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One anomaly, its place, and its looks."""
+
+    anomaly: str
+    #: As in `AnomalyCount`.
+    severity: str
+    segment: str
+    line: int | None
+    offset: int | None
+    id: str | None
+    length: int
+    #: Whole records in a damaged line, which recovery keeps.
+    salvageable: int
+    ambiguous: int
+    hint: str
+    excerpt: str
 
 
 @dataclass(frozen=True)
@@ -80,25 +101,25 @@ class ScanReport:
     records: int
     kinds: list[KindCount]
     damaged: int
+    #: Whole records in damaged lines, which recovery keeps. They are not in ``records``.
+    salvageable: int
     suspect: int
     structural: int
     anomalies: list[AnomalyCount]
-    findings: str
-    findings_listed: int
+    findings: list[Finding]
     findings_total: int
     oldest: float | None
     newest: float | None
-    implausible_timestamps: int
+    #: Records without calendar time, and with one ahead of the clock: age limits pass them by.
+    untimed: int
+    from_future: int
+    time_note: str
     sampled: bool
 
     @property
     def healthy(self) -> bool:
         """True if there are no anomalies at all."""
         return not self.anomalies
-
-    def list_findings(self) -> list[dict[str, Any]]:
-        """Returns the listed findings, parsed."""
-        return [json.loads(line) for line in self.findings.split("\n") if line]
 
 
 @dataclass(frozen=True)
@@ -109,6 +130,11 @@ class Recovery:
     changed: bool
     removed_entries: int
     removed_bytes: int
+    #: Whole records kept from damaged lines, those of them that may be a part of a torn record, and the line
+    #: ends inserted for them.
+    salvaged: int
+    ambiguous: int
+    line_ends: int
     terminated: int
     rewritten: list[str]
     quarantine: list[str]
@@ -134,6 +160,8 @@ class Compaction:
     damaged_removed: int
     damaged_kept: int
     untimed_kept: int
+    from_future_kept: int
+    time_note: str
     pinned_removed: int
     pinned_kept: int
     rewritten: list[str]
@@ -156,7 +184,9 @@ class Inspection:
     sampled: bool
     oldest: float | None
     newest: float | None
-    implausible_timestamps: int
+    untimed: int
+    from_future: int
+    time_note: str
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Replaces a file by one without some of its bytes.
+"""Replaces a file by one in which some of its bytes are removed, or replaced by line ends.
 
 The new content grows in a hidden temporary file beside the journal; its lock marks a rewrite in progress.
 Only the last step takes the lock that writers need. Names and locks are those of the Rust store.
@@ -6,20 +6,18 @@ Only the last step takes the lock that writers need. Names and locks are those o
 
 from __future__ import annotations
 
-import contextlib
-import datetime
 import errno
 import fcntl
 import os
 import time
 
+from . import forks
 from .errors import StoreError
 from .locks import (
     FileId,
     changed_meanwhile,
     held,
     identify,
-    make_dirs,
     named,
     open_own,
     open_regular,
@@ -28,7 +26,8 @@ from .locks import (
     sync_dir,
     write_all,
 )
-from .store import Position, Rewritten
+from .quarantine import Quarantine
+from .store import Edit, Rewritten
 
 #: Writers wait while about this many bytes are copied at most.
 _LAST_BIT = 256 << 10
@@ -55,13 +54,19 @@ class FileRewrite:
         self._length = length
         self._lock_wait = lock_wait
         self._quarantine_dir = quarantine_dir
-        self._quarantine: _Quarantine | None = None
+        self._quarantine: Quarantine | None = None
+        # Snapshot bytes before this are copied or replaced.
         self._cursor = 0
-        self._removed = 0
+        self._changed = False
+        #: An edit ends at the end of the snapshot.
+        self._tail_edited = False
         self._source = self._new = -1
+        #: From here on the new file may be the journal.
+        self._switching = False
         # The path with symlinks resolved, so that a symlink stays one.
         self._target = os.path.realpath(path)
         self._temporary: str | None = None
+        forks.track(self)
         try:
             self._begin(opened)
         except OSError as cause:
@@ -82,39 +87,45 @@ class FileRewrite:
         _resemble(self._new, self._source, status)
         self._torn = self._length > 0 and os.pread(self._source, 1, self._length - 1) != b"\n"
 
-    def remove(self, ranges: list[tuple[Position, Position]]) -> None:
+    def edit(self, edits: list[Edit]) -> None:
         try:
-            for (major, start), (end_major, end) in ranges:
-                ordered = self._cursor <= start <= end <= self._length
-                if major or end_major or not ordered:
-                    raise StoreError(
-                        "failed",
-                        f"cannot remove bytes {start} to {end}: ranges must ascend, and lie between "
-                        f"{self._cursor} and {self._length}",
-                    )
-                _copy(self._source, self._new, self._cursor, start)
-                if self._quarantine_dir is not None and start < end:
-                    if self._quarantine is None:
-                        self._quarantine = _Quarantine(self._quarantine_dir, self._target, self._source)
-                    _copy(self._source, self._quarantine.fd, start, end)
-                self._cursor = end
-                self._removed += end - start
+            for edit in edits:
+                self._edit(edit)
         except OSError as cause:
             raise StoreError.from_os("rewrite", self._path, cause) from cause
 
-    def commit(self, terminate_tail: bool) -> Rewritten:
+    def _edit(self, edit: Edit) -> None:
+        (major, start), (end_major, end), line_end = edit
+        if major or end_major or not self._cursor <= start <= end <= self._length:
+            raise StoreError(
+                "failed",
+                f"cannot replace bytes {start} to {end}: edits must ascend, and lie between "
+                f"{self._cursor} and {self._length}",
+            )
+        if start == end and not line_end:
+            return  # Nothing changes, so an isolated tail must stay isolated too.
+        _copy(self._source, self._new, self._cursor, start)
+        if self._quarantine_dir is not None and start < end:
+            if self._quarantine is None:
+                self._quarantine = Quarantine(self._quarantine_dir, self._target, self._source)
+            _copy(self._source, self._quarantine.fd, start, end)
+        if line_end:
+            write_all(self._new, b"\n")
+        self._cursor = end
+        self._changed = True
+        self._tail_edited = end == self._length
+
+    def commit(self) -> Rewritten:
         try:
-            return self._commit(terminate_tail)
+            return self._commit()
         except OSError as cause:
             raise StoreError.from_os("rewrite", self._path, cause) from cause
         finally:
             self.abort()
 
-    def _commit(self, terminate_tail: bool) -> Rewritten:
+    def _commit(self) -> Rewritten:
         deadline = time.monotonic() + self._lock_wait
-        tail_removed = self._removed > 0 and self._cursor == self._length
-        terminate = terminate_tail and self._torn and not tail_removed
-        if self._removed == 0 and not terminate:
+        if not self._changed:
             size = self._settled(deadline)
             return Rewritten(size, size)
 
@@ -122,7 +133,8 @@ class FileRewrite:
         _copy(self._source, self._new, self._cursor, self._length)
         os.fsync(self._new)
         quarantine = [] if self._quarantine is None else [self._quarantine.finish()]
-        drop_line_end = self._torn and tail_removed
+        # The edit says what comes in place of the line end with which an append isolated the tail.
+        drop_line_end = self._torn and self._tail_edited
         copied = self._length
         for _ in range(_ROUNDS):
             settled = self._settled(deadline)
@@ -136,45 +148,86 @@ class FileRewrite:
                 raise changed_meanwhile(self._path)
             before = os.fstat(self._source).st_size
             self._follow(copied, before, drop_line_end)
-            if terminate and before == self._length:
-                write_all(self._new, b"\n")
             os.fsync(self._new)
             after = os.fstat(self._new).st_size
-            os.rename(temporary_path(self._target), self._target)
-            self._stay()
-            sync_dir(os.path.dirname(self._target))
+            self._switch(quarantine)
         return Rewritten(before, after, quarantine)
 
+    def _switch(self, quarantine: list[str]) -> None:
+        self._switching = True
+        try:
+            os.rename(temporary_path(self._target), self._target)
+        except OSError as cause:
+            # NFS and file systems in user space can report an error for a rename that was done.
+            if not self._is_new(self._target):
+                raise self._not_switched(cause, quarantine) from cause
+        self._stay()
+        try:
+            sync_dir(os.path.dirname(self._target))
+        except OSError as cause:
+            doing = "be sure that a power cut would not undo the finished rewrite of"
+            raise StoreError.from_os(doing, self._path, cause) from cause
+
+    def _not_switched(self, cause: OSError, quarantine: list[str]) -> StoreError:
+        error = StoreError.from_os("rewrite", self._path, cause)
+        if not quarantine or self._is_original():
+            return error
+        removed = ", ".join(quarantine)
+        return StoreError(
+            error.code,
+            f"cannot tell whether {self._target} was rewritten; look at it, and at what was removed: "
+            f"{removed}",
+        )
+
+    def _is_new(self, path: str) -> bool:
+        """Returns whether the path certainly names the new file."""
+        try:
+            return named(path) == identify(os.fstat(self._new))
+        except OSError:
+            return False
+
+    def _is_original(self) -> bool:
+        """Returns whether the journal is certainly the file of the snapshot."""
+        try:
+            return named(self._target) == self._id
+        except OSError:
+            return False
+
     def _stay(self) -> None:
-        """Keeps the quarantine: the journal no longer has these bytes."""
+        """Keeps the quarantine: the journal may no longer have these bytes."""
         if self._quarantine is not None:
             self._quarantine.stay()
-        self._temporary = None
-
-    def _switched(self) -> bool:
-        """Returns whether the new file has replaced the journal. It may have, although the rename raised: an
-        interrupt can come after it, and on NFS or FUSE it can report an error. In doubt it has: the
-        quarantine may hold the only copy of the removed bytes."""
-        try:
-            return named(self._target) == identify(os.fstat(self._new))
-        except OSError:
-            return True
 
     def abort(self) -> None:
         """Removes the quarantine first: the lock of the temporary file protects its name."""
-        if self._temporary is not None and self._switched():
+        # An interrupt, too, can come after the rename.
+        if self._switching and not self._is_original():
             self._stay()
         quarantine, self._quarantine = self._quarantine, None
         if quarantine is not None:
             quarantine.discard()
         temporary, self._temporary = self._temporary, None
-        if temporary is not None:
+        # What cannot be examined stays, and is removed by the next rewrite.
+        if temporary is not None and self._is_new(temporary):
             remove(temporary)
-        if self._source >= 0:
-            os.close(self._source)
-        if self._new >= 0:
+        source, self._source = self._source, -1
+        if source >= 0:
+            os.close(source)
+        new, self._new = self._new, -1
+        if new >= 0:
             # It may be the journal now.
-            release(self._new)
+            release(new)
+
+    def _forked(self) -> None:
+        """Closes the files. The rewrite is the parent's, and so are its locks, which are not released."""
+        self._temporary = None
+        quarantine, self._quarantine = self._quarantine, None
+        if quarantine is not None:
+            quarantine.stay()
+            quarantine.discard()
+        for fd in (self._source, self._new):
+            if fd >= 0:
+                os.close(fd)
         self._source = self._new = -1
 
     def _settled(self, deadline: float) -> int:
@@ -261,56 +314,3 @@ def _copy(source: int, target: int, start: int, end: int) -> None:
             write_all(target, data)
             done = len(data)
         start += done
-
-
-class _Quarantine:
-    """A quarantine file with what a rewrite removes. Its name is hidden until it is complete."""
-
-    def __init__(self, directory: str, target: str, source: int):
-        make_dirs(directory)
-        status = os.fstat(source)
-        device, inode = identify(status)
-        self._directory = directory
-        self._name = os.path.basename(target)
-        hidden = f".{self._name}.{device:x}-{inode:x}.papyra-quarantine"
-        path = os.path.join(directory, hidden)
-        # The caller holds the rewrite lock of this inode, so this is a leftover of a killed rewrite.
-        remove(path)
-        self.fd = open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        self._path: str | None = path
-        with contextlib.suppress(PermissionError):  # Only root may change the owner.
-            os.fchown(self.fd, status.st_uid, status.st_gid)
-        os.fchmod(self.fd, status.st_mode & 0o666)
-
-    def finish(self) -> str:
-        """Makes the file durable under its final name. `discard` removes it, unless `stay` comes first."""
-        os.fsync(self.fd)
-        now = datetime.datetime.now(datetime.timezone.utc)
-        stamp = now.strftime("%Y%m%dT%H%M%S.") + f"{now.microsecond // 1000:03}Z"
-        number = 1
-        while True:
-            name = f"{self._name}.{stamp}.{number}.quarantine"
-            path = os.path.join(self._directory, name)
-            try:
-                # A link, unlike a rename, never replaces a file.
-                os.link(self._path, path)
-                break
-            except FileExistsError:
-                number += 1
-        os.unlink(self._path)
-        self._path = path
-        sync_dir(self._directory)
-        return path
-
-    def stay(self) -> None:
-        """Keeps the file for good."""
-        self._path = None
-
-    def discard(self) -> None:
-        """Closes the file, and removes it unless it stays."""
-        path, self._path = self._path, None
-        if path is not None:
-            remove(path)
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1

@@ -19,6 +19,26 @@ class Position(NamedTuple):
     minor: int
 
 
+class Edit(NamedTuple):
+    """One change of a rewrite: the bytes from ``start`` up to ``end`` give way to one line end, or to
+    nothing."""
+
+    start: Position
+    end: Position
+    #: Whether a line end takes their place. Only in a store whose entries are lines.
+    line_end: bool = False
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What records look like that Papyra did not write."""
+
+    time_field: str
+    #: ``seconds``, ``milliseconds``, ``microseconds``, ``nanoseconds`` or ``rfc3339``.
+    time_format: str
+    kind_field: str | None = None
+
+
 @dataclass(frozen=True)
 class Description:
     """Properties of a store. They never change."""
@@ -32,6 +52,8 @@ class Description:
     layout: str = "sequence"
     #: The contents end with the process.
     volatile: bool = False
+    #: What its records look like; ``None``: as Papyra writes them.
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +70,7 @@ class Segment:
     entries: int | None = None
     kind: str | None = None
     pinned: Position | None = None
+    partition: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,10 +108,10 @@ Rewritten.__init__ = renamed(evidence="quarantine")(Rewritten.__init__)  # type:
 class Rewrite(Protocol):
     """A rewrite of one segment. It has no effect until :meth:`commit`."""
 
-    def remove(self, ranges: list[tuple[Position, Position]]) -> None:
-        """Removes these half-open ranges. They ascend, and continue those of earlier calls."""
+    def edit(self, edits: list[Edit]) -> None:
+        """Makes these changes. They ascend, do not overlap, and continue those of earlier calls."""
 
-    def commit(self, terminate_tail: bool) -> Rewritten:
+    def commit(self) -> Rewritten:
         """Makes the quarantine durable, then switches to the new content atomically."""
 
     def abort(self) -> None:
@@ -128,11 +151,11 @@ class Store(Protocol):
 
 
 @runtime_checkable
-class Checkpoints(Protocol):
+class Indexed(Protocol):
     """Optional functions of a store. Without them every startup check reads everything."""
 
-    def load_checkpoint(self) -> str:
+    def load_index(self) -> str:
         """Returns the text that was saved last, or an empty one."""
 
-    def save_checkpoint(self, text: str) -> None:
-        """Replaces the saved text atomically."""
+    def save_index(self, text: str) -> None:
+        """Replaces the saved text, of at most 8 MiB, atomically."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import anyio
 import anyio.to_thread
 
+from . import forks
 from .errors import Failure
 from .journal import Journal
 
@@ -34,6 +35,11 @@ class Writer:
     def __init__(self, start: Callable[[], Journal]):
         self._start = start
         self._journal: Journal | None = None
+        self._forked()
+        forks.track(self)
+
+    def _forked(self) -> None:
+        """Begins with nothing. The lines that wait at a fork are the parent's to write."""
         self._waiting: list[_Line] = []
         self._bytes = 0
         self._lock: anyio.Lock | None = None
@@ -167,5 +173,9 @@ class Writer:
 
 
 def _fail(batch: list[_Line], error: BaseException) -> None:
+    if isinstance(error, Failure) and error.written == "some" and len(batch) > 1:
+        # Of a single line of the batch nothing is known.
+        where = error.segment, error.line
+        error = Failure(error.code, str(error), *where, error.retryable, "unknown")
     for line in batch:
         line.error = error

@@ -29,10 +29,12 @@ def _parameters(call: str, given: dict[str, Any]) -> list[Any]:
     if call == "scan":
         return [_lowered({"max_findings": _FINDINGS, "sample": None} | given)]
     if call == "recover":
-        return [_lowered({"max_findings": _FINDINGS, "dry_run": False, "record_audit": False} | given)]
+        flags = dict.fromkeys(("dry_run", "record_audit", "allow_loss"), False)
+        return [_lowered({"max_findings": _FINDINGS} | flags | given)]
     if call == "compact":
         retention = given.pop("retention", {})
-        flags = dict.fromkeys(("dry_run", "force", "keep_quarantine", "record_audit"), False)
+        names = ("dry_run", "force", "keep_quarantine", "record_audit", "allow_expire_all")
+        flags = dict.fromkeys(names, False)
         return [_policy(retention), _lowered(flags | {"as_of": None} | given)]
     if call == "inspect":
         return [_lowered({"limit": given["limit"]}), _policy(given.get("retention", {}))]
@@ -53,9 +55,8 @@ def _pages(session: Session, given: dict[str, Any]) -> list[dict[str, Any]]:
     while not end:
         page = session.call("query", _lowered(selection), _policy(given.get("retention", {})))
         selection["cursor"], end = page.cursor, page.end
-        pages.append(
-            {"records": page.records, "count": page.count, "damaged": page.damaged, "end": end}
-        )
+        names = ("records", "times", "count", "damaged", "end")
+        pages.append({name: getattr(page, name) for name in names})
     return pages
 
 

@@ -121,7 +121,7 @@ def reply(driver: Driver, request: dict[str, Any]) -> dict[str, Any]:
         ok = driver.run(request.pop("op"), request)
     except Failure as failure:
         found = {"code": failure.code, "message": str(failure), "line": failure.line}
-        return {"failure": found}
+        return {"failure": found | {"retryable": failure.retryable, "written": failure.written}}
     except (EngineError, TypeError) as error:
         return {"trap": str(error)}
     seconds = time.perf_counter() - began

@@ -1,92 +1,21 @@
-"""Faults at bad moments: forks, cancelled tasks, interrupts, failing renames, and writers without locks."""
+"""Faults at bad moments: cancelled tasks, full disks, and writers without locks."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import json
 import os
-import tempfile
 import threading
 import time
 import unittest
-from collections.abc import Iterator
-from pathlib import Path
 from unittest import mock
 
 import anyio.to_thread
+from in_directory import InDirectory
 from papyra_persistence import Engine, FileStore, Journal, StoreError
 from papyra_persistence.backend import JournalPersistence
-from papyra_persistence.locks import held
-from papyra_persistence.store import Position
 from papyra_persistence.writer import Writer
-
-
-class InDirectory(unittest.TestCase):
-    def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.dir = Path(directory.name)
-        self.path = self.dir / "events.ndjson"
-
-    def store(self, **options: object) -> FileStore:
-        return FileStore(self.path, quarantine_dir=self.dir / "quarantine", **options)
-
-    def code_of_append(self, store: FileStore) -> str:
-        try:
-            store.append("late\n", [])
-        except StoreError as error:
-            return error.code
-        return "written"
-
-
-@unittest.skipUnless(hasattr(os, "fork"), "needs fork")
-class ForkTest(InDirectory):
-    def forked(self, work) -> int:
-        """Runs a function in a child, and returns its exit status."""
-        child = os.fork()
-        if child == 0:
-            status = 99
-            try:
-                status = work()
-            finally:
-                os._exit(status)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-    def test_a_child_neither_shares_nor_drops_the_lock_of_its_parent(self) -> None:
-        store = self.store()
-        store.append("first\n", [])
-        store.lock_wait = 0.05
-        fd, _ = store._opened()
-        with held(fd, fcntl.LOCK_EX, time.monotonic() + 1, store.path):
-            status = self.forked(lambda: 0 if self.code_of_append(store) == "locked" else 1)
-            self.assertEqual(status, 0, "the child is locked out")
-            self.assertEqual(self.code_of_append(self.store(lock_wait=0.05)), "locked")
-        store.append("second\n", [])
-        self.assertEqual(self.path.read_text(), "first\nsecond\n")
-
-    def test_a_child_forked_during_a_rewrite_does_not_keep_the_lock(self) -> None:
-        store = self.store(lock_wait=0.2)
-        store.append("first\nsecond\n", [])
-        snapshot = store.snapshot()
-        rewrite = snapshot.rewrite(self.path.name, "repair", False, False)
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(writing)
-            os.read(reading, 1)
-            os._exit(0)
-        try:
-            rewrite.remove([(Position(0, 0), Position(0, 6))])
-            rewrite.commit(False)
-            self.assertEqual(self.code_of_append(store), "written")
-        finally:
-            for fd in (reading, writing):
-                os.close(fd)
-            os.waitpid(child, 0)
-            snapshot.close()
-        self.assertEqual(self.path.read_text(), "second\nlate\n")
 
 
 class SlowJournal:
@@ -260,65 +189,6 @@ class IdleTest(InDirectory):
         opened = (os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd"))
         self.assertNotIn(os.path.realpath(self.path), list(opened))
         self.assertEqual(journal.scan().records, 1)
-
-
-class SwitchTest(InDirectory):
-    """A rename that raises, after it was done or without having been done."""
-
-    def rewritten(self, switch: bool, error: BaseException, blind: bool = False) -> FileStore:
-        """Removes the first of two lines with a failing rename. ``blind``: the journal cannot be examined
-        afterwards."""
-        rename = os.rename
-
-        def failing(source: str, target: str) -> None:
-            if switch:
-                rename(source, target)
-            if blind:
-                unseen = mock.patch("papyra_persistence.rewrite.named", side_effect=OSError(errno.EIO, ""))
-                unseen.start()
-                self.addCleanup(unseen.stop)
-            raise error
-
-        store = self.store()
-        store.append("first\nsecond\n", [])
-        snapshot = store.snapshot()
-        self.addCleanup(snapshot.close)
-        rewrite = snapshot.rewrite(self.path.name, "repair", True, False)
-        rewrite.remove([(Position(0, 0), Position(0, 6))])
-        expected = StoreError if isinstance(error, OSError) else type(error)
-        with mock.patch("os.rename", failing), self.assertRaises(expected):
-            rewrite.commit(False)
-        return store
-
-    def quarantine(self) -> list[str]:
-        return [one.read_text() for one in (self.dir / "quarantine").iterdir()]
-
-    def errors(self) -> Iterator[BaseException]:
-        """Yields both sorts of errors, each with an empty directory."""
-        for error in (KeyboardInterrupt(), OSError(errno.EIO, "i/o error")):
-            self.setUp()
-            yield error
-
-    def test_an_error_after_the_switch_keeps_the_quarantine(self) -> None:
-        for error in self.errors():
-            with self.subTest(error):
-                self.rewritten(True, error).append("third\n", [])
-                self.assertEqual(self.path.read_text(), "second\nthird\n")
-                self.assertEqual(self.quarantine(), ["first\n"])
-
-    def test_an_error_before_the_switch_leaves_nothing_behind(self) -> None:
-        for error in self.errors():
-            with self.subTest(error):
-                self.rewritten(False, error).append("third\n", [])
-                self.assertEqual(self.path.read_text(), "first\nsecond\nthird\n")
-                self.assertEqual(self.quarantine(), [])
-                names = sorted(one.name for one in self.dir.iterdir())
-                self.assertEqual(names, ["events.ndjson", "quarantine"])
-
-    def test_a_journal_that_cannot_be_examined_after_a_failed_rename_keeps_the_quarantine(self) -> None:
-        self.rewritten(False, OSError(errno.EIO, "i/o error"), blind=True)
-        self.assertEqual(self.path.read_text(), "first\nsecond\n")
-        self.assertEqual(self.quarantine(), ["first\n"])
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from papyra_persistence import (
     MemoryStore,
     Retention,
     Rewritten,
+    StoreError,
     WasiJournal,
 )
 from papyra_persistence.backend import JournalPersistence
@@ -74,6 +75,33 @@ class ValuesTest(unittest.TestCase):
             self.refused(Failure, said, lambda: journal.append([Draft("event")]))
             gc.collect()
         self.assertEqual(journal.metrics().write_errors, 1)
+
+    def test_a_failed_append_says_how_much_was_written(self) -> None:
+        class Failing(MemoryStore):
+            error: Exception
+
+            def append(self, lines: str, runs: list[tuple[str, int]]) -> None:
+                raise self.error
+
+        cases = {
+            ("full", False, "some"): StoreError("full", "no space", "some"),
+            ("locked", True, "none"): StoreError("locked", "held", "none"),
+            ("unavailable", True, "unknown"): StoreError("unavailable", "it does not say"),
+            ("failed", False, "unknown"): OSError("neither does it"),
+        }
+        store = Failing()
+        journal = Journal(ENGINE, store)
+        for expected, store.error in cases.items():
+            with self.assertRaises(Failure) as raised:
+                journal.append([Draft("event")])
+            failure = raised.exception
+            self.assertEqual((failure.code, failure.retryable, failure.written), expected)
+        with self.assertRaises(Failure) as raised:
+            journal.append_lines("no record\n")
+        self.assertEqual((raised.exception.code, raised.exception.written), ("invalid-record", "none"))
+        with self.assertRaises(Failure) as raised:
+            journal.compact()
+        self.assertIsNone(raised.exception.written, "no append")
 
     def test_what_is_no_number_is_refused(self) -> None:
         for value in (2.0, "5", True):

@@ -1,6 +1,6 @@
 /**
- * The checkpoint: a text in which the engine notes how far it has found the journal sound. It is kept in a
- * file beside the journal, the same file in all hosts.
+ * The index: a text in which the engine notes how far it has found the journal sound. It is kept in a file
+ * beside the journal, the same file in all hosts.
  */
 
 import fs from "node:fs";
@@ -8,21 +8,21 @@ import { basename, dirname, join } from "node:path";
 import * as files from "./files.js";
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
-/** A longer text is not a checkpoint. */
-const MAX = 1 << 20;
+/** A longer text is not an index. */
+const MAX = 8 << 20;
 
 /**
  * @param {string} path of the journal
  * @param {string} [suffix]
  */
 function beside(path, suffix = "") {
-  // Follow a symlink: the checkpoint lies beside the real file.
+  // Follow a symlink: the index lies beside the real file.
   const target = fs.existsSync(path) ? fs.realpathSync(path) : path;
   return join(dirname(target), `.${basename(target)}.papyra-checkpoint${suffix}`);
 }
 
 /**
- * Returns the text that was saved last; an empty one if the file is missing, unreadable or not a checkpoint.
+ * Returns the text that was saved last; an empty one if the file is missing, unreadable or not an index.
  *
  * @param {string} path of the journal
  */

@@ -1,5 +1,5 @@
-"""The checkpoint: a text in which the engine notes how far it has found the journal sound. It is kept in a
-file beside the journal, the same file in all hosts."""
+"""The index: a text in which the engine notes how far it has found the journal sound. It is kept in a file
+beside the journal, the same file in all hosts."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import os
 from .errors import StoreError
 from .locks import open_own, remove, write_all
 
-#: A longer text is not a checkpoint.
-_MAX = 1 << 20
+#: A longer text is not an index.
+_MAX = 8 << 20
 
 
 def _beside(path: str, suffix: str = "") -> str:
-    # Follow a symlink: the checkpoint lies beside the real file.
+    # Follow a symlink: the index lies beside the real file.
     directory, name = os.path.split(os.path.realpath(path))
     return os.path.join(directory, f".{name}.papyra-checkpoint{suffix}")
 
 
 def load(path: str) -> str:
     """Returns the text that was saved last for the journal at ``path``; an empty one if the file is
-    missing, unreadable or not a checkpoint."""
+    missing, unreadable or not an index."""
     try:
         with open(open_own(_beside(path), os.O_RDONLY), "rb") as file:
             data = file.read(_MAX + 1)
