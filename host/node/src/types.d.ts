@@ -59,8 +59,8 @@ export interface Appended {
 export interface Page {
   /** Records as stored, one per line. */
   records: string;
-  /** The time of each record, in the same order. */
-  times: (number | undefined)[];
+  /** The time of each record, in the same order; `NaN` where its timestamp is not a number. */
+  times: Float64Array;
   count: number;
   damaged: number;
   cursor: string;

@@ -45,7 +45,7 @@ function pages(session, { selection, retention }) {
     const page = session.call("query", [{ ...asked, cursor }, policy(retention)]);
     ({ cursor, end } = page);
     const { records, times, count, damaged } = page;
-    all.push({ records, times, count, damaged, end });
+    all.push({ records, times: [...times].map((time) => (isNaN(time) ? null : time)), count, damaged, end });
   }
   return all;
 }

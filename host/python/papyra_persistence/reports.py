@@ -49,8 +49,8 @@ class Page:
     """Records as stored, one per line."""
 
     records: str
-    #: The time of each record, in the same order.
-    times: list[float | None]
+    #: The time of each record, in the same order; NaN where its timestamp is not a number.
+    times: list[float]
     count: int
     damaged: int
     cursor: str

@@ -74,7 +74,7 @@ def _fitted(hint: Any, value: Any) -> Any:
 
 @functools.cache
 def _is_plain(hint: Any) -> bool:
-    """Returns whether no record is in it. A page has the times of 20,000 records."""
+    """Returns whether no record is in it."""
     return not dataclasses.is_dataclass(hint) and all(map(_is_plain, typing.get_args(hint)))
 
 

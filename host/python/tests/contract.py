@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -55,8 +56,9 @@ def _pages(session: Session, given: dict[str, Any]) -> list[dict[str, Any]]:
     while not end:
         page = session.call("query", _lowered(selection), _policy(given.get("retention", {})))
         selection["cursor"], end = page.cursor, page.end
-        names = ("records", "times", "count", "damaged", "end")
-        pages.append({name: getattr(page, name) for name in names})
+        names = ("records", "count", "damaged", "end")
+        times = [None if math.isnan(time) else time for time in page.times]
+        pages.append({"times": times} | {name: getattr(page, name) for name in names})
     return pages
 
 

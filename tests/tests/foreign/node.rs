@@ -40,6 +40,13 @@ fn mistakes_of_programs_and_stores_are_refused_and_leave_nothing() {
 }
 
 #[test]
+fn the_tests_of_the_package_pass() {
+    for name in ["rewrite", "written", "switch", "index-file", "text", "package"] {
+        printed(node_command().args(["--test", &format!("test/{name}.js")]));
+    }
+}
+
+#[test]
 fn the_types_that_the_package_states_are_consistent() {
     printed(node_command().args(["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]));
 }

@@ -9,30 +9,65 @@ use papyra_tests::embed::{older_papyra, python, python_command};
 papyra_tests::embed_suite!(Python);
 papyra_tests::embed_suite!(wasi PythonWasi);
 
-const BACKEND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_backend.py");
-const INTERRUPTS: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_interrupts.py");
-const VALUES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_values.py");
-const FAULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/test_faults.py");
+/// Runs one of the Python package's own test programs.
+fn passes(program: &str) {
+    printed(python_command().arg(test_program(program)));
+}
+
+fn test_program(name: &str) -> String {
+    format!("{}/../host/python/tests/{name}.py", env!("CARGO_MANIFEST_DIR"))
+}
 
 #[test]
 fn forks_cancellations_and_failures_lose_nothing() {
-    printed(python_command().arg(FAULTS));
+    passes("test_faults");
 }
 
 #[test]
 fn a_signal_never_kills_the_interpreter() {
-    printed(python_command().arg(INTERRUPTS));
+    passes("test_interrupts");
 }
 
 #[test]
 fn wrong_arguments_are_refused_with_what_is_right() {
-    printed(python_command().arg(VALUES));
+    passes("test_values");
+}
+
+#[test]
+fn a_rewrite_replaces_what_it_is_told_and_keeps_the_rest() {
+    passes("test_rewrite");
+    passes("test_switch");
+}
+
+#[test]
+fn an_append_that_fails_says_what_was_written() {
+    passes("test_written");
+}
+
+#[test]
+fn an_index_is_kept_whole_or_not_at_all() {
+    passes("test_index");
+}
+
+#[test]
+fn the_classes_have_the_fields_of_the_contract() {
+    passes("test_wit");
+}
+
+#[test]
+fn text_that_is_not_unicode_is_refused() {
+    passes("test_text");
+}
+
+#[test]
+fn forks_and_processes_neither_hang_nor_lose_errors() {
+    passes("test_forks");
+    passes("test_processes");
 }
 
 #[test]
 fn the_backend_does_for_papyra_what_its_own_backend_does() {
-    printed(python_command().arg(BACKEND));
+    passes("test_backend");
 }
 
 #[test]
@@ -40,7 +75,7 @@ fn the_backend_works_with_the_older_papyra_too() {
     let mut command = python_command();
     let package = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python");
     let path = format!("{}:{package}", older_papyra().display());
-    printed(command.env("PYTHONPATH", path).arg(BACKEND));
+    printed(command.env("PYTHONPATH", path).arg(test_program("test_backend")));
 }
 
 fn tour(mut command: Command) -> String {

@@ -102,7 +102,7 @@ impl Filling<'_> {
         }
         self.page.records.push_str(text);
         self.page.records.push('\n');
-        self.page.times.push(envelope.timestamp);
+        self.page.times.push(envelope.timestamp.unwrap_or(f64::NAN));
         self.page.count += 1;
         self.left = self.left.map(|left| left.saturating_sub(1));
         Ok(())

@@ -144,7 +144,7 @@ fn written_of(lines: &str, end: Option<u64>, body: u64) -> Written {
     let Some(end) = end else { return Written::Unknown };
     let bytes = usize::try_from(end.saturating_sub(body)).unwrap_or(usize::MAX);
     match lines.as_bytes().get(..bytes) {
-        Some(part) if !part.contains(&b'\n') => Written::None,
+        Some([]) => Written::None,
         Some(part) if part.len() < lines.len() => Written::Some,
         _ => Written::All,
     }

@@ -72,6 +72,9 @@ impl Rewrite {
                     self.cursor
                 )));
             }
+            if start == end && !edit.line_end {
+                continue;
+            }
             let kept = self.new.copy(self.cursor, start, length);
             kept.map_err(|cut| self.cannot(cut))?;
             if self.keep_quarantine && start < end {
@@ -81,7 +84,7 @@ impl Rewrite {
                 self.new.write(b"\n");
             }
             self.cursor = end;
-            self.changed |= edit.line_end || start < end;
+            self.changed = true;
         }
         Ok(())
     }

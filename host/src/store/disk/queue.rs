@@ -228,7 +228,7 @@ fn written_of(lines: &str, left: Option<u64>, before: u64) -> Written {
     let Some(left) = left else { return Written::Unknown };
     let bytes = usize::try_from(left.saturating_sub(before)).unwrap_or(usize::MAX);
     match lines.as_bytes().get(..bytes) {
-        Some(part) if !part.contains(&b'\n') => Written::None,
+        Some([]) => Written::None,
         Some(part) if part.len() < lines.len() => Written::Some,
         _ => Written::All,
     }

@@ -116,6 +116,9 @@ impl Job {
                     ),
                 ));
             }
+            if start == end && !edit.line_end {
+                continue;
+            }
             self.new.copy(self.cursor, start, self.length).map_err(|cause| self.cannot(cause))?;
             if self.keep_quarantine && start < end {
                 self.quarantine(start, end)?;
@@ -124,7 +127,7 @@ impl Job {
                 self.new.write(b"\n").map_err(|cause| self.cannot(cause))?;
             }
             self.cursor = end;
-            self.changed |= edit.line_end || start < end;
+            self.changed = true;
         }
         Ok(())
     }
