@@ -16,6 +16,7 @@ fn the_component_imports_the_store_and_the_clock_and_nothing_else() {
     assert_eq!(
         imports,
         [
+            "papyra:persistence/claims@0.2.0",
             "papyra:persistence/groups@0.2.0",
             "papyra:persistence/storage@0.2.0",
             "papyra:persistence/types@0.2.0",

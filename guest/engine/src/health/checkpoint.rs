@@ -13,7 +13,7 @@ use crate::failure::Outcome;
 use crate::health::scan::{Place, ScanReport, ScanState};
 use crate::health::tally::Tally;
 use crate::host::{Framing, Host, Layout, Position, Range, Segment};
-use crate::walk::{self, NEXT, View};
+use crate::walk::{self, NEXT, STOP, View};
 
 /// Told apart from what other versions of the engine have written.
 const FORMAT: &str = concat!("papyra.checkpoint/2 ", env!("CARGO_PKG_VERSION"));
@@ -238,18 +238,18 @@ fn hash_of<H: Host>(host: &mut H, segment: &Segment, window: Range) -> Outcome<u
     Ok(hash.0)
 }
 
-/// Entries have no offsets to spread windows over: the newest of them speak for all.
+/// Entries have no offsets to spread windows over: the newest of them speak for all. Which ones follows
+/// from the entries alone, never from how the store cuts its chunks.
 fn hash_of_tail<H: Host>(host: &mut H, segment: &Segment, range: Range) -> Outcome<u64> {
-    let mut hash = Fnv::new();
-    if range.start < range.end {
-        let tail = u32::try_from(END).unwrap_or(walk::CHUNK);
-        let chunk = walk::read_before(host, segment, range.end, tail)?;
-        for frame in &chunk.frames {
-            hash.add(&frame.at.major.to_le_bytes());
-            hash.add(&frame.at.minor.to_le_bytes());
-        }
-        hash.add(&chunk.data);
-    }
+    let (mut hash, mut hashed) = (Fnv::new(), 0);
+    let _ = walk::backward(host, segment, Framing::Entries, range, &mut |_: &mut H, entry| {
+        hash.add(&entry.start.major.to_le_bytes());
+        hash.add(&entry.start.minor.to_le_bytes());
+        hash.add(&entry.length.to_le_bytes());
+        hash.add(entry.bytes);
+        hashed += entry.stored;
+        if hashed >= END { STOP } else { NEXT }
+    })?;
     Ok(hash.0)
 }
 

@@ -38,6 +38,7 @@ pub struct Streams {
     pub segments: usize,
     pub reads: usize,
     pub ranges: usize,
+    pub index: String,
     /// A rewrite was told to keep what it removes.
     pub kept_quarantine: bool,
     pub removing: Option<(usize, Vec<Edit>)>,
@@ -74,6 +75,7 @@ impl Default for Streams {
             segments: 4,
             reads: 0,
             ranges: 0,
+            index: String::new(),
             kept_quarantine: false,
             removing: None,
             groups: BTreeMap::new(),
@@ -271,5 +273,14 @@ impl Host for Streams {
 
     fn rewrite_abort(&mut self) {
         self.removing = None;
+    }
+
+    fn load_index(&mut self) -> Result<String, StorageError> {
+        Ok(self.index.clone())
+    }
+
+    fn save_index(&mut self, text: &str) -> Result<(), StorageError> {
+        text.clone_into(&mut self.index);
+        Ok(())
     }
 }

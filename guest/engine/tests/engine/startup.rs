@@ -4,7 +4,8 @@ use papyra_engine::health::recover::RecoveryMode;
 use papyra_engine::health::startup::{
     self, StartupMode, StartupOptions, StartupOutcome, StartupReport,
 };
-use papyra_engine::testing::{Lines, NOW, record};
+use papyra_engine::host::Host;
+use papyra_engine::testing::{Lines, NOW, Streams, at, record};
 
 fn check(data: &str, mode: StartupMode, recovery: RecoveryMode) -> (StartupOutcome, String) {
     let mut host = Lines::new(data);
@@ -45,7 +46,7 @@ fn ignore_does_not_read_the_store() {
     assert_eq!((host.reads, host.index.as_str()), (0, ""));
 }
 
-fn again(host: &mut Lines, mode: StartupMode, full: bool) -> StartupReport {
+fn again(host: &mut impl Host, mode: StartupMode, full: bool) -> StartupReport {
     let options =
         StartupOptions { mode, recovery: RecoveryMode::Repair, full, record_audit: false };
     startup::startup_check(host, options).unwrap()
@@ -126,5 +127,32 @@ fn a_checkpoint_that_is_nonsense_is_no_checkpoint() {
         host.index = text.to_owned();
         assert_eq!(again(&mut host, StartupMode::Fail, false).indexed_bytes, 0, "{text}");
         assert!(host.index.len() > 100, "a new one is kept");
+    }
+}
+
+#[test]
+fn what_is_no_journal_is_refused_and_the_reason_is_given() {
+    let array =
+        format!("[\n{},\n{}]\n", record("event", NOW, 1).trim(), record("audit", NOW, 1).trim());
+    let mut host = Lines::new(array.as_str());
+    let report = again(&mut host, StartupMode::Recover, false);
+    assert_eq!((report.outcome, report.recovery), (StartupOutcome::Refused, None));
+    assert!(report.note.contains("JSON array"), "{}", report.note);
+    assert_eq!(host.data, array.as_bytes());
+}
+
+#[test]
+fn an_index_of_framed_entries_holds_however_the_store_cuts_its_chunks() {
+    let mut streams = Streams::new();
+    for number in 0..2_000 {
+        streams.push(0, at(number + 1, 0), record("event", NOW, 100).trim_end());
+    }
+    let first = again(&mut streams, StartupMode::Fail, false);
+    assert_eq!((first.outcome, first.indexed_bytes), (StartupOutcome::Healthy, 0));
+    for largest_chunk in [1, 7, 300, usize::MAX] {
+        streams.largest_chunk = largest_chunk;
+        let report = again(&mut streams, StartupMode::Fail, false);
+        let scan = report.scan.unwrap();
+        assert_eq!(report.indexed_bytes, scan.bytes, "chunks of {largest_chunk} entries");
     }
 }
