@@ -15,13 +15,17 @@ use crate::retention::Retention;
 use crate::retention::compact::{self, CompactOptions, Compaction};
 use crate::write::audit;
 
-/// Recovers, and leaves an audit record if the options ask for one and something changed.
+/// Recovers, and leaves an audit record if the options ask for one and something changed, even if a
+/// failure kept the recovery from its end.
 pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
-    let mut done = recover::recover(host, options)?;
+    let (mut done, failure) = recover::recover_as_far_as_possible(host, options)?;
     if options.record_audit && done.changed && !done.dry_run {
         (done.audit, done.note) = audit::of_recovery(host, &done);
     }
-    Ok(done)
+    let Some(mut failure) = failure else { return Ok(done) };
+    let names = done.rewritten.join(", ");
+    failure.message = format!("{}; recovered before that: {names}", failure.message);
+    Err(failure)
 }
 
 /// Compacts, with surveys if there are any, and leaves an audit record if the options ask for one and

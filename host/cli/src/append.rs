@@ -6,7 +6,7 @@ use clap::Args;
 use papyra_persistence::Durability;
 use papyra_persistence::config::Config;
 use papyra_persistence::route::{RoutedAppend, RoutedError};
-use papyra_persistence::store::Written;
+use papyra_persistence::store::{Store, StoreError, StoreErrorKind, Written};
 use tokio::sync::mpsc;
 
 use crate::args::{TargetArgs, apply_sync};
@@ -82,6 +82,11 @@ pub(super) async fn run(args: AppendArgs, context: &mut Context<'_>) -> Result<E
         })?);
         written = last;
     }
+    if written == 0 {
+        for target in &targets {
+            check_place(&*target.store).await?;
+        }
+    }
     let only = match targets.as_slice() {
         [only] if journal.route().discarded().is_empty() => Some(only.store.describe()),
         _ => None,
@@ -91,6 +96,14 @@ pub(super) async fn run(args: AppendArgs, context: &mut Context<'_>) -> Result<E
         || report::document("append", [report::append::fields(&total, only.as_ref())]),
     )?;
     Ok(Exit::Done)
+}
+
+/// Without a record to write, nothing has shown yet whether the store is there or can be made.
+async fn check_place(store: &dyn Store) -> Result<(), StoreError> {
+    match store.snapshot().await {
+        Err(error) if error.kind() == StoreErrorKind::NotFound => store.can_create(),
+        looked => looked.map(drop),
+    }
 }
 
 /// Reports that some stores have written their part of a batch, and others have not.

@@ -2,7 +2,7 @@
 
 use papyra_persistence::config::{ConfigError, Origin};
 use papyra_persistence::journal::{FailureCode, JournalError};
-use papyra_persistence::store::Written;
+use papyra_persistence::store::{StoreError, Written};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -109,6 +109,12 @@ impl From<ConfigError> for Problem {
             problem.line = Some(*line as u64);
         }
         problem
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        JournalError::Failure { operation: "store", failure: (&error).into() }.into()
     }
 }
 

@@ -16,9 +16,19 @@ use crate::write::plan::Plan;
 
 /// Recovers, without an audit record.
 pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
+    let (done, failure) = recover_as_far_as_possible(host, options)?;
+    failure.map_or(Ok(done), Err)
+}
+
+/// The same. A failure that came when some segments had been rewritten is returned beside what was done.
+pub fn recover_as_far_as_possible<H: Host>(
+    host: &mut H,
+    options: RecoverOptions,
+) -> Outcome<(Recovery, Option<Failure>)> {
     let view = View::open(host)?;
     let mut state = ScanState::default();
     let mut work = Work::new(options);
+    let mut failed = None;
     if view.description.volatile {
         work.note = format!("the {} store cannot be damaged", view.description.backend);
     } else {
@@ -28,12 +38,12 @@ pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recove
         }
         state.observe_structure(&view, options.max_findings);
         refuse_what_is_no_journal(&view, &shapes, options)?;
-        for (segment, shape) in view.members.iter().zip(&shapes) {
-            work.segment(host, &view, segment, shape)?;
-        }
-        work.clear_leftovers(host, &view)?;
+        failed = work.all(host, &view, &shapes).err();
     }
-    Ok(work.report(state.report(&view, false), view.bytes()))
+    match failed {
+        Some(failure) if work.rewritten.is_empty() || options.dry_run => Err(failure),
+        failed => Ok((work.report(state.report(&view, false), view.bytes()), failed)),
+    }
 }
 
 fn look<H: Host>(
@@ -151,6 +161,13 @@ impl Work {
             Some(_) if !entry.terminated => Disposition::Completed,
             Some(_) => Disposition::Stays,
         }
+    }
+
+    fn all<H: Host>(&mut self, host: &mut H, view: &View, shapes: &[Shape]) -> Outcome<()> {
+        for (segment, shape) in view.members.iter().zip(shapes) {
+            self.segment(host, view, segment, shape)?;
+        }
+        self.clear_leftovers(host, view)
     }
 
     fn segment<H: Host>(

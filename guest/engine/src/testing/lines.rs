@@ -35,7 +35,16 @@ pub struct Lines {
     pub beside: Option<u64>,
     /// The maximum length of the next read.
     lengths: Box<dyn FnMut() -> usize>,
-    open: Option<(Vec<Edit>, RewriteOptions)>,
+    /// A segment that may not be rewritten.
+    pub refused: Option<String>,
+    open: Option<Open>,
+}
+
+/// A rewrite.
+struct Open {
+    segment: String,
+    edits: Vec<Edit>,
+    options: RewriteOptions,
 }
 
 impl Lines {
@@ -54,6 +63,7 @@ impl Lines {
             profiled: false,
             beside: None,
             lengths: Box::new(|| usize::MAX),
+            refused: None,
             open: None,
         }
     }
@@ -204,34 +214,37 @@ impl Host for Lines {
         options: RewriteOptions,
     ) -> Result<(), StorageError> {
         assert!(self.open.is_none(), "one rewrite at a time");
-        if segment != "journal" {
-            return Err(StorageError::Unsupported("sealed files are not rewritten".to_owned()));
+        if self.refused.as_deref() == Some(segment) {
+            return Err(StorageError::Denied("may not be rewritten".to_owned()));
         }
-        self.open = Some((Vec::new(), options));
+        self.open = Some(Open { segment: segment.to_owned(), edits: Vec::new(), options });
         Ok(())
     }
 
     fn rewrite_edit(&mut self, edits: &[Edit]) -> Result<(), StorageError> {
-        let (planned, _) = self.open.as_mut().expect("a rewrite is open");
+        let mut open = self.open.take().expect("a rewrite is open");
+        let length = self.file(&open.segment).len();
         for edit in edits {
-            let last = planned.last().map_or(at(0), |last| last.end);
+            let last = open.edits.last().map_or(at(0), |last| last.end);
             assert!(last <= edit.start && edit.start <= edit.end, "edits ascend");
             assert!(edit.line_end || edit.start < edit.end, "every edit changes something");
-            assert!(edit.end <= at(self.data.len()), "edits lie inside");
-            planned.push(*edit);
+            assert!(edit.end <= at(length), "edits lie inside");
+            open.edits.push(*edit);
         }
+        self.open = Some(open);
         Ok(())
     }
 
     fn rewrite_commit(&mut self) -> Result<Rewritten, StorageError> {
-        let (edits, options) = self.open.take().expect("a rewrite is open");
+        let Open { segment, edits, options } = self.open.take().expect("a rewrite is open");
         self.rewrites += 1;
+        let data = self.file(&segment).to_vec();
         let (mut kept, mut from) = (Vec::new(), 0);
         for edit in &edits {
             let (start, end) = (edit.start.minor as usize, edit.end.minor as usize);
-            kept.extend_from_slice(&self.data[from..start]);
+            kept.extend_from_slice(&data[from..start]);
             if options.keep_quarantine {
-                self.quarantine.extend_from_slice(&self.data[start..end]);
+                self.quarantine.extend_from_slice(&data[start..end]);
             }
             if edit.line_end {
                 assert_ne!(kept.last(), Some(&b'\n'), "a line is ended once");
@@ -239,10 +252,16 @@ impl Host for Lines {
             }
             from = end;
         }
-        kept.extend_from_slice(&self.data[from..]);
-        let bytes_before = self.data.len() as u64;
-        self.data = kept;
-        let bytes_after = self.data.len() as u64;
+        kept.extend_from_slice(&data[from..]);
+        let (bytes_before, bytes_after) = (data.len() as u64, kept.len() as u64);
+        match segment.strip_prefix("journal.") {
+            Some(number) => {
+                let number: usize = number.parse().expect("a segment of the list");
+                let index = self.sealed.len() - number;
+                self.sealed[index] = kept;
+            }
+            None => self.data = kept,
+        }
         Ok(Rewritten { bytes_before, bytes_after, removed_entries: None, quarantine: Vec::new() })
     }
 

@@ -1,5 +1,6 @@
 //! The audit record that recovery and compaction leave of what they did.
 
+use papyra_engine::failure::FailureCode;
 use papyra_engine::health::recover::{RecoverOptions, Recovery, RecoveryMode};
 use papyra_engine::health::scan::{self, ScanOptions};
 use papyra_engine::json::Kind;
@@ -208,4 +209,17 @@ fn without_facts_the_limits_are_kept_to_the_letter() {
     )
     .unwrap();
     assert_eq!((done.changed, records(&host)), (true, 10));
+}
+
+#[test]
+fn a_recovery_that_fails_half_way_leaves_an_audit_record_of_what_it_did() {
+    let sound = record("event", NOW, 1);
+    let mut host = Lines::in_files([format!("{sound}x\n"), format!("{sound}y\n"), sound.clone()]);
+    host.refused = Some("journal.1".to_owned());
+    let failure = operations::recover(&mut host, REPAIR).unwrap_err();
+    assert_eq!(failure.code, FailureCode::Denied);
+    assert!(failure.message.ends_with("recovered before that: journal.2"), "{}", failure.message);
+    assert_eq!(host.sealed, [sound.clone().into_bytes(), format!("{sound}y\n").into_bytes()]);
+    let audit = String::from_utf8(host.data).unwrap();
+    assert!(audit.contains("\"action\":\"recover\"") && audit.contains("journal.2"), "{audit}");
 }
