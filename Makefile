@@ -32,6 +32,8 @@ demo: ## see a damaged journal found out, repaired, compacted and read back
 	$(CARGO) build --release --workspace --bin papyra --bin papyra-generate
 	@tests/demo.sh
 
+# Many tests wait for another process, so there are more at a time than cores.
+test: export RUST_TEST_THREADS ?= 4
 test: ## run all tests
 	@.ci/setup wasm-tools wac chromium redis-server systemd-analyze
 	$(CARGO) build --release --workspace --bins

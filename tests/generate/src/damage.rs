@@ -1,7 +1,8 @@
 //! Seeded damage of a journal, and which records it leaves alone.
 //!
 //! Several damages can hit the same line, and one can undo another. So what survived is not
-//! predicted but read off the result: a record survived if its line is still there, byte for byte.
+//! predicted but read off the result: a record survived if it is still there, byte for byte, alone on its
+//! line or beside something else.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -21,6 +22,8 @@ pub enum Damage {
     SplitLine,
     /// The newline between two records is gone.
     GluedLines,
+    /// The end of a record is missing, with its newline, as when a write broke off and the next followed.
+    TornRecord,
     /// Two neighbouring records in the wrong order; both are undamaged.
     SwappedLines,
     /// A carriage return: at the end of a line it is white space, elsewhere it mostly is not.
@@ -45,12 +48,13 @@ pub enum Damage {
 
 impl Damage {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BitFlip,
         Self::Truncation,
         Self::NulRun,
         Self::SplitLine,
         Self::GluedLines,
+        Self::TornRecord,
         Self::SwappedLines,
         Self::CarriageReturn,
         Self::ByteOrderMark,
@@ -64,7 +68,7 @@ impl Damage {
     ];
 }
 
-/// A record of the original whose line is in the damaged journal, unchanged.
+/// A record of the original that is in the damaged journal, unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Survivor {
     /// Which record of the original, counted from 0.
@@ -127,9 +131,34 @@ fn survivors(original: &[u8], damaged: &[u8]) -> (Vec<Survivor>, Vec<bool>) {
         if let Some(&record) = records.get(line) {
             survives[record] = true;
             survivors.push(Survivor { record, range });
+            continue;
+        }
+        for survivor in beside_others(&records, damaged, range) {
+            survives[survivor.record] = true;
+            survivors.push(survivor);
         }
     }
     (survivors, survives)
+}
+
+/// The records in a line that holds more. What is followed by `,`, `}` or `]` may lie inside another one.
+fn beside_others(
+    records: &HashMap<&[u8], usize>,
+    damaged: &[u8],
+    line: Range<usize>,
+) -> Vec<Survivor> {
+    let mut found = Vec::new();
+    for (text, record) in records {
+        for at in memchr::memmem::find_iter(&damaged[line.clone()], text) {
+            let range = line.start + at..line.start + at + text.len();
+            let rest = damaged[range.end..line.end].trim_ascii_start();
+            if !matches!(rest.first(), Some(b',' | b'}' | b']')) {
+                found.push(Survivor { record: *record, range });
+            }
+        }
+    }
+    found.sort_unstable_by_key(|survivor| survivor.range.start);
+    found
 }
 
 /// The lines of a journal, without their newlines; the last one may lack it.
@@ -180,6 +209,12 @@ fn inflict(damage: Damage, journal: &mut Vec<u8>, random: &mut Random) -> bool {
                 return false;
             }
             journal.remove(line.end);
+        }
+        Damage::TornRecord => {
+            if line.end + 1 >= journal.len() {
+                return false;
+            }
+            journal.drain(random.between(line.start + 1, line.end)..line.end + 1);
         }
         Damage::SwappedLines => {
             let first = random.below(lines.len());
