@@ -28,8 +28,8 @@ pub enum JournalError {
         #[source]
         source: wasmtime::Error,
     },
-    /// The operation took longer than the caller allowed. The store is as it was, except that a
-    /// recovery that was just being switched to is there, whole.
+    /// The operation took longer than the caller allowed. An append may have been written. Otherwise the
+    /// store is as it was, except that a recovery that was just being switched to is there, whole.
     #[error(
         "{operation} did not end within {limit:?}; give it more time, or look at the store's device"
     )]

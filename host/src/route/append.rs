@@ -14,7 +14,7 @@ use super::RoutedJournal;
 use crate::journal::json::{by_kind, object};
 use crate::journal::{Appended, Draft, FailureCode, Journal, JournalError, KindCount};
 use crate::store::{
-    Description, Framing, Kind, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind,
+    self, Description, Framing, Kind, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind,
 };
 
 /// The result of an append to a route.
@@ -73,13 +73,13 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// A store that has not written its part.
+/// A store that has not written its part, or not all of it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StoreFailure {
     /// Location of the store, without secrets.
     pub location: String,
-    /// Records that are not written there.
+    /// Records of its part. [`JournalError::written`] says how many of them are written all the same.
     pub records: u64,
     /// The reason.
     pub error: JournalError,
@@ -111,7 +111,15 @@ fn summary(partial: &PartialAppend) -> String {
     let mut parts = Vec::new();
     for failure in &partial.failed {
         let (records, location) = (failure.records, &failure.location);
-        parts.push(format!("{records} records for {location} are not written: {}", failure.error));
+        let state = match failure.error.written() {
+            None | Some(store::Written::None) => "are not written",
+            Some(store::Written::All) => "are written, but may not be durable",
+            Some(store::Written::Some) => "are written in part, from the first on",
+            Some(store::Written::Unknown) => {
+                "may be written or not, look there before you try again"
+            }
+        };
+        parts.push(format!("{records} records for {location} {state}: {}", failure.error));
     }
     for written in &partial.done.stores {
         parts.push(format!("{} records are written to {}", written.records, written.location));

@@ -12,7 +12,7 @@ use super::settings::Settings;
 use super::snapshot::DiskSnapshot;
 use super::sys;
 use crate::store::{
-    Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind,
+    Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind, Written,
 };
 
 /// A journal in files, for any number of tasks and processes at once. `Files` is the set of files:
@@ -101,7 +101,8 @@ impl<Files: Send + Sync + 'static> Store for DiskStore<Files> {
             return Err(StoreError::new(
                 StoreErrorKind::Failed,
                 "the batch does not end with a line end; nothing of it was written",
-            ));
+            )
+            .wrote(Written::None));
         }
         self.queue.0.append(lines).await
     }
