@@ -139,7 +139,7 @@ fn what_was_never_a_journal_is_not_emptied() {
     for (name, bytes) in [("a.png", &png), ("a.gz", &gzip)] {
         let path = place.put(name, bytes);
         assert_eq!(given("scan", &path, &[]).code, Some(2));
-        let words = ["not a journal", path.to_str().unwrap(), "quarantine"];
+        let words = ["not look like a journal", path.to_str().unwrap(), "quarantine"];
         if name == "a.png" {
             assert_refused(&mut persistence("recover", &path), 64, &words);
         }

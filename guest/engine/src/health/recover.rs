@@ -72,36 +72,40 @@ fn refuse_what_is_no_journal(
     shapes: &[Shape],
     options: RecoverOptions,
 ) -> Outcome<()> {
-    let refuse = |what: &str, why: &str, next: &str| {
-        let message = format!("{what} is not repaired: {why}; nothing was changed{next}");
-        Err(Failure::argument(message))
+    let location = &view.description.location;
+    let named = |segment: &Segment| match view.members.len() {
+        1 => location.clone(),
+        _ => format!("{}, a file of {location},", segment.name),
     };
     for (segment, shape) in view.members.iter().zip(shapes) {
         if let Some(why) = shape.is_foreign() {
-            return refuse(&segment.name, &why, "");
+            let what = named(segment);
+            return Err(Failure::argument(format!(
+                "{what} cannot be recovered: {why}; nothing was changed"
+            )));
         }
     }
     if options.mode == RecoveryMode::Quarantine || options.allow_loss {
         return Ok(());
     }
-    let next = ". Mode quarantine keeps every byte; allow-loss insists on a repair";
-    match view.description.framing {
+    let found = match view.description.framing {
         Framing::Lines => {
-            for (segment, shape) in view.members.iter().zip(shapes) {
-                if let Some(why) = shape.is_no_journal() {
-                    return refuse(&segment.name, &why, next);
-                }
-            }
+            let both = view.members.iter().zip(shapes);
+            both.filter_map(|(of, shape)| Some((named(of), shape.is_no_journal()?))).next()
         }
         Framing::Entries => {
             let mut all = Shape::default();
             shapes.iter().for_each(|shape| all.merge(shape));
-            if let Some(why) = all.is_no_journal() {
-                return refuse(&view.description.location, &why, next);
-            }
+            all.is_no_journal().map(|why| (location.clone(), why))
         }
+    };
+    match found {
+        None => Ok(()),
+        Some((what, why)) => Err(Failure::argument(format!(
+            "{what} does not look like a journal: {why}; nothing was changed. Mode quarantine keeps every \
+             byte; allow-loss insists on a repair"
+        ))),
     }
-    Ok(())
 }
 
 struct Work {
