@@ -218,7 +218,7 @@ fn names(value: &mut Value, translate: &impl Fn(&str) -> String) {
             for (name, field) in fields {
                 let cases = matches!(
                     name.as_str(),
-                    "mode" | "kind" | "kinds" | "order" | "outcome" | "code"
+                    "mode" | "kind" | "kinds" | "order" | "outcome" | "code" | "severity"
                 );
                 if cases
                     || field.is_object()
