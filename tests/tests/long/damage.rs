@@ -138,22 +138,21 @@ fn assert_survivors(kept: &[u8], damaged: &Damaged, which: &str) {
     }
 }
 
-/// Whether the bytes of the original are those that were kept and those quarantined, each in order, but
-/// for line ends that were inserted behind kept records.
+/// Whether the bytes of the original, but for line ends, are those that were kept and those quarantined,
+/// each in order. Kept records are whole, so it is enough to find the next one behind what was quarantined.
 fn is_interleaved(original: &[u8], kept: &[u8], quarantine: &[u8]) -> bool {
-    let (mut rest, mut quarantine) = (original, quarantine);
-    for record in kept.split_inclusive(|byte| *byte == b'\n') {
-        let record = record.strip_suffix(b"\n").unwrap_or(record);
-        // What lies before the record was quarantined next.
-        let place = memchr::memmem::find_iter(rest, record)
-            .take_while(|at| quarantine.starts_with(&rest[..*at]))
-            .find(|at| !rest[..*at].ends_with(b"\\"));
-        let Some(at) = place else { return false };
-        quarantine = &quarantine[at..];
-        rest = &rest[at + record.len()..];
-        rest = rest.strip_prefix(b"\n").unwrap_or(rest);
-    }
-    rest == quarantine || rest.strip_suffix(b"\n") == Some(quarantine)
+    let text =
+        |bytes: &[u8]| -> Vec<u8> { bytes.iter().copied().filter(|byte| *byte != b'\n').collect() };
+    let records: Vec<_> =
+        kept.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+    follows(&text(original), &records, &text(quarantine))
+}
+
+fn follows(original: &[u8], records: &[&[u8]], quarantine: &[u8]) -> bool {
+    let Some((record, others)) = records.split_first() else { return original == quarantine };
+    memchr::memmem::find_iter(original, record)
+        .take_while(|at| quarantine.starts_with(&original[..*at]))
+        .any(|at| follows(&original[at + record.len()..], others, &quarantine[at..]))
 }
 
 #[tokio::test]
