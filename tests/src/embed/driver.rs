@@ -194,7 +194,7 @@ fn merge(into: &mut Value, more: Value) {
 }
 
 /// Turns a report of the contract into the shape of the command's documents: lists of counts become
-/// objects, findings are parsed, absent fields are left out.
+/// objects, absent fields are left out.
 fn as_documents(value: Value) -> Value {
     let Value::Object(fields) = value else { return value };
     let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
@@ -202,7 +202,7 @@ fn as_documents(value: Value) -> Value {
         let value = match name.as_str() {
             "kinds" | "kept" => keyed(&value, "kind", None),
             "anomalies" => keyed(&value, "anomaly", Some("count")),
-            "findings" => parsed(&value),
+            "findings" => findings(&value),
             _ => as_documents(value),
         };
         (name, value)
@@ -228,7 +228,18 @@ fn keyed(list: &Value, key: &str, only: Option<&str>) -> Value {
     Value::Object(all)
 }
 
-fn parsed(lines: &Value) -> Value {
-    let lines = lines.as_str().unwrap_or_default().lines();
-    lines.map(|line| serde_json::from_str::<Value>(line).expect("a finding")).collect()
+/// Findings without what does not apply to them.
+fn findings(list: &Value) -> Value {
+    let shorter = |finding: &Value| {
+        let mut finding = finding.clone();
+        if let Value::Object(fields) = &mut finding {
+            let salvageable = fields["salvageable"] != 0;
+            fields.retain(|name, value| match name.as_str() {
+                "salvageable" | "ambiguous" => salvageable,
+                _ => !value.is_null() && value != "",
+            });
+        }
+        finding
+    };
+    list.as_array().into_iter().flatten().map(shorter).collect()
 }
