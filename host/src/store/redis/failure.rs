@@ -27,15 +27,21 @@ fn first_refusal(error: RedisError) -> RedisError {
 
 /// The code with which the server has refused.
 pub fn code(error: &StoreError) -> Option<&str> {
-    let cause = std::error::Error::source(error)?.downcast_ref::<RedisError>();
-    cause.and_then(RedisError::code)
+    cause(error).and_then(RedisError::code)
+}
+
+fn cause(error: &StoreError) -> Option<&RedisError> {
+    std::error::Error::source(error)?.downcast_ref()
+}
+
+/// Returns true if the server has refused because the key does not exist.
+pub fn is_missing_key(error: &StoreError) -> bool {
+    cause(error).and_then(RedisError::detail).is_some_and(|detail| detail == "no such key")
 }
 
 /// Returns true if the server has answered that it did nothing, or was never reached.
 pub fn was_refused(error: &StoreError) -> bool {
-    let cause =
-        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<RedisError>());
-    cause.is_some_and(|cause| cause.is_connection_refusal() || !is_broken(cause))
+    cause(error).is_some_and(|cause| cause.is_connection_refusal() || !is_broken(cause))
 }
 
 /// Nothing came back in time.

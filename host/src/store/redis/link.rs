@@ -59,7 +59,7 @@ impl Request<'_> {
         });
         match words.next()? {
             b"EVAL" => words.nth(2),
-            b"XGROUP" | b"XINFO" => words.nth(1),
+            b"MEMORY" | b"XGROUP" | b"XINFO" => words.nth(1),
             b"XREADGROUP" => {
                 words.find(|word| *word == b"STREAMS")?;
                 words.next()

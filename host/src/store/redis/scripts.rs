@@ -18,10 +18,6 @@ const NEEDED: &str = include_str!("scripts/needed.lua");
 /// MessagePack. Returns an error reply or `nil`.
 const COPY: &str = include_str!("scripts/copy.lua");
 
-/// `KEYS`: stream. Returns nothing for no stream; else length, last id, first entry's id, first
-/// needed id, and memory in bytes as far as Redis tells.
-const SURVEY: &str = include_str!("scripts/survey.lua");
-
 /// `KEYS`: stream. `ARGV`: line's number in its batch, kind, line. The sequence numbers begin with
 /// the microsecond, so that entries of different streams keep the order in which they were written;
 /// the next id of `*` follows.
@@ -57,10 +53,6 @@ fn eval(libraries: &[&str], script: &str, keys: &[&str]) -> Cmd {
     let mut command = redis::cmd("EVAL");
     command.arg(libraries.concat() + script).arg(keys.len()).arg(keys);
     command
-}
-
-pub fn survey(stream: &str) -> Cmd {
-    eval(&[NEEDED], SURVEY, &[stream])
 }
 
 pub fn first(stream: &str) -> Cmd {
