@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use papyra_persistence::journal::{StartupMode, StartupOptions, StartupOutcome};
-use papyra_persistence::store::{Kind, MAX_CHECKPOINT, ReadOnlyStore, Store, StoreErrorKind};
+use papyra_persistence::store::{Kind, MAX_INDEX, ReadOnlyStore, Store, StoreErrorKind};
 use papyra_persistence::{Engine, Journal};
 use papyra_tests::redis::{Aof, Cluster, Server, append, records};
 
@@ -88,7 +88,7 @@ async fn a_checkpoint_that_was_tampered_with_is_not_believed() {
         assert_eq!(server.cli(&["get", KEY]), sound, "it is made anew");
     }
     server.cli(&["eval", "redis.call('SETRANGE', KEYS[1], ARGV[1], 'x')", "1", KEY, "2000000"]);
-    assert_eq!(store.load_index().await.unwrap(), "", "more than {MAX_CHECKPOINT} bytes");
+    assert_eq!(store.load_index().await.unwrap(), "", "more than {MAX_INDEX} bytes");
     assert_eq!(check(&engine, store.clone()).await, full);
 
     // Something else lies there: it is left alone, and the check goes on without.
