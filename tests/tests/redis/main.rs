@@ -10,4 +10,5 @@ mod fetch;
 mod groups;
 mod kill;
 mod records;
+mod socket;
 mod topologies;

@@ -95,7 +95,7 @@ pub(super) fn understands(url: &StoreUrl) -> bool {
     RedisConfig::of_url(url).is_ok_and(|config| config::Address::parse(&config.url).is_ok())
 }
 
-/// The constructor behind `redis:`, `rediss:`, `redis+cluster:` and `redis+sentinel:`.
+/// The constructor behind `redis:`, `rediss:`, `redis+unix:`, `redis+cluster:` and `redis+sentinel:`.
 pub(super) fn by_url(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
     Ok(Arc::new(RedisStore::new(RedisConfig::of_url(url)?)?))
 }

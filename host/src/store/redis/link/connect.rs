@@ -128,7 +128,8 @@ impl Connector {
                 tls_params: None,
             },
         };
-        self.address.hosts.iter().map(address).collect()
+        let socket = self.address.socket.clone().map(ConnectionAddr::Unix);
+        self.address.hosts.iter().map(address).chain(socket).collect()
     }
 
     fn infos(&self) -> Result<Vec<ConnectionInfo>, RedisError> {
