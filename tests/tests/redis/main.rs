@@ -12,3 +12,4 @@ mod kill;
 mod records;
 mod socket;
 mod topologies;
+mod written;

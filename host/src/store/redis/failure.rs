@@ -39,11 +39,6 @@ pub fn is_missing_key(error: &StoreError) -> bool {
     cause(error).and_then(RedisError::detail).is_some_and(|detail| detail == "no such key")
 }
 
-/// Returns true if the server has answered that it did nothing, or was never reached.
-pub fn was_refused(error: &StoreError) -> bool {
-    cause(error).is_some_and(|cause| cause.is_connection_refusal() || !is_broken(cause))
-}
-
 /// Nothing came back in time.
 pub fn timed_out(doing: &str, location: &str, limit: std::time::Duration) -> StoreError {
     StoreError::new(

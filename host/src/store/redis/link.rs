@@ -14,7 +14,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::{Arg, Cmd, Pipeline, RedisError, ServerError, Value};
 
 use self::connect::Connector;
-use super::super::{StoreError, UrlError};
+use super::super::{StoreError, UrlError, Written};
 use super::config::{RedisConfig, Topology};
 use super::failure::{demoted, is_broken, is_elsewhere, is_read_only, store_error, timed_out};
 
@@ -190,6 +190,15 @@ impl Link {
         self.run(doing, Repeat::No, &Request::Transaction(commands)).await
     }
 
+    /// The same for a batch. The error says what is written, for which only the connection can speak: what
+    /// was never sent, or refused by the server, is not written.
+    pub async fn append(&self, doing: &str, commands: &Pipeline) -> Result<Value, StoreError> {
+        let (result, sent) =
+            self.run_and_tell(doing, Repeat::No, &Request::Transaction(commands)).await;
+        let written = if sent { Written::Unknown } else { Written::None };
+        result.map_err(|error| error.wrote(written))
+    }
+
     /// Sends a command that can wait for up to `wait` on the server, on a connection on which nothing
     /// else waits. Dropping the call ends the wait: the connection is closed.
     pub async fn waiting(
@@ -257,15 +266,25 @@ impl Link {
         repeat: Repeat,
         request: &Request<'_>,
     ) -> Result<Value, StoreError> {
+        self.run_and_tell(doing, repeat, request).await.0
+    }
+
+    /// Also returns true if the request has been sent and its outcome is not known.
+    async fn run_and_tell(
+        &self,
+        doing: &str,
+        repeat: Repeat,
+        request: &Request<'_>,
+    ) -> (Result<Value, StoreError>, bool) {
         let progress = Progress::default();
         let attempts = self.attempts(repeat, request, &progress);
         let result = tokio::time::timeout(self.timeout, attempts).await;
-        let unknown = repeat == Repeat::No && progress.sent.load(Ordering::Relaxed);
-        let doing = match unknown {
+        let sent = progress.sent.load(Ordering::Relaxed);
+        let doing = match sent && repeat == Repeat::No {
             true => format!("{doing} (it is not known whether that was done)"),
             false => doing.to_owned(),
         };
-        match result {
+        let result = match result {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.failed(&doing, error)),
             Err(_) => {
@@ -273,7 +292,8 @@ impl Link {
                 self.drop_connection(progress.generation.load(Ordering::Relaxed));
                 Err(timed_out(&doing, &self.location, self.timeout))
             }
-        }
+        };
+        (result, sent)
     }
 
     async fn attempts(
