@@ -11,5 +11,6 @@ mod groups;
 mod kill;
 mod records;
 mod socket;
+mod tls;
 mod topologies;
 mod written;

@@ -4,6 +4,7 @@
 //! [`Link::waiting`]). A connection that breaks is made anew by the next call.
 
 mod connect;
+mod tls;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,7 @@ use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
 use redis::{Arg, Cmd, Pipeline, RedisError, ServerError, Value};
 
-use self::connect::Connector;
+use self::connect::{Connector, Driver};
 use super::super::{StoreError, UrlError, Written};
 use super::config::{RedisConfig, Topology};
 use super::failure::{demoted, is_broken, is_elsewhere, is_read_only, store_error, timed_out};
@@ -37,8 +38,17 @@ pub enum Repeat {
 
 #[derive(Clone)]
 enum Connection {
-    Node(MultiplexedConnection),
+    Node(Node),
     Cluster(ClusterConnection),
+}
+
+/// A connection to one server.
+#[derive(Clone)]
+pub struct Node {
+    connection: MultiplexedConnection,
+    /// Beside a connection that redis-rs does not drive itself. It is held and never looked at.
+    #[expect(dead_code, reason = "dropping the last one ends the connection")]
+    driver: Option<Arc<Driver>>,
 }
 
 enum Request<'a> {
@@ -72,7 +82,7 @@ impl Request<'_> {
 impl Connection {
     async fn send(&mut self, request: &Request<'_>) -> Result<Value, RedisError> {
         let connection: &mut (dyn ConnectionLike + Send) = match self {
-            Self::Node(connection) => connection,
+            Self::Node(node) => &mut node.connection,
             Self::Cluster(connection) => connection,
         };
         let reply = match request {
