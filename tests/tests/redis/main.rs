@@ -10,6 +10,7 @@ mod fetch;
 mod groups;
 mod kill;
 mod records;
+mod resharding;
 mod socket;
 mod tls;
 mod topologies;

@@ -3,7 +3,9 @@
 //! One connection carries everything at once; a wait for new entries has a connection of its own (see
 //! [`Link::waiting`]). A connection that breaks is made anew by the next call.
 
+mod ask;
 mod connect;
+mod pauses;
 mod tls;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,6 +17,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::{Arg, Cmd, Pipeline, RedisError, ServerError, Value};
 
 use self::connect::{Connector, Driver};
+use self::pauses::Pauses;
 use super::super::{StoreError, UrlError, Written};
 use super::config::{RedisConfig, Topology};
 use super::failure::{demoted, is_broken, is_elsewhere, is_read_only, store_error, timed_out};
@@ -22,9 +25,6 @@ use super::failure::{demoted, is_broken, is_elsewhere, is_read_only, store_error
 /// The duration without a reply after which a request that must not be repeated is preceded by a
 /// question: a broken connection is then found out before anything is at stake.
 const IDLE: Duration = Duration::from_millis(500);
-
-/// How often a request is sent again that the server has certainly not carried out.
-const ELSEWHERE_TRIES: u32 = 8;
 
 /// The maximum number of connections that are kept for the next wait.
 const MAX_WAITING: usize = 8;
@@ -218,7 +218,7 @@ impl Link {
         command: &Cmd,
     ) -> Result<Value, StoreError> {
         let request = Request::Single(command);
-        let mut elsewhere = 0;
+        let mut pauses = Pauses::new(self.timeout);
         loop {
             let connected = tokio::time::timeout(self.timeout, self.free()).await;
             let mut connection = connected
@@ -234,8 +234,23 @@ impl Link {
                 }
                 Err(error) => error,
             };
+            if self.is_cluster()
+                && let Some(target) = ask::target(&error)
+            {
+                self.keep(connection);
+                let asking = self.asking(&target, &request, None);
+                match tokio::time::timeout(limit, asking).await {
+                    Ok(Ok(reply)) => return Ok(reply),
+                    Ok(Err(error)) if !is_elsewhere(&error) => {
+                        return Err(self.failed(doing, error));
+                    }
+                    Ok(Err(error)) if !pauses.next().await => return Err(self.failed(doing, error)),
+                    Ok(Err(_)) => continue,
+                    Err(_) => return Err(timed_out(doing, &self.location, limit)),
+                }
+            }
             let moves = *self.connector.topology() != Topology::Node && is_elsewhere(&error);
-            if !moves || elsewhere == ELSEWHERE_TRIES {
+            if !moves || pauses.are_over() {
                 if !moves && !is_broken(&error) && !is_elsewhere(&error) {
                     self.keep(connection);
                 }
@@ -243,8 +258,7 @@ impl Link {
             }
             // All that were kept lead to the same wrong place.
             lock(&self.waiting).clear();
-            elsewhere += 1;
-            tokio::time::sleep(Duration::from_millis(25) * elsewhere).await;
+            pauses.next().await;
         }
     }
 
@@ -313,7 +327,7 @@ impl Link {
         progress: &Progress,
     ) -> Result<Value, RedisError> {
         let mut broken = 0;
-        let mut elsewhere = 0;
+        let mut pauses = Pauses::new(self.timeout);
         loop {
             let (generation, mut connection) = self.connected(repeat, request, progress).await?;
             progress.sent.store(true, Ordering::Relaxed);
@@ -335,16 +349,45 @@ impl Link {
                 if !is_elsewhere(&error) {
                     return Err(error);
                 }
+                if self.is_cluster()
+                    && let Some(target) = ask::target(&error)
+                {
+                    progress.sent.store(true, Ordering::Relaxed);
+                    match self.asking(&target, request, Some(self.timeout)).await {
+                        Err(error) if is_elsewhere(&error) => {}
+                        Err(error) => {
+                            // Nothing has been sent to a node that cannot be reached.
+                            let sent = is_broken(&error) && !error.is_connection_refusal();
+                            progress.sent.store(sent, Ordering::Relaxed);
+                            return Err(error);
+                        }
+                        Ok(reply) => return Ok(reply),
+                    }
+                    progress.sent.store(false, Ordering::Relaxed);
+                }
                 // A plain server can move too: its name may lead to another one by now.
                 self.follow(generation, request);
                 let moves = *self.connector.topology() != Topology::Node;
-                if !moves || elsewhere == ELSEWHERE_TRIES {
+                if !moves || !pauses.next().await {
                     return Err(error);
                 }
-                elsewhere += 1;
-                tokio::time::sleep(Duration::from_millis(25) * elsewhere).await;
             }
         }
+    }
+
+    /// Sends a request where an `ASK` leads, for this one time. The next request asks the old node again, for
+    /// as long as the slot is its own.
+    async fn asking(
+        &self,
+        (host, port): &(String, u16),
+        request: &Request<'_>,
+        patience: Option<Duration>,
+    ) -> Result<Value, RedisError> {
+        let mut connection = self.connector.redirected((host.as_str(), *port), patience).await?;
+        let commands = ask::commands(request);
+        let Connection::Node(node) = &mut connection else { return Ok(Value::Nil) };
+        let replies = node.connection.req_packed_commands(&commands, 0, commands.len()).await?;
+        ask::reply(replies)
     }
 
     /// The connection, made if there is none; for what must not be repeated, one that answers.

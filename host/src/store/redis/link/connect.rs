@@ -91,6 +91,16 @@ impl Connector {
         }
     }
 
+    /// A connection to the node to which another node of a Cluster redirects.
+    pub async fn redirected(
+        &self,
+        (host, port): (&str, u16),
+        patience: Option<Duration>,
+    ) -> Result<Connection, RedisError> {
+        let address = self.tcp(&(host.to_owned(), port));
+        self.node(address, patience).await.map(Connection::Node)
+    }
+
     async fn node(
         &self,
         address: ConnectionAddr,
