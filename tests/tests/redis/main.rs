@@ -5,6 +5,7 @@ mod checkpoint;
 mod compaction;
 mod conformance;
 mod consumer;
+mod edges;
 mod failures;
 mod fetch;
 mod groups;

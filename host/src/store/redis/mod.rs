@@ -23,6 +23,7 @@
 
 mod append;
 mod config;
+mod eviction;
 mod failure;
 mod group_losses;
 mod groups;
@@ -132,6 +133,10 @@ impl Store for RedisStore {
 
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
         Ok(Arc::new(snapshot::RedisSnapshot::take(self).await?))
+    }
+
+    async fn warnings(&self) -> Vec<String> {
+        eviction::warning(&self.link).await.into_iter().collect()
     }
 
     fn groups(&self) -> Option<&dyn ConsumerGroups> {
