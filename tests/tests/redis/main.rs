@@ -12,6 +12,7 @@ mod groups;
 mod kill;
 mod records;
 mod resharding;
+mod rights;
 mod socket;
 mod tls;
 mod topologies;

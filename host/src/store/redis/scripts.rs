@@ -35,7 +35,8 @@ const TRIM: &str = include_str!("scripts/trim.lua");
 /// `KEYS`: stream, and quarantine if entries are to be quarantined. `ARGV`: whether to spare entries that
 /// groups need, or to acknowledge those that go; the maximum number of entries; pairs of ids. Returns the
 /// number of entries that went, the number of ranges that are finished, and, when forced, the groups that
-/// have lost entries with the number for each.
+/// have lost entries with the number for each. An entry is acknowledged before it goes: where the user may not
+/// do either, it is still there for the next who may.
 const REMOVE: &str = include_str!("scripts/remove.lua");
 
 /// `KEYS`: quarantine. `ARGV`: stream, id, reason or nothing, then fields. Copies an entry that lies
