@@ -159,3 +159,30 @@ fn groups_and_consumers_are_deleted_and_not_with_what_is_pending() {
     let gone = with(&["groups", "delete", "--force"]).document();
     assert_eq!((&gone["group"], &gone["pending"]), (&json!("g"), &json!(3)));
 }
+
+#[test]
+fn compaction_names_the_group_that_keeps_records() {
+    let server = Server::start(Aof::Off, &[]);
+    fill(&server);
+    let url = server.url();
+    for (group, count) in [("slow", "1"), ("quick", "4")] {
+        let group = ["--group", group, "--consumer", "c", "--count", count];
+        let more: &[&str] = if count == "1" { &["--no-ack"] } else { &[] };
+        document(&url, &[&["consume"][..], &group, more].concat());
+    }
+    let compact = ["compact", "--max-records", "1", "--no-audit"];
+    for words in [&[&compact[..], &["--dry-run"]].concat(), &compact.to_vec()] {
+        let done = document(&url, words);
+        assert_eq!(done["pinned_kept"], 3, "{done}");
+        let pins = done["pinned_by"].as_array().unwrap();
+        assert_eq!(pins.len(), 1, "{done}");
+        let (group, oldest) = (&pins[0]["group"], &pins[0]["oldest_pending"]);
+        assert_eq!((group, oldest), (&json!("slow"), &json!("1-0")));
+        assert!(done["note"].as_str().unwrap().contains("slow (event)"), "{done}");
+        let mut command = Command::new(command::papyra());
+        command.arg("persistence").args(words).args(["--store", &url]);
+        let text = command::run(&mut command).stdout;
+        assert!(text.contains("slow (event) has 1 pending entry, the oldest 1-0"), "{text}");
+        assert!(!text.contains("quick"), "{text}");
+    }
+}

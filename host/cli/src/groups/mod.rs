@@ -9,6 +9,7 @@ mod delete_consumer;
 mod describe;
 mod list;
 mod pending;
+pub(super) mod pins;
 mod set_id;
 
 use clap::{Args, Subcommand};
