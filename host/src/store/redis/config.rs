@@ -297,7 +297,7 @@ impl Address {
         Ok(Self { topology, tls, user, password, hosts, socket: None, database })
     }
 
-    /// What follows `redis+unix:`.
+    /// Parses the part after `redis+unix:`.
     fn at_socket(rest: &str) -> Result<Self, &'static str> {
         const FORM: &str = "write redis+unix:PATH, with %40 for @ and %3A for : in it, or \
                             redis+unix://USER:PASSWORD@/PATH";

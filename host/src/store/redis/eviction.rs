@@ -1,4 +1,4 @@
-//! Whether the server may evict the journal to make room.
+//! Detects servers that may evict the journal to make room.
 
 use redis::Value;
 

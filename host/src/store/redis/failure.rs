@@ -122,7 +122,8 @@ const WRONG_PASSWORD: &str = "check user and password (in the URL, or PAPYRA_RED
 const NOT_PERMITTED: &str =
     "the user lacks a permission on the server; docs/redis.md lists what each command needs";
 
-/// What is wrong with the certificate of the server, or with ours. Trying again does not help.
+/// Returns the class and the advice for a fault of the server's certificate, or of ours. Trying again does
+/// not help.
 fn tls_fault(error: &RedisError) -> Option<(StoreErrorKind, &'static str)> {
     use CertificateError as C;
     let denied = |advice| Some((StoreErrorKind::Denied, advice));

@@ -69,7 +69,7 @@ async fn shift(link: &Link, key: &str) -> Result<Shift, StoreError> {
     Ok(Shift::of_newest(newest.iter().filter_map(reply::id_of)))
 }
 
-/// What one `XINFO STREAM … FULL` tells.
+/// The facts of one `XINFO STREAM … FULL`.
 struct Seen {
     length: u64,
     last: Position,
@@ -97,8 +97,8 @@ impl Seen {
     }
 }
 
-/// What a group needs first: its oldest pending entry, or what follows the entry that it was given
-/// last.
+/// Returns the first id that a group needs: its oldest pending entry, or what follows the entry that it
+/// was given last.
 fn needed(group: Value) -> Option<Position> {
     let field = |name| reply::field(group.clone(), name);
     let delivered = id::parse(&reply::bytes(field("last-delivered-id")?)?)?;
