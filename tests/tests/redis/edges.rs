@@ -47,6 +47,15 @@ async fn an_entry_with_the_last_possible_id_is_read_and_removed_like_others() {
             assert_eq!(server.cli(&["xlen", EVENTS]), left.to_string(), "{ids:?} {force}");
         }
         assert!(lines(&store).await.is_empty());
+
+        // Without a group, where it is done by trimming otherwise.
+        server.cli(&["del", EVENTS]);
+        for (id, record) in ids.iter().zip(&all) {
+            server.cli(&["xadd", EVENTS, id, "data", record]);
+        }
+        let ended = persistence(&["compact", "--max-records", "0", "--no-audit"], &server.url());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(server.cli(&["xlen", EVENTS]), "0", "{ids:?}");
     }
 }
 
