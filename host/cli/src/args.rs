@@ -21,7 +21,7 @@ pub(super) struct TargetArgs {
     #[arg(long, value_name = "FILE", help_heading = "Store")]
     pub path: Option<PathBuf>,
     /// Store of the journal: file:PATH, rotating:PATH, redis://HOST[:PORT][/DATABASE] (or rediss:,
-    /// redis+cluster:, redis+sentinel:), or memory:
+    /// redis+unix:, redis+cluster:, redis+sentinel:), or memory:
     #[arg(long, value_name = "URL", help_heading = "Store",
           value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,

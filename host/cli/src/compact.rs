@@ -10,6 +10,7 @@ use papyra_persistence::store::groups::ConsumerGroups;
 use crate::args::{AuditArgs, JobsArgs, RetentionArgs, TargetArgs};
 use crate::context::Context;
 use crate::exit::{self, Exit};
+use crate::groups::pins;
 use crate::per_store::{self, Report};
 use crate::problem::Problem;
 use crate::{quarantine, report, values};
@@ -94,8 +95,13 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
         let mut fields = report::fields(&compaction);
         fields["retention"] = report::fields(&policy);
         fields["groups_lost"] = report::fields(&losses);
+        let pins = match compaction.pinned_kept {
+            0 => Vec::new(),
+            _ => pins::of(&*target.store, &target.kinds).await,
+        };
+        report::compact::pins_in(&mut fields, &pins);
         Ok(Report {
-            text: report::compact::text(&compaction, &policy, &losses, as_of_given, paint),
+            text: report::compact::text(&compaction, &policy, &losses, &pins, as_of_given, paint),
             fields,
             exit: Exit::Done,
         })

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::per_store::{self, Report};
 use crate::problem::Problem;
-use crate::{report, values};
+use crate::{report, values, warnings};
 
 /// Summarise the newest records of a journal
 ///
@@ -44,8 +44,10 @@ impl InspectArgs {
 pub(super) async fn run(args: InspectArgs, context: &mut Context<'_>) -> Result<Exit, Problem> {
     "nothing was changed".clone_into(&mut context.output.if_interrupted);
     let paint = context.output.paint();
-    per_store::run(context, "inspect", async |journal, _| {
+    let quiet = context.output.quiet();
+    per_store::run(context, "inspect", async |journal, target| {
         let inspection = journal.inspect(InspectOptions { limit: args.limit }).await?;
+        warnings::print(target, quiet).await;
         let policy = journal.retention();
         let metrics = args.show_metrics.then(|| journal.metrics());
         let mut fields = report::fields(&inspection);

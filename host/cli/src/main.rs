@@ -35,6 +35,7 @@ mod startup_check;
 mod target;
 mod text;
 mod values;
+mod warnings;
 
 use std::cell::OnceCell;
 use std::ffi::OsString;

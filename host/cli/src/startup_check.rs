@@ -14,7 +14,7 @@ use crate::exit::{self, Exit};
 use crate::per_store::{self, Report};
 use crate::problem::Problem;
 use crate::quarantine::{self, ModeWord};
-use crate::{report, values};
+use crate::{report, values, warnings};
 
 /// Decide by exit code whether a service may start
 ///
@@ -115,10 +115,11 @@ pub(super) async fn run(
         )?;
         return Ok(Exit::Done);
     }
-    let paint = context.output.paint();
+    let (paint, quiet) = (context.output.paint(), context.output.quiet());
     per_store::run(context, "startup-check", async |journal, target| {
         let location = journal.describe().location;
         let check = journal.startup_check(options, timeout).await?;
+        warnings::print(target, quiet).await;
         let fields = report::joined([json!({ "location": location }), report::fields(&check)]);
         Ok(Report {
             text: report::startup_check::text(&check, &location, &target.flags, paint),

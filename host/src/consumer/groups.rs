@@ -1,6 +1,6 @@
 //! Groups as their operators see them.
 
-use super::{GroupInfo, PendingEntry, PendingFilter, PendingSummary, Start};
+use super::{ConsumerInfo, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Start};
 use crate::bindings::exports::papyra::persistence::consumer::Guest;
 use crate::journal::Session;
 use crate::journal::{Called, Instance};
@@ -42,6 +42,43 @@ impl Group {
         let (kind, start) = (self.kind, start.word());
         self.run("groups create", async |c, s| {
             c.call_create_group(s, kind, &self.name, start).await
+        })
+        .await
+    }
+
+    /// The consumers of the group, with the number of their pending entries and how long they have been
+    /// idle.
+    ///
+    /// # Errors
+    ///
+    /// As for [`summarize_pending`](Self::summarize_pending).
+    pub async fn consumers(&self) -> Result<Vec<ConsumerInfo>, JournalError> {
+        let kind = self.kind;
+        self.run("groups consumers", async |c, s| c.call_list_consumers(s, kind, &self.name).await)
+            .await
+    }
+
+    /// Deletes the group with its position and its pending entries; the records stay. Returns whether there
+    /// was one.
+    ///
+    /// # Errors
+    ///
+    /// As the store says.
+    pub async fn delete(&self) -> Result<bool, JournalError> {
+        let kind = self.kind;
+        self.run("groups delete", async |c, s| c.call_delete_group(s, kind, &self.name).await).await
+    }
+
+    /// Deletes a consumer. Returns the number of its pending entries, which no consumer is handed again:
+    /// claim them first.
+    ///
+    /// # Errors
+    ///
+    /// As for [`summarize_pending`](Self::summarize_pending).
+    pub async fn delete_consumer(&self, consumer: &str) -> Result<u64, JournalError> {
+        let kind = self.kind;
+        self.run("groups delete-consumer", async |c, s| {
+            c.call_delete_consumer(s, kind, &self.name, consumer).await
         })
         .await
     }

@@ -47,7 +47,7 @@ use crate::journal::Session;
 use crate::journal::{Counters, FailureCode, Journal, JournalError};
 use crate::store::Kind;
 pub use crate::store::groups::{
-    ConsumerPending, GroupInfo, PendingEntry, PendingFilter, PendingSummary,
+    ConsumerInfo, ConsumerPending, GroupInfo, PendingEntry, PendingFilter, PendingSummary,
 };
 
 /// Start of the list of pending entries.

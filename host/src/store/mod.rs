@@ -109,6 +109,12 @@ pub trait Store: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Dangers to the journal that lie in how its backend is set up, such as a server that may evict it: a
+    /// line each for people, saying what to do. What cannot be found out is left out.
+    async fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The default number of the newest entries of each segment that a scan looks at; `None`: all.
     fn scan_sample(&self) -> Option<u64> {
         None

@@ -45,6 +45,10 @@ impl Store for ReadOnlyStore {
         self.inner.can_create()
     }
 
+    async fn warnings(&self) -> Vec<String> {
+        self.inner.warnings().await
+    }
+
     fn groups(&self) -> Option<&dyn ConsumerGroups> {
         None
     }

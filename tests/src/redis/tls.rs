@@ -17,15 +17,43 @@ impl Certificates {
     ///
     /// If there is no `openssl`.
     pub fn make() -> Self {
-        let made = Self { dir: tempfile::tempdir().expect("a temporary directory") };
-        std::fs::write(made.path("names"), "subjectAltName=IP:127.0.0.1").expect("a file");
-        for line in [
-            "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key -out ca.crt -subj /CN=test-ca \
+        Self::by(
+            "subjectAltName=IP:127.0.0.1",
+            &[
+                "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key -out ca.crt -subj /CN=test-ca \
              -addext basicConstraints=critical,CA:TRUE",
-            "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=127.0.0.1",
-            "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 \
+                "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=127.0.0.1",
+                "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 \
              -extfile names -out server.crt",
-        ] {
+            ],
+        )
+    }
+
+    /// Makes one certificate that is its own authority, `server.crt` and `ca.crt` alike, with these
+    /// extensions in words of openssl and for so many days; -1: it has expired.
+    ///
+    /// # Panics
+    ///
+    /// If there is no `openssl`.
+    pub fn self_signed(extensions: &str, days: i32) -> Self {
+        let made = Self::by(
+            extensions,
+            &[
+                "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=127.0.0.1",
+                &format!(
+                    "x509 -req -in server.csr -signkey server.key -days {days} -extfile names \
+                 -out server.crt"
+                ),
+            ],
+        );
+        std::fs::copy(made.path("server.crt"), made.path("ca.crt")).expect("a copy");
+        made
+    }
+
+    fn by(extensions: &str, lines: &[&str]) -> Self {
+        let made = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        std::fs::write(made.path("names"), extensions).expect("a file");
+        for line in lines {
             let done = Command::new("openssl")
                 .args(line.split_whitespace())
                 .current_dir(made.dir.path())

@@ -2,7 +2,7 @@
 
 use papyra_tests::command::{persistence, run};
 
-const COMMANDS: [(&str, &[&str]); 8] = [
+const COMMANDS: [(&str, &[&str]); 10] = [
     ("consume", &["--group", "g", "--consumer", "c"]),
     ("groups", &["list"]),
     ("groups", &["describe", "--group", "g"]),
@@ -11,6 +11,8 @@ const COMMANDS: [(&str, &[&str]); 8] = [
     ("groups", &["claim", "--group", "g", "--consumer", "c", "--min-idle", "5s"]),
     ("groups", &["ack", "--group", "g", "1-0"]),
     ("groups", &["set-id", "--group", "g", "--to", "0"]),
+    ("groups", &["delete", "--group", "g"]),
+    ("groups", &["delete-consumer", "--group", "g", "--consumer", "c"]),
 ];
 
 #[test]

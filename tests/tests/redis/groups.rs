@@ -111,3 +111,80 @@ fn what_goes_wrong_has_its_exit_code() {
         assert_eq!(ask(&url, words).code, Some(77), "{words:?}");
     }
 }
+
+#[test]
+fn groups_and_consumers_are_deleted_and_not_with_what_is_pending() {
+    let server = Server::start(Aof::Off, &[]);
+    fill(&server);
+    let url = server.url();
+    let with = |words: &[&'static str]| ask(&url, &[words, &["--group", "g"][..]].concat());
+    assert_eq!(with(&["groups", "create"]).code, Some(0));
+    let consume = ["consume", "--consumer", "c", "--count", "3", "--no-ack"];
+    assert_eq!(with(&consume).code, Some(0));
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    assert_eq!(with(&["consume", "--consumer", "d"]).code, Some(0));
+
+    let one = with(&["groups", "describe"]).document();
+    let list = one["consumer_list"].as_array().unwrap();
+    assert_eq!((&one["consumers"], list.len()), (&json!(2), 2), "{one}");
+    assert_eq!((&list[0]["consumer"], &list[0]["pending"]), (&json!("c"), &json!(3)));
+    let idle = |at: usize| list[at]["idle_ms"].as_u64().unwrap();
+    assert!(idle(0) >= 1_000 && idle(1) < idle(0), "{one}");
+    let mut command = Command::new(command::papyra());
+    command.args(["persistence", "groups", "describe", "--group", "g", "--store", &url]);
+    let text = command::run(&mut command).stdout;
+    assert!(text.contains("c: 3 pending, idle ") && text.contains("d: 0 pending, idle "), "{text}");
+
+    let delete_c = ["groups", "delete-consumer", "--consumer", "c"];
+    for refused in [with(&["groups", "delete"]), with(&delete_c)] {
+        assert!(
+            refused.code == Some(64) && refused.says(&["3 pending entries", "--force"]),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(server.cli(&["xpending", EVENTS, "g"]).lines().next(), Some("3"), "still there");
+    let gone = with(&["groups", "delete-consumer", "--consumer", "d"]).document();
+    assert_eq!((&gone["consumer"], &gone["pending"]), (&json!("d"), &json!(0)));
+    assert_eq!(with(&["groups", "delete-consumer", "--consumer", "d"]).code, Some(66));
+    let gone = with(&["groups", "delete-consumer", "--consumer", "c", "--force"]).document();
+    assert_eq!(gone["pending"], 3);
+    assert_eq!(with(&["groups", "delete"]).document()["pending"], 0);
+    assert_eq!(server.cli(&["xinfo", "groups", EVENTS]), "");
+    assert_eq!(with(&["groups", "delete"]).code, Some(66));
+    assert_eq!(server.cli(&["xlen", EVENTS]), "4", "the records stay");
+
+    // With entries pending.
+    with(&["groups", "create"]);
+    with(&consume);
+    let gone = with(&["groups", "delete", "--force"]).document();
+    assert_eq!((&gone["group"], &gone["pending"]), (&json!("g"), &json!(3)));
+}
+
+#[test]
+fn compaction_names_the_group_that_keeps_records() {
+    let server = Server::start(Aof::Off, &[]);
+    fill(&server);
+    let url = server.url();
+    for (group, count) in [("slow", "1"), ("quick", "4")] {
+        let group = ["--group", group, "--consumer", "c", "--count", count];
+        let more: &[&str] = if count == "1" { &["--no-ack"] } else { &[] };
+        document(&url, &[&["consume"][..], &group, more].concat());
+    }
+    // Needs less than the first one, and stands before it in every list.
+    document(&url, &["groups", "create", "--group", "late", "--start", "2-0"]);
+    let compact = ["compact", "--max-records", "1", "--no-audit"];
+    for words in [&[&compact[..], &["--dry-run"]].concat(), &compact.to_vec()] {
+        let done = document(&url, words);
+        assert_eq!(done["pinned_kept"], 3, "{done}");
+        let pins = done["pinned_by"].as_array().unwrap();
+        assert_eq!(pins.len(), 1, "{done}");
+        let (group, oldest) = (&pins[0]["group"], &pins[0]["oldest_pending"]);
+        assert_eq!((group, oldest), (&json!("slow"), &json!("1-0")));
+        assert!(done["note"].as_str().unwrap().contains("slow (event)"), "{done}");
+        let mut command = Command::new(command::papyra());
+        command.arg("persistence").args(words).args(["--store", &url]);
+        let text = command::run(&mut command).stdout;
+        assert!(text.contains("slow (event) has 1 pending entry, the oldest 1-0"), "{text}");
+        assert!(!text.contains("quick"), "{text}");
+    }
+}

@@ -17,7 +17,7 @@ async fn tls_is_spoken_with_servers_whose_certificate_is_trusted() {
         let mut config = RedisConfig::new(format!("rediss://127.0.0.1:{}", server.port));
         let stranger = RedisStore::new(config.clone()).unwrap();
         let error = stranger.snapshot().await.map(drop).unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{}", error.one_line());
+        assert_eq!(error.kind(), StoreErrorKind::Denied, "{}", error.one_line());
 
         config.ca = Some(certificates.path("ca.crt"));
         if ask_clients {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::args::TargetArgs;
 use crate::context::Context;
+use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::text;
 use crate::values::KindWord;
@@ -40,4 +41,10 @@ impl GroupArgs {
     pub fn title(&self) -> String {
         format!("{} ({})", text::printable(&self.group), Kind::from(self.kind).name())
     }
+}
+
+/// There is no such group.
+pub(super) fn missing(group: &GroupArgs) -> Problem {
+    let message = format!("there is no group {}", group.title());
+    Problem::new(Exit::NotFound, "not-found", message)
 }

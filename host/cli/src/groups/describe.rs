@@ -1,14 +1,14 @@
 //! `groups describe`: one group and its consumers.
 
 use clap::Args;
+use serde_json::json;
 
-use super::args::GroupArgs;
+use super::args::{self, GroupArgs};
 use crate::context::Context;
-use crate::exit::Exit;
 use crate::problem::Problem;
 use crate::report::{self, document};
 
-/// Show one group: its position, lag, and pending entries per consumer
+/// Show one group: its position, lag, and consumers with their pending entries and idle times
 #[derive(Debug, Args)]
 pub(super) struct DescribeArgs {
     #[command(flatten)]
@@ -19,16 +19,17 @@ pub(super) async fn run(args: DescribeArgs, context: &mut Context<'_>) -> Result
     let kind = args.group.kind.into();
     let journal = context.journal_of(kind)?;
     let groups = journal.groups(kind).await?;
-    let info = groups.into_iter().find(|info| info.name == args.group.group).ok_or_else(|| {
-        let message = format!("there is no group {}", args.group.title());
-        Problem::new(Exit::NotFound, "not-found", message)
-    })?;
-    let summary = journal.group(kind, &args.group.group).summarize_pending().await?;
+    let info = groups.into_iter().find(|info| info.name == args.group.group);
+    let info = info.ok_or_else(|| args::missing(&args.group))?;
+    let group = journal.group(kind, &args.group.group);
+    let summary = group.summarize_pending().await?;
+    let consumers = group.consumers().await?;
     context.output.report(
-        |paint| report::groups::one(&args.group.title(), &info, &summary, paint),
+        |paint| report::groups::one(&args.group.title(), &info, &summary, &consumers, paint),
         || {
-            let parts = [report::groups::fields(kind, &info), report::fields(&summary)];
-            document("group", parts)
+            let group = report::groups::fields(kind, &info);
+            let consumers = json!({ "consumer_list": consumers });
+            document("group", [group, report::fields(&summary), consumers])
         },
     )
 }

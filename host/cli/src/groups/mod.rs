@@ -4,9 +4,12 @@ mod ack;
 mod args;
 mod claim;
 mod create;
+mod delete;
+mod delete_consumer;
 mod describe;
 mod list;
 mod pending;
+pub(super) mod pins;
 mod set_id;
 
 use clap::{Args, Subcommand};
@@ -33,6 +36,8 @@ enum GroupsCommand {
     Claim(claim::ClaimArgs),
     Ack(ack::AckArgs),
     SetId(set_id::SetIdArgs),
+    Delete(delete::DeleteArgs),
+    DeleteConsumer(delete_consumer::DeleteConsumerArgs),
 }
 
 impl GroupsArgs {
@@ -45,6 +50,8 @@ impl GroupsArgs {
             GroupsCommand::Claim(args) => &args.group.target,
             GroupsCommand::Ack(args) => &args.group.target,
             GroupsCommand::SetId(args) => &args.group.target,
+            GroupsCommand::Delete(args) => &args.group.target,
+            GroupsCommand::DeleteConsumer(args) => &args.group.target,
         };
         target.apply(config);
     }
@@ -59,6 +66,8 @@ pub(super) async fn run(args: GroupsArgs, context: &mut Context<'_>) -> Result<E
         GroupsCommand::Claim(args) => claim::run(args, context).await,
         GroupsCommand::Ack(args) => ack::run(args, context).await,
         GroupsCommand::SetId(args) => set_id::run(args, context).await,
+        GroupsCommand::Delete(args) => delete::run(args, context).await,
+        GroupsCommand::DeleteConsumer(args) => delete_consumer::run(args, context).await,
     };
     ended.map(|()| Exit::Done)
 }

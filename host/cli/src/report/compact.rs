@@ -3,7 +3,10 @@
 use papyra_persistence::journal::{Compaction, Retention};
 use papyra_persistence::store::groups::GroupLoss;
 
+use serde_json::Value;
+
 use super::recover;
+use crate::groups::pins::Pin;
 use crate::output::Paint;
 use crate::text::{count, field, grouped, kinds, printable, size};
 
@@ -11,6 +14,7 @@ pub(crate) fn text(
     compaction: &Compaction,
     policy: &Retention,
     losses: &[GroupLoss],
+    pins: &[Pin],
     as_of_given: bool,
     paint: Paint,
 ) -> String {
@@ -60,6 +64,7 @@ pub(crate) fn text(
         let records = count(c.pinned_kept, "record", "records");
         let line = format!("{records} kept for consumer groups; --force removes them");
         field(&mut text, "pinned", &line);
+        pins.iter().for_each(|pin| field(&mut text, "", &pin.text()));
     }
     if c.pinned_removed > 0 {
         let records = count(c.pinned_removed, "record", "records");
@@ -87,6 +92,16 @@ pub(crate) fn text(
         });
     }
     text
+}
+
+/// Adds the groups that keep records, to the note for people as well.
+pub(crate) fn pins_in(fields: &mut Value, pins: &[Pin]) {
+    fields["pinned_by"] = pins.iter().map(Pin::fields).collect();
+    let note = fields["note"].as_str().unwrap_or_default().to_owned();
+    let named = pins.iter().map(Pin::text);
+    let parts: Vec<String> =
+        Some(note).into_iter().filter(|n| !n.is_empty()).chain(named).collect();
+    fields["note"] = parts.join("; ").into();
 }
 
 fn has_age(policy: &Retention) -> bool {
@@ -135,7 +150,7 @@ mod tests {
     #[test]
     fn numbers_before_and_after_are_printed() {
         assert_eq!(
-            text(&compaction(), &policy(), &[], false, Paint::NONE),
+            text(&compaction(), &policy(), &[], &[], false, Paint::NONE),
             "app.ndjson: compacted\n  \
              limits       at most 30 days old\n  \
              records      10,000 -> 1,000  (9,000 removed)\n  \
@@ -148,9 +163,9 @@ mod tests {
     #[test]
     fn a_dry_run_gives_the_moment_with_which_the_run_does_the_same() {
         let dry = Compaction { dry_run: true, ..compaction() };
-        let shown = text(&dry, &policy(), &[], false, Paint::NONE);
+        let shown = text(&dry, &policy(), &[], &[], false, Paint::NONE);
         assert!(shown.contains("--as-of 1738000000.25 in place of --dry-run"), "{shown}");
-        let given = text(&dry, &policy(), &[], true, Paint::NONE);
+        let given = text(&dry, &policy(), &[], &[], true, Paint::NONE);
         assert!(given.ends_with("type the same without --dry-run.\n"), "{given}");
     }
 }

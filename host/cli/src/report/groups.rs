@@ -1,12 +1,12 @@
 //! Consumer groups, as lines and tables.
 
 use comfy_table::{CellAlignment, Table};
-use papyra_persistence::consumer::{GroupInfo, PendingEntry, PendingSummary};
+use papyra_persistence::consumer::{ConsumerInfo, GroupInfo, PendingEntry, PendingSummary};
 use papyra_persistence::store::Kind;
 use serde_json::{Value, json};
 
 use crate::output::Paint;
-use crate::text::{duration, field, grouped, printable};
+use crate::text::{count, duration, field, grouped, printable};
 
 /// A lag that the backend does not know is unknown, never 0.
 pub(crate) fn lag(lag: Option<u64>) -> String {
@@ -55,7 +55,13 @@ pub(crate) fn pending(entries: &[PendingEntry]) -> String {
 }
 
 /// One group and its consumers.
-pub(crate) fn one(title: &str, info: &GroupInfo, summary: &PendingSummary, paint: Paint) -> String {
+pub(crate) fn one(
+    title: &str,
+    info: &GroupInfo,
+    summary: &PendingSummary,
+    consumers: &[ConsumerInfo],
+    paint: Paint,
+) -> String {
     let mut text = format!("{}\n", paint.bold(title));
     field(&mut text, "delivered", &format!("up to {}", printable(&info.last_delivered)));
     field(&mut text, "lag", &lag(info.lag));
@@ -65,10 +71,26 @@ pub(crate) fn one(title: &str, info: &GroupInfo, summary: &PendingSummary, paint
     };
     field(&mut text, "pending", &format!("{}{span}", grouped(summary.count)));
     field(&mut text, "consumers", &grouped(info.consumers));
-    for share in &summary.consumers {
-        field(&mut text, "", &format!("{} {}", printable(&share.consumer), grouped(share.count)));
+    for consumer in consumers {
+        let (name, pending) = (printable(&consumer.name), grouped(consumer.pending));
+        field(
+            &mut text,
+            "",
+            &format!("{name}: {pending} pending, idle {}", idle(consumer.idle_ms)),
+        );
     }
     text
+}
+
+/// An idle time in whole units of its largest one.
+fn idle(millis: u64) -> String {
+    let seconds = millis / 1_000;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => count(seconds / 60, "minute", "minutes"),
+        3_600..86_400 => count(seconds / 3_600, "hour", "hours"),
+        _ => count(seconds / 86_400, "day", "days"),
+    }
 }
 
 /// Rows under headings. Numbers stand to the right.
@@ -112,10 +134,19 @@ mod tests {
             max: Some("9-0".into()),
             consumers: vec![ConsumerPending { consumer: "b1".into(), count: 3 }],
         };
+        let consumer = |name: &str, pending, idle_ms| ConsumerInfo {
+            name: name.into(),
+            pending,
+            idle_ms,
+            inactive_ms: None,
+        };
+        let consumers = [consumer("b1", 3, 59_999), consumer("b\u{7}", 0, 7_300_000)];
         assert_eq!(
-            one("billing (event)", &info, &summary, Paint::NONE),
+            one("billing (event)", &info, &summary, &consumers, Paint::NONE),
             "billing (event)\n  delivered    up to 9-0\n  lag          unknown\n  \
-             pending      3  (1-0 to 9-0)\n  consumers    2\n               b1 3\n"
+             pending      3  (1-0 to 9-0)\n  consumers    2\n  \
+             \u{20}            b1: 3 pending, idle 59 s\n  \
+             \u{20}            b\\u{7}: 0 pending, idle 2 hours\n"
         );
         assert_eq!(fields(Kind::Event, &info)["lag"], Value::Null);
     }

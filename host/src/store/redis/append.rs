@@ -4,7 +4,7 @@ use redis::{Cmd, Pipeline, RedisError, Value};
 
 use super::super::{Kind, Run, StoreError, StoreErrorKind, Written};
 use super::RedisStore;
-use super::failure::{store_error, was_refused};
+use super::failure::store_error;
 use super::link::Repeat;
 use super::{reply, scripts};
 
@@ -78,10 +78,7 @@ impl RedisStore {
         if kinds.is_empty() {
             return Ok(Vec::new());
         }
-        let replies = self.link.transact(DOING, &commands).await.map_err(|error| {
-            let written = if was_refused(&error) { Written::None } else { Written::Unknown };
-            error.wrote(written)
-        })?;
+        let replies = self.link.append(DOING, &commands).await?;
         let replies = reply::array(replies).ok_or_else(|| reply::unexpected("XADD"))?;
         let mut written = Vec::with_capacity(replies.len());
         let mut failed = None;

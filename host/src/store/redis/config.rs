@@ -1,8 +1,8 @@
 //! Where a Redis store lies and how it is used.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fmt, fs, io};
 
 use super::super::url::bad;
 use super::super::{StoreUrl, UrlError};
@@ -15,9 +15,14 @@ pub const PASSWORD_VARIABLE: &str = "PAPYRA_REDIS_PASSWORD";
 pub const SENTINEL_PASSWORD_VARIABLE: &str = "PAPYRA_REDIS_SENTINEL_PASSWORD";
 
 /// What stands before the colon of a URL.
-pub const SCHEMES: [&str; 4] = ["redis", "rediss", "redis+cluster", "redis+sentinel"];
+pub const SCHEMES: [&str; 5] = ["redis", "rediss", UNIX, "redis+cluster", "redis+sentinel"];
 
-const PARAMETERS: [&str; 11] = [
+const UNIX: &str = "redis+unix";
+
+/// The number of the database at a Unix socket; elsewhere it is part of the path.
+const DATABASE: &str = "db";
+
+const PARAMETERS: [&str; 12] = [
     "prefix",
     "system_id",
     "scan_sample_size",
@@ -25,6 +30,7 @@ const PARAMETERS: [&str; 11] = [
     "approx_trim",
     "quarantine_prefix",
     "timeout",
+    "password_file",
     "tls",
     "ca",
     "cert",
@@ -44,12 +50,16 @@ pub struct RedisConfig {
     /// The server, by default `redis://localhost:6379/0`:
     ///
     /// * `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, `rediss://…` with TLS
+    /// * `redis+unix:PATH[?db=DATABASE]`, a server's Unix socket, or
+    ///   `redis+unix://USER:PASSWORD@/PATH[?db=DATABASE]`; `%`, `?`, `:` and `@` in a path are
+    ///   percent-encoded
     /// * `redis+cluster://[USER:PASSWORD@]HOST[:PORT],HOST[:PORT],…`, some nodes of a Cluster
     /// * `redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DATABASE]`, Sentinels and the name
     ///   under which they know the master; user and password are those of the server
     ///
-    /// Without a password in it, the variable `PAPYRA_REDIS_PASSWORD` is used. Sentinels get the one
-    /// in `PAPYRA_REDIS_SENTINEL_PASSWORD`.
+    /// Without a password in it, `password_file` is used, or else the variable
+    /// `PAPYRA_REDIS_PASSWORD`. Sentinels get the one in
+    /// `PAPYRA_REDIS_SENTINEL_PASSWORD`.
     pub url: String,
     /// The first part of all keys, by default `papyra`.
     pub prefix: String,
@@ -70,6 +80,8 @@ pub struct RedisConfig {
     /// How long one call may take, connecting included, before it is `Unavailable`; by default 10 s.
     /// Waiting for new entries comes on top of it.
     pub timeout: Duration,
+    /// File with the password. A line end at its end is not part of the password.
+    pub password_file: Option<PathBuf>,
     /// TLS for Cluster and Sentinel; `rediss:` has it anyway.
     pub tls: bool,
     /// PEM file with the certificates to trust, instead of those of the operating system.
@@ -91,6 +103,7 @@ impl Default for RedisConfig {
             approx_trim: true,
             quarantine_prefix: None,
             timeout: Duration::from_secs(10),
+            password_file: None,
             tls: false,
             ca: None,
             cert: None,
@@ -123,8 +136,15 @@ impl RedisConfig {
 
     /// Of a store URL with parameters.
     pub(in super::super) fn of_url(url: &StoreUrl) -> Result<Self, UrlError> {
-        url.allow(&PARAMETERS)?;
         let mut config = Self::new(format!("{}:{}", url.scheme(), url.rest()));
+        if url.scheme() == UNIX {
+            url.allow(&[&PARAMETERS[..], &[DATABASE]].concat())?;
+            if let Some(database) = url.value(DATABASE, units::parse_count)? {
+                config.url.push_str(&format!("?{DATABASE}={database}"));
+            }
+        } else {
+            url.allow(&PARAMETERS)?;
+        }
         let owned = |name| url.parameter(name).map(str::to_owned);
         let path = |name| url.parameter(name).map(PathBuf::from);
         let entries = |word: &str| {
@@ -139,6 +159,7 @@ impl RedisConfig {
         config.approx_trim = approx_trim.unwrap_or(config.approx_trim);
         config.quarantine_prefix = owned("quarantine_prefix");
         config.timeout = url.value("timeout", units::parse_duration)?.unwrap_or(config.timeout);
+        config.password_file = path("password_file");
         config.tls = url.value("tls", units::parse_bool)?.unwrap_or(config.tls);
         config.ca = path("ca");
         config.cert = path("cert");
@@ -164,12 +185,32 @@ impl RedisConfig {
             return Err(bad("cert or key", "", "give both or neither"));
         }
         let mut address = Address::parse(&self.url)?;
+        if self.tls && address.socket.is_some() {
+            return Err(bad("tls", "true", "a Unix socket has none"));
+        }
         address.tls |= self.tls;
+        if let Some(path) = &self.password_file {
+            if address.password.is_some() {
+                let expected = "the URL has a password as well: give one";
+                return Err(bad("password_file", &path.display().to_string(), expected));
+            }
+            address.password = Some(password_in(path)?);
+        }
         if address.password.is_none() {
             address.password = variable(PASSWORD_VARIABLE);
         }
         Ok(address)
     }
+}
+
+/// The content of a file, without a line end at its end.
+fn password_in(path: &Path) -> Result<String, UrlError> {
+    let refuse = |expected: &str| bad("password_file", &path.display().to_string(), expected);
+    let unreadable = |error: io::Error| refuse(&format!("it cannot be read: {error}"));
+    let mut password = fs::read_to_string(path).map_err(unreadable)?;
+    let end = password.trim_end_matches('\n').trim_end_matches('\r').len();
+    password.truncate(end);
+    if password.is_empty() { Err(refuse("it is empty")) } else { Ok(password) }
 }
 
 /// A variable that is set and not empty.
@@ -193,7 +234,9 @@ pub struct Address {
     pub tls: bool,
     pub user: Option<String>,
     pub password: Option<String>,
+    /// None for a Unix socket.
     pub hosts: Vec<(String, u16)>,
+    pub socket: Option<PathBuf>,
     pub database: i64,
 }
 
@@ -207,17 +250,18 @@ impl Address {
     }
 
     fn parts(url: &str) -> Result<Self, &'static str> {
+        if let Some((scheme, rest)) = url.split_once(':')
+            && scheme.eq_ignore_ascii_case(UNIX)
+        {
+            return Self::at_socket(rest);
+        }
         let (scheme, rest) = url.split_once("://").ok_or("write redis://HOST:PORT/DATABASE")?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, hosts) = match authority.rsplit_once('@') {
             Some((login, hosts)) => (login, hosts),
             None => ("", authority),
         };
-        let (user, password) = match login.split_once(':') {
-            Some((user, password)) => (user, Some(decoded(password)?)),
-            None => (login, None),
-        };
-        let user = Some(user).filter(|user| !user.is_empty()).map(decoded).transpose()?;
+        let (user, password) = user_and_password(login)?;
         let path = path.strip_suffix('/').unwrap_or(path);
         let (topology, database) = match scheme.to_ascii_lowercase().as_str() {
             "redis" | "rediss" => (Topology::Node, path),
@@ -230,15 +274,15 @@ impl Address {
                 }
                 (Topology::Sentinel(decoded(name)?), database)
             }
-            _ => return Err("known are redis, rediss, redis+cluster and redis+sentinel"),
+            _ => {
+                return Err(
+                    "known are redis, rediss, redis+unix, redis+cluster and redis+sentinel",
+                );
+            }
         };
         let database = match database {
             "" => 0,
-            number => number
-                .parse()
-                .ok()
-                .filter(|number| *number >= 0)
-                .ok_or("what follows / is the number of a database")?,
+            number => number_of(number).ok_or("what follows / is the number of a database")?,
         };
         let default = match topology {
             Topology::Sentinel(_) => DEFAULT_SENTINEL_PORT,
@@ -250,12 +294,77 @@ impl Address {
             return Err("several hosts are written redis+cluster:// or redis+sentinel://");
         }
         let tls = scheme.eq_ignore_ascii_case("rediss");
-        Ok(Self { topology, tls, user, password, hosts, database })
+        Ok(Self { topology, tls, user, password, hosts, socket: None, database })
     }
+
+    /// Parses the part after `redis+unix:`.
+    fn at_socket(rest: &str) -> Result<Self, &'static str> {
+        const FORM: &str = "write redis+unix:PATH, with %40 for @ and %3A for : in it, or \
+                            redis+unix://USER:PASSWORD@/PATH";
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (login, path) = match rest.strip_prefix("//") {
+            Some(rest) => {
+                let (authority, path) = rest.split_at(rest.find('/').ok_or(FORM)?);
+                match authority {
+                    "" => ("", path),
+                    authority => (authority.strip_suffix('@').ok_or(FORM)?, path),
+                }
+            }
+            None => ("", rest),
+        };
+        if path.is_empty() || path.ends_with('/') || path.contains([':', '@', '#', '\0']) {
+            return Err(FORM);
+        }
+        let database = match query.split_once('=') {
+            None if query.is_empty() => 0,
+            Some((DATABASE, number)) => {
+                number_of(number).ok_or("db is the number of a database")?
+            }
+            _ => return Err("the only parameter of a socket is db"),
+        };
+        let (user, password) = user_and_password(login)?;
+        let socket = Some(decoded(path)?.into());
+        Ok(Self {
+            topology: Topology::Node,
+            tls: false,
+            user,
+            password,
+            hosts: Vec::new(),
+            socket,
+            database,
+        })
+    }
+}
+
+fn user_and_password(login: &str) -> Result<(Option<String>, Option<String>), &'static str> {
+    let (user, password) = match login.split_once(':') {
+        Some((user, password)) => (user, Some(decoded(password)?)),
+        None => (login, None),
+    };
+    let user = Some(user).filter(|user| !user.is_empty()).map(decoded).transpose()?;
+    Ok((user, password))
+}
+
+fn number_of(database: &str) -> Option<i64> {
+    database.parse().ok().filter(|number| *number >= 0)
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(socket) = &self.socket {
+            let path = socket.display().to_string();
+            write!(f, "{UNIX}:")?;
+            for c in path.chars() {
+                match c {
+                    '%' | '?' | ':' | '@' | '#' => write!(f, "%{:02X}", u32::from(c))?,
+                    c => write!(f, "{c}")?,
+                }
+            }
+            return match self.database {
+                0 => Ok(()),
+                database => write!(f, "?{DATABASE}={database}"),
+            };
+        }
         let scheme = match (&self.topology, self.tls) {
             (Topology::Node, false) => "redis",
             (Topology::Node, true) => "rediss",
@@ -317,6 +426,9 @@ mod tests {
             ("redis://:secret@[::1]:7/", "redis://[::1]:7/0"),
             ("redis+cluster://u:p@a,b:7000", "redis+cluster://a:6379,b:7000"),
             ("redis+sentinel://u:p@a,b:7/main/2", "redis+sentinel://a:26379,b:7/main/2"),
+            ("redis+unix:/run/r.sock", "redis+unix:/run/r.sock"),
+            ("redis+unix:///run/r.sock?db=2", "redis+unix:/run/r.sock?db=2"),
+            ("redis+unix://u:secret@/a%40b", "redis+unix:/a%40b"),
         ] {
             let address = Address::parse(url).unwrap();
             assert_eq!(address.to_string(), shown);
@@ -341,6 +453,13 @@ mod tests {
             "redis+cluster://u:secret@a/1",
             "redis+sentinel://u:secret@a",
             "redis:u:secret@h",
+            "redis+unix:u:secret@h",
+            "redis+unix:",
+            "redis+unix://secret",
+            "redis+unix://u:secret/a",
+            "redis+unix:/:secret@/a",
+            "redis+unix:/a?db=secret",
+            "redis+unix:/a?secret=1",
         ] {
             let error = Address::parse(url).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");

@@ -1,6 +1,10 @@
 //! Translation of errors of Redis to those of a store.
 
+use std::io;
+use std::sync::Arc;
+
 use redis::{ErrorKind, RedisError, ServerErrorKind};
+use rustls::CertificateError;
 
 use super::super::{StoreError, StoreErrorKind};
 
@@ -27,15 +31,16 @@ fn first_refusal(error: RedisError) -> RedisError {
 
 /// The code with which the server has refused.
 pub fn code(error: &StoreError) -> Option<&str> {
-    let cause = std::error::Error::source(error)?.downcast_ref::<RedisError>();
-    cause.and_then(RedisError::code)
+    cause(error).and_then(RedisError::code)
 }
 
-/// Returns true if the server has answered that it did nothing, or was never reached.
-pub fn was_refused(error: &StoreError) -> bool {
-    let cause =
-        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<RedisError>());
-    cause.is_some_and(|cause| cause.is_connection_refusal() || !is_broken(cause))
+fn cause(error: &StoreError) -> Option<&RedisError> {
+    std::error::Error::source(error)?.downcast_ref()
+}
+
+/// Returns true if the server has refused because the key does not exist.
+pub fn is_missing_key(error: &StoreError) -> bool {
+    cause(error).and_then(RedisError::detail).is_some_and(|detail| detail == "no such key")
 }
 
 /// Nothing came back in time.
@@ -53,7 +58,6 @@ pub fn is_elsewhere(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Server(S::Moved | S::Ask | S::TryAgain | S::ReadOnly) => true,
         ErrorKind::ClusterConnectionNotFound => true,
-        // `ASKING` is never sent: a slot on its way to another server is waited for.
         _ => codes(error).any(|code| matches!(&*code, "MOVED" | "ASK" | "TRYAGAIN" | "READONLY")),
     }
 }
@@ -81,6 +85,21 @@ fn classify(error: &RedisError) -> (StoreErrorKind, &'static str) {
     if let Some(known) = codes(error).find_map(|code| of_code(&code)) {
         return known;
     }
+    if let Some(fault) = tls_fault(error) {
+        return fault;
+    }
+    let says = |words: &str| error.detail().is_some_and(|detail| detail.contains(words));
+    if says("DB index is out of range") {
+        return (K::Unsupported, "the server has no database of that number; name another one");
+    }
+    // In a script such a refusal has no code of its own, and Redis 7.0 and 7.2 word it differently; and
+    // redis-rs hides the code when the database is chosen.
+    if ["executing the script can't", "ACL failure in script", "no permissions to run"]
+        .into_iter()
+        .any(says)
+    {
+        return (K::Denied, NOT_PERMITTED);
+    }
     // The one refusal for want of a password that has no code: of a command with many arguments.
     if error.detail().is_some_and(|detail| detail.contains("unauthenticated")) {
         return (K::Denied, WRONG_PASSWORD);
@@ -98,14 +117,66 @@ fn classify(error: &RedisError) -> (StoreErrorKind, &'static str) {
     }
 }
 
-const WRONG_PASSWORD: &str =
-    "check user and password (in the URL, or PAPYRA_REDIS_PASSWORD) and the user's permissions";
+const WRONG_PASSWORD: &str = "check user and password (in the URL, or PAPYRA_REDIS_PASSWORD)";
+
+const NOT_PERMITTED: &str =
+    "the user lacks a permission on the server; docs/redis.md lists what each command needs";
+
+/// Returns the class and the advice for a fault of the server's certificate, or of ours. Trying again does
+/// not help.
+fn tls_fault(error: &RedisError) -> Option<(StoreErrorKind, &'static str)> {
+    use CertificateError as C;
+    let denied = |advice| Some((StoreErrorKind::Denied, advice));
+    let Some(cause) = tls_error(error) else {
+        // A Cluster's connection keeps only the text of what has failed, and Sentinel's may.
+        let text = error.to_string();
+        return match text.contains("invalid peer certificate") {
+            true if text.contains("UnknownIssuer") => denied(UNTRUSTED),
+            true => denied("the server's certificate is not acceptable"),
+            false => None,
+        };
+    };
+    match cause {
+        rustls::Error::InvalidCertificate(reason) => denied(match reason {
+            C::UnknownIssuer => UNTRUSTED,
+            C::NotValidForName | C::NotValidForNameContext { .. } => {
+                "the server's certificate is for another name; name the server as it does"
+            }
+            C::Expired | C::ExpiredContext { .. } => {
+                "the server's certificate has expired; renew it, or set this host's clock right"
+            }
+            C::NotValidYet | C::NotValidYetContext { .. } => {
+                "the server's certificate is not valid yet; check this host's clock"
+            }
+            _ => "the server's certificate is not acceptable",
+        }),
+        rustls::Error::AlertReceived(_) => denied(
+            "the server refuses TLS with this client; give it the certificate that it asks for with \
+             `cert` and `key`",
+        ),
+        rustls::Error::InvalidMessage(_) => {
+            Some((StoreErrorKind::Unsupported, "it does not speak TLS; write redis: for rediss:"))
+        }
+        _ => None,
+    }
+}
+
+const UNTRUSTED: &str = "the server's certificate is not trusted; give the certificate of its \
+                         authority, or its own if it is self-signed, with `ca`";
+
+/// The failure of TLS in an error of Redis, which holds it as an I/O error.
+fn tls_error(error: &RedisError) -> Option<&rustls::Error> {
+    let cause = std::error::Error::source(error)?;
+    let cause = cause.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;
+    cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()
+}
 
 fn of_code(code: &str) -> Option<(StoreErrorKind, &'static str)> {
     use StoreErrorKind as K;
     Some(match code {
         "OOM" => (K::Full, "the server has reached its maxmemory: raise it, or compact"),
-        "NOAUTH" | "WRONGPASS" | "NOPERM" => (K::Denied, WRONG_PASSWORD),
+        "NOAUTH" | "WRONGPASS" => (K::Denied, WRONG_PASSWORD),
+        "NOPERM" => (K::Denied, NOT_PERMITTED),
         "READONLY" => (K::Denied, "it is a read-only replica: name its master"),
         "WRONGTYPE" => (K::Corrupt, "a key of the journal holds something other than a stream"),
         "NOGROUP" | "UNBLOCKED" => (K::NotFound, "there is no such stream or consumer group"),

@@ -13,7 +13,7 @@ use super::super::groups::{
     PendingEntry, PendingFilter, PendingSummary, Source, Wait,
 };
 use super::super::{Kind, StoreError, StoreErrorKind};
-use super::failure::{code, store_error};
+use super::failure::{code, is_missing_key, store_error};
 use super::link::Repeat;
 use super::{RedisStore, id, reply, scripts};
 
@@ -278,22 +278,15 @@ impl ConsumerGroups for RedisStore {
     }
 
     async fn list_groups(&self, kind: Kind) -> Result<Vec<GroupInfo>, StoreError> {
-        const DOING: &str = "list consumer groups";
-        let key = self.keys.of(kind);
-        let mut commands = Pipeline::new();
-        commands.atomic().cmd("EXISTS").arg(key).cmd("XINFO").arg("GROUPS").arg(key);
-        let mut replies = self.replies(DOING, &commands).await?;
-        let exists = replies.next().as_ref().and_then(reply::number);
-        match (exists, replies.next()) {
-            (Some(0), _) => Ok(Vec::new()),
-            (_, Some(Value::ServerError(error))) => {
-                Err(store_error(DOING, self.link.location(), error.into()))
-            }
-            (_, groups) => groups
-                .and_then(reply::array)
-                .and_then(|groups| groups.iter().map(group_info).collect())
-                .ok_or_else(|| reply::unexpected("XINFO")),
-        }
+        let mut command = redis::cmd("XINFO");
+        command.arg("GROUPS").arg(self.keys.of(kind));
+        let reply = match self.link.call("list consumer groups", Repeat::Yes, &command).await {
+            Err(error) if is_missing_key(&error) => return Ok(Vec::new()),
+            reply => reply?,
+        };
+        reply::array(reply)
+            .and_then(|groups| groups.iter().map(group_info).collect())
+            .ok_or_else(|| reply::unexpected("XINFO"))
     }
 
     async fn list_consumers(

@@ -3,7 +3,10 @@
 //! One connection carries everything at once; a wait for new entries has a connection of its own (see
 //! [`Link::waiting`]). A connection that breaks is made anew by the next call.
 
+mod ask;
 mod connect;
+mod pauses;
+mod tls;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,17 +16,15 @@ use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
 use redis::{Arg, Cmd, Pipeline, RedisError, ServerError, Value};
 
-use self::connect::Connector;
-use super::super::{StoreError, UrlError};
+use self::connect::{Connector, Driver};
+use self::pauses::Pauses;
+use super::super::{StoreError, UrlError, Written};
 use super::config::{RedisConfig, Topology};
 use super::failure::{demoted, is_broken, is_elsewhere, is_read_only, store_error, timed_out};
 
 /// The duration without a reply after which a request that must not be repeated is preceded by a
 /// question: a broken connection is then found out before anything is at stake.
 const IDLE: Duration = Duration::from_millis(500);
-
-/// How often a request is sent again that the server has certainly not carried out.
-const ELSEWHERE_TRIES: u32 = 8;
 
 /// The maximum number of connections that are kept for the next wait.
 const MAX_WAITING: usize = 8;
@@ -37,8 +38,17 @@ pub enum Repeat {
 
 #[derive(Clone)]
 enum Connection {
-    Node(MultiplexedConnection),
+    Node(Node),
     Cluster(ClusterConnection),
+}
+
+/// A connection to one server.
+#[derive(Clone)]
+pub struct Node {
+    connection: MultiplexedConnection,
+    /// Beside a connection that redis-rs does not drive itself. It is held and never looked at.
+    #[expect(dead_code, reason = "dropping the last one ends the connection")]
+    driver: Option<Arc<Driver>>,
 }
 
 enum Request<'a> {
@@ -59,7 +69,7 @@ impl Request<'_> {
         });
         match words.next()? {
             b"EVAL" => words.nth(2),
-            b"XGROUP" | b"XINFO" => words.nth(1),
+            b"MEMORY" | b"XGROUP" | b"XINFO" => words.nth(1),
             b"XREADGROUP" => {
                 words.find(|word| *word == b"STREAMS")?;
                 words.next()
@@ -72,7 +82,7 @@ impl Request<'_> {
 impl Connection {
     async fn send(&mut self, request: &Request<'_>) -> Result<Value, RedisError> {
         let connection: &mut (dyn ConnectionLike + Send) = match self {
-            Self::Node(connection) => connection,
+            Self::Node(node) => &mut node.connection,
             Self::Cluster(connection) => connection,
         };
         let reply = match request {
@@ -190,6 +200,15 @@ impl Link {
         self.run(doing, Repeat::No, &Request::Transaction(commands)).await
     }
 
+    /// The same for a batch. The error says what is written, for which only the connection can speak: what
+    /// was never sent, or refused by the server, is not written.
+    pub async fn append(&self, doing: &str, commands: &Pipeline) -> Result<Value, StoreError> {
+        let (result, sent) =
+            self.run_and_tell(doing, Repeat::No, &Request::Transaction(commands)).await;
+        let written = if sent { Written::Unknown } else { Written::None };
+        result.map_err(|error| error.wrote(written))
+    }
+
     /// Sends a command that can wait for up to `wait` on the server, on a connection on which nothing
     /// else waits. Dropping the call ends the wait: the connection is closed.
     pub async fn waiting(
@@ -199,7 +218,7 @@ impl Link {
         command: &Cmd,
     ) -> Result<Value, StoreError> {
         let request = Request::Single(command);
-        let mut elsewhere = 0;
+        let mut pauses = Pauses::new(self.timeout);
         loop {
             let connected = tokio::time::timeout(self.timeout, self.free()).await;
             let mut connection = connected
@@ -215,8 +234,23 @@ impl Link {
                 }
                 Err(error) => error,
             };
+            if self.is_cluster()
+                && let Some(target) = ask::target(&error)
+            {
+                self.keep(connection);
+                let asking = self.asking(&target, &request, None);
+                match tokio::time::timeout(limit, asking).await {
+                    Ok(Ok(reply)) => return Ok(reply),
+                    Ok(Err(error)) if !is_elsewhere(&error) => {
+                        return Err(self.failed(doing, error));
+                    }
+                    Ok(Err(error)) if !pauses.next().await => return Err(self.failed(doing, error)),
+                    Ok(Err(_)) => continue,
+                    Err(_) => return Err(timed_out(doing, &self.location, limit)),
+                }
+            }
             let moves = *self.connector.topology() != Topology::Node && is_elsewhere(&error);
-            if !moves || elsewhere == ELSEWHERE_TRIES {
+            if !moves || pauses.are_over() {
                 if !moves && !is_broken(&error) && !is_elsewhere(&error) {
                     self.keep(connection);
                 }
@@ -224,8 +258,7 @@ impl Link {
             }
             // All that were kept lead to the same wrong place.
             lock(&self.waiting).clear();
-            elsewhere += 1;
-            tokio::time::sleep(Duration::from_millis(25) * elsewhere).await;
+            pauses.next().await;
         }
     }
 
@@ -257,15 +290,25 @@ impl Link {
         repeat: Repeat,
         request: &Request<'_>,
     ) -> Result<Value, StoreError> {
+        self.run_and_tell(doing, repeat, request).await.0
+    }
+
+    /// Also returns true if the request has been sent and its outcome is not known.
+    async fn run_and_tell(
+        &self,
+        doing: &str,
+        repeat: Repeat,
+        request: &Request<'_>,
+    ) -> (Result<Value, StoreError>, bool) {
         let progress = Progress::default();
         let attempts = self.attempts(repeat, request, &progress);
         let result = tokio::time::timeout(self.timeout, attempts).await;
-        let unknown = repeat == Repeat::No && progress.sent.load(Ordering::Relaxed);
-        let doing = match unknown {
+        let sent = progress.sent.load(Ordering::Relaxed);
+        let doing = match sent && repeat == Repeat::No {
             true => format!("{doing} (it is not known whether that was done)"),
             false => doing.to_owned(),
         };
-        match result {
+        let result = match result {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.failed(&doing, error)),
             Err(_) => {
@@ -273,7 +316,8 @@ impl Link {
                 self.drop_connection(progress.generation.load(Ordering::Relaxed));
                 Err(timed_out(&doing, &self.location, self.timeout))
             }
-        }
+        };
+        (result, sent)
     }
 
     async fn attempts(
@@ -283,7 +327,7 @@ impl Link {
         progress: &Progress,
     ) -> Result<Value, RedisError> {
         let mut broken = 0;
-        let mut elsewhere = 0;
+        let mut pauses = Pauses::new(self.timeout);
         loop {
             let (generation, mut connection) = self.connected(repeat, request, progress).await?;
             progress.sent.store(true, Ordering::Relaxed);
@@ -305,16 +349,45 @@ impl Link {
                 if !is_elsewhere(&error) {
                     return Err(error);
                 }
+                if self.is_cluster()
+                    && let Some(target) = ask::target(&error)
+                {
+                    progress.sent.store(true, Ordering::Relaxed);
+                    match self.asking(&target, request, Some(self.timeout)).await {
+                        Err(error) if is_elsewhere(&error) => {}
+                        Err(error) => {
+                            // Nothing has been sent to a node that cannot be reached.
+                            let sent = is_broken(&error) && !error.is_connection_refusal();
+                            progress.sent.store(sent, Ordering::Relaxed);
+                            return Err(error);
+                        }
+                        Ok(reply) => return Ok(reply),
+                    }
+                    progress.sent.store(false, Ordering::Relaxed);
+                }
                 // A plain server can move too: its name may lead to another one by now.
                 self.follow(generation, request);
                 let moves = *self.connector.topology() != Topology::Node;
-                if !moves || elsewhere == ELSEWHERE_TRIES {
+                if !moves || !pauses.next().await {
                     return Err(error);
                 }
-                elsewhere += 1;
-                tokio::time::sleep(Duration::from_millis(25) * elsewhere).await;
             }
         }
+    }
+
+    /// Sends a request where an `ASK` leads, for this one time. The next request asks the old node again, for
+    /// as long as the slot is its own.
+    async fn asking(
+        &self,
+        (host, port): &(String, u16),
+        request: &Request<'_>,
+        patience: Option<Duration>,
+    ) -> Result<Value, RedisError> {
+        let mut connection = self.connector.redirected((host.as_str(), *port), patience).await?;
+        let commands = ask::commands(request);
+        let Connection::Node(node) = &mut connection else { return Ok(Value::Nil) };
+        let replies = node.connection.req_packed_commands(&commands, 0, commands.len()).await?;
+        ask::reply(replies)
     }
 
     /// The connection, made if there is none; for what must not be repeated, one that answers.

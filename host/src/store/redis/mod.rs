@@ -23,6 +23,7 @@
 
 mod append;
 mod config;
+mod eviction;
 mod failure;
 mod group_losses;
 mod groups;
@@ -95,7 +96,7 @@ pub(super) fn understands(url: &StoreUrl) -> bool {
     RedisConfig::of_url(url).is_ok_and(|config| config::Address::parse(&config.url).is_ok())
 }
 
-/// The constructor behind `redis:`, `rediss:`, `redis+cluster:` and `redis+sentinel:`.
+/// The constructor behind `redis:`, `rediss:`, `redis+unix:`, `redis+cluster:` and `redis+sentinel:`.
 pub(super) fn by_url(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
     Ok(Arc::new(RedisStore::new(RedisConfig::of_url(url)?)?))
 }
@@ -132,6 +133,10 @@ impl Store for RedisStore {
 
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
         Ok(Arc::new(snapshot::RedisSnapshot::take(self).await?))
+    }
+
+    async fn warnings(&self) -> Vec<String> {
+        eviction::warning(&self.link).await.into_iter().collect()
     }
 
     fn groups(&self) -> Option<&dyn ConsumerGroups> {

@@ -8,6 +8,7 @@ use super::super::{
     Edit, Position, Purpose, Rewrite, RewriteOptions, Rewritten, Segment, StoreError,
     StoreErrorKind,
 };
+use super::id::Shift;
 use super::link::Repeat;
 use super::{RedisStore, id, reply, scripts, snapshot};
 
@@ -29,6 +30,7 @@ const DOING: &str = "remove entries";
 pub struct RedisRewrite {
     store: RedisStore,
     segment: Segment,
+    shift: Shift,
     options: RewriteOptions,
     ranges: Vec<Edit>,
     _open: OwnedMutexGuard<()>,
@@ -38,6 +40,7 @@ impl RedisRewrite {
     pub fn begin(
         store: &RedisStore,
         segment: &Segment,
+        shift: Shift,
         options: RewriteOptions,
     ) -> Result<Self, StoreError> {
         let open = store.rewriting.clone().try_lock_owned().map_err(|_| {
@@ -47,7 +50,7 @@ impl RedisRewrite {
             )
         })?;
         let (store, segment) = (store.clone(), segment.clone());
-        Ok(Self { store, segment, options, ranges: Vec::new(), _open: open })
+        Ok(Self { store, segment, shift, options, ranges: Vec::new(), _open: open })
     }
 
     /// Returns true if entries that a group needs must stay.
@@ -62,6 +65,12 @@ impl RedisRewrite {
             Purpose::Compact => "force",
             Purpose::Recover => "acknowledge",
         }
+    }
+
+    /// The first and the last id of a range.
+    fn ids(&self, range: &Edit) -> [String; 2] {
+        let last = id::before(range.end).unwrap_or(id::FIRST);
+        [range.start, last].map(|position| id::format(self.shift.id(position)))
     }
 
     /// How many of the first ranges have no entry between and before them, so that trimming does what
@@ -122,8 +131,7 @@ impl RedisRewrite {
             let mut call = scripts::remove(&self.segment.name, quarantine);
             call.arg(self.word()).arg(ENTRIES);
             for range in &some {
-                let last = id::before(range.end).unwrap_or(id::FIRST);
-                call.arg(id::format(range.start)).arg(id::format(last));
+                call.arg(&self.ids(range));
             }
             // Doing it again does no harm: what is gone is not found.
             let reply = self.store.link.call(DOING, Repeat::Yes, &call).await?;
@@ -141,8 +149,7 @@ impl RedisRewrite {
     /// Copies everything first, since the quarantine of a Cluster lies on another server.
     async fn keep_first(&self, quarantine: &str) -> Result<(), StoreError> {
         for range in &self.ranges {
-            let last = id::format(id::before(range.end).unwrap_or(id::FIRST));
-            let mut from = id::format(range.start);
+            let [mut from, last] = self.ids(range);
             loop {
                 let mut call = redis::cmd("XRANGE");
                 call.arg(&self.segment.name).arg(&from).arg(&last).arg("COUNT").arg(PAGE);
@@ -164,7 +171,7 @@ impl RedisRewrite {
     async fn bytes(&self) -> Result<u64, StoreError> {
         let kind = self.segment.kind.unwrap_or(super::super::Kind::Event);
         let now = snapshot::survey(&self.store.link, kind, &self.segment.name).await?;
-        Ok(now.map_or(0, |segment| segment.bytes))
+        Ok(now.map_or(0, |now| now.segment.bytes))
     }
 }
 
@@ -242,7 +249,8 @@ impl Rewrite for RedisRewrite {
             }
             true => (self.remove_each(0, Some(&quarantine)).await?, vec![quarantine]),
             // Trimming does not acknowledge, so it is for compaction alone.
-            false if self.options.purpose == Purpose::Compact => {
+            // Nor can it remove the last possible id: nothing comes after it.
+            false if self.options.purpose == Purpose::Compact && self.shift.is_none() => {
                 let leading = self.leading().await?;
                 let (trimmed, rest) = match self.trim(leading).await? {
                     Some(trimmed) => (trimmed, leading),

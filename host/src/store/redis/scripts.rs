@@ -18,10 +18,6 @@ const NEEDED: &str = include_str!("scripts/needed.lua");
 /// MessagePack. Returns an error reply or `nil`.
 const COPY: &str = include_str!("scripts/copy.lua");
 
-/// `KEYS`: stream. Returns nothing for no stream; else length, last id, first entry's id, first
-/// needed id, and memory in bytes as far as Redis tells.
-const SURVEY: &str = include_str!("scripts/survey.lua");
-
 /// `KEYS`: stream. `ARGV`: line's number in its batch, kind, line. The sequence numbers begin with
 /// the microsecond, so that entries of different streams keep the order in which they were written;
 /// the next id of `*` follows.
@@ -39,7 +35,8 @@ const TRIM: &str = include_str!("scripts/trim.lua");
 /// `KEYS`: stream, and quarantine if entries are to be quarantined. `ARGV`: whether to spare entries that
 /// groups need, or to acknowledge those that go; the maximum number of entries; pairs of ids. Returns the
 /// number of entries that went, the number of ranges that are finished, and, when forced, the groups that
-/// have lost entries with the number for each.
+/// have lost entries with the number for each. An entry is acknowledged before it goes: where the user may not
+/// do either, it is still there for the next who may.
 const REMOVE: &str = include_str!("scripts/remove.lua");
 
 /// `KEYS`: quarantine. `ARGV`: stream, id, reason or nothing, then fields. Copies an entry that lies
@@ -57,10 +54,6 @@ fn eval(libraries: &[&str], script: &str, keys: &[&str]) -> Cmd {
     let mut command = redis::cmd("EVAL");
     command.arg(libraries.concat() + script).arg(keys.len()).arg(keys);
     command
-}
-
-pub fn survey(stream: &str) -> Cmd {
-    eval(&[NEEDED], SURVEY, &[stream])
 }
 
 pub fn first(stream: &str) -> Cmd {

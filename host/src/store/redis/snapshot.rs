@@ -2,6 +2,7 @@
 
 mod ahead;
 mod page;
+mod survey;
 
 use std::sync::Arc;
 
@@ -9,13 +10,14 @@ use async_trait::async_trait;
 
 use self::ahead::Ahead;
 use self::page::{Pages, chunk};
+use self::survey::Surveyed;
+pub use self::survey::survey;
 use super::super::{
-    Chunk, Kind, Payload, Position, Rewrite, RewriteOptions, Role, Segment, Snapshot, StoreError,
+    Chunk, Kind, Payload, Position, Rewrite, RewriteOptions, Segment, Snapshot, StoreError,
     StoreErrorKind,
 };
-use super::link::{Link, Repeat};
 use super::rewrite::RedisRewrite;
-use super::{RedisStore, id, reply, scripts};
+use super::{RedisStore, id};
 
 /// The streams as they were at one moment each.
 pub struct RedisSnapshot {
@@ -30,8 +32,8 @@ impl RedisSnapshot {
         let [a, b, c, d] = Kind::ALL;
         let survey = |kind| survey(&store.link, kind, store.keys.of(kind));
         let (a, b, c, d) = tokio::try_join!(survey(a), survey(b), survey(c), survey(d))?;
-        let segments: Vec<Segment> = [a, b, c, d].into_iter().flatten().collect();
-        if segments.is_empty() {
+        let found: Vec<Surveyed> = [a, b, c, d].into_iter().flatten().collect();
+        if found.is_empty() {
             let key = store.keys.of(Kind::Event);
             return Err(StoreError::new(
                 StoreErrorKind::NotFound,
@@ -42,11 +44,12 @@ impl RedisSnapshot {
                 ),
             ));
         }
-        let reader = |segment: &Segment| {
+        let reader = |found: &Surveyed| {
             let link = Arc::clone(&store.link);
-            (Arc::new(Pages::new(link, segment, store.config.max_read)), Default::default())
+            (Arc::new(Pages::new(link, found, store.config.max_read)), Default::default())
         };
-        let readers = segments.iter().map(reader).collect();
+        let readers = found.iter().map(reader).collect();
+        let segments = found.into_iter().map(|found| found.segment).collect();
         Ok(Self { store: store.clone(), segments, readers })
     }
 
@@ -64,34 +67,6 @@ impl RedisSnapshot {
         };
         found.map(|(segment, (pages, ahead))| (segment, pages, ahead)).ok_or_else(missing)
     }
-}
-
-/// The present state of a stream; `None` if there is none.
-pub async fn survey(link: &Link, kind: Kind, key: &str) -> Result<Option<Segment>, StoreError> {
-    let reply = link.call("look at the journal", Repeat::Yes, &scripts::survey(key)).await?;
-    let mut parts = reply::array(reply).ok_or_else(|| reply::unexpected("XINFO"))?.into_iter();
-    let Some(length) = parts.next() else { return Ok(None) };
-    let mut segment = || {
-        let entries = reply::number(&length)?;
-        let last = id::parse(&reply::bytes(parts.next()?)?)?;
-        let first = id::parse(&reply::bytes(parts.next()?)?);
-        let pinned = id::parse(&reply::bytes(parts.next()?)?);
-        let bytes = reply::number(&parts.next()?)?;
-        let end = id::after(last);
-        Some(Segment {
-            name: key.to_owned(),
-            role: Role::Active,
-            number: 0,
-            start: first.unwrap_or(end),
-            end,
-            bytes: if entries == 0 { 0 } else { bytes },
-            entries: Some(entries),
-            kind: Some(kind),
-            partition: None,
-            pinned,
-        })
-    };
-    segment().map(Some).ok_or_else(|| reply::unexpected("XINFO"))
 }
 
 #[async_trait]
@@ -144,8 +119,8 @@ impl Snapshot for RedisSnapshot {
         segment: &str,
         options: RewriteOptions,
     ) -> Result<Box<dyn Rewrite>, StoreError> {
-        let (segment, ..) = self.find(segment)?;
-        Ok(Box::new(RedisRewrite::begin(&self.store, segment, options)?))
+        let (segment, pages, _) = self.find(segment)?;
+        Ok(Box::new(RedisRewrite::begin(&self.store, segment, pages.shift(), options)?))
     }
 }
 

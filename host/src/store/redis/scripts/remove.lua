@@ -27,7 +27,6 @@ for i = 3, #ARGV, 2 do
         local failed = copy(quarantine, stream, entry)
         if failed then return failed end
       end
-      gone = gone + redis.call('XDEL', stream, id)
       for _, group in ipairs(groups) do
         local name = group['name']
         if ARGV[1] == 'acknowledge' then
@@ -37,6 +36,7 @@ for i = 3, #ARGV, 2 do
           lost[name] = (lost[name] or 0) + 1
         end
       end
+      gone = gone + redis.call('XDEL', stream, id)
       from = '(' .. id
     end
   until #entries < 16

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use redis::Value;
 
-use super::super::super::{Chunk, Frame, Payload, Position, Segment, StoreError};
-use super::super::id;
+use super::super::super::{Chunk, Frame, Payload, Position, StoreError};
+use super::super::id::{self, Shift};
 use super::super::link::{Repeat, SharedLink};
 use super::super::reply::{self, Entry};
+use super::survey::Surveyed;
 
 /// The minimum length to assume for entries, so that a run of tiny ones does not make the next page a
 /// huge one.
@@ -31,6 +32,7 @@ pub struct Sent {
     command: &'static str,
     /// How many entries were asked for.
     count: u64,
+    shift: Shift,
 }
 
 impl Sent {
@@ -39,7 +41,8 @@ impl Sent {
     pub fn next(&self) -> Option<Position> {
         let Value::Array(entries) = &self.reply else { return None };
         let full = entries.len() as u64 >= self.count;
-        entries.last().filter(|_| full).and_then(reply::id_of).map(id::after)
+        let last = entries.last().filter(|_| full).and_then(reply::id_of)?;
+        Some(id::after(self.shift.position(last)))
     }
 }
 
@@ -47,6 +50,7 @@ impl Sent {
 pub struct Pages {
     link: SharedLink,
     key: String,
+    shift: Shift,
     start: Position,
     end: Position,
     max_read: u64,
@@ -55,16 +59,23 @@ pub struct Pages {
 }
 
 impl Pages {
-    pub fn new(link: SharedLink, segment: &Segment, max_read: u32) -> Self {
+    pub fn new(link: SharedLink, found: &Surveyed, max_read: u32) -> Self {
+        let Surveyed { segment, shift } = found;
         let entries = segment.entries.unwrap_or(0).max(1);
         Self {
             link,
             key: segment.name.clone(),
+            shift: *shift,
             start: segment.start,
             end: segment.end,
             max_read: u64::from(max_read),
             average: AtomicU64::new((segment.bytes / entries).max(LEAST_AVERAGE)),
         }
+    }
+
+    /// How the ids of the stream become positions.
+    pub fn shift(&self) -> Shift {
+        self.shift
     }
 
     /// Returns true if no entry lies before `at`.
@@ -99,15 +110,19 @@ impl Pages {
         let average = self.average.load(Ordering::Relaxed).max(LEAST_AVERAGE);
         let count = (wanted / average).clamp(1, self.max_read.max(1));
         let mut call = redis::cmd(command);
+        let (from, to) = (self.shift.id(from), self.shift.id(to));
         call.arg(&self.key).arg(id::format(from)).arg(id::format(to)).arg("COUNT").arg(count);
         let reply = self.link.call("read the journal", Repeat::Yes, &call).await?;
-        Ok(Sent { reply, command, count })
+        Ok(Sent { reply, command, count, shift: self.shift })
     }
 
     /// Takes a reply apart.
     pub fn open(&self, sent: Sent) -> Result<Page, StoreError> {
         let unexpected = || reply::unexpected(sent.command);
-        let entries = reply::entries(sent.reply).ok_or_else(unexpected)?;
+        let mut entries = reply::entries(sent.reply).ok_or_else(unexpected)?;
+        for entry in &mut entries {
+            entry.at = self.shift.position(entry.at);
+        }
         let bytes = entries.iter().map(|entry| entry.data.as_ref().map_or(0, Vec::len) as u64);
         if let Some(average) = bytes.sum::<u64>().checked_div(entries.len() as u64) {
             self.average.store(average, Ordering::Relaxed);
