@@ -201,10 +201,11 @@ fn link_imports(
 ///
 /// If the linker has these interfaces already.
 pub fn add_to_linker<T: PapyraView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    use crate::bindings::papyra::persistence::{groups, storage};
+    use crate::bindings::papyra::persistence::{claims, groups, storage};
 
     storage::add_to_linker::<T, HasPapyra>(linker, T::papyra)?;
-    groups::add_to_linker::<T, HasPapyra>(linker, T::papyra)
+    groups::add_to_linker::<T, HasPapyra>(linker, T::papyra)?;
+    claims::add_to_linker::<T, HasPapyra>(linker, T::papyra)
 }
 
 /// How the generated code finds the context in the data of a store.
