@@ -1,5 +1,6 @@
 //! Opening, locking and telling files apart, with errors that say which file it was and what to do.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::ops::Deref;
@@ -150,8 +151,34 @@ pub(in crate::store) fn end(file: &File) -> io::Result<(u64, bool)> {
 
 /// Makes the names in a directory durable.
 pub(in crate::store) fn sync_dir(dir: &Path, faults: &Faults) -> io::Result<()> {
-    faults.check(Op::SyncDir)?;
-    OpenOptions::new().read(true).open(dir)?.sync_all()
+    let synced = faults
+        .check(Op::SyncDir)
+        .and_then(|()| OpenOptions::new().read(true).open(dir))
+        .and_then(|dir| dir.sync_all());
+    match synced {
+        Err(cause) if is_missing(&cause, &[Errno::INVAL, Errno::OPNOTSUPP]) => {
+            warn_once(
+                dir,
+                "this file system cannot sync a directory: after a power cut the name of a new file, or \
+                 what was rewritten, can be as before",
+            );
+            Ok(())
+        }
+        synced => synced,
+    }
+}
+
+/// The file system lacks the call, which is no failure of the device.
+fn is_missing(cause: &io::Error, errors: &[Errno]) -> bool {
+    cause.raw_os_error().is_some_and(|raw| errors.contains(&Errno::from_raw_os_error(raw)))
+}
+
+/// Logs what a file system lacks, once for each path and process.
+fn warn_once(path: &Path, message: &'static str) {
+    static SAID: Mutex<BTreeSet<(PathBuf, &'static str)>> = Mutex::new(BTreeSet::new());
+    if locked(&SAID).insert((path.to_owned(), message)) {
+        tracing::warn!(path = %path.display(), "{message}");
+    }
 }
 
 /// Renames, but never over something.
@@ -200,7 +227,49 @@ impl<F: AsFd> Drop for Held<F> {
     }
 }
 
-/// Waits for the file's lock until the deadline, on a thread that may block.
+/// What `flock` has to say where it does not block.
+pub(in crate::store) enum Tried {
+    Locked,
+    /// Somebody else holds the lock.
+    Busy,
+    /// The file system has no locks.
+    Unsupported,
+}
+
+/// Asks for the file's lock.
+pub(in crate::store) fn try_lock(
+    file: impl AsFd,
+    exclusive: bool,
+    faults: &Faults,
+) -> io::Result<Tried> {
+    let operation = if exclusive {
+        FlockOperation::NonBlockingLockExclusive
+    } else {
+        FlockOperation::NonBlockingLockShared
+    };
+    loop {
+        match faults.check(Op::Lock).and_then(|()| Ok(flock(&file, operation)?)) {
+            Ok(()) => return Ok(Tried::Locked),
+            Err(cause) if is_missing(&cause, &[Errno::INTR]) => {}
+            Err(cause) if is_missing(&cause, &[Errno::WOULDBLOCK]) => return Ok(Tried::Busy),
+            Err(cause) if is_missing(&cause, &[Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK]) => {
+                return Ok(Tried::Unsupported);
+            }
+            Err(cause) => return Err(cause),
+        }
+    }
+}
+
+/// Says that no process is kept from writing at the same time.
+pub(in crate::store) fn warn_of_no_locks(path: &Path) {
+    warn_once(
+        path,
+        "this file system has no locks: let only one process at a time write to the journal",
+    );
+}
+
+/// Waits for the file's lock until the deadline, on a thread that may block. Where the file system has no
+/// locks, reading goes on without one, and writing with a warning.
 ///
 /// Waiting in `flock` itself could not be bounded, so this asks again and again: quickly at first,
 /// because writers hold the lock for the time of one write.
@@ -209,19 +278,19 @@ pub(in crate::store) fn lock<F: AsFd>(
     exclusive: bool,
     deadline: Instant,
     path: &Path,
+    faults: &Faults,
 ) -> Result<Held<F>, StoreError> {
-    let operation = if exclusive {
-        FlockOperation::NonBlockingLockExclusive
-    } else {
-        FlockOperation::NonBlockingLockShared
-    };
     let mut pause = Duration::from_micros(50);
     loop {
-        match flock(&file, operation) {
-            Ok(()) => return Ok(Held(file)),
-            Err(Errno::INTR) => continue,
-            Err(Errno::WOULDBLOCK) => {}
-            Err(errno) => return Err(failure("lock", path, errno.into())),
+        match try_lock(&file, exclusive, faults).map_err(|cause| failure("lock", path, cause))? {
+            Tried::Locked => return Ok(Held(file)),
+            Tried::Unsupported => {
+                if exclusive {
+                    warn_of_no_locks(path);
+                }
+                return Ok(Held(file));
+            }
+            Tried::Busy => {}
         }
         if Instant::now() >= deadline {
             return Err(StoreError::new(

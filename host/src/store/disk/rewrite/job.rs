@@ -227,7 +227,8 @@ impl Job {
 
     /// A length at which none of our writers is writing.
     fn settled(&self, deadline: Instant) -> Result<u64, StoreError> {
-        let _held = sys::lock(&self.source, false, deadline, &self.target)?;
+        let faults = &self.files.settings().faults;
+        let _held = sys::lock(&self.source, false, deadline, &self.target, faults)?;
         Ok(self.source.metadata().map_err(|cause| self.cannot(cause))?.len())
     }
 
