@@ -13,6 +13,7 @@ mod garbage;
 mod generator;
 mod groups;
 mod metrics;
+mod obstacles;
 mod recorder;
 mod recorder_faults;
 mod reports;

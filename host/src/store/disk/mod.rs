@@ -11,6 +11,7 @@ pub(super) mod file_set;
 mod index;
 mod interval;
 pub(super) mod member;
+pub(super) mod obstacle;
 mod queue;
 mod rewrite;
 pub mod settings;

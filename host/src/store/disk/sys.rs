@@ -15,6 +15,7 @@ use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with}
 use rustix::io::Errno;
 
 use super::faults::{Faults, Op};
+use super::obstacle;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Never wait in `open`, never follow a FIFO into a hang, never become a controlling terminal.
@@ -306,17 +307,28 @@ pub(in crate::store) fn lock<F: AsFd>(
     }
 }
 
-/// An I/O failure, with the path and what helps.
+/// An I/O failure, with the path and what helps. This is where the number of an error becomes a class.
 pub(in crate::store) fn failure(doing: &str, path: &Path, cause: io::Error) -> StoreError {
+    let place = path.display();
+    if let Some(obstacle) = obstacle::explain(path, &cause) {
+        let message = format!("cannot {doing} {place}; {}", obstacle.advice());
+        return StoreError::new(obstacle.kind(), message).caused_by(cause);
+    }
     let advice = match cause.kind() {
+        io::ErrorKind::PermissionDenied if cause.raw_os_error() == Some(libc::EPERM) => {
+            "; check the attributes of it and of its directory (lsattr), and what a security module forbids"
+        }
         io::ErrorKind::PermissionDenied => "; check the owner and mode of it and of its directory",
         io::ErrorKind::ReadOnlyFilesystem => "; the file system is mounted read-only",
         io::ErrorKind::StorageFull => "; free some space and try again",
         io::ErrorKind::QuotaExceeded => "; the user's disk quota is used up",
         io::ErrorKind::FileTooLarge => "; the limit on the size of files is reached (ulimit -f)",
-        _ => "",
+        _ => match cause.raw_os_error() {
+            Some(libc::EMFILE) => "; the limit on open files is reached (ulimit -n)",
+            _ => "",
+        },
     };
-    StoreError::io(format!("cannot {doing} {}{advice}", path.display()), cause)
+    StoreError::io(format!("cannot {doing} {place}{advice}"), cause)
 }
 
 /// Another process, or something that is not a journal of ours, changed the file under a rewrite.
