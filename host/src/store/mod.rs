@@ -29,6 +29,8 @@ use async_trait::async_trait;
 
 pub use self::disk::settings::{DiskBuilder, Durability};
 pub use self::disk::store::DiskStore;
+#[cfg(feature = "config")]
+pub(crate) use self::disk::sys::open as open_regular;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::file::{FileStore, FileStoreBuilder};
 pub use self::groups::ConsumerGroups;

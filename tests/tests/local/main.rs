@@ -5,6 +5,7 @@ mod circles;
 mod component;
 mod concurrency;
 mod config;
+mod config_file;
 mod conformance;
 mod consumer;
 mod disk_full;

@@ -45,10 +45,7 @@ pub(in crate::store) fn named(path: &Path) -> Result<Option<FileId>, StoreError>
 
 /// Opens a regular file, and nothing else: devices are not even opened, since that alone can have
 /// effects.
-pub(in crate::store) fn open(
-    path: &Path,
-    options: &mut OpenOptions,
-) -> io::Result<(File, Metadata)> {
+pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<(File, Metadata)> {
     may_open(fs::metadata(path))?;
     open_careful(path, OFlags::empty(), options)
 }
@@ -120,13 +117,13 @@ pub(in crate::store) fn regular(metadata: &Metadata) -> io::Result<()> {
     let what = if kind.is_dir() {
         "it is a directory; give the path of a file in it"
     } else if kind.is_fifo() {
-        "it is a named pipe, and a journal must be a regular file"
+        "it is a named pipe, not a regular file"
     } else if kind.is_socket() {
-        "it is a socket, and a journal must be a regular file"
+        "it is a socket, not a regular file"
     } else if kind.is_symlink() {
         "it is a symbolic link; give the path that it leads to"
     } else {
-        "it is a device, and a journal must be a regular file"
+        "it is a device, not a regular file"
     };
     Err(io::Error::new(io::ErrorKind::Unsupported, what))
 }
