@@ -13,6 +13,8 @@ mod file_store;
 mod garbage;
 mod generator;
 mod groups;
+mod holes;
+mod limits;
 mod metrics;
 mod obstacles;
 mod recorder;

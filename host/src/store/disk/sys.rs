@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, SeekFrom, flock, renameat_with, seek};
 use rustix::io::Errno;
 
 use super::faults::{Faults, Op};
@@ -147,7 +147,20 @@ pub(in crate::store) fn end(file: &File) -> io::Result<(u64, bool)> {
     Ok((length, last_byte(file, length)?.is_some_and(|byte| byte != b'\n')))
 }
 
-/// Makes the names in a directory durable.
+/// Where the next data begins and ends, `start` at the earliest and `end` at the latest. A file system that
+/// knows of no holes has nothing but data. The place of the descriptor moves.
+pub(in crate::store) fn next_data(file: &File, start: u64, end: u64) -> (u64, u64) {
+    let data = match seek(file, SeekFrom::Data(start)) {
+        Ok(data) => data.clamp(start, end),
+        // There is none up to the end of the file.
+        Err(Errno::NXIO) => return (end, end),
+        Err(_) => return (start, end),
+    };
+    let hole = if data < end { seek(file, SeekFrom::Hole(data)) } else { Ok(end) };
+    (data, hole.map_or(end, |hole| hole.clamp(data, end)))
+}
+
+/// Makes the names in a directory durable, where the file system has a call for that.
 pub(in crate::store) fn sync_dir(dir: &Path, faults: &Faults) -> io::Result<()> {
     let synced = faults
         .check(Op::SyncDir)
