@@ -111,6 +111,12 @@ pub trait Store: Send + Sync + 'static {
         Ok(())
     }
 
+    /// The same store for one reader that comes back for more: what was moved away since it was last looked
+    /// at is still read to its end. `None`: any look at this store does as well.
+    fn reader(&self) -> Option<Arc<dyn Store>> {
+        None
+    }
+
     /// The default number of the newest entries of each segment that a scan looks at; `None`: all.
     fn scan_sample(&self) -> Option<u64> {
         None

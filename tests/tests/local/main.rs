@@ -10,6 +10,7 @@ mod conformance;
 mod consumer;
 mod disk_full;
 mod file_store;
+mod follow;
 mod garbage;
 mod generator;
 mod groups;

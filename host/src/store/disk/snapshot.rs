@@ -119,6 +119,9 @@ impl Snapshot for DiskSnapshot {
         let member = self.member(segment)?;
         let end = member.map_or(0, |member| member.length);
         let start = if at.major == 0 { at.minor.min(end) } else { end };
+        if let Some(member) = member.filter(|_| start < end) {
+            self.files.reads(member.number, start);
+        }
         let stop = start.saturating_add(clamped(max_bytes)).min(end);
         let data = self.bytes(member, start, stop).await?;
         Ok(chunk(start, data, stop == end))

@@ -2,16 +2,18 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use super::followed::FollowedFile;
 use crate::store::disk::file_set::{FileSet, LockedFile, Rotation, View, create_plain, not_there};
 use crate::store::disk::member::{Member, Settling};
 use crate::store::disk::settings::Settings;
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
 use crate::store::disk::temporary::{Use, leftover};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{DiskStore, Store, StoreError, StoreErrorKind};
 
 /// The file of a [`FileStore`](super::FileStore).
 #[derive(Debug)]
@@ -102,6 +104,11 @@ impl FileSet for OneFile {
         let leftover = self.lock_path().ok().and_then(|path| leftover(&path, Use::Rewrite));
         let member = Member::new(self.settings.file_name(), 0, length, Some((file, id)));
         Ok(View { members: vec![member], besides: leftover.into_iter().collect() })
+    }
+
+    fn reader(&self) -> Option<Arc<dyn Store>> {
+        let followed = FollowedFile::new(Self::new(self.settings.clone()));
+        Some(Arc::new(DiskStore::new(followed)))
     }
 
     fn rotation(&self) -> Option<&dyn Rotation> {
