@@ -21,3 +21,5 @@ pub(super) mod sys;
 pub(super) mod temporary;
 mod unsynced;
 mod writer;
+#[cfg(test)]
+mod written_tests;
