@@ -3,6 +3,7 @@
 
 mod append;
 mod args;
+mod capacity;
 mod command;
 mod compact;
 mod completions;
@@ -19,6 +20,7 @@ mod man;
 mod metrics;
 mod missing;
 mod output;
+mod panics;
 mod per_store;
 mod problem;
 mod progress;
@@ -47,6 +49,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use papyra_persistence::config::Config;
 
+use self::capacity::Capacity;
 use self::command::{Cli, Command};
 use self::context::Context;
 use self::exit::Exit;
@@ -59,12 +62,7 @@ const WIND_UP: Duration = Duration::from_secs(1);
 
 /// Runs the command that this process was started as.
 fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|info| {
-        output::eprint_line(&format!(
-            "internal error, please report it: {}",
-            info.to_string().replace('\n', " ")
-        ));
-    }));
+    panics::end_the_process();
     let exit = catch_unwind(AssertUnwindSafe(|| {
         let words: Vec<OsString> = std::env::args_os().collect();
         match Cli::try_parse_from(&words) {
@@ -72,6 +70,7 @@ fn main() -> ExitCode {
             Err(error) => refuse(&error, &words),
         }
     }));
+    let exit = exit.ok().filter(|_| !panics::happened());
     ExitCode::from(exit.unwrap_or(Exit::Failed).code())
 }
 
@@ -88,23 +87,26 @@ fn start(cli: Cli) -> Exit {
     };
     let ended = match command {
         Command::Persistence(command) => {
-            configured(&|config| command.apply(config)).and_then(|config| {
+            configured(&|config| command.apply(config)).and_then(|mut config| {
                 let (name, jobs) = (command.name(), command.jobs(&config));
                 let run = async |context: &mut Context<'_>| command.run(context).await;
-                operate(name, jobs, &config, &mut output, run)
+                operate(name, jobs, &mut config, &mut output, run)
             })
         }
         #[cfg(feature = "serve")]
-        Command::Serve(args) => configured(&|config| args.apply(config)).and_then(|config| {
+        Command::Serve(args) => configured(&|config| args.apply(config)).and_then(|mut config| {
             let run = async |context: &mut Context<'_>| serve::run(context).await;
-            operate("serve", 2, &config, &mut output, run)
+            operate("serve", 2, &mut config, &mut output, run)
         }),
         Command::Config(command) => config::run(command, file, &log, &mut output),
         Command::Completions(args) => completions::run(&args, Cli::command(), &mut output),
         Command::Man(args) => man::run(&args, Cli::command(), &mut output),
     };
     ended.unwrap_or_else(|problem| {
-        output.problem(&problem);
+        // What a panic leads to elsewhere is no news.
+        if !panics::happened() {
+            output.problem(&problem);
+        }
         problem.exit
     })
 }
@@ -113,22 +115,21 @@ fn start(cli: Cli) -> Exit {
 fn operate(
     name: &str,
     threads: usize,
-    config: &Config,
+    config: &mut Config,
     output: &mut Output,
     run: impl AsyncFnOnce(&mut Context<'_>) -> Result<Exit, Problem>,
 ) -> Result<Exit, Problem> {
     for note in config.notes() {
         output.note(&note);
     }
-    let interruption = Interruption::watch()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
-        .map_err(|error| Problem::io("cannot start threads", &error))?;
+    let capacity = Capacity::find(name, threads, config, output)?;
+    let interruption = Interruption::watch(capacity.signals)?;
+    let runtime =
+        capacity.runtime().map_err(|error| Problem::io("cannot start threads", &error))?;
     let ended = runtime.block_on(async {
         let engine = OnceCell::new();
-        let mut context = Context { output, interruption: &interruption, config, engine };
+        let interruption = &interruption;
+        let mut context = Context { output, interruption, config, engine, cache: capacity.cache };
         tokio::select! {
             ended = run(&mut context) => Some(ended),
             () = interruption.arrived() => None,

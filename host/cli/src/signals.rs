@@ -31,12 +31,18 @@ struct State {
 
 impl Interruption {
     /// Watches from a thread of its own, because the main one can be stuck in a write to a pipe
-    /// that is not read, and the others in the engine.
-    pub fn watch() -> Result<Self, Problem> {
+    /// that is not read, and the others in the engine. Without it (`thread`) a signal ends the process at
+    /// once, as if it were killed.
+    pub fn watch(thread: bool) -> Result<Self, Problem> {
         let failed = |error: std::io::Error| Problem::io("cannot watch for signals", &error);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let interruption = Self::default();
+        if !thread {
+            let _context = runtime.enter();
+            drop(signal(SignalKind::from_raw(SIGXFSZ)).map_err(failed)?);
+            return Ok(interruption);
+        }
         let watched = interruption.clone();
         let (int, term) = {
             let _context = runtime.enter();

@@ -1,6 +1,6 @@
 //! `papyra.toml`: where it is, and what is written on which line.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Fault, Origin};
+use crate::store::open_regular;
 
 /// The name that is looked for.
 const NAME: &str = "papyra.toml";
@@ -37,7 +38,8 @@ pub(super) struct Written {
 
 /// Reads the file that somebody has named.
 pub(super) fn named(path: &Path) -> Result<Found, ConfigError> {
-    let text = read(path)?;
+    // It can be a pipe: `--config <(…)`. To wait for one that was named is what was asked for.
+    let text = read(path, File::open(path))?;
     Ok(Found { path: path.to_owned(), text, trusted: true })
 }
 
@@ -58,7 +60,9 @@ pub(super) fn find(home: Option<PathBuf>) -> Result<Option<Found>, ConfigError> 
     ];
     for (path, trusted) in places.into_iter().flatten() {
         if path.symlink_metadata().is_ok() {
-            let text = read(&path)?;
+            // What merely lies there is opened as carefully as a journal: a named pipe would be waited for.
+            let opened = open_regular(&path, OpenOptions::new().read(true));
+            let text = read(&path, opened.map(|(file, _)| file))?;
             return Ok(Some(Found { path, text, trusted }));
         }
     }
@@ -87,9 +91,9 @@ fn other_writer(owner: u32, group: u32, mode: u32, me: u32) -> Option<String> {
     }
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
+fn read(path: &Path, opened: io::Result<File>) -> Result<String, ConfigError> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
+    let read = opened.and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
     let failed = |source| ConfigError::Read { path: path.to_owned(), source };
     read.map_err(failed)?;
     if bytes.len() as u64 > LONGEST {

@@ -6,6 +6,7 @@
 
 mod context;
 mod imports;
+mod room;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use wasmtime::{Cache, CacheConfig, Config};
 
 pub(crate) use self::context::{Cancelled, Context, Work};
 pub use self::context::{PapyraCtx, PapyraCtxBuilder, PapyraView, Progress, ProgressFn};
+pub use self::room::{can_reserve, spare_threads};
 use crate::bindings::EnginePre;
 
 /// The engine component that this crate was built with.
@@ -23,6 +25,13 @@ static COMPONENT: &[u8] = include_bytes!(env!("PAPYRA_ENGINE_WASM"));
 
 /// How long a call of the store may take unless said otherwise.
 const STORAGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The address space of 64 instances as wasmtime likes it: 4 GiB each, which spares every access to
+/// memory a comparison, and what guards them.
+const ROOMY: u64 = 64 * (4 << 30);
+
+/// The maximum that a memory reserves where address space is scarce.
+const SCARCE: usize = 64 << 20;
 
 /// The compiled engine, ready to be instantiated. Cheap to clone; make one per process.
 #[derive(Clone)]
@@ -149,6 +158,10 @@ impl EngineBuilder {
 
     /// Loads the engine, from the cache if it is there.
     ///
+    /// Where the process may not start threads, or has little address space (`ulimit -u`, `ulimit -v`), the
+    /// engine is compiled by one thread, and each of its instances reserves no more than the memory limit
+    /// instead of 4 GiB. The code for that is slower by some percent, and cached apart.
+    ///
     /// # Errors
     ///
     /// [`EngineError::Read`] for a component file that cannot be read, [`EngineError::Load`] for one
@@ -159,7 +172,18 @@ impl EngineBuilder {
         // A memory image is a file to the kernel, so a limit on file sizes (`ulimit -f`) would keep the
         // engine from starting. Copying its data costs some ten microseconds.
         config.memory_init_cow(false);
-        if let Some(cache) = self.cache.open() {
+        let roomy = can_reserve(ROOMY);
+        if !roomy {
+            config.memory_reservation(self.limits.memory.min(SCARCE) as u64);
+            config.memory_reservation_for_growth(0);
+            config.memory_guard_size(64 << 10);
+        }
+        // The cache has a thread, and the compiler one for each core; neither can do with less.
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let wanted = if roomy { cores + 2 } else { 1 };
+        let spare = spare_threads(wanted);
+        config.parallel_compilation(roomy && spare == wanted);
+        if let Some(cache) = self.cache.open(spare) {
             config.cache(Some(cache));
         }
         let engine = wasmtime::Engine::new(&config).map_err(EngineError::Load)?;
@@ -217,7 +241,7 @@ impl HasData for HasPapyra {
 
 impl CacheChoice {
     /// A cache is a convenience: whatever is wrong with it only costs compile time.
-    fn open(&self) -> Option<Cache> {
+    fn open(&self, spare_threads: usize) -> Option<Cache> {
         let directory = match self {
             Self::Off => return None,
             Self::Directory(directory) => directory.clone(),
@@ -226,6 +250,10 @@ impl CacheChoice {
         let absolute = std::path::absolute(&directory).ok()?;
         if std::fs::create_dir_all(&absolute).is_err() {
             tracing::warn!(directory = %absolute.display(), "cannot cache compiled code here");
+            return None;
+        }
+        if spare_threads == 0 {
+            tracing::warn!("compiled code is not cached, because the cache needs a thread");
             return None;
         }
         let mut config = CacheConfig::new();

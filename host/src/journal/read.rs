@@ -10,7 +10,11 @@ impl Journal {
     /// Returns the records that match and that retention does not hide, a page of about 1 MiB at a
     /// time. Damaged entries are passed over and counted.
     pub fn query(&self, selection: Selection) -> Pages {
-        Pages { journal: self.clone(), session: None, selection, remaining: true }
+        let mut journal = self.clone();
+        if let Some(reader) = journal.store.reader() {
+            journal.store = reader;
+        }
+        Pages { journal, session: None, selection, remaining: true }
     }
 
     /// A cheap overview of the store, with retention applied to the newest records.

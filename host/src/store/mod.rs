@@ -29,6 +29,8 @@ use async_trait::async_trait;
 
 pub use self::disk::settings::{DiskBuilder, Durability};
 pub use self::disk::store::DiskStore;
+#[cfg(feature = "config")]
+pub(crate) use self::disk::sys::open as open_regular;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::file::{FileStore, FileStoreBuilder};
 pub use self::groups::ConsumerGroups;
@@ -113,6 +115,12 @@ pub trait Store: Send + Sync + 'static {
     /// line each for people, saying what to do. What cannot be found out is left out.
     async fn warnings(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The same store for one reader that comes back for more: what was moved away since it was last looked
+    /// at is still read to its end. `None`: any look at this store does as well.
+    fn reader(&self) -> Option<Arc<dyn Store>> {
+        None
     }
 
     /// The default number of the newest entries of each segment that a scan looks at; `None`: all.

@@ -49,6 +49,10 @@ impl Store for ReadOnlyStore {
         self.inner.warnings().await
     }
 
+    fn reader(&self) -> Option<Arc<dyn Store>> {
+        self.inner.reader().map(|inner| Arc::new(Self::new(inner)) as Arc<dyn Store>)
+    }
+
     fn groups(&self) -> Option<&dyn ConsumerGroups> {
         None
     }

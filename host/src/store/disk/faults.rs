@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 /// An operation that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Op {
+    Lock,
     Sync,
     SyncDir,
     Truncate,
@@ -34,6 +35,10 @@ impl Op {
 pub(in crate::store) struct Plan {
     /// These fail with EIO until taken out again.
     pub failing: Vec<Op>,
+    /// The number of calls in `failing` that still succeed.
+    pub passing: usize,
+    /// These fail with an error of their own.
+    pub refused: Vec<(Op, rustix::io::Errno)>,
     /// The number of bytes after which a write fails with ENOSPC.
     pub space: Option<usize>,
     /// There is space again once a write has failed for want of it.
@@ -69,8 +74,13 @@ impl Faults {
         #[cfg(test)]
         {
             let mut plan = self.plan.lock().unwrap();
-            if plan.failing.contains(&op) || plan.is_dead() {
+            let fails = plan.failing.contains(&op);
+            if plan.is_dead() || fails && plan.passing == 0 {
                 return Err(rustix::io::Errno::IO.into());
+            }
+            plan.passing -= usize::from(fails);
+            if let Some((_, errno)) = plan.refused.iter().find(|(refused, _)| *refused == op) {
+                return Err((*errno).into());
             }
             if let Some(steps) = plan.steps.as_mut().filter(|_| op.is_of_names()) {
                 *steps -= 1;

@@ -12,7 +12,7 @@ use super::create_dir::create_dir;
 use super::member::Member;
 use super::settings::Settings;
 use super::sys::{self, FileId, Held, failure};
-use crate::store::{Segment, StoreError, StoreErrorKind};
+use crate::store::{Segment, Store, StoreError, StoreErrorKind};
 
 /// The files of a journal, with its settings. Everything here may block.
 pub(in crate::store) trait FileSet: fmt::Debug + Send + Sync {
@@ -46,6 +46,16 @@ pub(in crate::store) trait FileSet: fmt::Debug + Send + Sync {
 
     /// Opens all files, as of one moment. Changes nothing.
     fn view(&self) -> Result<View, StoreError>;
+
+    /// See [`Store::reader`].
+    fn reader(&self) -> Option<Arc<dyn Store>> {
+        None
+    }
+
+    /// A reader goes forward in the file of this number, from this byte on.
+    fn reads(&self, number: u32, from: u64) {
+        let _ = (number, from);
+    }
 
     /// How a file that is full is replaced, if files can be full.
     fn rotation(&self) -> Option<&dyn Rotation>;

@@ -11,6 +11,7 @@ pub(super) mod file_set;
 mod index;
 mod interval;
 pub(super) mod member;
+pub(super) mod obstacle;
 mod queue;
 mod rewrite;
 pub mod settings;
@@ -20,3 +21,5 @@ pub(super) mod sys;
 pub(super) mod temporary;
 mod unsynced;
 mod writer;
+#[cfg(test)]
+mod written_tests;

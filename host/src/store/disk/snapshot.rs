@@ -77,9 +77,18 @@ fn read_cached(file: &File, start: u64, end: u64) -> Option<Vec<u8>> {
     (count == length).then_some(bytes)
 }
 
+/// The file has not been cut off before this byte, which would look like a hole.
+fn within(file: &File, end: u64) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.len() >= end)
+}
+
 /// Reads exactly these bytes into memory that is not cleared first.
 fn read(file: &File, start: u64, end: u64, path: &Path) -> Result<Vec<u8>, StoreError> {
     let length = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
+    // Of a hole the kernel would fill its cache with zeros first.
+    if sys::next_data(file, start, end).0 >= end && within(file, end) {
+        return Ok(vec![0; length]);
+    }
     let mut bytes = Vec::with_capacity(length);
     while bytes.len() < length {
         let at = start + bytes.len() as u64;
@@ -110,6 +119,9 @@ impl Snapshot for DiskSnapshot {
         let member = self.member(segment)?;
         let end = member.map_or(0, |member| member.length);
         let start = if at.major == 0 { at.minor.min(end) } else { end };
+        if let Some(member) = member.filter(|_| start < end) {
+            self.files.reads(member.number, start);
+        }
         let stop = start.saturating_add(clamped(max_bytes)).min(end);
         let data = self.bytes(member, start, stop).await?;
         Ok(chunk(start, data, stop == end))

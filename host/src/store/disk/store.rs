@@ -127,6 +127,10 @@ impl<Files: Send + Sync + 'static> Store for DiskStore<Files> {
         Err(StoreError::new(StoreErrorKind::NotFound, message))
     }
 
+    fn reader(&self) -> Option<Arc<dyn Store>> {
+        self.queue.0.files.reader()
+    }
+
     async fn load_index(&self) -> Result<String, StoreError> {
         let files = Arc::clone(&self.queue.0.files);
         sys::blocking(move || Ok(index::load(&*files))).await

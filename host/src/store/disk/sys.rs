@@ -1,5 +1,6 @@
 //! Opening, locking and telling files apart, with errors that say which file it was and what to do.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::ops::Deref;
@@ -10,10 +11,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
+use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, SeekFrom, flock, renameat_with, seek};
 use rustix::io::Errno;
 
 use super::faults::{Faults, Op};
+use super::obstacle;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Never wait in `open`, never follow a FIFO into a hang, never become a controlling terminal.
@@ -43,10 +45,7 @@ pub(in crate::store) fn named(path: &Path) -> Result<Option<FileId>, StoreError>
 
 /// Opens a regular file, and nothing else: devices are not even opened, since that alone can have
 /// effects.
-pub(in crate::store) fn open(
-    path: &Path,
-    options: &mut OpenOptions,
-) -> io::Result<(File, Metadata)> {
+pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<(File, Metadata)> {
     may_open(fs::metadata(path))?;
     open_careful(path, OFlags::empty(), options)
 }
@@ -118,13 +117,13 @@ pub(in crate::store) fn regular(metadata: &Metadata) -> io::Result<()> {
     let what = if kind.is_dir() {
         "it is a directory; give the path of a file in it"
     } else if kind.is_fifo() {
-        "it is a named pipe, and a journal must be a regular file"
+        "it is a named pipe, not a regular file"
     } else if kind.is_socket() {
-        "it is a socket, and a journal must be a regular file"
+        "it is a socket, not a regular file"
     } else if kind.is_symlink() {
         "it is a symbolic link; give the path that it leads to"
     } else {
-        "it is a device, and a journal must be a regular file"
+        "it is a device, not a regular file"
     };
     Err(io::Error::new(io::ErrorKind::Unsupported, what))
 }
@@ -148,10 +147,49 @@ pub(in crate::store) fn end(file: &File) -> io::Result<(u64, bool)> {
     Ok((length, last_byte(file, length)?.is_some_and(|byte| byte != b'\n')))
 }
 
-/// Makes the names in a directory durable.
+/// Where the next data begins and ends, `start` at the earliest and `end` at the latest. A file system that
+/// knows of no holes has nothing but data. The place of the descriptor moves.
+pub(in crate::store) fn next_data(file: &File, start: u64, end: u64) -> (u64, u64) {
+    let data = match seek(file, SeekFrom::Data(start)) {
+        Ok(data) => data.clamp(start, end),
+        // There is none up to the end of the file.
+        Err(Errno::NXIO) => return (end, end),
+        Err(_) => return (start, end),
+    };
+    let hole = if data < end { seek(file, SeekFrom::Hole(data)) } else { Ok(end) };
+    (data, hole.map_or(end, |hole| hole.clamp(data, end)))
+}
+
+/// Makes the names in a directory durable, where the file system has a call for that.
 pub(in crate::store) fn sync_dir(dir: &Path, faults: &Faults) -> io::Result<()> {
-    faults.check(Op::SyncDir)?;
-    OpenOptions::new().read(true).open(dir)?.sync_all()
+    let synced = faults
+        .check(Op::SyncDir)
+        .and_then(|()| OpenOptions::new().read(true).open(dir))
+        .and_then(|dir| dir.sync_all());
+    match synced {
+        Err(cause) if is_missing(&cause, &[Errno::INVAL, Errno::OPNOTSUPP]) => {
+            warn_once(
+                dir,
+                "this file system cannot sync a directory: after a power cut the name of a new file, or \
+                 what was rewritten, can be as before",
+            );
+            Ok(())
+        }
+        synced => synced,
+    }
+}
+
+/// The file system lacks the call, which is no failure of the device.
+fn is_missing(cause: &io::Error, errors: &[Errno]) -> bool {
+    cause.raw_os_error().is_some_and(|raw| errors.contains(&Errno::from_raw_os_error(raw)))
+}
+
+/// Logs what a file system lacks, once for each path and process.
+fn warn_once(path: &Path, message: &'static str) {
+    static SAID: Mutex<BTreeSet<(PathBuf, &'static str)>> = Mutex::new(BTreeSet::new());
+    if locked(&SAID).insert((path.to_owned(), message)) {
+        tracing::warn!(path = %path.display(), "{message}");
+    }
 }
 
 /// Renames, but never over something.
@@ -200,7 +238,49 @@ impl<F: AsFd> Drop for Held<F> {
     }
 }
 
-/// Waits for the file's lock until the deadline, on a thread that may block.
+/// What `flock` has to say where it does not block.
+pub(in crate::store) enum Tried {
+    Locked,
+    /// Somebody else holds the lock.
+    Busy,
+    /// The file system has no locks.
+    Unsupported,
+}
+
+/// Asks for the file's lock.
+pub(in crate::store) fn try_lock(
+    file: impl AsFd,
+    exclusive: bool,
+    faults: &Faults,
+) -> io::Result<Tried> {
+    let operation = if exclusive {
+        FlockOperation::NonBlockingLockExclusive
+    } else {
+        FlockOperation::NonBlockingLockShared
+    };
+    loop {
+        match faults.check(Op::Lock).and_then(|()| Ok(flock(&file, operation)?)) {
+            Ok(()) => return Ok(Tried::Locked),
+            Err(cause) if is_missing(&cause, &[Errno::INTR]) => {}
+            Err(cause) if is_missing(&cause, &[Errno::WOULDBLOCK]) => return Ok(Tried::Busy),
+            Err(cause) if is_missing(&cause, &[Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK]) => {
+                return Ok(Tried::Unsupported);
+            }
+            Err(cause) => return Err(cause),
+        }
+    }
+}
+
+/// Says that no process is kept from writing at the same time.
+pub(in crate::store) fn warn_of_no_locks(path: &Path) {
+    warn_once(
+        path,
+        "this file system has no locks: let only one process at a time write to the journal",
+    );
+}
+
+/// Waits for the file's lock until the deadline, on a thread that may block. Where the file system has no
+/// locks, reading goes on without one, and writing with a warning.
 ///
 /// Waiting in `flock` itself could not be bounded, so this asks again and again: quickly at first,
 /// because writers hold the lock for the time of one write.
@@ -209,19 +289,19 @@ pub(in crate::store) fn lock<F: AsFd>(
     exclusive: bool,
     deadline: Instant,
     path: &Path,
+    faults: &Faults,
 ) -> Result<Held<F>, StoreError> {
-    let operation = if exclusive {
-        FlockOperation::NonBlockingLockExclusive
-    } else {
-        FlockOperation::NonBlockingLockShared
-    };
     let mut pause = Duration::from_micros(50);
     loop {
-        match flock(&file, operation) {
-            Ok(()) => return Ok(Held(file)),
-            Err(Errno::INTR) => continue,
-            Err(Errno::WOULDBLOCK) => {}
-            Err(errno) => return Err(failure("lock", path, errno.into())),
+        match try_lock(&file, exclusive, faults).map_err(|cause| failure("lock", path, cause))? {
+            Tried::Locked => return Ok(Held(file)),
+            Tried::Unsupported => {
+                if exclusive {
+                    warn_of_no_locks(path);
+                }
+                return Ok(Held(file));
+            }
+            Tried::Busy => {}
         }
         if Instant::now() >= deadline {
             return Err(StoreError::new(
@@ -237,17 +317,28 @@ pub(in crate::store) fn lock<F: AsFd>(
     }
 }
 
-/// An I/O failure, with the path and what helps.
+/// An I/O failure, with the path and what helps. This is where the number of an error becomes a class.
 pub(in crate::store) fn failure(doing: &str, path: &Path, cause: io::Error) -> StoreError {
+    let place = path.display();
+    if let Some(obstacle) = obstacle::explain(path, &cause) {
+        let message = format!("cannot {doing} {place}; {}", obstacle.advice());
+        return StoreError::new(obstacle.kind(), message).caused_by(cause);
+    }
     let advice = match cause.kind() {
+        io::ErrorKind::PermissionDenied if cause.raw_os_error() == Some(libc::EPERM) => {
+            "; check the attributes of it and of its directory (lsattr), and what a security module forbids"
+        }
         io::ErrorKind::PermissionDenied => "; check the owner and mode of it and of its directory",
         io::ErrorKind::ReadOnlyFilesystem => "; the file system is mounted read-only",
         io::ErrorKind::StorageFull => "; free some space and try again",
         io::ErrorKind::QuotaExceeded => "; the user's disk quota is used up",
         io::ErrorKind::FileTooLarge => "; the limit on the size of files is reached (ulimit -f)",
-        _ => "",
+        _ => match cause.raw_os_error() {
+            Some(libc::EMFILE) => "; the limit on open files is reached (ulimit -n)",
+            _ => "",
+        },
     };
-    StoreError::io(format!("cannot {doing} {}{advice}", path.display()), cause)
+    StoreError::io(format!("cannot {doing} {place}{advice}"), cause)
 }
 
 /// Another process, or something that is not a journal of ours, changed the file under a rewrite.

@@ -2,7 +2,7 @@
 //! of the journal.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
@@ -16,11 +16,14 @@ use rustix::io::Errno;
 use super::faults::{Faults, Op};
 use super::member::{SETTLING, beside};
 use super::settings::name_of;
-use super::sys::{self, FileId, failure};
+use super::sys::{self, FileId, Tried, failure};
 use crate::store::{Role, Segment, StoreError, StoreErrorKind};
 
 /// A snapshot that looks for leftovers holds the lock for a moment.
 const LOOKED_AT: Duration = Duration::from_millis(50);
+
+/// Where there are no locks, a temporary that nothing was written to for so long is nobody's.
+const ABANDONED: Duration = Duration::from_secs(600);
 
 /// The purpose of a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,18 +65,18 @@ impl Temporary {
         };
         faults.check(Op::Create).map_err(|cause| failure(doing, &path, cause))?;
         let deadline = Instant::now() + LOOKED_AT;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).mode(0o600);
         loop {
-            let (file, metadata) =
-                sys::open_own(&path, &mut options).map_err(|cause| failure(doing, &path, cause))?;
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => {
+            let opened = open_or_create(&path).map_err(|cause| failure(doing, &path, cause))?;
+            let Some((file, metadata, created)) = opened else { continue };
+            let tried = sys::try_lock(&file, true, faults);
+            let tried = tried.map_err(|cause| failure("lock", &path, cause))?;
+            match tried {
+                Tried::Locked => {}
+                Tried::Busy if Instant::now() < deadline => {
                     thread::sleep(Duration::from_millis(1));
                     continue;
                 }
-                Err(Errno::WOULDBLOCK) => {
+                Tried::Busy => {
                     let doing = match purpose {
                         Use::Rewrite => "rewriting",
                         Use::Next => "beginning a new file of",
@@ -86,14 +89,30 @@ impl Temporary {
                         ),
                     ));
                 }
-                Err(errno) => return Err(failure("lock", &path, errno.into())),
+                Tried::Unsupported => {
+                    sys::warn_of_no_locks(lock_path);
+                    // The name itself is the lock, and age tells what a killed process has left.
+                    let age = metadata.modified().ok().and_then(|then| then.elapsed().ok());
+                    if !created && age.is_none_or(|age| age < ABANDONED) {
+                        return Err(StoreError::new(
+                            StoreErrorKind::Locked,
+                            format!(
+                                "{} is there, and without locks nobody can tell whether it is in use; \
+                                 remove it if no process works on the journal, or try again in {} minutes",
+                                path.display(),
+                                ABANDONED.as_secs() / 60
+                            ),
+                        ));
+                    }
+                }
             }
             // While we waited, another rewrite may have put this very file in its place as the
             // journal. It must not be touched.
             if !is_at(&path, FileId::of(&metadata)) {
                 continue;
             }
-            if file.metadata().is_ok_and(|now| now.len() == 0 && now.nlink() == 1) {
+            let ours = created || matches!(tried, Tried::Locked);
+            if ours && file.metadata().is_ok_and(|now| now.len() == 0 && now.nlink() == 1) {
                 return Ok(Self { path, file, live: true, faults: faults.clone() });
             }
             // Left behind by a rewrite that was killed. Removed rather than truncated: a process
@@ -170,6 +189,22 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         self.discard();
+    }
+}
+
+/// Opens the file, and tells whether that has created it. `None`: it has come and gone meanwhile.
+fn open_or_create(path: &Path) -> io::Result<Option<(File, Metadata, bool)>> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    match sys::open_own(path, options.clone().create_new(true)) {
+        Ok((file, metadata)) => return Ok(Some((file, metadata, true))),
+        Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => return Err(cause),
+        Err(_) => {}
+    }
+    match sys::open_own(path, &mut options) {
+        Ok((file, metadata)) => Ok(Some((file, metadata, false))),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(cause),
     }
 }
 

@@ -88,7 +88,7 @@ impl Writer {
                 self.verify()?;
             }
             let file = self.opened()?;
-            let mut held = sys::lock(file, true, deadline, &settings.path)?;
+            let mut held = sys::lock(file, true, deadline, &settings.path, &settings.faults)?;
             if self.still_named()? {
                 return self.append_locked(&mut held, batches);
             }
@@ -298,7 +298,7 @@ impl Writer {
         self.open = None;
         let deadline = Instant::now() + settings.lock_wait;
         let file = self.opened()?;
-        let _held = sys::lock(&file, true, deadline, &settings.path)?;
+        let _held = sys::lock(&file, true, deadline, &settings.path, &settings.faults)?;
         self.unsynced.write_again(settings)?;
         file.sync(&settings.faults).map_err(|cause| {
             failure("go on before an earlier failure to sync is overcome:", &settings.path, cause)

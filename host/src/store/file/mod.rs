@@ -26,6 +26,7 @@
 //! written a batch without acknowledging it. A hard link to the file keeps the old content
 //! when the file is rewritten.
 
+mod followed;
 mod one_file;
 #[cfg(test)]
 mod tests;

@@ -2,16 +2,18 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use super::followed::FollowedFile;
 use crate::store::disk::file_set::{FileSet, LockedFile, Rotation, View, create_plain, not_there};
 use crate::store::disk::member::{Member, Settling};
 use crate::store::disk::settings::Settings;
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
 use crate::store::disk::temporary::{Use, leftover};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{DiskStore, Store, StoreError, StoreErrorKind};
 
 /// The file of a [`FileStore`](super::FileStore).
 #[derive(Debug)]
@@ -72,7 +74,7 @@ impl FileSet for OneFile {
     ) -> Result<LockedFile, StoreError> {
         let path = &self.settings.path;
         let source = source.try_clone().map_err(|cause| failure("lock", path, cause))?;
-        let held = sys::lock(source, true, deadline, path)?;
+        let held = sys::lock(source, true, deadline, path, &self.settings.faults)?;
         let path = self.locate(id)?.ok_or_else(|| changed_meanwhile(path))?;
         Ok(LockedFile { path, expendable: false, held })
     }
@@ -90,7 +92,7 @@ impl FileSet for OneFile {
         let deadline = Instant::now() + *lock_wait;
         let (file, id, length) = loop {
             let (file, id) = self.open_to_read()?;
-            let length = settled(&file, deadline, path)?;
+            let length = settled(&file, deadline, &self.settings)?;
             // A rewrite may have switched files while we waited for the lock of the old one.
             if sys::named(path)? == Some(id) {
                 break (file, id, length);
@@ -104,17 +106,27 @@ impl FileSet for OneFile {
         Ok(View { members: vec![member], besides: leftover.into_iter().collect() })
     }
 
+    fn reader(&self) -> Option<Arc<dyn Store>> {
+        let followed = FollowedFile::new(Self::new(self.settings.clone()));
+        Some(Arc::new(DiskStore::new(followed)))
+    }
+
     fn rotation(&self) -> Option<&dyn Rotation> {
         None
     }
 }
 
 /// A length that does not lie inside a write.
-fn settled(file: &File, deadline: Instant, path: &Path) -> Result<u64, StoreError> {
+pub(super) fn settled(
+    file: &File,
+    deadline: Instant,
+    settings: &Settings,
+) -> Result<u64, StoreError> {
+    let Settings { path, faults, .. } = settings;
     let mut unfinished = Settling::default();
     loop {
         // Our own writers hold the lock while they write.
-        let held = sys::lock(file, false, deadline, path)?;
+        let held = sys::lock(file, false, deadline, path, faults)?;
         let (length, torn) = sys::end(file).map_err(|cause| failure("read", path, cause))?;
         drop(held);
         match torn.then(|| unfinished.pause()).flatten() {

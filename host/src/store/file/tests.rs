@@ -1,15 +1,19 @@
 //! With a disk that fails on request; see [`Faults`].
 
 use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use rustix::io::Errno;
 
 use super::FileStore;
 use crate::store::disk::faults::{Faults, Op};
 use crate::store::disk::sys::locked;
 use crate::store::{
-    Durability, Edit, Kind, Position, Purpose, RewriteOptions, Rewritten, Run, Store, StoreError,
-    StoreErrorKind,
+    Durability, Edit, Kind, Payload, Position, Purpose, RewriteOptions, Rewritten, Run, Store,
+    StoreError, StoreErrorKind,
 };
 
 struct Bench {
@@ -306,4 +310,109 @@ async fn a_rewrite_that_cannot_switch_leaves_the_original_alone() {
     assert_eq!(names(&bench.dir).len(), 2);
     bench.append("4\n").await.unwrap();
     assert_eq!(bench.text(), "1\n2\n3\n4\n");
+}
+
+/// What file systems without locks answer.
+const NO_LOCKS: [Errno; 3] = [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK];
+
+#[tokio::test]
+async fn a_file_system_without_locks_is_served() {
+    for errno in NO_LOCKS {
+        let bench = Bench::new("no-locks", Durability::Always);
+        locked(&bench.faults.plan).refused = vec![(Op::Lock, errno)];
+        bench.append("1\n").await.unwrap();
+        bench.append("2\n").await.unwrap();
+        assert_eq!(bench.store.snapshot().await.unwrap().segments()[0].bytes, 4);
+        remove_second(&bench).await.unwrap();
+        assert_eq!(bench.text(), "1\n", "{errno}");
+        assert_eq!(names(&bench.dir).len(), 2, "{errno}: {:?}", names(&bench.dir));
+    }
+}
+
+#[tokio::test]
+async fn a_lock_that_fails_is_an_error_for_readers_too() {
+    let bench = Bench::new("bad-lock", Durability::Always);
+    bench.append("1\n").await.unwrap();
+    bench.fail(&[Op::Lock]);
+    assert!(bench.store.snapshot().await.is_err());
+    assert!(bench.append("2\n").await.is_err());
+    assert_eq!(bench.text(), "1\n");
+}
+
+#[tokio::test]
+async fn without_locks_age_tells_what_a_killed_rewrite_has_left() {
+    let bench = Bench::new("old", Durability::Always);
+    bench.append("1\n2\n").await.unwrap();
+    locked(&bench.faults.plan).refused = vec![(Op::Lock, Errno::NOLCK)];
+    let left = bench.dir.join(".a.papyra-rewrite");
+    fs::write(&left, "").unwrap();
+    let options =
+        RewriteOptions { purpose: Purpose::Recover, keep_quarantine: false, force: false };
+    let rewrite = bench.store.snapshot().await.unwrap().rewrite("a", options).await;
+    assert_eq!(rewrite.err().map(|error| error.kind()), Some(StoreErrorKind::Locked));
+    assert!(left.exists(), "it may be in use");
+    let file = fs::File::options().write(true).open(&left).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    remove_second(&bench).await.unwrap();
+    assert_eq!(bench.text(), "1\n");
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_synced_is_served_unless_the_device_fails() {
+    for errno in [Errno::INVAL, Errno::OPNOTSUPP] {
+        let bench = Bench::new("no-sync", Durability::Always);
+        locked(&bench.faults.plan).refused = vec![(Op::SyncDir, errno)];
+        bench.append("1\n").await.unwrap();
+        bench.append("2\n").await.unwrap();
+        let rewritten = remove_second(&bench).await.unwrap();
+        assert_eq!((bench.text().as_str(), rewritten.bytes_after), ("1\n", 2), "{errno}");
+    }
+    for errno in [Errno::IO, Errno::NOSPC] {
+        let bench = Bench::new("bad-sync", Durability::Always);
+        locked(&bench.faults.plan).refused = vec![(Op::SyncDir, errno)];
+        assert!(bench.append("1\n").await.is_err(), "{errno}");
+    }
+}
+
+#[tokio::test]
+async fn a_hole_stays_one_in_rewrite_and_quarantine_and_reads_as_zeros() {
+    const HOLE: u64 = 256 << 20;
+    let bench = Bench::new("hole", Durability::Always);
+    let mut file = fs::File::create(bench.journal()).unwrap();
+    file.write_all(b"1\n").unwrap();
+    file.seek(SeekFrom::Start(HOLE)).unwrap();
+    file.write_all(b"2\n").unwrap();
+    file.seek(SeekFrom::Start(2 * HOLE)).unwrap();
+    file.write_all(b"3\n").unwrap();
+    let on_disk = |path: &Path| fs::metadata(path).unwrap().blocks() * 512;
+    if on_disk(&bench.journal()) > 1 << 20 {
+        // No holes here.
+        return;
+    }
+    let snapshot = bench.store.snapshot().await.unwrap();
+    let at = Position { major: 0, minor: HOLE / 2 };
+    let chunk = snapshot.read("a", at, 4 << 20).await.unwrap();
+    assert_eq!(chunk.data, Payload::Raw(vec![0; 4 << 20]));
+    let at = Position { major: 0, minor: HOLE - 8 };
+    let chunk = snapshot.read("a", at, 12).await.unwrap();
+    assert_eq!(chunk.data, Payload::Raw(b"\0\0\0\0\0\0\0\x002\n\0\0".to_vec()));
+
+    let options = RewriteOptions { purpose: Purpose::Recover, keep_quarantine: true, force: false };
+    let mut rewrite = snapshot.rewrite("a", options).await.unwrap();
+    let position = |minor| Position { major: 0, minor };
+    rewrite.edit(&[Edit::removal(position(2), position(HOLE))]).await.unwrap();
+    let rewritten = rewrite.commit().await.unwrap();
+    assert_eq!((rewritten.bytes_before, rewritten.bytes_after), (2 * HOLE + 2, HOLE + 4));
+    let quarantine = Path::new(&rewritten.quarantine[0]);
+    assert_eq!(fs::metadata(quarantine).unwrap().len(), HOLE - 2);
+    assert!(on_disk(quarantine) < 1 << 20, "{}", on_disk(quarantine));
+    assert!(on_disk(&bench.journal()) < 1 << 20, "{}", on_disk(&bench.journal()));
+    let mut rest = fs::File::open(bench.journal()).unwrap();
+    let mut bytes = [0; 6];
+    rest.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"1\n2\n\0\0");
+    rest.seek(SeekFrom::End(-3)).unwrap();
+    let mut bytes = Vec::new();
+    rest.read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes, b"\x003\n");
 }

@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn dropped_connections_are_broken_and_answers_are_not() {
-        let dropped = RedisError::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        let dropped = RedisError::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert!(is_broken(&dropped) && !is_elsewhere(&dropped));
         let refused = RedisError::from((ErrorKind::Server(ServerErrorKind::ReadOnly), "no"));
         assert!(!is_broken(&refused) && is_elsewhere(&refused));

@@ -17,6 +17,7 @@ use crate::store::StoreError;
 use crate::store::disk::active::ActiveFile;
 use crate::store::disk::faults::Op;
 use crate::store::disk::file_set::Fresh;
+use crate::store::disk::obstacle;
 use crate::store::disk::settings::{Durability, Settings};
 use crate::store::disk::sys::{self, FileId, Held, changed_meanwhile, failure};
 use crate::store::disk::temporary::{Temporary, Use};
@@ -27,6 +28,7 @@ impl Rotating {
         let home = &settings.path;
         let cannot = |cause| failure("rotate", home, cause);
         let before = self.counts.dropped();
+        obstacle::may_replace(home)?;
         let full = active.metadata().map_err(cannot)?;
         let mut files = sealed(home, self.limits.max_files).map_err(cannot)?;
         let sizes = [full.len()].into_iter().chain(files.iter().map(|file| file.bytes));

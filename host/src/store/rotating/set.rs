@@ -123,7 +123,7 @@ impl FileSet for Rotating {
             let of_source = active_id == id;
             // The rewrite already has locks by way of its own descriptor.
             let file = if of_source { source.try_clone().map_err(cannot)? } else { active };
-            let held = sys::lock(file, true, deadline, home)?;
+            let held = sys::lock(file, true, deadline, home, &self.settings.faults)?;
             if sys::named(home)? != Some(active_id) {
                 if Instant::now() >= deadline {
                     return Err(changed_meanwhile(home));

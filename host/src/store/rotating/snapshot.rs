@@ -52,7 +52,7 @@ fn attempt(set: &Rotating, doubts: &mut Doubts, deadline: Instant) -> Result<Loo
     let cannot = |cause| failure("read", home, cause);
     let Some((file, id)) = open(set, 0)? else { return without_active(set, doubts) };
     // No process of ours rotates without this lock.
-    let held = sys::lock(&file, false, deadline, home)?;
+    let held = sys::lock(&file, false, deadline, home, &set.settings.faults)?;
     if sys::named(home)? != Some(id) {
         return Ok(SOON);
     }

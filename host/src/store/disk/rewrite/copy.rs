@@ -2,7 +2,7 @@
 //! blocks where the file system can, small ones through one buffer.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 
@@ -10,10 +10,13 @@ use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::Errno;
 
 use super::Cancel;
+use crate::store::disk::sys;
 
 /// From this length on a range is copied by the kernel. Below, one large read and one large write
 /// for many ranges are cheaper than one call for each.
 const DIRECT: u64 = 256 << 10;
+/// A shorter hole is filled: to keep it would cost more than its blocks.
+const HOLE: u64 = 64 << 10;
 /// How much the kernel copies before it is told to start writing that out, and before the next look
 /// at the cancel flag.
 const STEP: u64 = 8 << 20;
@@ -55,8 +58,23 @@ impl Copier {
     }
 
     /// Appends the bytes `start..end` of the source. Nothing at or after `limit` is looked at: it
-    /// may still change.
+    /// may still change. A large hole stays a hole.
     pub fn copy(&mut self, start: u64, end: u64, limit: u64) -> io::Result<()> {
+        let mut at = start;
+        while end.saturating_sub(at) >= DIRECT {
+            let (hole_end, data_end) = sys::next_data(&self.from, at, end);
+            if hole_end - at >= HOLE {
+                self.skip(hole_end - at)?;
+                at = hole_end;
+            }
+            let data_end = if end - data_end < HOLE { end } else { data_end };
+            self.copy_data(at, data_end, limit)?;
+            at = data_end;
+        }
+        self.copy_data(at, end, limit)
+    }
+
+    fn copy_data(&mut self, start: u64, end: u64, limit: u64) -> io::Result<()> {
         let mut at = start;
         if end.saturating_sub(start) >= DIRECT {
             self.flush()?;
@@ -69,6 +87,16 @@ impl Copier {
         while at < end {
             at = self.copy_buffered(at, end, limit.max(end))?;
         }
+        Ok(())
+    }
+
+    /// Appends a hole.
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        self.check_cancelled()?;
+        self.flush()?;
+        self.length += bytes;
+        self.to.set_len(self.length)?;
+        self.to.seek(SeekFrom::Start(self.length))?;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use super::Cancel;
 use super::copy::Copier;
 use super::quarantine::{self, Quarantine};
 use crate::store::disk::file_set::{FileSet, LockedFile};
+use crate::store::disk::obstacle;
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
 use crate::store::disk::temporary::{Temporary, Use, leftover};
 use crate::store::{Edit, RewriteOptions, Rewritten, StoreError, StoreErrorKind};
@@ -61,6 +62,15 @@ impl Job {
         }
         let cannot = |cause| failure("rewrite", &settings.path, cause);
         let lock_path = files.lock_path().map_err(cannot)?;
+        // A dry run comes as far as this and no further, so what can be known is found out here; and before
+        // the temporary, which a directory that only takes new names would not let go again.
+        if let Some(target) = files.locate(id)? {
+            obstacle::may_replace(&target)?;
+        }
+        if let Some(dir) = settings.quarantine_dir.as_ref().filter(|_| options.keep_quarantine) {
+            obstacle::may_write_in(dir)
+                .map_err(|cause| failure("write the quarantine file in", dir, cause))?;
+        }
         let temporary = Temporary::claim(&lock_path, Use::Rewrite, &settings.faults)?;
         clear_next(&*files, &lock_path);
         let target = files.locate(id)?;
@@ -227,7 +237,8 @@ impl Job {
 
     /// A length at which none of our writers is writing.
     fn settled(&self, deadline: Instant) -> Result<u64, StoreError> {
-        let _held = sys::lock(&self.source, false, deadline, &self.target)?;
+        let faults = &self.files.settings().faults;
+        let _held = sys::lock(&self.source, false, deadline, &self.target, faults)?;
         Ok(self.source.metadata().map_err(|cause| self.cannot(cause))?.len())
     }
 
