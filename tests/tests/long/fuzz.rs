@@ -64,6 +64,49 @@ fn any_bytes_are_judged_alike_by_scan_read_recovery_and_serde_json() {
     });
 }
 
+/// Records of every writer, and dead letters with a record in them.
+fn records_to_tear() -> Vec<Vec<u8>> {
+    let mut generator = Generator::with_pool(23, 200);
+    let mut all = Vec::new();
+    for number in 0..200 {
+        let mut record = Vec::new();
+        generator.line(&mut record);
+        record.pop();
+        if number % 5 == 0 {
+            let (front, back) =
+                (&b"{\"kind\":\"dead_letter\",\"record\":"[..], b",\"timestamp\":1763700000}");
+            record = [front, &record, back].concat();
+        }
+        all.push(record);
+    }
+    all
+}
+
+#[test]
+fn a_torn_record_never_hides_the_one_behind_it_nor_becomes_one() {
+    let next = "{\"timestamp\": 1763700001, \"kind\": \"audit\", \"text\": \"a } \\\" { b\"}\n";
+    for record in records_to_tear() {
+        for length in 1..record.len() {
+            let torn = [&record[..length], next.as_bytes()].concat();
+            let mut host = Lines::new(torn.clone());
+            let (mode, allow_loss) = (RecoveryMode::Repair, true);
+            let (dry_run, max_findings, record_audit) = (false, 9, false);
+            let options = RecoverOptions { mode, dry_run, max_findings, record_audit, allow_loss };
+            let done = recover::recover(&mut host, options).unwrap();
+            let what = || format!("torn at {length}: {}", String::from_utf8_lossy(&torn));
+            let invented =
+                host.data.strip_suffix(next.as_bytes()).unwrap_or_else(|| panic!("{}", what()));
+            assert!(done.salvaged <= done.ambiguous + 1, "{}", what());
+            for kept in invented.split_inclusive(|byte| *byte == b'\n') {
+                let kept = &kept[..kept.len() - 1];
+                let at = memchr::memmem::find(&torn, kept).unwrap();
+                let follows = torn[at + kept.len()..].trim_ascii_start().first();
+                assert!(!matches!(follows, Some(b',' | b'}' | b']')), "{}", what());
+            }
+        }
+    }
+}
+
 #[test]
 fn a_hostile_store_gets_failures_and_never_a_panic_or_an_endless_loop() {
     watch::cases("hostile stores", |seed| {
