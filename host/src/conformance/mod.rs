@@ -28,6 +28,8 @@
 //! ```
 
 mod appends;
+#[cfg(test)]
+mod broken;
 mod damage;
 mod model;
 mod reads;
@@ -78,6 +80,19 @@ pub trait Fixture: Send + Sync {
     /// `None` if they cannot be listed.
     async fn debris(&self) -> Option<Vec<String>> {
         None
+    }
+
+    /// Opens the same place afresh, as another process finds it, or as the next one does after a crash at
+    /// this moment: a fixture that can lose what is not durable loses it here, and only in the store that
+    /// it returns. `None` if the place cannot be opened a second time.
+    async fn reopen(&self) -> Option<Arc<dyn Store>> {
+        None
+    }
+
+    /// Makes the next append fail, as a full disk or a lost connection does, and the ones after it work
+    /// again. Returns false if that is not possible; the checks that need it then do not apply.
+    async fn fail_next_append(&self) -> bool {
+        false
     }
 }
 
