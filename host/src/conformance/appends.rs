@@ -1,12 +1,56 @@
 //! Checks of `Store::append`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::model::{append, ensure, events, flaw, lines, same, snapshot_lines};
-use super::{Fixture, Stop};
-use crate::store::{Kind, Run};
+use tokio::sync::Barrier;
 
-pub async fn order(fixture: &dyn Fixture) -> Result<(), Stop> {
+use super::model::{
+    append, append_kinds, ensure, entries, events, flaw, lines, members, not_applicable, same,
+};
+use super::{Fixture, Stop, Test, test};
+use crate::store::Kind;
+
+pub const TESTS: &[Test] = &[
+    test("append-visible", "What an append has written is there when it returns.", |f| {
+        Box::pin(visible(f))
+    }),
+    test("append-order", "Lines come back in the order of appends.", |f| Box::pin(order(f))),
+    test("append-exact", "Lines come back byte for byte.", |f| Box::pin(exact(f))),
+    test(
+        "append-kinds",
+        "The runs say of which kind each line is, and lines of a kind keep their order.",
+        |f| Box::pin(kinds(f)),
+    ),
+    test("append-empty", "An empty batch changes nothing.", |f| Box::pin(empty(f))),
+    test("append-large", "Large batches and long lines come back whole.", |f| Box::pin(large(f))),
+    test("append-concurrent", "Concurrent batches are all written, and do not interleave.", |f| {
+        Box::pin(concurrent(f))
+    }),
+    test(
+        "append-durable",
+        "When an append returns, another process finds what it has written.",
+        |f| Box::pin(durable(f)),
+    ),
+    test(
+        "append-cancelled",
+        "An append that is dropped writes the whole batch or nothing, and is in nobody's way.",
+        |f| Box::pin(cancelled(f)),
+    ),
+];
+
+async fn visible(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let store = fixture.store();
+    let all = events(0..20);
+    for (batch, end) in all.chunks(4).zip((4..).step_by(4)) {
+        append(&*store, batch).await?;
+        let found = lines(&*store).await?.len();
+        ensure(found == end, || format!("{found} lines of {end} are there"))?;
+    }
+    Ok(())
+}
+
+async fn order(fixture: &dyn Fixture) -> Result<(), Stop> {
     let store = fixture.store();
     let all = events(0..40);
     for batch in all.chunks(7) {
@@ -15,30 +59,39 @@ pub async fn order(fixture: &dyn Fixture) -> Result<(), Stop> {
     same("after 6 batches", &lines(&*store).await?, &all)
 }
 
-pub async fn kinds(fixture: &dyn Fixture) -> Result<(), Stop> {
+/// The store never looks into lines, so these need not be records.
+async fn exact(fixture: &dyn Fixture) -> Result<(), Stop> {
     let store = fixture.store();
-    let kinds = [Kind::Audit, Kind::Event, Kind::DeadLetter, Kind::Metric];
+    let line = r#"{"kind": "event", "timestamp": 1700000000"#;
+    let ends = ["}", "}", "} ", "}\t", "}\r", r#", "x": "ü€𝄞"}"#, r#", "x": "\\n\u0000"}"#, "}"];
+    let all: Vec<String> = ends.iter().map(|end| format!("{line}{end}")).collect();
+    append(&*store, &all).await?;
+    for one in &all {
+        append(&*store, std::slice::from_ref(one)).await?;
+    }
+    same("unusual lines", &lines(&*store).await?, &[all.clone(), all].concat())
+}
+
+async fn kinds(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let store = fixture.store();
     let mut written = Vec::new();
     for round in 0..3 {
-        let mut batch = String::new();
-        let mut runs = Vec::new();
-        for kind in kinds {
-            for n in 0..2 {
-                let line =
-                    format!(r#"{{"kind": "{kind}", "timestamp": 1700000000, "n": {round}{n}}}"#);
-                batch.push_str(&line);
-                batch.push('\n');
-                written.push((kind, line));
-            }
-            runs.push(Run { kind, lines: 2 });
-        }
-        store.append(batch, &runs).await?;
+        written.extend(append_kinds(&*store, round).await?);
     }
-    let found = lines(&*store).await?;
-    ensure(found.len() == written.len(), || format!("{} entries of 24", found.len()))?;
-    for kind in kinds {
-        let of_kind = |line: &&String| line.contains(&format!(r#""kind": "{kind}""#));
-        let found: Vec<String> = found.iter().filter(of_kind).cloned().collect();
+    let snapshot = store.snapshot().await?;
+    for kind in Kind::ALL {
+        let mut found = Vec::new();
+        for segment in members(&*snapshot) {
+            if segment.kind.is_some_and(|of| of != kind) {
+                continue;
+            }
+            for entry in entries(&*store, &*snapshot, &segment, 1 << 16).await? {
+                found.push(String::from_utf8_lossy(&entry.bytes).into_owned());
+            }
+            if segment.kind.is_none() {
+                found.retain(|line| line.contains(&format!(r#""kind": "{kind}""#)));
+            }
+        }
         let expected = written.iter().filter(|(of, _)| *of == kind);
         let expected: Vec<String> = expected.map(|(_, line)| line.clone()).collect();
         same(kind.name(), &found, &expected)?;
@@ -46,7 +99,7 @@ pub async fn kinds(fixture: &dyn Fixture) -> Result<(), Stop> {
     Ok(())
 }
 
-pub async fn empty(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn empty(fixture: &dyn Fixture) -> Result<(), Stop> {
     let store = fixture.store();
     let all = events(0..3);
     append(&*store, &all).await?;
@@ -54,38 +107,95 @@ pub async fn empty(fixture: &dyn Fixture) -> Result<(), Stop> {
     same("after an empty batch", &lines(&*store).await?, &all)
 }
 
-pub async fn large(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn large(fixture: &dyn Fixture) -> Result<(), Stop> {
     let store = fixture.store();
-    let all = events(0..30_000);
+    let mut all = events(0..30_000);
     append(&*store, &all).await?;
-    same("after 30,000 lines at once", &lines(&*store).await?, &all)
+    let filler = "z".repeat(1_500_000);
+    let long = format!(r#"{{"kind": "event", "timestamp": 1700000000, "x": "{filler}"}}"#);
+    append(&*store, std::slice::from_ref(&long)).await?;
+    all.push(long);
+    let found = lines(&*store).await?;
+    let differs = found.iter().zip(&all).position(|(found, expected)| found != expected);
+    ensure(found.len() == all.len() && differs.is_none(), || {
+        format!("{} lines of {}, of which {differs:?} is different", found.len(), all.len())
+    })
 }
 
-pub async fn stable(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn durable(fixture: &dyn Fixture) -> Result<(), Stop> {
     let store = fixture.store();
-    let all = events(0..20);
-    append(&*store, &all[..10]).await?;
-    let snapshot = store.snapshot().await?;
-    append(&*store, &all[10..]).await?;
-    let old = snapshot_lines(&*store, &*snapshot).await?;
-    same("the snapshot", &old, &all[..10])?;
-    same("the store", &lines(&*store).await?, &all)
+    let all = events(0..9);
+    for (batch, end) in all.chunks(3).zip((3..).step_by(3)) {
+        append(&*store, batch).await?;
+        let Some(other) = fixture.reopen().await else {
+            return not_applicable("the fixture cannot open the store a second time");
+        };
+        let expected = all.get(..end).unwrap_or_default();
+        same("another process", &lines(&*other).await?, expected)?;
+    }
+    Ok(())
 }
 
-pub async fn concurrent(fixture: &dyn Fixture) -> Result<(), Stop> {
+/// How long a batch may take after one that was dropped.
+const SOON: Duration = Duration::from_secs(5);
+
+async fn cancelled(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let store = fixture.store();
+    let mut batches = Vec::new();
+    for round in 0..4 {
+        let dropped = events(round * 100..round * 100 + 4);
+        // It is dropped after this many steps, unless it is done.
+        let mut steps = round;
+        let mut doing = Box::pin(append(&*store, &dropped));
+        std::future::poll_fn(|context| {
+            let over = doing.as_mut().poll(context).is_ready() || steps == 0;
+            steps = steps.saturating_sub(1);
+            context.waker().wake_by_ref();
+            if over { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+        drop(doing);
+        let next = events(round * 100 + 50..round * 100 + 52);
+        match tokio::time::timeout(SOON, append(&*store, &next)).await {
+            Ok(done) => done?,
+            Err(_) => return flaw(format!("the next append did not end within {SOON:?}")),
+        }
+        batches.push((dropped, false));
+        batches.push((next, true));
+    }
+    let found = lines(&*store).await?;
+    let mut rest = found.as_slice();
+    while !rest.is_empty() {
+        let next = batches.iter().position(|(batch, _)| rest.starts_with(batch));
+        let Some(next) = next else {
+            return flaw(format!("a batch is torn apart at {:?}", rest.first()));
+        };
+        let (batch, _) = batches.remove(next);
+        rest = rest.get(batch.len()..).unwrap_or_default();
+    }
+    let lost = batches.iter().any(|(_, kept)| *kept);
+    ensure(!lost, || "a batch after one that was dropped is missing".to_owned())
+}
+
+async fn concurrent(fixture: &dyn Fixture) -> Result<(), Stop> {
     const WRITERS: u32 = 8;
     const BATCHES: u32 = 12;
     const LINES: u32 = 5;
     let store = fixture.store();
+    // Without it, one may be done before the next one begins.
+    let start = Arc::new(Barrier::new(WRITERS as usize));
     let mut tasks = Vec::new();
     for writer in 0..WRITERS {
-        let store = Arc::clone(&store);
+        let (store, start) = (Arc::clone(&store), Arc::clone(&start));
         tasks.push(tokio::spawn(async move {
+            let mut result = Ok::<(), Stop>(());
             for batch in 0..BATCHES {
+                start.wait().await;
                 let first = (writer * BATCHES + batch) * LINES;
-                append(&*store, &events(first..first + LINES)).await?;
+                let done = append(&*store, &events(first..first + LINES)).await;
+                result = result.and(done);
             }
-            Ok::<(), Stop>(())
+            result
         }));
     }
     for task in tasks {

@@ -1,7 +1,13 @@
-//! The contract of [`Store`] as a suite that any store can be put through.
+//! The contract of [`Store`](crate::store::Store) and
+//! [`ConsumerGroups`](crate::store::ConsumerGroups) as a suite that any store can be put through.
 //!
-//! Give [`run`] a function that makes empty stores. Checks of things that a store cannot do (a volatile
-//! one cannot be torn, some cannot rewrite) are listed as not applicable, never skipped in silence.
+//! Give [`run`] a function that makes empty stores. Each check is of one [`Rule`], which a store that
+//! fails breaks: the report has its name and its sentence. Checks of things that a store cannot do (a
+//! volatile one cannot be torn, some cannot rewrite, most have no consumer groups) are listed as not
+//! applicable, never skipped in silence. [`rules`] lists all rules.
+//!
+//! The more of [`Fixture`] you implement, the more is checked: `inject` for torn lines, `reopen` for
+//! durability, `fail_next_append` for what a failed append says, `quarantine` and `debris` for rewrites.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -28,126 +34,34 @@
 //! ```
 
 mod appends;
-mod damage;
+#[cfg(test)]
+mod broken;
+mod claims;
+mod descriptions;
+mod failures;
+mod fetches;
+mod fixture;
+mod frames;
+mod groups;
+mod index;
+mod members;
 mod model;
+mod outcome;
+mod quarantine;
 mod reads;
+mod reads_back;
 mod rewrites;
+mod segments;
+mod snapshots;
+mod switches;
+mod tails;
 
-use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-
-use crate::store::{Store, StoreError};
-
-/// One empty store, with operations that only its maker can offer.
-#[async_trait]
-pub trait Fixture: Send + Sync {
-    /// The store. Always the same one.
-    fn store(&self) -> Arc<dyn Store>;
-
-    /// Puts raw bytes at the end of the store, past its interface, as a crash or another program
-    /// might. Returns false if that is not possible; the checks that need it then do not apply.
-    async fn inject(&self, bytes: &[u8]) -> bool {
-        let _ = bytes;
-        false
-    }
-
-    /// Returns true if a snapshot still returns entries that a rewrite has removed. A backend that removes
-    /// entries in place cannot do that.
-    fn snapshots_outlive_rewrites(&self) -> bool {
-        true
-    }
-
-    /// Returns true if entries that are appended while a rewrite is committed are kept. A store without
-    /// locks cannot do that, and must document that only one process may write.
-    fn appends_outlive_commits(&self) -> bool {
-        true
-    }
-
-    /// Returns the bytes that a rewrite has quarantined under these names, put together; `None` if they
-    /// cannot be read here.
-    async fn quarantine(&self, names: &[String]) -> Option<Vec<u8>> {
-        let _ = names;
-        None
-    }
-
-    /// Lists files and keys beside the store that do not belong to it, such as temporaries and quarantine;
-    /// `None` if they cannot be listed.
-    async fn debris(&self) -> Option<Vec<String>> {
-        None
-    }
-}
-
-/// The outcome of one check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// The store keeps the contract.
-    Passed,
-    /// This store or fixture cannot do what the check needs, for this reason.
-    NotApplicable(String),
-    /// The store breaks the contract, in this way.
-    Failed(String),
-}
-
-/// One part of the contract, as a sentence, and its outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// The sentence that must be true.
-    pub name: &'static str,
-    /// The outcome of the check.
-    pub outcome: Outcome,
-}
-
-/// All checks, in the order in which they ran.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Summary {
-    /// One entry for each check of the suite.
-    pub checks: Vec<Check>,
-}
-
-impl Summary {
-    /// The number of checks that passed.
-    #[must_use]
-    pub fn passed(&self) -> usize {
-        self.checks.iter().filter(|check| check.outcome == Outcome::Passed).count()
-    }
-
-    /// The names of the checks that do not apply.
-    pub fn not_applicable(&self) -> impl Iterator<Item = &'static str> {
-        let named = |check: &Check| match check.outcome {
-            Outcome::NotApplicable(_) => Some(check.name),
-            _ => None,
-        };
-        self.checks.iter().filter_map(named)
-    }
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for check in &self.checks {
-            match &check.outcome {
-                Outcome::Passed => writeln!(f, "passed          {}", check.name)?,
-                Outcome::NotApplicable(why) => {
-                    writeln!(f, "not applicable  {}: {why}", check.name)?;
-                }
-                Outcome::Failed(how) => writeln!(f, "FAILED          {}: {how}", check.name)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// At least one check has failed.
-#[derive(Debug, thiserror::Error)]
-#[error("the store breaks its contract:\n{summary}")]
-pub struct Failure {
-    /// All checks, also those that passed.
-    pub summary: Summary,
-}
+pub use self::fixture::Fixture;
+pub use self::outcome::{Check, Failure, Outcome, Rule, Summary};
+use crate::store::StoreError;
 
 /// Why a check ends early.
 enum Stop {
@@ -162,37 +76,48 @@ impl From<StoreError> for Stop {
 }
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'a>>;
-type Run = for<'a> fn(&'a dyn Fixture) -> Running<'a>;
 
-const CHECKS: &[(&str, Run)] = &[
-    ("the description is constant and complete", |f| Box::pin(reads::description(f))),
-    ("a store without entries is empty or not found", |f| Box::pin(reads::nothing(f))),
-    ("lines come back whole and in order", |f| Box::pin(appends::order(f))),
-    ("lines of several kinds keep the order of their kind", |f| Box::pin(appends::kinds(f))),
-    ("an empty batch changes nothing", |f| Box::pin(appends::empty(f))),
-    ("a large batch comes back whole", |f| Box::pin(appends::large(f))),
-    ("concurrent batches do not interleave", |f| Box::pin(appends::concurrent(f))),
-    ("a snapshot does not see later appends", |f| Box::pin(appends::stable(f))),
-    ("reading works from every entry with every size", |f| Box::pin(reads::forward(f))),
-    ("reading back works from every entry with every size", |f| Box::pin(reads::backward(f))),
-    ("positions outside the snapshot are clamped", |f| Box::pin(reads::hostile_positions(f))),
-    ("unknown segments are not found", |f| Box::pin(reads::unknown_segments(f))),
-    ("a rewrite removes exactly the ranges", |f| Box::pin(rewrites::exact(f))),
-    ("everything can be removed", |f| Box::pin(rewrites::everything(f))),
-    ("a rewrite of nothing changes nothing", |f| Box::pin(rewrites::nothing(f))),
-    ("a rewrite keeps what is appended meanwhile", |f| Box::pin(rewrites::meanwhile(f))),
-    ("a rewrite keeps what is appended while it is committed", |f| Box::pin(rewrites::racing(f))),
-    ("a rewrite of an outdated snapshot does no harm", |f| Box::pin(rewrites::outdated(f))),
-    ("a snapshot outlives a rewrite", |f| Box::pin(rewrites::stable(f))),
-    ("an abandoned rewrite leaves nothing behind", |f| Box::pin(rewrites::abandoned(f))),
-    ("only one rewrite is open at a time", |f| Box::pin(rewrites::exclusive(f))),
-    ("ranges that are out of order or outside are refused", |f| Box::pin(rewrites::bad_ranges(f))),
-    ("the quarantine holds what was removed", |f| Box::pin(rewrites::quarantine(f))),
-    ("a torn tail never swallows the next line", |f| Box::pin(damage::isolated(f))),
-    ("a torn tail goes with the line end that isolates it", |f| Box::pin(damage::removed(f))),
-    ("a missing line end is added", |f| Box::pin(damage::terminated(f))),
-    ("a missing line end is not added twice", |f| Box::pin(damage::terminated_once(f))),
-];
+/// A rule, and how it is checked.
+struct Test {
+    rule: Rule,
+    run: for<'a> fn(&'a dyn Fixture) -> Running<'a>,
+}
+
+const fn test(
+    name: &'static str,
+    sentence: &'static str,
+    run: for<'a> fn(&'a dyn Fixture) -> Running<'a>,
+) -> Test {
+    Test { rule: Rule { name, sentence }, run }
+}
+
+fn tests() -> impl Iterator<Item = &'static Test> {
+    let parts = [
+        descriptions::TESTS,
+        segments::TESTS,
+        snapshots::TESTS,
+        reads::TESTS,
+        frames::TESTS,
+        reads_back::TESTS,
+        appends::TESTS,
+        failures::TESTS,
+        rewrites::TESTS,
+        switches::TESTS,
+        quarantine::TESTS,
+        tails::TESTS,
+        index::TESTS,
+        groups::TESTS,
+        members::TESTS,
+        fetches::TESTS,
+        claims::TESTS,
+    ];
+    parts.into_iter().flatten()
+}
+
+/// All rules of the suite, in the order in which [`run`] checks them.
+pub fn rules() -> impl Iterator<Item = Rule> {
+    tests().map(|test| test.rule)
+}
 
 /// The maximum duration of one check: a store that hangs fails.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -206,23 +131,30 @@ pub async fn run<Make>(make: Make) -> Result<Summary, Failure>
 where
     Make: AsyncFn() -> Result<Box<dyn Fixture>, StoreError>,
 {
-    let mut summary = Summary { checks: Vec::with_capacity(CHECKS.len()) };
-    for (name, check) in CHECKS {
-        let result = match make().await {
-            Ok(fixture) => tokio::time::timeout(PATIENCE, check(&*fixture))
-                .await
-                .unwrap_or_else(|_| model::flaw(format!("it did not end within {PATIENCE:?}"))),
-            Err(error) => Err(error.into()),
-        };
-        let outcome = match result {
-            Ok(()) => Outcome::Passed,
-            Err(Stop::NotApplicable(why)) => Outcome::NotApplicable(why),
-            Err(Stop::Flaw(how)) => Outcome::Failed(how),
-        };
-        summary.checks.push(Check { name, outcome });
+    let mut summary = Summary { checks: Vec::new() };
+    for test in tests() {
+        let outcome = check(test, &make, PATIENCE).await;
+        summary.checks.push(Check { rule: test.rule, outcome });
     }
-    if summary.checks.iter().any(|check| matches!(check.outcome, Outcome::Failed(_))) {
+    if summary.failed().next().is_some() {
         return Err(Failure { summary });
     }
     Ok(summary)
+}
+
+async fn check<Make>(test: &Test, make: &Make, patience: Duration) -> Outcome
+where
+    Make: AsyncFn() -> Result<Box<dyn Fixture>, StoreError>,
+{
+    let result = match make().await {
+        Ok(fixture) => tokio::time::timeout(patience, (test.run)(&*fixture))
+            .await
+            .unwrap_or_else(|_| model::flaw(format!("it did not end within {patience:?}"))),
+        Err(error) => Err(error.into()),
+    };
+    match result {
+        Ok(()) => Outcome::Passed,
+        Err(Stop::NotApplicable(why)) => Outcome::NotApplicable(why),
+        Err(Stop::Flaw(how)) => Outcome::Failed(how),
+    }
 }

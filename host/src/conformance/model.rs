@@ -5,6 +5,13 @@ use crate::store::{
     Chunk, Framing, Kind, Payload, Position, Role, Run, Segment, Snapshot, Store, StoreErrorKind,
 };
 
+/// More than this is in no segment of the suite: a store that repeats itself must not fill the memory.
+const MOST: usize = 64 << 20;
+
+pub fn endless() -> Stop {
+    Stop::Flaw(format!("reading gives more than {MOST} bytes, and does not end"))
+}
+
 /// One entry as it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -17,6 +24,10 @@ pub struct Entry {
 
 pub fn flaw<T>(message: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Flaw(message.into()))
+}
+
+pub fn not_applicable<T>(why: impl Into<String>) -> Result<T, Stop> {
+    Err(Stop::NotApplicable(why.into()))
 }
 
 pub fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), Stop> {
@@ -40,6 +51,31 @@ pub async fn append(store: &dyn Store, lines: &[String]) -> Result<(), Stop> {
     let mut batch = lines.join("\n");
     batch.push('\n');
     Ok(store.append(batch, &[Run { kind: Kind::Event, lines: count }]).await?)
+}
+
+/// Appends one batch of all kinds, with runs of different lengths. Returns its lines and their kinds.
+pub async fn append_kinds(store: &dyn Store, number: u32) -> Result<Vec<(Kind, String)>, Stop> {
+    let mut written = Vec::new();
+    let mut runs = Vec::new();
+    for (kind, lines) in [
+        (Kind::Audit, 1),
+        (Kind::Event, 3),
+        (Kind::DeadLetter, 2),
+        (Kind::Metric, 1),
+        (Kind::Event, 1),
+        (Kind::Metric, 4),
+    ] {
+        runs.push(Run { kind, lines });
+        for _ in 0..lines {
+            let n = written.len();
+            let line =
+                format!(r#"{{"kind": "{kind}", "timestamp": 1700000000, "n": {number}{n}}}"#);
+            written.push((kind, line));
+        }
+    }
+    let batch = written.iter().map(|(_, line)| format!("{line}\n")).collect();
+    store.append(batch, &runs).await?;
+    Ok(written)
 }
 
 /// Everything in the store, in order; a store that does not exist holds nothing.
@@ -98,12 +134,14 @@ pub async fn entries(
 ) -> Result<Vec<Entry>, Stop> {
     let mut chunks = Vec::new();
     let mut at = segment.start;
+    let mut room = MOST;
     loop {
         let chunk = snapshot.read(&segment.name, at, max_bytes).await?;
         let last = chunk.last;
         consistent(&chunk)?;
+        room = room.checked_sub(payload(&chunk).len()).ok_or_else(endless)?;
         let next = after(&chunk, segment);
-        ensure(last || (next.major, next.minor) > (at.major, at.minor), || {
+        ensure(last || key(next) > key(at), || {
             let Position { major, minor } = at;
             format!("reading at {major}, {minor} does not get any further")
         })?;
@@ -112,6 +150,52 @@ pub async fn entries(
         if last {
             return assemble(store, segment, chunks);
         }
+    }
+}
+
+/// All entries before a position, read backward in pieces.
+pub async fn entries_back(
+    store: &dyn Store,
+    snapshot: &dyn Snapshot,
+    segment: &Segment,
+    mut before: Position,
+    max_bytes: u32,
+) -> Result<Vec<Entry>, Stop> {
+    let up_to = Segment { end: before, ..segment.clone() };
+    let mut chunks = Vec::new();
+    let mut room = MOST;
+    loop {
+        let chunk = snapshot.read_back(&segment.name, before, max_bytes).await?;
+        consistent(&chunk)?;
+        room = room.checked_sub(payload(&chunk).len()).ok_or_else(endless)?;
+        let last = chunk.last;
+        ensure(last || key(chunk.start) < key(before), || {
+            format!("reading back at {}, {} does not get any further", before.major, before.minor)
+        })?;
+        before = chunk.start;
+        chunks.insert(0, chunk);
+        if last {
+            return assemble(store, &up_to, chunks);
+        }
+    }
+}
+
+/// For comparing.
+pub fn key(position: Position) -> (u64, u64) {
+    (position.major, position.minor)
+}
+
+/// The bytes of a segment of a store that frames lines.
+pub async fn raw(snapshot: &dyn Snapshot, segment: &Segment) -> Result<Vec<u8>, Stop> {
+    let (mut at, mut bytes) = (segment.start, Vec::new());
+    loop {
+        let chunk = snapshot.read(&segment.name, at, 1 << 16).await?;
+        consistent(&chunk)?;
+        bytes.extend_from_slice(&payload(&chunk));
+        if chunk.last {
+            return Ok(bytes);
+        }
+        at.minor = segment.start.minor + bytes.len() as u64;
     }
 }
 
@@ -175,7 +259,7 @@ pub fn payload(chunk: &Chunk) -> Vec<u8> {
 }
 
 /// Where to go on after a chunk.
-fn after(chunk: &Chunk, segment: &Segment) -> Position {
+pub fn after(chunk: &Chunk, segment: &Segment) -> Position {
     match chunk.frames.last() {
         None if chunk.frames.is_empty() && payload(chunk).is_empty() => segment.end,
         None => Position { major: 0, minor: chunk.start.minor + payload(chunk).len() as u64 },

@@ -1,27 +1,121 @@
-//! Checks of snapshots and of reading in both directions.
+//! Checks of reading forward.
 
 use super::model::{
-    append, assemble, consistent, ensure, entries, events, flaw, largest, lines, members, payload,
+    append, assemble, consistent, ensure, entries, events, flaw, key, largest, members, payload,
+    raw,
 };
-use super::{Fixture, Stop};
-use crate::store::{Position, Role, StoreErrorKind};
+use super::{Fixture, Stop, Test, test};
+use crate::store::{Framing, Position, StoreErrorKind};
 
-const SIZES: [u32; 7] = [0, 1, 2, 3, 64, 1000, u32::MAX];
+pub const TESTS: &[Test] = &[
+    test("read-segment", "A name that is not in the snapshot is not found.", |f| {
+        Box::pin(segment(f))
+    }),
+    test(
+        "read-start",
+        "A chunk starts at the position asked for, or at the next entry after it.",
+        |f| Box::pin(start(f)),
+    ),
+    test(
+        "read-progress",
+        "A chunk that is empty is the last one, whatever size was asked for.",
+        |f| Box::pin(progress(f)),
+    ),
+    test("read-last", "A chunk is the last one only if nothing follows.", |f| Box::pin(last(f))),
+    test(
+        "read-whole",
+        "Reading from any entry in pieces of any size gives every byte once, in order.",
+        |f| Box::pin(whole(f)),
+    ),
+    test("read-size", "A chunk has about as many bytes as were asked for, or fewer.", |f| {
+        Box::pin(size(f))
+    }),
+    test("read-positions", "Positions outside the snapshot are clamped to it.", |f| {
+        Box::pin(positions(f))
+    }),
+];
 
-pub async fn description(fixture: &dyn Fixture) -> Result<(), Stop> {
+pub const SIZES: [u32; 7] = [0, 1, 2, 3, 64, 1000, u32::MAX];
+
+async fn segment(fixture: &dyn Fixture) -> Result<(), Stop> {
     let store = fixture.store();
-    let first = store.describe();
-    append(&*store, &events(0..1)).await?;
-    ensure(first == store.describe(), || "it changes".to_owned())?;
-    ensure(!first.backend.is_empty() && !first.location.is_empty(), || "a name is empty".to_owned())
+    append(&*store, &events(0..2)).await?;
+    let snapshot = store.snapshot().await?;
+    let at = Position { major: 0, minor: 0 };
+    for name in ["", "..", "../etc/passwd", "/etc/passwd", "no such segment", "a\0b"] {
+        let results = [snapshot.read(name, at, 10).await, snapshot.read_back(name, at, 10).await];
+        for result in results {
+            match result {
+                Err(error) if error.kind() == StoreErrorKind::NotFound => {}
+                other => return flaw(format!("{name:?} gives {other:?}")),
+            }
+        }
+    }
+    Ok(())
 }
 
-pub async fn nothing(fixture: &dyn Fixture) -> Result<(), Stop> {
-    let found = lines(&*fixture.store()).await?;
-    ensure(found.is_empty(), || format!("{} entries in a new store", found.len()))
+async fn start(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let store = fixture.store();
+    append(&*store, &events(0..6)).await?;
+    append(&*store, &events(6..12)).await?;
+    let snapshot = store.snapshot().await?;
+    let (segment, all) = largest(&*store, &*snapshot).await?;
+    let framed = store.describe().framing == Framing::Entries;
+    for pair in all.windows(2) {
+        let [one, next] = pair else { continue };
+        let inside = Position { minor: one.start.minor + 1, ..one.start };
+        // A byte is a position, and between two entries there is none.
+        let expected = if framed { next.start } else { inside };
+        for (at, expected) in [(one.start, one.start), (inside, expected)] {
+            let found = snapshot.read(&segment.name, at, 100).await?.start;
+            ensure(found == expected, || {
+                format!("reading at {:?} starts at {:?}", key(at), key(found))
+            })?;
+        }
+    }
+    Ok(())
 }
 
-pub async fn forward(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn progress(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let store = fixture.store();
+    append(&*store, &events(0..3)).await?;
+    let snapshot = store.snapshot().await?;
+    let (segment, _) = largest(&*store, &*snapshot).await?;
+    for size in SIZES {
+        entries(&*store, &*snapshot, &segment, size).await?;
+        let end = snapshot.read(&segment.name, segment.end, size).await?;
+        consistent(&end)?;
+    }
+    Ok(())
+}
+
+async fn last(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let store = fixture.store();
+    append(&*store, &events(0..12)).await?;
+    let snapshot = store.snapshot().await?;
+    for segment in members(&*snapshot) {
+        for size in SIZES {
+            let mut at = segment.start;
+            loop {
+                let chunk = snapshot.read(&segment.name, at, size).await?;
+                consistent(&chunk)?;
+                let next = super::model::after(&chunk, &segment);
+                if chunk.last {
+                    let more = snapshot.read(&segment.name, next, size).await?;
+                    ensure(payload(&more).is_empty(), || {
+                        format!("in pieces of {size} bytes more follows at {:?}", key(next))
+                    })?;
+                    break;
+                }
+                ensure(key(next) > key(at), || "it does not get any further".to_owned())?;
+                at = next;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn whole(fixture: &dyn Fixture) -> Result<(), Stop> {
     let store = fixture.store();
     append(&*store, &events(0..12)).await?;
     let snapshot = store.snapshot().await?;
@@ -40,47 +134,34 @@ pub async fn forward(fixture: &dyn Fixture) -> Result<(), Stop> {
     ensure(end.last && payload(&end).is_empty(), || "there is something at the end".to_owned())
 }
 
-pub async fn backward(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn size(fixture: &dyn Fixture) -> Result<(), Stop> {
+    const ASKED: u32 = 4_000;
     let store = fixture.store();
-    append(&*store, &events(0..12)).await?;
+    append(&*store, &events(0..1_000)).await?;
     let snapshot = store.snapshot().await?;
-    let (segment, all) = largest(&*store, &*snapshot).await?;
-    for size in SIZES {
-        for index in 0..=all.len() {
-            let mut before = all.get(index).map_or(segment.end, |entry| entry.start);
-            let stop = before;
-            let mut chunks = Vec::new();
-            loop {
-                let chunk = snapshot.read_back(&segment.name, before, size).await?;
-                consistent(&chunk)?;
-                let goes_on =
-                    (chunk.start.major, chunk.start.minor) <= (before.major, before.minor);
-                ensure(goes_on, || "a chunk starts after its end".to_owned())?;
-                before = chunk.start;
-                let last = chunk.last;
-                chunks.insert(0, chunk);
-                if last {
-                    break;
-                }
-            }
-            let mut up_to = segment.clone();
-            up_to.end = stop;
-            let found = assemble(&*store, &up_to, chunks)?;
-            ensure(found.as_slice() == all.get(..index).unwrap_or_default(), || {
-                format!("before entry {index} in pieces of {size} bytes: {} entries", found.len())
-            })?;
-        }
+    let (segment, _) = largest(&*store, &*snapshot).await?;
+    let forward = snapshot.read(&segment.name, segment.start, ASKED).await?;
+    let back = snapshot.read_back(&segment.name, segment.end, ASKED).await?;
+    for (chunk, how) in [(forward, "reading"), (back, "reading back")] {
+        let length = payload(&chunk).len();
+        ensure(length <= 2 * ASKED as usize, || format!("{how} {ASKED} bytes gives {length}"))?;
     }
     Ok(())
 }
 
-pub async fn hostile_positions(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn positions(fixture: &dyn Fixture) -> Result<(), Stop> {
     let store = fixture.store();
     append(&*store, &events(0..5)).await?;
     let snapshot = store.snapshot().await?;
     append(&*store, &events(5..10)).await?;
     for segment in members(&*snapshot) {
-        let whole = entries(&*store, &*snapshot, &segment, 1 << 20).await?;
+        let whole = match store.describe().framing {
+            Framing::Lines => raw(&*snapshot, &segment).await?,
+            Framing::Entries => {
+                let found = entries(&*store, &*snapshot, &segment, 1 << 20).await?;
+                found.into_iter().flat_map(|entry| entry.bytes).collect()
+            }
+        };
         let past = segment.end.minor.saturating_add(1);
         for (major, minor) in [
             (segment.end.major, past),
@@ -96,38 +177,16 @@ pub async fn hostile_positions(fixture: &dyn Fixture) -> Result<(), Stop> {
             // Empty, or clamped to the end; never what was appended later.
             let chunk = snapshot.read_back(&segment.name, outside, u32::MAX).await?;
             consistent(&chunk)?;
-            let found = assemble(&*store, &segment, vec![chunk])?;
-            ensure(found.is_empty() || whole.ends_with(&found), || {
+            ensure(whole.ends_with(&payload(&chunk)), || {
                 format!("reading back from {major}/{minor} gives what is not in the snapshot")
             })?;
+            assemble(&*store, &segment, vec![chunk])?;
         }
         let start = Position { major: 0, minor: 0 };
         let chunk = snapshot.read_back(&segment.name, start, u32::MAX).await?;
         ensure(chunk.last && payload(&chunk).is_empty(), || {
             "there is something before 0".to_owned()
         })?;
-    }
-    Ok(())
-}
-
-pub async fn unknown_segments(fixture: &dyn Fixture) -> Result<(), Stop> {
-    let store = fixture.store();
-    append(&*store, &events(0..2)).await?;
-    let snapshot = store.snapshot().await?;
-    let mut names: Vec<&str> = snapshot.segments().iter().map(|segment| &*segment.name).collect();
-    names.sort_unstable();
-    ensure(names.is_sorted_by(|a, b| a < b), || "two segments have one name".to_owned())?;
-    let active = snapshot.segments().iter().any(|segment| segment.role == Role::Active);
-    ensure(active, || "no segment is active".to_owned())?;
-    let at = Position { major: 0, minor: 0 };
-    for name in ["", "..", "../etc/passwd", "/etc/passwd", "no such segment", "a\0b"] {
-        let results = [snapshot.read(name, at, 10).await, snapshot.read_back(name, at, 10).await];
-        for result in results {
-            match result {
-                Err(error) if error.kind() == StoreErrorKind::NotFound => {}
-                other => return flaw(format!("{name:?} gives {other:?}")),
-            }
-        }
     }
     Ok(())
 }

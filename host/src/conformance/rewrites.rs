@@ -1,50 +1,83 @@
-//! Checks of rewrites.
+//! Checks of what a rewrite removes and inserts.
 
 use std::sync::Arc;
 
-use super::model::{Entry, append, ensure, events, flaw, largest, lines, same, snapshot_lines};
-use super::{Fixture, Stop};
+use super::model::{
+    Entry, append, ensure, events, flaw, largest, lines, not_applicable, raw, same,
+};
+use super::{Fixture, Stop, Test, test};
 use crate::store::{
-    Edit, Framing, Purpose, Rewrite, RewriteOptions, Segment, Snapshot, Store, StoreError,
-    StoreErrorKind,
+    Edit, Framing, Position, Purpose, Rewrite, RewriteOptions, Segment, Snapshot, Store,
+    StoreError, StoreErrorKind,
 };
 
-const PLAIN: RewriteOptions =
+pub const TESTS: &[Test] = &[
+    test("rewrite-exact", "A rewrite removes exactly what its edits say.", |f| Box::pin(exact(f))),
+    test("rewrite-ranges", "A range over several entries removes all of them.", |f| {
+        Box::pin(ranges(f))
+    }),
+    test(
+        "rewrite-line-end",
+        "An edit with a line end puts one in place of its range, and none elsewhere.",
+        |f| Box::pin(line_ends(f)),
+    ),
+    test("rewrite-everything", "A segment can be emptied, and appended to again.", |f| {
+        Box::pin(everything(f))
+    }),
+    test("rewrite-nothing", "A rewrite without edits changes nothing.", |f| Box::pin(nothing(f))),
+    test(
+        "rewrite-bad-edits",
+        "Edits that are out of order or outside the snapshot are refused.",
+        |f| Box::pin(bad_ranges(f)),
+    ),
+    test(
+        "rewrite-sizes",
+        "The sizes before and after are those around the switch, with later appends.",
+        |f| Box::pin(sizes(f)),
+    ),
+    test("rewrite-removed", "The number of removed entries is right, or absent.", |f| {
+        Box::pin(removed(f))
+    }),
+];
+
+pub const PLAIN: RewriteOptions =
     RewriteOptions { purpose: Purpose::Recover, keep_quarantine: false, force: false };
 
 /// Which entries go, by index.
 type Choice = fn(usize) -> bool;
 
-/// A store with one batch, and its segment.
-struct Begun {
-    store: Arc<dyn Store>,
-    snapshot: Arc<dyn Snapshot>,
-    segment: Segment,
-    entries: Vec<Entry>,
-    lines: Vec<String>,
+/// A store with some batches, and its largest segment.
+pub struct Begun {
+    pub store: Arc<dyn Store>,
+    pub snapshot: Arc<dyn Snapshot>,
+    pub segment: Segment,
+    pub entries: Vec<Entry>,
+    pub lines: Vec<String>,
 }
 
 impl Begun {
-    async fn with(fixture: &dyn Fixture, numbers: std::ops::Range<u32>) -> Result<Self, Stop> {
+    pub async fn with(fixture: &dyn Fixture, numbers: std::ops::Range<u32>) -> Result<Self, Stop> {
         let store = fixture.store();
-        append(&*store, &events(numbers)).await?;
+        for batch in events(numbers).chunks(5) {
+            append(&*store, batch).await?;
+        }
         let snapshot = store.snapshot().await?;
         let (segment, entries) = largest(&*store, &*snapshot).await?;
         let lines = lines(&*store).await?;
         Ok(Self { store, snapshot, segment, entries, lines })
     }
 
-    async fn rewrite(&self, options: RewriteOptions) -> Result<Box<dyn Rewrite>, Stop> {
+    pub async fn rewrite(&self, options: RewriteOptions) -> Result<Box<dyn Rewrite>, Stop> {
         applicable(self.snapshot.rewrite(&self.segment.name, options).await)
     }
 
-    fn ranges(&self, goes: impl Fn(usize) -> bool) -> Vec<Edit> {
+    pub fn ranges(&self, goes: impl Fn(usize) -> bool) -> Vec<Edit> {
         let chosen = self.entries.iter().enumerate().filter(|(index, _)| goes(*index));
         chosen.map(|(_, entry)| Edit::removal(entry.start, entry.end)).collect()
     }
 
     /// All lines but those of the segment for which `goes` is true.
-    fn without(&self, goes: impl Fn(usize) -> bool) -> Vec<String> {
+    pub fn without(&self, goes: impl Fn(usize) -> bool) -> Vec<String> {
         let gone: Vec<String> = self
             .entries
             .iter()
@@ -65,7 +98,7 @@ pub fn applicable(result: Result<Box<dyn Rewrite>, StoreError>) -> Result<Box<dy
     }
 }
 
-pub async fn exact(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn exact(fixture: &dyn Fixture) -> Result<(), Stop> {
     let choices: [(&str, Choice); 5] = [
         ("every other entry", |index| index.is_multiple_of(2)),
         ("the first", |index| index == 0),
@@ -82,25 +115,80 @@ pub async fn exact(fixture: &dyn Fixture) -> Result<(), Stop> {
             rewrite.edit(ranges).await?;
             rewrite.edit(&[]).await?;
         }
-        let done = rewrite.commit().await?;
+        rewrite.commit().await?;
         same(what, &lines(&*begun.store).await?, &begun.without(goes))?;
-        // A store that frames entries gives memory back in larger pieces than these.
-        let shrunk = match begun.store.describe().framing {
-            Framing::Lines => done.bytes_after < done.bytes_before,
-            Framing::Entries => done.bytes_after <= done.bytes_before,
-        };
-        ensure(shrunk, || {
-            format!("{what}: {} bytes became {}", done.bytes_before, done.bytes_after)
-        })?;
-        let gone = (0..begun.entries.len()).filter(|index| goes(*index)).count() as u64;
-        ensure(done.removed_entries.is_none_or(|removed| removed == gone), || {
-            format!("{what}: {:?} entries are said to have gone, not {gone}", done.removed_entries)
-        })?;
     }
     Ok(())
 }
 
-pub async fn everything(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn ranges(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let begun = Begun::with(fixture, 0..16).await?;
+    let goes = |index: usize| (2..8).contains(&index) || (9..11).contains(&index);
+    let (ranges, entries) = (begun.ranges(|_| true), &begun.entries);
+    let joined = |from: usize, to: usize| match (ranges.get(from), entries.get(to)) {
+        (Some(first), Some(next)) => Ok(Edit::removal(first.start, next.start)),
+        _ => flaw("entries are missing"),
+    };
+    let mut rewrite = begun.rewrite(PLAIN).await?;
+    rewrite.edit(&[joined(2, 8)?, joined(9, 11)?]).await?;
+    rewrite.commit().await?;
+    same("after joined ranges", &lines(&*begun.store).await?, &begun.without(goes))
+}
+
+async fn line_ends(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let begun = Begun::with(fixture, 0..10).await?;
+    if begun.store.describe().framing == Framing::Entries {
+        return not_applicable("entries have no line ends");
+    }
+    let old = raw(&*begun.snapshot, &begun.segment).await?;
+    let (edits, expected) = mixed(&begun, &old)?;
+    let mut rewrite = begun.rewrite(PLAIN).await?;
+    for edit in &edits {
+        rewrite.edit(&[*edit]).await?;
+    }
+    rewrite.commit().await?;
+    let snapshot = begun.store.snapshot().await?;
+    let now = snapshot.segments().iter().find(|segment| segment.name == begun.segment.name);
+    let Some(now) = now else { return flaw("the segment has gone") };
+    let found = raw(&*snapshot, now).await?;
+    ensure(found == expected.kept, || {
+        format!("the segment is {:?}", String::from_utf8_lossy(&found))
+    })
+}
+
+/// The bytes that edits leave, and those that they replace.
+pub struct Expected {
+    pub kept: Vec<u8>,
+    pub removed: Vec<u8>,
+}
+
+/// Edits of each sort: removals and insertions, at borders of lines and inside.
+pub fn mixed(begun: &Begun, old: &[u8]) -> Result<(Vec<Edit>, Expected), Stop> {
+    let [_, b, c, d, e, f, ..] = begun.entries.as_slice() else {
+        return flaw("entries are missing");
+    };
+    let inside = |at: Position, by: u64| Position { minor: at.minor + by, ..at };
+    let edits = vec![
+        Edit::removal(b.start, inside(b.start, 9)),
+        Edit { line_end: true, ..Edit::removal(c.start, c.end) },
+        Edit::line_end(inside(d.start, 5)),
+        Edit { line_end: true, ..Edit::removal(inside(e.start, 3), inside(e.start, 8)) },
+        Edit::line_end(f.start),
+    ];
+    let mut expected = Expected { kept: Vec::new(), removed: Vec::new() };
+    let mut from = 0;
+    for edit in &edits {
+        let (start, end) = (edit.start.minor as usize, edit.end.minor as usize);
+        expected.kept.extend_from_slice(old.get(from..start).unwrap_or_default());
+        expected.kept.extend(edit.line_end.then_some(b'\n'));
+        expected.removed.extend_from_slice(old.get(start..end).unwrap_or_default());
+        from = end;
+    }
+    expected.kept.extend_from_slice(old.get(from..).unwrap_or_default());
+    Ok((edits, expected))
+}
+
+async fn everything(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..9).await?;
     let mut rewrite = begun.rewrite(PLAIN).await?;
     rewrite.edit(&begun.ranges(|_| true)).await?;
@@ -113,114 +201,14 @@ pub async fn everything(fixture: &dyn Fixture) -> Result<(), Stop> {
     same("and appending", &lines(&*begun.store).await?, &expected)
 }
 
-pub async fn nothing(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn nothing(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..9).await?;
     let done = begun.rewrite(PLAIN).await?.commit().await?;
-    ensure(done.bytes_before == done.bytes_after, || format!("{done:?}"))?;
-    same("after removing nothing", &lines(&*begun.store).await?, &begun.lines)
+    same("after removing nothing", &lines(&*begun.store).await?, &begun.lines)?;
+    ensure(done.bytes_before == done.bytes_after, || format!("{done:?}"))
 }
 
-pub async fn meanwhile(fixture: &dyn Fixture) -> Result<(), Stop> {
-    let begun = Begun::with(fixture, 0..10).await?;
-    let mut rewrite = begun.rewrite(PLAIN).await?;
-    append(&*begun.store, &events(10..20)).await?;
-    rewrite.edit(&begun.ranges(|index| index < 5)).await?;
-    append(&*begun.store, &events(20..30)).await?;
-    rewrite.commit().await?;
-    append(&*begun.store, &events(30..40)).await?;
-    let mut expected = begun.without(|index| index < 5);
-    expected.extend(events(10..40));
-    same("with appends before, during and after", &lines(&*begun.store).await?, &expected)
-}
-
-pub async fn racing(fixture: &dyn Fixture) -> Result<(), Stop> {
-    if !fixture.appends_outlive_commits() {
-        return Err(Stop::NotApplicable("only one may write".to_owned()));
-    }
-    let begun = Begun::with(fixture, 0..10).await?;
-    let mut rewrite = begun.rewrite(PLAIN).await?;
-    rewrite.edit(&begun.ranges(|index| index < 5)).await?;
-    let later = async {
-        for number in 10..60 {
-            append(&*begun.store, &events(number..number + 1)).await?;
-            tokio::task::yield_now().await;
-        }
-        Ok::<_, Stop>(())
-    };
-    let (done, appended) = tokio::join!(rewrite.commit(), later);
-    done?;
-    appended?;
-    let mut expected = begun.without(|index| index < 5);
-    expected.extend(events(10..60));
-    same("with appends during the switch", &lines(&*begun.store).await?, &expected)
-}
-
-/// The rewrite is refused or carried out; in both cases nothing beyond its ranges is removed.
-pub async fn outdated(fixture: &dyn Fixture) -> Result<(), Stop> {
-    let begun = Begun::with(fixture, 0..10).await?;
-    let mut first =
-        applicable(begun.store.snapshot().await?.rewrite(&begun.segment.name, PLAIN).await)?;
-    first.edit(&begun.ranges(|index| index == 0)).await?;
-    first.commit().await?;
-    let second = async {
-        let mut second = begun.snapshot.rewrite(&begun.segment.name, PLAIN).await?;
-        second.edit(&begun.ranges(|index| index == 4)).await?;
-        second.commit().await
-    };
-    let expected = match second.await {
-        Ok(_) => begun.without(|index| index == 0 || index == 4),
-        Err(_) => begun.without(|index| index == 0),
-    };
-    same("after a rewrite of an outdated snapshot", &lines(&*begun.store).await?, &expected)
-}
-
-pub async fn stable(fixture: &dyn Fixture) -> Result<(), Stop> {
-    if !fixture.snapshots_outlive_rewrites() {
-        let why = "entries are removed in place".to_owned();
-        return Err(Stop::NotApplicable(why));
-    }
-    let begun = Begun::with(fixture, 0..10).await?;
-    let mut rewrite = begun.rewrite(PLAIN).await?;
-    rewrite.edit(&begun.ranges(|index| index < 9)).await?;
-    rewrite.commit().await?;
-    let old = snapshot_lines(&*begun.store, &*begun.snapshot).await?;
-    same("the old snapshot", &old, &begun.lines)
-}
-
-pub async fn abandoned(fixture: &dyn Fixture) -> Result<(), Stop> {
-    let begun = Begun::with(fixture, 0..10).await?;
-    let debris = fixture.debris().await;
-    let kept = RewriteOptions { keep_quarantine: true, ..PLAIN };
-    let options = match begun.snapshot.rewrite(&begun.segment.name, kept).await {
-        Err(error) if error.kind() == StoreErrorKind::Unsupported => PLAIN,
-        other => other.map(|_| kept)?,
-    };
-    let mut rewrite = begun.rewrite(options).await?;
-    rewrite.edit(&begun.ranges(|index| index < 5)).await?;
-    drop(rewrite);
-    same("the store", &lines(&*begun.store).await?, &begun.lines)?;
-    let now = fixture.debris().await;
-    ensure(now == debris, || format!("{now:?} lies about"))?;
-    // And the next one is free to go.
-    let mut rewrite = begun.rewrite(PLAIN).await?;
-    rewrite.edit(&begun.ranges(|index| index < 5)).await?;
-    rewrite.commit().await?;
-    same("after the next", &lines(&*begun.store).await?, &begun.without(|index| index < 5))
-}
-
-pub async fn exclusive(fixture: &dyn Fixture) -> Result<(), Stop> {
-    let begun = Begun::with(fixture, 0..4).await?;
-    let first = begun.rewrite(PLAIN).await?;
-    match begun.snapshot.rewrite(&begun.segment.name, PLAIN).await {
-        Err(error) if error.kind() == StoreErrorKind::Locked => {}
-        Err(error) => return flaw(format!("not `Locked` but {}", error.one_line())),
-        Ok(_) => return flaw("a second rewrite was begun"),
-    }
-    drop(first);
-    begun.rewrite(PLAIN).await.map(drop)
-}
-
-pub async fn bad_ranges(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn bad_ranges(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..6).await?;
     let all = begun.ranges(|_| true);
     let (Some(first), Some(second)) = (all.first().copied(), all.get(1).copied()) else {
@@ -240,24 +228,45 @@ pub async fn bad_ranges(fixture: &dyn Fixture) -> Result<(), Stop> {
         ensure(rewrite.edit(&ranges).await.is_err(), || format!("{what} was accepted"))?;
         drop(rewrite);
     }
+    let mut rewrite = begun.rewrite(PLAIN).await?;
+    rewrite.edit(&[second]).await?;
+    ensure(rewrite.edit(&[first]).await.is_err(), || {
+        "a call that goes back behind the one before was accepted".to_owned()
+    })?;
+    drop(rewrite);
     same("the store", &lines(&*begun.store).await?, &begun.lines)
 }
 
-pub async fn quarantine(fixture: &dyn Fixture) -> Result<(), Stop> {
-    let begun = Begun::with(fixture, 0..12).await?;
-    let goes = |index: usize| index.is_multiple_of(3);
-    let mut rewrite = begun.rewrite(RewriteOptions { keep_quarantine: true, ..PLAIN }).await?;
-    rewrite.edit(&begun.ranges(goes)).await?;
+/// The size of the segment now, which a store that frames entries only estimates.
+async fn size_now(begun: &Begun) -> Result<u64, Stop> {
+    let snapshot = begun.store.snapshot().await?;
+    let now = snapshot.segments().iter().find(|segment| segment.name == begun.segment.name);
+    Ok(now.map_or(0, |now| now.end.minor - now.start.minor))
+}
+
+async fn sizes(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let begun = Begun::with(fixture, 0..10).await?;
+    let mut rewrite = begun.rewrite(PLAIN).await?;
+    rewrite.edit(&begun.ranges(|index| index < 4)).await?;
+    append(&*begun.store, &events(10..14)).await?;
+    let framed = begun.store.describe().framing == Framing::Entries;
+    let before = if framed { 0 } else { size_now(&begun).await? };
     let done = rewrite.commit().await?;
-    same("the store", &lines(&*begun.store).await?, &begun.without(goes))?;
-    ensure(!done.quarantine.is_empty(), || "the rewrite does not name its quarantine".to_owned())?;
-    let Some(found) = fixture.quarantine(&done.quarantine).await else {
-        return Err(Stop::NotApplicable("the fixture cannot read the quarantine".to_owned()));
-    };
-    let mut expected = Vec::new();
-    for entry in begun.entries.iter().enumerate().filter(|(index, _)| goes(*index)) {
-        expected.extend_from_slice(&entry.1.bytes);
-        expected.push(b'\n');
+    if framed {
+        // It gives memory back in larger pieces than these.
+        return ensure(done.bytes_after <= done.bytes_before, || format!("{done:?}"));
     }
-    ensure(found == expected, || format!("it is {:?}", String::from_utf8_lossy(&found)))
+    let after = size_now(&begun).await?;
+    ensure((done.bytes_before, done.bytes_after) == (before, after), || {
+        format!("{before} bytes became {after}, and it says {done:?}")
+    })
+}
+
+async fn removed(fixture: &dyn Fixture) -> Result<(), Stop> {
+    let begun = Begun::with(fixture, 0..10).await?;
+    let mut rewrite = begun.rewrite(PLAIN).await?;
+    rewrite.edit(&begun.ranges(|index| index % 2 == 1)).await?;
+    let said = rewrite.commit().await?.removed_entries;
+    let gone = (begun.lines.len() - lines(&*begun.store).await?.len()) as u64;
+    ensure(said.is_none_or(|said| said == gone), || format!("{gone} are gone, not {said:?}"))
 }

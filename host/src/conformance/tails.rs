@@ -1,12 +1,31 @@
 //! Checks with a torn line at the end, which the fixture has to put there.
 
 use super::model::{append, events, flaw, largest, lines, same};
-use super::rewrites::applicable;
-use super::{Fixture, Stop};
-use crate::store::{Edit, Purpose, Rewrite, RewriteOptions, Snapshot};
+use super::rewrites::{PLAIN, applicable};
+use super::{Fixture, Stop, Test, test};
+use crate::store::{Edit, Rewrite, Snapshot};
 
-const OPTIONS: RewriteOptions =
-    RewriteOptions { purpose: Purpose::Recover, keep_quarantine: false, force: false };
+pub const TESTS: &[Test] = &[
+    test(
+        "tail-isolated",
+        "A torn line at the end is never merged with the next one, and gets one line end.",
+        |f| Box::pin(isolated(f)),
+    ),
+    test(
+        "tail-removed",
+        "A torn line that is removed goes with the line end that has isolated it meanwhile.",
+        |f| Box::pin(removed(f)),
+    ),
+    test("tail-terminated", "A missing line end at the end can be inserted.", |f| {
+        Box::pin(terminated(f))
+    }),
+    test(
+        "tail-terminated-once",
+        "A line end that is inserted takes the place of the one that has isolated the line.",
+        |f| Box::pin(terminated_once(f)),
+    ),
+];
+
 const TORN: &str = r#"{"kind": "ev"#;
 
 async fn tear(fixture: &dyn Fixture, tail: &str) -> Result<(), Stop> {
@@ -24,7 +43,7 @@ async fn begin(fixture: &dyn Fixture) -> Result<(Box<dyn Rewrite>, Edit), Stop> 
     let (segment, entries) = largest(&*store, &*snapshot).await?;
     let Some(tail) = entries.last() else { return flaw("there is no tail") };
     let range = Edit::removal(tail.start, tail.end);
-    Ok((applicable(snapshot.rewrite(&segment.name, OPTIONS).await)?, range))
+    Ok((applicable(snapshot.rewrite(&segment.name, PLAIN).await)?, range))
 }
 
 fn expected(tail: Option<&str>, more: std::ops::Range<u32>) -> Vec<String> {
@@ -34,7 +53,7 @@ fn expected(tail: Option<&str>, more: std::ops::Range<u32>) -> Vec<String> {
     lines
 }
 
-pub async fn isolated(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn isolated(fixture: &dyn Fixture) -> Result<(), Stop> {
     tear(fixture, TORN).await?;
     let store = fixture.store();
     append(&*store, &events(3..5)).await?;
@@ -42,7 +61,7 @@ pub async fn isolated(fixture: &dyn Fixture) -> Result<(), Stop> {
     same("after appending", &lines(&*store).await?, &expected(Some(TORN), 3..6))
 }
 
-pub async fn removed(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn removed(fixture: &dyn Fixture) -> Result<(), Stop> {
     tear(fixture, TORN).await?;
     let store = fixture.store();
     let (mut rewrite, tail) = begin(fixture).await?;
@@ -52,7 +71,7 @@ pub async fn removed(fixture: &dyn Fixture) -> Result<(), Stop> {
     same("after removing the tail", &lines(&*store).await?, &expected(None, 3..5))
 }
 
-pub async fn terminated(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn terminated(fixture: &dyn Fixture) -> Result<(), Stop> {
     let whole = events(7..8).concat();
     tear(fixture, &whole).await?;
     let store = fixture.store();
@@ -66,7 +85,7 @@ pub async fn terminated(fixture: &dyn Fixture) -> Result<(), Stop> {
     same("after the line end", &lines(&*store).await?, &expected(Some(&whole), 3..5))
 }
 
-pub async fn terminated_once(fixture: &dyn Fixture) -> Result<(), Stop> {
+async fn terminated_once(fixture: &dyn Fixture) -> Result<(), Stop> {
     let whole = events(7..8).concat();
     tear(fixture, &whole).await?;
     let store = fixture.store();
