@@ -47,9 +47,12 @@ fn a_server_that_is_not_trusted_is_denied_at_once_with_the_reason() {
     let (expired, elsewhere) =
         (Certificates::self_signed(HERE, -1), Certificates::self_signed(ELSEWHERE, 2));
     let other = Certificates::self_signed(HERE, 2);
+    let authority = format!("{HERE}\nbasicConstraints=critical,CA:TRUE");
+    let authority = Certificates::self_signed(&authority, 2);
     for (certificates, trusted, reason) in [
         (&here, String::new(), "with `ca`"),
         (&here, ca(&other.path("ca.crt")), "with `ca`"),
+        (&authority, String::new(), "with `ca`"),
         (&expired, ca(&expired.path("ca.crt")), "expired"),
         (&elsewhere, ca(&elsewhere.path("ca.crt")), "another name"),
     ] {

@@ -132,7 +132,7 @@ fn tls_fault(error: &RedisError) -> Option<(StoreErrorKind, &'static str)> {
         let text = error.to_string();
         return match text.contains("invalid peer certificate") {
             true if text.contains("UnknownIssuer") => denied(UNTRUSTED),
-            true => denied("the server's certificate is not acceptable"),
+            true => denied(UNACCEPTABLE),
             false => None,
         };
     };
@@ -148,7 +148,7 @@ fn tls_fault(error: &RedisError) -> Option<(StoreErrorKind, &'static str)> {
             C::NotValidYet | C::NotValidYetContext { .. } => {
                 "the server's certificate is not valid yet; check this host's clock"
             }
-            _ => "the server's certificate is not acceptable",
+            _ => UNACCEPTABLE,
         }),
         rustls::Error::AlertReceived(_) => denied(
             "the server refuses TLS with this client; give it the certificate that it asks for with \
@@ -163,6 +163,10 @@ fn tls_fault(error: &RedisError) -> Option<(StoreErrorKind, &'static str)> {
 
 const UNTRUSTED: &str = "the server's certificate is not trusted; give the certificate of its \
                          authority, or its own if it is self-signed, with `ca`";
+
+/// Among others for a self-signed certificate that says it is an authority's.
+const UNACCEPTABLE: &str = "the server's certificate is not acceptable; if it is self-signed, give it \
+                            with `ca`";
 
 /// The failure of TLS in an error of Redis, which holds it as an I/O error.
 fn tls_error(error: &RedisError) -> Option<&rustls::Error> {
