@@ -128,6 +128,10 @@ async fn a_consumer_consumes_to_the_end() {
     with(&["groups", "create"]);
     with(&["consume", "--consumer", "a", "--count", "3", "--no-ack"]);
     with(&["groups", "claim", "--consumer", "b", "--min-idle", "0s", "--count", "2"]);
+    let first = server.cli(&["xpending", EVENTS, "g", "-", "+", "1"]);
+    let first = first.lines().next().unwrap().to_owned();
+    let claim = ["groups", "claim", "--group", "g", "--consumer", "b", "--min-idle", "0s", &first];
+    consumer.may(&claim);
     with(&["consume", "--consumer", "b", "--own-pending", "--no-ack"]);
     // Too often delivered, and no record.
     with(&["consume", "--consumer", "b", "--own-pending", "--max-deliveries", "1"]);
