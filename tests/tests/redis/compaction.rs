@@ -182,7 +182,7 @@ const COMPACT: CompactOptions = CompactOptions {
     keep_quarantine: false,
     as_of: None,
     record_audit: false,
-    allow_expire_all: false,
+    allow_expire_all: true,
 };
 
 #[tokio::test(flavor = "multi_thread")]
