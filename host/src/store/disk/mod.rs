@@ -5,6 +5,7 @@
 
 pub(super) mod active;
 mod create_dir;
+mod dir;
 mod extent;
 pub(super) mod faults;
 pub(super) mod file_set;

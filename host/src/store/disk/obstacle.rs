@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, StatxAttributes, StatxFlags, accessat, statx};
 use rustix::io::Errno;
 
-use super::sys;
+use super::dir::parent;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// A reason that no retry and no permission overcomes.
@@ -50,7 +50,7 @@ pub(super) fn of_replacing(path: &Path) -> Option<Obstacle> {
     if attributes(path).contains(StatxAttributes::MOUNT_ROOT) {
         return Some(Obstacle::MountPoint);
     }
-    attribute(path).or_else(|| attribute(&sys::parent(path)))
+    attribute(path).or_else(|| attribute(&parent(path)))
 }
 
 /// An attribute that forbids to change a file otherwise than by appending, or to rename in a directory.
@@ -85,8 +85,8 @@ pub(super) fn may_write_in(dir: &Path) -> io::Result<()> {
     match fs::metadata(dir) {
         Ok(metadata) if !metadata.is_dir() => return Err(no_directory()),
         Err(cause) if cause.kind() == io::ErrorKind::NotADirectory => return Err(no_directory()),
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound && sys::parent(dir) != dir => {
-            return may_write_in(&sys::parent(dir));
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound && parent(dir) != dir => {
+            return may_write_in(&parent(dir));
         }
         Err(cause) => return Err(cause),
         Ok(_) => {}
@@ -102,7 +102,7 @@ pub(super) fn may_write_in(dir: &Path) -> io::Result<()> {
 pub(super) fn explain(path: &Path, cause: &io::Error) -> Option<Obstacle> {
     match cause.raw_os_error().map(Errno::from_raw_os_error)? {
         Errno::BUSY => of_replacing(path).filter(|found| *found == Obstacle::MountPoint),
-        Errno::PERM => attribute(path).or_else(|| attribute(&sys::parent(path))),
+        Errno::PERM => attribute(path).or_else(|| attribute(&parent(path))),
         _ => None,
     }
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, SeekFrom, flock, renameat_with, seek};
 use rustix::io::Errno;
 
+pub(in crate::store) use super::dir::parent;
 use super::faults::{Faults, Op};
 use super::obstacle;
 use crate::store::{StoreError, StoreErrorKind};
@@ -201,14 +202,6 @@ pub(in crate::store) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
             fs::remove_file(from)
         }
         result => result.map_err(io::Error::from),
-    }
-}
-
-/// The directory in which a file's name lies.
-pub(in crate::store) fn parent(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
     }
 }
 

@@ -32,9 +32,12 @@ mod one_file;
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use self::followed::FollowedFile;
 pub use self::one_file::OneFile;
-use super::disk::settings::DiskBuilder;
+use super::Store;
+use super::disk::settings::{DiskBuilder, Settings};
 use super::disk::store::DiskStore;
 
 /// A journal in one file, for any number of tasks and processes at once. See the
@@ -60,8 +63,14 @@ impl DiskBuilder<()> {
     /// Builds the store. The disk is not touched before the first operation.
     #[must_use]
     pub fn build(self) -> FileStore {
-        DiskStore::new(OneFile::new(self.settings))
+        DiskStore::new(OneFile::new(self.settings, Some(reader)))
     }
+}
+
+/// See [`Store::reader`].
+fn reader(settings: &Settings) -> Arc<dyn Store> {
+    let file = OneFile::new(settings.clone(), None);
+    Arc::new(DiskStore::new(FollowedFile::new(file)))
 }
 
 impl FileStore {

@@ -7,23 +7,26 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use super::followed::FollowedFile;
 use crate::store::disk::file_set::{FileSet, LockedFile, Rotation, View, create_plain, not_there};
 use crate::store::disk::member::{Member, Settling};
 use crate::store::disk::settings::Settings;
 use crate::store::disk::sys::{self, FileId, changed_meanwhile, failure};
 use crate::store::disk::temporary::{Use, leftover};
-use crate::store::{DiskStore, Store, StoreError, StoreErrorKind};
+use crate::store::{Store, StoreError, StoreErrorKind};
 
 /// The file of a [`FileStore`](super::FileStore).
 #[derive(Debug)]
 pub struct OneFile {
     settings: Settings,
+    reader: Option<Reader>,
 }
 
+/// Makes [`FileSet::reader`].
+pub(super) type Reader = fn(&Settings) -> Arc<dyn Store>;
+
 impl OneFile {
-    pub(super) fn new(settings: Settings) -> Self {
-        Self { settings }
+    pub(super) fn new(settings: Settings, reader: Option<Reader>) -> Self {
+        Self { settings, reader }
     }
 
     fn open_to_read(&self) -> Result<(File, FileId), StoreError> {
@@ -107,8 +110,7 @@ impl FileSet for OneFile {
     }
 
     fn reader(&self) -> Option<Arc<dyn Store>> {
-        let followed = FollowedFile::new(Self::new(self.settings.clone()));
-        Some(Arc::new(DiskStore::new(followed)))
+        self.reader.map(|reader| reader(&self.settings))
     }
 
     fn rotation(&self) -> Option<&dyn Rotation> {
