@@ -235,6 +235,10 @@ fn moment(tag: u8, text: &[u8]) -> Option<i64> {
         UTC_TIME => format!("19{text}"),
         _ => return None,
     };
+    let digits = full.strip_suffix('Z')?;
+    if digits.len() != 14 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let moment = DateTime::strptime("%Y%m%d%H%M%SZ", full).ok()?;
     Some(TimeZone::UTC.to_timestamp(moment).ok()?.as_second())
 }
