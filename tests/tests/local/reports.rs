@@ -64,7 +64,7 @@ async fn every_report_is_the_document_of_the_command() {
     let as_of = Some(1_790_000_000.5);
     let options = CompactOptions { dry_run: true, as_of, ..CompactOptions::default() };
     let report = limited.compact(options).await.unwrap();
-    let added = [retention.clone(), ("groups_lost", json!([]))];
+    let added = [retention.clone(), ("groups_lost", json!([])), ("pinned_by", json!([]))];
     let command = "compact --dry-run --max-records 1 --as-of 1790000000.5";
     same(&report, &document(&path, command, &added));
 
