@@ -20,6 +20,7 @@ export function toContract(value) {
 export function fromContract(value) {
   if (typeof value === "bigint") return Number(value);
   if (Array.isArray(value)) return value.map(fromContract);
+  if (ArrayBuffer.isView(value)) return value;
   if (typeof value !== "object" || value === null) return value;
   const fields = Object.entries(value).map(([name, inner]) => {
     const plain = fromContract(inner);

@@ -95,13 +95,15 @@ impl Store for WasiStore {
     }
 
     async fn append(&self, lines: String, runs: &[Run]) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
-        if writer.is_none() {
-            *writer = Some(Inner::open(&self.dir).await);
-        }
-        let writer = writer.as_mut().unwrap();
+        let mut kept = self.writer.lock().await;
+        // An instance whose call was dropped cannot be entered again.
+        let mut writer = match kept.take() {
+            Some(writer) => writer,
+            None => Inner::open(&self.dir).await,
+        };
         type Appended = Result<(), AppendError>;
         let done = writer.call::<_, Appended>("append", (lines.as_str(), runs)).await;
+        *kept = Some(writer);
         done.or_else(|AppendError { error, written }| {
             ours::<()>(Err(error)).map_err(|error| error.wrote(written))
         })
