@@ -156,7 +156,8 @@ async fn unknown_ids(fixture: &dyn Fixture) -> Result<(), Stop> {
         format!("{:?} were taken over, and {:?} deleted", ids(&claimed), claimed.deleted)
     })?;
     if remove(&store, 1).await?.is_some() {
-        let claimed = groups.claim(Kind::Event, "g", "three", 0, &[second.clone()]).await?;
+        let claimed =
+            groups.claim(Kind::Event, "g", "three", 0, std::slice::from_ref(second)).await?;
         ensure(claimed.frames.is_empty() && claimed.deleted == [second.clone()], || {
             format!("of one that is gone: {:?}, and {:?} deleted", ids(&claimed), claimed.deleted)
         })?;

@@ -130,7 +130,7 @@ async fn positions(fixture: &dyn Fixture) -> Result<(), Stop> {
             }
             begun => begun?,
         };
-        let ends = [entries.get(..2), entries.last_chunk::<2>().map(|last| last.as_slice())];
+        let ends = [entries.get(..2), entries.last_chunk::<2>().map(<[_; 2]>::as_slice)];
         for entry in ends.into_iter().flatten().flatten() {
             rewrite.edit(&[Edit::removal(entry.start, entry.end)]).await?;
         }

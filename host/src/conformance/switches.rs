@@ -146,7 +146,7 @@ async fn racing(fixture: &dyn Fixture) -> Result<(), Stop> {
 
 async fn atomic(fixture: &dyn Fixture) -> Result<(), Stop> {
     let begun = Begun::with(fixture, 0..16).await?;
-    let goes = |index: usize| index % 2 == 0;
+    let goes = |index: usize| index.is_multiple_of(2);
     let (old, new) = (begun.lines.clone(), begun.without(goes));
     let mut rewrite = begun.rewrite(PLAIN).await?;
     rewrite.edit(&begun.ranges(goes)).await?;

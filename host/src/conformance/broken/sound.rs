@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -37,24 +37,24 @@ impl Drop for Dir {
 /// A file, or files that rotate.
 struct OnDisk {
     dir: Dir,
-    open: fn(PathBuf) -> Arc<dyn Store>,
+    open: fn(&Path) -> Arc<dyn Store>,
     store: Arc<dyn Store>,
 }
 
 impl OnDisk {
-    fn new(open: fn(PathBuf) -> Arc<dyn Store>) -> Self {
+    fn new(open: fn(&Path) -> Arc<dyn Store>) -> Self {
         let dir = Dir::new();
-        Self { open, store: open(dir.0.join("journal")), dir }
+        Self { open, store: open(&dir.0.join("journal")), dir }
     }
 }
 
-fn file(path: PathBuf) -> Arc<dyn Store> {
-    let builder = FileStore::builder(&path).durability(Durability::Never);
+fn file(path: &Path) -> Arc<dyn Store> {
+    let builder = FileStore::builder(path).durability(Durability::Never);
     Arc::new(builder.quarantine_dir(path.with_file_name("quarantine")).build())
 }
 
-fn rotating(path: PathBuf) -> Arc<dyn Store> {
-    let builder = RotatingStore::builder(&path).durability(Durability::Never);
+fn rotating(path: &Path) -> Arc<dyn Store> {
+    let builder = RotatingStore::builder(path).durability(Durability::Never);
     let builder = builder.quarantine_dir(path.with_file_name("quarantine"));
     Arc::new(builder.max_bytes(3_500).max_files(1_000).build())
 }
@@ -76,7 +76,7 @@ impl Fixture for OnDisk {
     }
 
     async fn reopen(&self) -> Option<Arc<dyn Store>> {
-        Some((self.open)(self.dir.0.join("journal")))
+        Some((self.open)(&self.dir.0.join("journal")))
     }
 }
 

@@ -117,7 +117,7 @@ async fn check(dir: &Path, case: &Case) -> usize {
     let mut appends = case.batches.iter().map(append);
     let (one, two, three) = (appends.next(), appends.next(), appends.next());
     let maybe = async |append: Option<_>| match append {
-        Some(append) => Some(std::pin::Pin::from(append).await),
+        Some(append) => Some(append.await),
         None => None,
     };
     let (one, two, three) = tokio::join!(maybe(one), maybe(two), maybe(three));

@@ -18,7 +18,7 @@ pub async fn warning(link: &Link) -> Option<String> {
             tracing::debug!(%error, "INFO is not to be had");
             let mut config = redis::cmd("CONFIG");
             config.arg("GET").arg("maxmemory*");
-            of_config(link.call(DOING, Repeat::Yes, &config).await.ok()?)
+            of_config(&link.call(DOING, Repeat::Yes, &config).await.ok()?)
         }
     };
     let policy = settings.into_iter().find_map(evicting)?;
@@ -55,7 +55,7 @@ fn of_info(reply: Value) -> Vec<Settings> {
     settings.into_iter().collect()
 }
 
-fn of_config(reply: Value) -> Vec<Settings> {
+fn of_config(reply: &Value) -> Vec<Settings> {
     let field = |name| reply::field(reply.clone(), name);
     let maxmemory = field("maxmemory").as_ref().and_then(reply::number);
     maxmemory.zip(field("maxmemory-policy").and_then(reply::text)).into_iter().collect()
@@ -79,6 +79,6 @@ mod tests {
         assert!(of_info(Value::Nil).is_empty());
         let words = ["maxmemory", "7", "maxmemory-policy", "allkeys-lfu"];
         let words = words.map(|word| Value::BulkString(word.as_bytes().to_vec()));
-        assert_eq!(of_config(Value::Array(words.to_vec())), [(7, "allkeys-lfu".to_owned())]);
+        assert_eq!(of_config(&Value::Array(words.to_vec())), [(7, "allkeys-lfu".to_owned())]);
     }
 }

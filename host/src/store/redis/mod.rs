@@ -132,7 +132,7 @@ impl Store for RedisStore {
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-        Ok(Arc::new(snapshot::RedisSnapshot::take(self).await?))
+        Ok(Arc::new(Box::pin(snapshot::RedisSnapshot::take(self)).await?))
     }
 
     async fn warnings(&self) -> Vec<String> {

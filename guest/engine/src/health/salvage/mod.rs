@@ -100,7 +100,7 @@ impl<K> Work<'_, K> {
         K: FnMut(&mut H, Kept) -> Outcome<bool>,
     {
         let mut from = 0;
-        while let Some(Found { start, end, envelope, ambiguous }) = search.next() {
+        for Found { start, end, envelope, ambiguous } in search.by_ref() {
             let range = Range { start: at.plus(start as u64), end: at.plus(end as u64) };
             let kept = Kept { range, suspect: !envelope.suspect.is_empty() };
             if (self.keep)(host, kept)? {

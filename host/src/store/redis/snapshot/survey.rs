@@ -28,7 +28,7 @@ pub async fn survey(link: &Link, kind: Kind, key: &str) -> Result<Option<Surveye
         Err(error) if is_missing_key(&error) => return Ok(None),
         reply => reply?,
     };
-    let seen = Seen::read(reply).ok_or_else(|| reply::unexpected("XINFO"))?;
+    let seen = Seen::read(&reply).ok_or_else(|| reply::unexpected("XINFO"))?;
     let shift = match seen.last == id::LAST && seen.length > 0 {
         true => shift(link, key).await?,
         false => Shift::default(),
@@ -79,7 +79,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn read(reply: Value) -> Option<Self> {
+    fn read(reply: &Value) -> Option<Self> {
         let field = |name| reply::field(reply.clone(), name);
         let entries = reply::array(field("entries")?)?;
         let first = match entries.first() {
@@ -87,7 +87,7 @@ impl Seen {
             None => None,
         };
         let groups = reply::array(field("groups")?)?;
-        let needed = groups.into_iter().map(needed).collect::<Option<Vec<_>>>()?;
+        let needed = groups.iter().map(needed).collect::<Option<Vec<_>>>()?;
         Some(Self {
             length: reply::number(&field("length")?)?,
             last: id::parse(&reply::bytes(field("last-generated-id")?)?)?,
@@ -99,7 +99,7 @@ impl Seen {
 
 /// Returns the first id that a group needs: its oldest pending entry, or what follows the entry that it
 /// was given last.
-fn needed(group: Value) -> Option<Position> {
+fn needed(group: &Value) -> Option<Position> {
     let field = |name| reply::field(group.clone(), name);
     let delivered = id::parse(&reply::bytes(field("last-delivered-id")?)?)?;
     let pending = reply::array(field("pending").or_else(|| field("pel"))?)?;
@@ -126,10 +126,10 @@ mod tests {
             Value::Array(vec![bulk("last-delivered-id"), bulk(delivered), bulk("pending"), pending])
         };
         let at = |major, minor| Some(Position { major, minor });
-        assert_eq!(needed(group("7-0", &["3-0"])), at(3, 0));
-        assert_eq!(needed(group("7-0", &[])), at(7, 1));
+        assert_eq!(needed(&group("7-0", &["3-0"])), at(3, 0));
+        assert_eq!(needed(&group("7-0", &[])), at(7, 1));
         // Moved back with `XGROUP SETID`.
-        assert_eq!(needed(group("1-0", &["3-0"])), at(1, 1));
-        assert_eq!(needed(Value::Array(Vec::new())), None);
+        assert_eq!(needed(&group("1-0", &["3-0"])), at(1, 1));
+        assert_eq!(needed(&Value::Array(Vec::new())), None);
     }
 }
