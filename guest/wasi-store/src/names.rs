@@ -71,7 +71,7 @@ pub fn temporary(path: &str) -> String {
     beside(path, &format!(".{}.papyra-wasi-rewrite", split(path).1))
 }
 
-/// Where the checkpoint of `path` lies; our other hosts look there as well.
+/// Where the index of `path` lies; our other hosts look there as well.
 pub fn checkpoint(path: &str) -> String {
     beside(path, &format!(".{}.papyra-checkpoint", split(path).1))
 }

@@ -93,7 +93,7 @@ impl Journal {
 
     /// Decides whether a system may start on this store, within `limit` if there is one.
     ///
-    /// A clean check leaves a checkpoint with the store, if the store has a place for it, and the
+    /// A clean check leaves an index with the store, if the store has a place for it, and the
     /// next check reads what was appended since. See [`StartupOptions::full`].
     ///
     /// # Errors

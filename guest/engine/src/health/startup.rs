@@ -88,7 +88,7 @@ fn recover_and_verify<H: Host>(
     })
 }
 
-/// Has the store keep the checkpoint, if it is new. That it cannot is no reason not to start; the
+/// Has the store keep the index, if it is new. That it cannot is no reason not to start; the
 /// returned text, if any, says so.
 fn keep<H: Host>(host: &mut H, old: Option<&Checkpoint>, new: Option<&Checkpoint>) -> String {
     if new.is_none() || old == new {

@@ -1,4 +1,4 @@
-//! The file in which the engine's checkpoint lies, beside the journal.
+//! The file in which the engine's index lies, beside the journal.
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -35,7 +35,7 @@ pub(super) fn load(files: &dyn FileSet) -> String {
 /// Replaces what was saved before, in one step.
 pub(super) fn save(files: &dyn FileSet, text: &str) -> Result<(), StoreError> {
     let settings = files.settings();
-    let cannot = |cause| failure("keep a checkpoint beside", &settings.path, cause);
+    let cannot = |cause| failure("keep an index beside", &settings.path, cause);
     let path = path_of(files, ".papyra-checkpoint").map_err(cannot)?;
     let new = path_of(files, ".papyra-checkpoint-new").map_err(cannot)?;
     // Left behind by a check that was killed. Removed rather than truncated: it may be a link. Should
@@ -56,7 +56,7 @@ pub(super) fn save(files: &dyn FileSet, text: &str) -> Result<(), StoreError> {
         fs::rename(&new, &path)
     };
     switch().map_err(|cause| {
-        // The rest is no checkpoint, and the next one would only overwrite it.
+        // The rest is no index, and the next one would only overwrite it.
         let _ = fs::remove_file(&new);
         cannot(cause)
     })

@@ -1,4 +1,4 @@
-//! The key in which the engine's checkpoint lies, beside the streams.
+//! The key in which the engine's index lies, beside the streams.
 
 use super::super::{MAX_INDEX, StoreError};
 use super::link::Repeat;
@@ -10,7 +10,7 @@ impl RedisStore {
         let mut command = redis::cmd("GETRANGE");
         // Both ends are included: one byte too many tells that it is too long.
         command.arg(self.keys.checkpoint()).arg(0).arg(MAX_INDEX);
-        let reply = self.link.call("read the checkpoint", Repeat::Yes, &command).await?;
+        let reply = self.link.call("read the index", Repeat::Yes, &command).await?;
         let text = reply::text(reply).filter(|text| text.len() <= MAX_INDEX);
         Ok(text.unwrap_or_default())
     }
@@ -20,6 +20,6 @@ impl RedisStore {
         let mut call = scripts::save_checkpoint(self.keys.checkpoint());
         call.arg(text);
         // Saving the same twice is saving it once.
-        self.link.call("keep a checkpoint", Repeat::Yes, &call).await.map(drop)
+        self.link.call("keep an index", Repeat::Yes, &call).await.map(drop)
     }
 }

@@ -31,7 +31,7 @@ impl Keys {
         found.map_or("", |(_, key)| key)
     }
 
-    /// Where the checkpoint of startup checks is kept.
+    /// Where the index of startup checks is kept.
     pub fn checkpoint(&self) -> &str {
         &self.checkpoint
     }
