@@ -147,7 +147,7 @@ fn lines(first: u64, last: u64) -> String {
     }
 }
 
-/// What is known about the lines of a batch that has failed, and about those before it.
+/// Says how much of a failed batch is written, and of the lines before it.
 fn outcome(batch: &Batch, of_batch: Option<Written>, before: u64) -> String {
     let last = batch.first + batch.lines.max(1) - 1;
     let (these, earlier) = (lines(batch.first, last), format!("; before them, {}", state(before)));

@@ -20,11 +20,11 @@ use crate::problem::Problem;
 /// standard input. Each is done without before a further worker is.
 const OTHERS: usize = 4;
 
-/// What to do about too few threads.
+/// The advice for too few threads.
 pub(super) const THREAD_LIMIT: &str =
     "raise the limit on processes and threads (ulimit -u, or pids.max of the control group)";
 
-/// What to do about too little address space. Each thread takes some, too.
+/// The advice for too little address space, of which each thread takes some.
 const ADDRESS_LIMIT: &str = "raise the limit on address space (ulimit -v)";
 
 /// Where this much can be reserved, address space is not limited.
@@ -40,7 +40,7 @@ const BESIDE: u64 = 136 << 20;
 /// Long enough that a thread that has been started is never missed.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What a command has to work with.
+/// The threads and jobs that a command can have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Capacity {
     /// Threads that run the engine; 0: the main thread does.

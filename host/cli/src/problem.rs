@@ -19,7 +19,7 @@ pub(super) struct Problem {
     pub segment: Option<String>,
     /// Counted from 1, in the segment or in standard input.
     pub line: Option<u64>,
-    /// The same command can succeed later although nobody changes anything.
+    /// A later retry of the same command can help.
     pub retryable: bool,
     /// How much of a batch an append has written.
     pub written: Option<Written>,

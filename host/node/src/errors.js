@@ -14,7 +14,7 @@ export class Failure extends Error {
     this.segment = segment;
     /** The line concerned, counted from 1, if the failure is about one. */
     this.line = line === undefined ? undefined : Number(line);
-    /** Whether the same call can succeed later although nobody changes anything. */
+    /** Whether a later retry of the same call can help. */
     this.retryable = retryable;
     /** Only for appends: how much was written. After `none` the batch can be appended again. */
     this.written = written;

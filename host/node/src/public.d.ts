@@ -72,7 +72,7 @@ export declare class Failure extends Error {
   segment: string | undefined;
   /** Counted from 1. */
   line: number | undefined;
-  /** Whether the same call can succeed later although nobody changes anything. */
+  /** Whether a later retry of the same call can help. */
   retryable: boolean;
   /** Only for appends: how much was written. After `none` the batch can be appended again. */
   written: Written | undefined;

@@ -25,8 +25,8 @@ class Failure(Exception):
     """An operation failed. It changed nothing beyond what its message states.
 
     ``code`` is the class: ``invalid-argument``, ``invalid-record``, or one of :data:`STORE_CODES`.
-    ``segment`` and ``line`` (counted from 1) say where, if that is known. ``retryable``: the same call can
-    succeed later although nobody changes anything. ``written``, only for appends, is one of
+    ``segment`` and ``line`` (counted from 1) say where, if that is known. ``retryable``: a later retry of
+    the same call can help. ``written``, only for appends, is one of
     :data:`WRITTEN`: after ``none`` the batch can be appended again without doubling a record.
     """
 

@@ -87,7 +87,7 @@ impl JournalError {
         }
     }
 
-    /// Whether the same call can succeed later although nobody changes anything.
+    /// Whether a later retry of the same call can help.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Failure { failure, .. } => failure.retryable,

@@ -77,7 +77,7 @@ impl StoreError {
         self.written
     }
 
-    /// Whether the same call can succeed later although nobody changes anything.
+    /// Whether a later retry of the same call can help.
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Locked)
     }
