@@ -18,7 +18,7 @@ use crate::write::audit;
 /// Recovers, and leaves an audit record if the options ask for one and something changed, even if a
 /// failure kept the recovery from its end.
 pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
-    let (mut done, failure) = recover::recover_as_far_as_possible(host, options)?;
+    let (mut done, failure) = recover::recover(host, options)?;
     if options.record_audit && done.changed && !done.dry_run {
         (done.audit, done.note) = audit::of_recovery(host, &done);
     }

@@ -3,11 +3,12 @@
 
 use papyra_engine::failure::{FailureCode, Outcome};
 use papyra_engine::health::inspect;
-use papyra_engine::health::recover::{self, RecoverOptions, RecoveryMode};
+use papyra_engine::health::recover::{RecoverOptions, Recovery, RecoveryMode};
 use papyra_engine::health::scan::{self, ScanOptions, ScanReport};
 use papyra_engine::health::startup::{self, StartupMode, StartupOptions};
 use papyra_engine::host::Host;
 use papyra_engine::json::Kind;
+use papyra_engine::operations;
 use papyra_engine::read::query::{self, Order, Selection};
 use papyra_engine::read::select::{FieldMatch, Filter};
 use papyra_engine::retention::compact::{self, CompactOptions};
@@ -92,7 +93,7 @@ fn a_torn_record_never_hides_the_one_behind_it_nor_becomes_one() {
             let (mode, allow_loss) = (RecoveryMode::Repair, true);
             let (dry_run, max_findings, record_audit) = (false, 9, false);
             let options = RecoverOptions { mode, dry_run, max_findings, record_audit, allow_loss };
-            let done = recover::recover(&mut host, options).unwrap();
+            let done = operations::recover(&mut host, options).unwrap();
             let what = || format!("torn at {length}: {}", String::from_utf8_lossy(&torn));
             let invented =
                 host.data.strip_suffix(next.as_bytes()).unwrap_or_else(|| panic!("{}", what()));
@@ -130,20 +131,20 @@ fn check_recovery(mut host: Lines, before: &ScanReport, mode: RecoveryMode) {
         allow_loss: false,
     };
     let original = host.data.len();
-    let dry = recover::recover(&mut host, RecoverOptions { dry_run: true, ..options });
+    let dry = operations::recover(&mut host, RecoverOptions { dry_run: true, ..options });
     let (options, dry) = match dry {
         Err(failure) if failure.code == FailureCode::InvalidArgument => {
             assert_eq!(mode, RecoveryMode::Repair, "{}", failure.message);
             let options = RecoverOptions { allow_loss: true, ..options };
             let dry = RecoverOptions { dry_run: true, ..options };
-            (options, recover::recover(&mut host, dry).unwrap())
+            (options, operations::recover(&mut host, dry).unwrap())
         }
         dry => (options, dry.unwrap()),
     };
     assert_eq!((host.data.len(), host.rewrites), (original, 0));
-    let done = recover::recover(&mut host, options).unwrap();
+    let done = operations::recover(&mut host, options).unwrap();
     assert_eq!(&done.before, before, "recovery sees what the scan saw");
-    assert_eq!(done, recover::Recovery { dry_run: false, ..dry }, "{mode:?}: as the dry run said");
+    assert_eq!(done, Recovery { dry_run: false, ..dry }, "{mode:?}: as the dry run said");
     let added = usize::try_from(done.line_ends).unwrap();
     let gone = usize::try_from(done.removed_bytes).unwrap();
     assert_eq!(host.data.len() + gone, original + added);
@@ -154,7 +155,7 @@ fn check_recovery(mut host: Lines, before: &ScanReport, mode: RecoveryMode) {
     assert_eq!(after.damaged, 0, "{mode:?}: {:?}", after.findings);
     assert!(mode == RecoveryMode::Repair || after.is_healthy(), "{:?}", after.findings);
     let once = host.data.clone();
-    let again = recover::recover(&mut host, options).unwrap();
+    let again = operations::recover(&mut host, options).unwrap();
     assert!(!again.changed && host.data == once, "{mode:?}: twice is as good as once");
 }
 
@@ -214,7 +215,7 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
             }
             scan::conclude(host, &results, ALL).map(drop)
         }
-        2 => recover::recover(
+        2 => operations::recover(
             host,
             RecoverOptions { mode, dry_run, max_findings, record_audit: false, allow_loss: false },
         )

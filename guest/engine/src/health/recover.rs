@@ -14,14 +14,9 @@ use crate::host::{Framing, Host, Position, Range, Segment};
 use crate::walk::{self, Entry, NEXT, View};
 use crate::write::plan::Plan;
 
-/// Recovers, without an audit record.
-pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
-    let (done, failure) = recover_as_far_as_possible(host, options)?;
-    failure.map_or(Ok(done), Err)
-}
-
-/// The same. A failure that came when some segments had been rewritten is returned beside what was done.
-pub fn recover_as_far_as_possible<H: Host>(
+/// Recovers, without an audit record. A failure that came when some segments had been rewritten is returned
+/// beside what was done.
+pub fn recover<H: Host>(
     host: &mut H,
     options: RecoverOptions,
 ) -> Outcome<(Recovery, Option<Failure>)> {

@@ -1,8 +1,9 @@
 //! Going on where the last page ended, whatever has happened to the store since.
 
-use papyra_engine::health::recover::{self, RecoverOptions, RecoveryMode};
+use papyra_engine::health::recover::{RecoverOptions, RecoveryMode};
 use papyra_engine::host::Host;
 use papyra_engine::json::Kind;
+use papyra_engine::operations;
 use papyra_engine::read::query::{self, Order, Page, Selection};
 use papyra_engine::read::select::Filter;
 use papyra_engine::retention::compact::{self, CompactOptions};
@@ -62,7 +63,7 @@ fn recover(host: &mut impl Host, mode: RecoveryMode) {
         record_audit: false,
         allow_loss: true,
     };
-    assert!(recover::recover(host, options).unwrap().changed);
+    assert!(operations::recover(host, options).unwrap().changed);
 }
 
 fn compact(host: &mut impl Host, policy: &Retention) {

@@ -1,7 +1,8 @@
 //! Selecting records, and going on where the last page ended.
 
-use papyra_engine::health::recover::{self, RecoverOptions, RecoveryMode};
+use papyra_engine::health::recover::{RecoverOptions, RecoveryMode};
 use papyra_engine::json::Kind;
+use papyra_engine::operations;
 use papyra_engine::read::query::{self, Order, Page, Selection};
 use papyra_engine::read::select::{FieldMatch, Filter};
 use papyra_engine::retention::compact::{self, CompactOptions};
@@ -104,7 +105,7 @@ fn following_returns_each_record_once_across_appends_recovery_and_compaction() {
         record_audit: false,
         allow_loss: false,
     };
-    assert!(recover::recover(&mut host, options).unwrap().changed);
+    assert!(operations::recover(&mut host, options).unwrap().changed);
     assert_eq!(ask(&mut host, &selection).records, lines[700..800].concat());
 }
 
@@ -128,7 +129,7 @@ fn damage_that_is_quarantined_takes_no_record_along() {
             record_audit: false,
             allow_loss: false,
         };
-        assert!(recover::recover(&mut host, options).unwrap().changed);
+        assert!(operations::recover(&mut host, options).unwrap().changed);
         host.data.extend((lines[10..20].concat() + "garbage\n" + &lines[20..].concat()).bytes());
         assert_eq!(ask(&mut host, &selection).records, lines[10..].concat(), "{limit:?}");
     }
@@ -148,7 +149,7 @@ fn of_records_that_are_alike_the_one_is_found_that_was_looked_at() {
         record_audit: false,
         allow_loss: false,
     };
-    assert!(recover::recover(&mut host, options).unwrap().changed);
+    assert!(operations::recover(&mut host, options).unwrap().changed);
     let later = lines[10..20].concat() + alike + &lines[20..25].concat();
     host.data.extend(later.bytes());
     let selection = Selection { cursor: Some(page.cursor), ..all(Order::OldestFirst) };

@@ -1,12 +1,13 @@
 //! What recovery removes, completes and keeps.
 
 use papyra_engine::failure::FailureCode;
-use papyra_engine::health::recover::{self, RecoverOptions, Recovery, RecoveryMode};
+use papyra_engine::health::recover::{RecoverOptions, Recovery, RecoveryMode};
 use papyra_engine::health::scan::{self, ScanOptions};
+use papyra_engine::operations;
 use papyra_engine::testing::{Lines, NOW, record};
 
 fn recover(host: &mut Lines, mode: RecoveryMode, dry_run: bool) -> Recovery {
-    recover::recover(
+    operations::recover(
         host,
         RecoverOptions { mode, dry_run, max_findings: 100, record_audit: false, allow_loss: false },
     )
@@ -95,7 +96,7 @@ fn a_file_that_was_never_ndjson_is_emptied_only_into_quarantine() {
     };
     let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0".repeat(50);
     let mut host = Lines::new(png.clone());
-    let failure = recover::recover(&mut host, refused).unwrap_err();
+    let failure = operations::recover(&mut host, refused).unwrap_err();
     assert_eq!((failure.code, &host.data), (FailureCode::InvalidArgument, &png));
     recover(&mut host, RecoveryMode::Quarantine, false);
     assert_eq!((host.data.len(), host.quarantine), (0, png));
@@ -129,7 +130,7 @@ fn lines_side_by_side_are_looked_through_segment_by_segment() {
         record_audit: false,
         allow_loss: false,
     };
-    let failure = recover::recover(&mut host, options).unwrap_err();
+    let failure = operations::recover(&mut host, options).unwrap_err();
     assert_eq!(failure.code, FailureCode::InvalidArgument, "{}", failure.message);
     assert!(failure.message.contains("3 in all"), "{}", failure.message);
 }

@@ -1,8 +1,9 @@
 //! Whole records that share a line with something else are kept, whatever that is.
 
 use papyra_engine::failure::{Failure, FailureCode};
-use papyra_engine::health::recover::{self, RecoverOptions, Recovery, RecoveryMode};
+use papyra_engine::health::recover::{RecoverOptions, Recovery, RecoveryMode};
 use papyra_engine::health::scan::{self, ScanOptions, ScanReport};
+use papyra_engine::operations;
 use papyra_engine::retention::compact::{self, CompactOptions};
 use papyra_engine::retention::{Limits, Retention};
 use papyra_engine::testing::{Lines, NOW, Streams, at, record};
@@ -18,13 +19,13 @@ fn options(mode: RecoveryMode) -> RecoverOptions {
 fn recovered(data: &[u8], mode: RecoveryMode) -> (Lines, Recovery) {
     let mut host = Lines::new(data);
     let options = RecoverOptions { allow_loss: true, ..options(mode) };
-    let done = recover::recover(&mut host, options).unwrap();
+    let done = operations::recover(&mut host, options).unwrap();
     (host, done)
 }
 
 fn refused(data: &[u8]) -> Failure {
     let mut host = Lines::new(data);
-    let failure = recover::recover(&mut host, options(RecoveryMode::Repair)).unwrap_err();
+    let failure = operations::recover(&mut host, options(RecoveryMode::Repair)).unwrap_err();
     assert_eq!((failure.code, host.data.as_slice()), (FailureCode::InvalidArgument, data));
     failure
 }
@@ -143,7 +144,7 @@ fn a_store_that_frames_entries_quarantines_what_holds_records_in_both_modes() {
         let mut streams = Streams::new();
         streams.push(0, at(1, 0), record("event", NOW, 1).trim_end());
         streams.push(0, at(2, 0), format!("{}{}", one(1), one(2)));
-        let done = recover::recover(&mut streams, options(mode)).unwrap();
+        let done = operations::recover(&mut streams, options(mode)).unwrap();
         assert_eq!((done.removed_entries, done.salvaged), (1, 0));
         assert!(streams.kept_quarantine, "{mode:?}");
     }
@@ -187,7 +188,7 @@ fn line_ends_nuls_and_torn_ends_never_make_a_journal_anything_else() {
         format!("{}x\n{}\n", one(1), one(2)),
     ] {
         let mut host = Lines::new(data.as_str());
-        let done = recover::recover(&mut host, options(RecoveryMode::Repair)).unwrap();
+        let done = operations::recover(&mut host, options(RecoveryMode::Repair)).unwrap();
         assert!(done.changed, "{data:?}");
         assert!(scan(&host.data).is_healthy());
     }
@@ -211,7 +212,7 @@ fn another_encoding_is_named_and_refused_in_both_modes() {
         for mode in BOTH {
             let mut host = Lines::new(data);
             let insisting = RecoverOptions { allow_loss: true, ..options(mode) };
-            let failure = recover::recover(&mut host, insisting).unwrap_err();
+            let failure = operations::recover(&mut host, insisting).unwrap_err();
             assert!(failure.message.contains(named), "{}", failure.message);
             assert_eq!(host.data, data);
         }
@@ -302,14 +303,14 @@ proptest! {
         for mode in BOTH {
             let mut host = Lines::new(data.as_str()).reading_at_most(window);
             let insisting = RecoverOptions { allow_loss: true, ..options(mode) };
-            let done = recover::recover(&mut host, insisting).unwrap();
+            let done = operations::recover(&mut host, insisting).unwrap();
             prop_assert_eq!(String::from_utf8_lossy(&host.data), kept.as_str());
             let inserted = done.line_ends as usize;
             prop_assert_eq!(data.len() - done.removed_bytes as usize + inserted, kept.len());
             if mode == RecoveryMode::Quarantine {
                 prop_assert_eq!(host.quarantine.len(), done.removed_bytes as usize);
             }
-            prop_assert!(!recover::recover(&mut host, options(mode)).unwrap().changed);
+            prop_assert!(!operations::recover(&mut host, options(mode)).unwrap().changed);
         }
     }
 }
