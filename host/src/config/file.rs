@@ -1,6 +1,6 @@
 //! `papyra.toml`: where it is, and what is written on which line.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
@@ -61,7 +61,7 @@ pub(super) fn find(home: Option<PathBuf>) -> Result<Option<Found>, ConfigError> 
     for (path, trusted) in places.into_iter().flatten() {
         if path.symlink_metadata().is_ok() {
             // What merely lies there is opened as carefully as a journal: a named pipe would be waited for.
-            let opened = open_regular(&path, OpenOptions::new().read(true));
+            let opened = open_regular(&path);
             let text = read(&path, opened.map(|(file, _)| file))?;
             return Ok(Some(Found { path, text, trusted }));
         }

@@ -2,6 +2,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use papyra_file_store::Kind;
+
 use super::Written;
 
 /// The class of a store's failure. It decides the exit code of the command and whether trying again can
@@ -47,7 +49,7 @@ impl StoreError {
 
     /// A failure caused by an I/O error, which also determines the class.
     pub fn io(message: impl Into<String>, cause: io::Error) -> Self {
-        Self::new(classify(&cause), message).caused_by(cause)
+        Self::new(Kind::of(&cause).into(), message).caused_by(cause)
     }
 
     /// A store that has not answered within the engine's limit.
@@ -104,22 +106,36 @@ impl StoreError {
     }
 }
 
-fn classify(error: &io::Error) -> StoreErrorKind {
-    use io::ErrorKind as E;
-    match error.kind() {
-        E::NotFound | E::NotADirectory => StoreErrorKind::NotFound,
-        E::PermissionDenied | E::ReadOnlyFilesystem => StoreErrorKind::Denied,
-        E::StorageFull | E::QuotaExceeded | E::FileTooLarge => StoreErrorKind::Full,
-        E::WouldBlock | E::ResourceBusy => StoreErrorKind::Locked,
-        E::ConnectionRefused
-        | E::ConnectionReset
-        | E::ConnectionAborted
-        | E::NotConnected
-        | E::TimedOut
-        | E::HostUnreachable
-        | E::NetworkUnreachable => StoreErrorKind::Unavailable,
-        E::Unsupported => StoreErrorKind::Unsupported,
-        _ => StoreErrorKind::Failed,
+impl From<Kind> for StoreErrorKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Full => Self::Full,
+            Kind::Locked => Self::Locked,
+            Kind::Denied => Self::Denied,
+            Kind::NotFound => Self::NotFound,
+            Kind::Unsupported => Self::Unsupported,
+            Kind::Corrupt => Self::Corrupt,
+            Kind::Unavailable => Self::Unavailable,
+            Kind::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<papyra_file_store::Written> for Written {
+    fn from(written: papyra_file_store::Written) -> Self {
+        match written {
+            papyra_file_store::Written::None => Self::None,
+            papyra_file_store::Written::All => Self::All,
+            papyra_file_store::Written::Some => Self::Some,
+            papyra_file_store::Written::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<papyra_file_store::Error> for StoreError {
+    fn from(error: papyra_file_store::Error) -> Self {
+        let papyra_file_store::Error { kind, message, cause } = error;
+        Self { kind: kind.into(), message, written: None, source: cause }
     }
 }
 

@@ -27,10 +27,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "config")]
+pub(crate) use self::disk::os::open_regular;
 pub use self::disk::settings::{DiskBuilder, Durability};
 pub use self::disk::store::DiskStore;
-#[cfg(feature = "config")]
-pub(crate) use self::disk::sys::open as open_regular;
 pub use self::error::{StoreError, StoreErrorKind};
 pub use self::file::{FileStore, FileStoreBuilder};
 pub use self::groups::ConsumerGroups;
@@ -90,6 +90,15 @@ pub trait Store: Send + Sync + 'static {
     /// say it counts as [`Written::Unknown`]. `Full`: there is no space, and appending works again once
     /// there is some. `Unavailable`, `Locked`: trying again can help.
     async fn append(&self, lines: String, runs: &[Run]) -> Result<(), StoreError>;
+
+    /// Nothing more will be appended for now: what the durability policy has left for later is made durable.
+    ///
+    /// # Errors
+    ///
+    /// The class of the failure. Everything that was acknowledged is still there as long as the system lives.
+    async fn settle(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Takes a consistent view for one operation.
     ///

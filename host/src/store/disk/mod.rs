@@ -1,26 +1,37 @@
-//! The common part of the stores in files: writing, syncing, reading, rewriting.
-//!
-//! A [`FileSet`](file_set::FileSet) defines how many files make up a journal and which one is appended
-//! to; everything else is the same for all of them.
+//! The common part of the stores in files: what is about threads. The protocol itself is the crate
+//! `papyra-file-store`.
 
-pub(super) mod active;
-mod create_dir;
-mod dir;
-mod extent;
+#[cfg(test)]
 pub(super) mod faults;
-pub(super) mod file_set;
-mod index;
 mod interval;
-pub(super) mod member;
-pub(super) mod obstacle;
+pub(super) mod os;
 mod queue;
 mod rewrite;
 pub mod settings;
 mod snapshot;
 pub mod store;
-pub(super) mod sys;
-pub(super) mod temporary;
-mod unsynced;
-mod writer;
 #[cfg(test)]
 mod written_tests;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{StoreError, StoreErrorKind};
+
+/// A panic elsewhere does not make this data worse than an error would.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs what can block where it may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(cause) => Err(StoreError::new(
+            StoreErrorKind::Failed,
+            "the operation was cut off because the runtime is shutting down",
+        )
+        .caused_by(cause)),
+    }
+}

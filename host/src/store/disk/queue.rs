@@ -7,20 +7,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::file_set::{FileSet, sync_names};
+use papyra_file_store::{Durability, Failed, FileSet, Kind, Writer};
+
 use super::interval::Timer;
-use super::settings::Durability;
-use super::sys::{self, locked};
-use super::writer::{Failed, Writer};
-use crate::store::{StoreError, StoreErrorKind, Written};
+use super::locked;
+use crate::store::{StoreError, StoreErrorKind};
 
 /// The maximum size of what waits to be written; further appends wait before queueing.
 const ROOM_KIB: u32 = 64 * 1024;
 /// The maximum number of batches in a group (`writev` takes 1024 pieces), and of bytes.
 const GROUP_BATCHES: usize = 1000;
 const GROUP_BYTES: usize = 16 << 20;
-/// The maximum size of what waits for the sync of `Durability::Interval`.
-const UNSYNCED_BYTES: u64 = 32 << 20;
 
 /// The write side of one store.
 #[derive(Debug)]
@@ -104,22 +101,26 @@ impl Queue {
         match result {
             // One batch that is too large for the disk must not take its neighbours with it. What may
             // be in the journal must not come there again.
-            Err(Failed { error, left: Some(0) })
-                if error.kind() == StoreErrorKind::Full && group.len() > 1 =>
-            {
+            Err(Failed { error, left: Some(0) }) if error.kind == Kind::Full && group.len() > 1 => {
                 drop(writer);
                 for pending in group {
                     self.write(vec![pending]);
                 }
             }
-            Err(Failed { error, left }) => {
+            Err(failed) => {
                 drop(writer);
-                let error = Arc::new(error);
                 let mut before = 0;
-                for pending in group {
-                    let written = written_of(&pending.lines, left, before);
-                    before += pending.lines.len() as u64;
-                    let _ = pending.reply.send(Err(shared(&error).wrote(written)));
+                let written: Vec<_> = group
+                    .iter()
+                    .map(|pending| {
+                        let written = failed.written(&pending.lines, before);
+                        before += pending.lines.len() as u64;
+                        written
+                    })
+                    .collect();
+                let error = Arc::new(StoreError::from(failed.error));
+                for (pending, written) in group.into_iter().zip(written) {
+                    let _ = pending.reply.send(Err(shared(&error).wrote(written.into())));
                 }
             }
             Ok(()) => {
@@ -138,50 +139,17 @@ impl Queue {
 
     /// Remembers what waits for a later sync; returns within which time that is due, if it is.
     fn account(&self, writer: &mut Writer, group: &mut [Pending]) -> Option<Duration> {
-        let settings = self.files.settings();
-        let Durability::Interval(interval) = settings.durability else { return None };
-        writer.remember(group.iter_mut().map(|pending| std::mem::take(&mut pending.lines)));
-        if writer.unsynced.bytes() >= UNSYNCED_BYTES
-            && let Some(file) = writer.trusted_file()
-        {
-            match file.sync(&settings.faults) {
-                Ok(()) => writer.unsynced.clear(),
-                Err(_) => writer.distrust(),
-            }
-        }
-        (!writer.unsynced.is_empty()).then_some(interval)
+        let Durability::Interval(interval) = self.files.settings().durability else { return None };
+        let batches = group.iter_mut().map(|pending| std::mem::take(&mut pending.lines));
+        writer.remember(batches).then_some(interval)
     }
 
     /// Makes durable what has been acknowledged so far. Appends go on meanwhile.
     pub fn sync(&self) -> Result<(), StoreError> {
-        let settings = self.files.settings();
-        let mut writer = locked(&self.writer);
-        if writer.is_suspect() {
-            return writer.verify();
-        }
-        let Some(file) = writer.trusted_file() else { return Ok(()) };
-        let mark = writer.unsynced.mark();
-        drop(writer);
-        // Any other durability syncs a file before it is sealed, and its name before the first reply.
-        if settings.durability == Durability::Never {
-            if let Some(rotation) = self.files.rotation() {
-                rotation.sync_sealed()?;
-            }
-            sync_names(&*self.files)?;
-        }
-        let result = file.sync(&settings.faults);
-        let mut writer = locked(&self.writer);
-        match result {
-            Ok(()) => {
-                writer.unsynced.covered(mark);
-                Ok(())
-            }
-            Err(cause) => {
-                writer.distrust();
-                tracing::error!(path = %settings.path.display(), %cause, "fdatasync failed");
-                Err(sys::failure("sync", &settings.path, cause))
-            }
-        }
+        let begun = locked(&self.writer).begin_sync()?;
+        let Some(syncing) = begun else { return Ok(()) };
+        let synced = syncing.run();
+        Ok(locked(&self.writer).end_sync(&syncing, synced)?)
     }
 }
 
@@ -219,18 +187,6 @@ impl Drop for Leader {
             line.led = false;
             line.waiting.clear();
         }
-    }
-}
-
-/// How much of a batch is in the journal, when so many bytes of its group are, and so many bytes of the
-/// group come before it.
-fn written_of(lines: &str, left: Option<u64>, before: u64) -> Written {
-    let Some(left) = left else { return Written::Unknown };
-    let bytes = usize::try_from(left.saturating_sub(before)).unwrap_or(usize::MAX);
-    match lines.as_bytes().get(..bytes) {
-        Some([]) => Written::None,
-        Some(part) if part.len() < lines.len() => Written::Some,
-        _ => Written::All,
     }
 }
 

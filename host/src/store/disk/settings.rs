@@ -1,24 +1,13 @@
-//! Settings, and the builder of every store in files.
+//! The builder of every store in files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::faults::Faults;
+pub use papyra_file_store::Durability;
+use papyra_file_store::Settings;
 
-/// When an append counts as done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// After `fdatasync`. Concurrent appends share one. An acknowledged batch survives a power cut.
-    #[default]
-    Always,
-    /// After the write; an `fdatasync` follows within this duration, and sooner when more than 32 MiB
-    /// wait for it. An acknowledged batch survives the death of the process at once, and a power
-    /// cut once that `fdatasync` is done.
-    Interval(Duration),
-    /// After the write. An acknowledged batch survives the death of the process; the system decides
-    /// when it reaches the disk, unless you call [`FileStore::sync`](crate::store::FileStore::sync).
-    Never,
-}
+use super::os::OsDisk;
 
 /// Builds a store in files. `Kind` holds the settings that only one kind of store has.
 #[derive(Clone, Debug)]
@@ -28,40 +17,12 @@ pub struct DiskBuilder<Kind> {
     pub(in crate::store) settings: Settings,
 }
 
-#[derive(Clone, Debug)]
-pub(in crate::store) struct Settings {
-    /// The path as it was given, for people.
-    pub location: String,
-    /// The file that is appended to.
-    pub path: PathBuf,
-    pub durability: Durability,
-    pub quarantine_dir: Option<PathBuf>,
-    pub create: bool,
-    pub create_parents: bool,
-    pub lock_wait: Duration,
-    pub faults: Faults,
-}
-
-impl Settings {
-    /// The name by which the engine knows the segment that is appended to.
-    pub fn file_name(&self) -> String {
-        name_of(&self.path)
-    }
-}
-
 impl<Kind> DiskBuilder<Kind> {
     pub(in crate::store) fn new(path: PathBuf, kind: Kind) -> Self {
-        let settings = Settings {
-            location: path.display().to_string(),
-            // Later changes of the working directory must not move the journal.
-            path: std::path::absolute(&path).unwrap_or(path),
-            durability: Durability::default(),
-            quarantine_dir: None,
-            create: true,
-            create_parents: false,
-            lock_wait: Duration::from_secs(10),
-            faults: Faults::default(),
-        };
+        let location = path.display().to_string();
+        // Later changes of the working directory must not move the journal.
+        let path = std::path::absolute(&path).unwrap_or(path);
+        let settings = Settings::new(Arc::new(OsDisk::default()), location, path);
         Self { kind, settings }
     }
 
@@ -100,12 +61,8 @@ impl<Kind> DiskBuilder<Kind> {
     }
 
     #[cfg(test)]
-    pub(in crate::store) fn faults(mut self, faults: Faults) -> Self {
-        self.settings.faults = faults;
+    pub(in crate::store) fn faults(mut self, faults: super::faults::Faults) -> Self {
+        self.settings.disk = Arc::new(faults);
         self
     }
-}
-
-pub(in crate::store) fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

@@ -1,20 +1,15 @@
 //! A consistent view: the open files and the lengths they had.
 
-use std::fs::File;
-use std::io::IoSliceMut;
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rustix::buffer::spare_capacity;
-use rustix::io::{Errno, ReadWriteFlags};
+use papyra_file_store::{Beside, DiskFile, FileSet, Member, View, Why};
 
-use super::file_set::{FileSet, View};
-use super::member::Member;
+use super::blocking;
 use super::rewrite::FileRewrite;
-use super::sys::{self, failure};
 use crate::store::{
-    Chunk, Payload, Position, Rewrite, RewriteOptions, Segment, Snapshot, StoreError,
+    Chunk, Payload, Position, Rewrite, RewriteOptions, Role, Segment, Snapshot, StoreError,
     StoreErrorKind,
 };
 
@@ -31,7 +26,8 @@ pub(super) struct DiskSnapshot {
 
 impl DiskSnapshot {
     pub fn new(files: Arc<dyn FileSet>, View { members, besides }: View) -> Self {
-        let segments = members.iter().map(Member::segment).chain(besides).collect();
+        let besides = besides.into_iter().map(beside);
+        let segments = members.iter().map(segment).chain(besides).collect();
         Self { files, members, segments }
     }
 
@@ -53,60 +49,63 @@ impl DiskSnapshot {
         start: u64,
         end: u64,
     ) -> Result<Payload, StoreError> {
-        let Some((file, _)) = member.and_then(|member| member.file.as_ref()) else {
+        let Some(file) = member.and_then(|member| member.file.as_ref()) else {
             return Ok(Payload::Raw(Vec::new()));
         };
-        if let Some(bytes) = read_cached(file, start, end) {
+        // Reading what the page cache holds cannot block, and so needs no other thread. A scan of a cached
+        // file is a tenth faster for it, not least because the bytes stay in this processor's cache.
+        if let Some(bytes) = file.read_cached(start, end) {
             return Ok(Payload::Raw(bytes));
         }
         let file = Arc::clone(file);
         let files = Arc::clone(&self.files);
-        sys::blocking(move || read(&file, start, end, &files.settings().path))
-            .await
-            .map(Payload::Raw)
+        blocking(move || read(&*files, &*file, start, end)).await.map(Payload::Raw)
     }
 }
 
-/// Reads what the page cache holds, which cannot block, and so needs no other thread. A scan of a
-/// cached file is a tenth faster for it, not least because the bytes stay in this processor's cache.
-fn read_cached(file: &File, start: u64, end: u64) -> Option<Vec<u8>> {
-    let length = usize::try_from(end.saturating_sub(start)).ok()?;
-    let mut bytes = vec![0; length];
-    let mut pieces = [IoSliceMut::new(&mut bytes)];
-    let count = rustix::io::preadv2(file, &mut pieces, start, ReadWriteFlags::NOWAIT).ok()?;
-    (count == length).then_some(bytes)
+fn read(
+    files: &dyn FileSet,
+    file: &dyn DiskFile,
+    start: u64,
+    end: u64,
+) -> Result<Vec<u8>, StoreError> {
+    file.read(start, end).map_err(|cause| match cause.kind() {
+        io::ErrorKind::UnexpectedEof => StoreError::new(
+            StoreErrorKind::Corrupt,
+            format!("{} was cut short while it was read", files.settings().path.display()),
+        ),
+        _ => files.settings().cannot("read", cause).into(),
+    })
 }
 
-/// The file has not been cut off before this byte, which would look like a hole.
-fn within(file: &File, end: u64) -> bool {
-    file.metadata().is_ok_and(|metadata| metadata.len() >= end)
+fn segment(member: &Member) -> Segment {
+    let role = if member.number == 0 { Role::Active } else { Role::Sealed };
+    let bytes = member.length;
+    Segment { number: member.number, ..of_file(member.name.clone(), role, bytes, bytes) }
 }
 
-/// Reads exactly these bytes into memory that is not cleared first.
-fn read(file: &File, start: u64, end: u64, path: &Path) -> Result<Vec<u8>, StoreError> {
-    let length = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
-    // Of a hole the kernel would fill its cache with zeros first.
-    if sys::next_data(file, start, end).0 >= end && within(file, end) {
-        return Ok(vec![0; length]);
+/// A file that lies beside a journal, and holds nothing of it.
+fn beside(file: Beside) -> Segment {
+    let role = match file.why {
+        Why::Leftover => Role::Leftover,
+        Why::Stray => Role::Stray,
+    };
+    of_file(file.name, role, 0, file.bytes)
+}
+
+fn of_file(name: String, role: Role, end: u64, bytes: u64) -> Segment {
+    Segment {
+        name,
+        role,
+        number: 0,
+        start: Position { major: 0, minor: 0 },
+        end: Position { major: 0, minor: end },
+        bytes,
+        entries: None,
+        kind: None,
+        partition: None,
+        pinned: None,
     }
-    let mut bytes = Vec::with_capacity(length);
-    while bytes.len() < length {
-        let at = start + bytes.len() as u64;
-        let count = match rustix::io::pread(file, spare_capacity(&mut bytes), at) {
-            Ok(count) => count,
-            Err(Errno::INTR) => continue,
-            Err(errno) => return Err(failure("read", path, errno.into())),
-        };
-        if count == 0 {
-            return Err(StoreError::new(
-                StoreErrorKind::Corrupt,
-                format!("{} was cut short at byte {at} while it was read", path.display()),
-            ));
-        }
-    }
-    // The allocator may have given more than was asked for.
-    bytes.truncate(length);
-    Ok(bytes)
 }
 
 #[async_trait]
@@ -150,15 +149,16 @@ impl Snapshot for DiskSnapshot {
         options: RewriteOptions,
     ) -> Result<Box<dyn Rewrite>, StoreError> {
         let member = self.member(segment)?;
-        let Some((_, id)) = member.and_then(|member| member.file.as_ref()) else {
+        let Some((file, length)) =
+            member.and_then(|member| Some((member.file.as_ref()?, member.length)))
+        else {
             return Err(StoreError::new(
                 StoreErrorKind::Unsupported,
                 format!("{segment} does not belong to the journal and is never changed"),
             ));
         };
-        let length = member.map_or(0, |member| member.length);
         let files = Arc::clone(&self.files);
-        Ok(Box::new(FileRewrite::begin(files, *id, length, options).await?))
+        Ok(Box::new(FileRewrite::begin(files, file.id(), length, options).await?))
     }
 }
 

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::file_set::FileSet;
-use super::index;
+use papyra_file_store::{Durability, FileSet, Settings, can_create, index};
+
+use super::blocking;
 use super::queue::Queue;
-use super::settings::Settings;
 use super::snapshot::DiskSnapshot;
-use super::sys;
 use crate::store::{
     Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind, Written,
 };
@@ -25,7 +24,8 @@ pub struct DiskStore<Files> {
     queue: Arc<SharedQueue>,
 }
 
-/// The last clone to go has synced what still waits for it.
+/// The last clone to go syncs what still waits for it, and waits for that at most as long as
+/// [`Timer::close`] does.
 #[derive(Debug)]
 struct SharedQueue(Arc<Queue>);
 
@@ -69,13 +69,21 @@ impl<Files> DiskStore<Files> {
     /// The class of the I/O error. Appends then fail too, until syncing works again.
     pub async fn sync(&self) -> Result<(), StoreError> {
         let queue = Arc::clone(&self.queue.0);
-        sys::blocking(move || queue.sync()).await
+        blocking(move || queue.sync()).await
     }
 
     /// The number of bytes that wait for a sync.
     #[cfg(test)]
     pub(in crate::store) fn unsynced(&self) -> u64 {
-        sys::locked(&self.queue.0.writer).unsynced.bytes()
+        super::locked(&self.queue.0.writer).unsynced()
+    }
+}
+
+impl DiskStore<Arc<dyn FileSet>> {
+    /// A store of files that are known by what they can do only.
+    fn of(files: Arc<dyn FileSet>) -> Self {
+        let queue = Arc::new(SharedQueue(Queue::new(Arc::clone(&files))));
+        Self { files: Arc::new(files), queue }
     }
 }
 
@@ -107,37 +115,40 @@ impl<Files: Send + Sync + 'static> Store for DiskStore<Files> {
         self.queue.0.append(lines).await
     }
 
+    async fn settle(&self) -> Result<(), StoreError> {
+        match self.settings().durability {
+            Durability::Interval(_) => self.sync().await,
+            Durability::Always | Durability::Never => Ok(()),
+        }
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
         let files = Arc::clone(&self.queue.0.files);
-        let view = sys::blocking(move || Ok((files.view()?, files))).await;
+        let view = blocking(move || Ok((files.view()?, files))).await;
         view.map(|(view, files)| Arc::new(DiskSnapshot::new(files, view)) as Arc<dyn Snapshot>)
     }
 
     fn can_create(&self) -> Result<(), StoreError> {
-        let settings = self.settings();
-        let dir = sys::parent(&settings.path);
-        if settings.create_parents || dir.is_dir() {
-            return Ok(());
-        }
-        let (path, dir) = (settings.path.display(), dir.display());
-        let message = format!(
-            "there is no journal at {path} and no directory {dir} to create it in; create the \
-             directory, or mount its file system"
-        );
-        Err(StoreError::new(StoreErrorKind::NotFound, message))
+        Ok(can_create(self.settings())?)
     }
 
     fn reader(&self) -> Option<Arc<dyn Store>> {
-        self.queue.0.files.reader()
+        let files = self.queue.0.files.reader()?;
+        Some(Arc::new(DiskStore::of(files)))
     }
 
     async fn load_index(&self) -> Result<String, StoreError> {
         let files = Arc::clone(&self.queue.0.files);
-        sys::blocking(move || Ok(index::load(&*files))).await
+        blocking(move || Ok(index::load(&*files))).await
     }
 
     async fn save_index(&self, text: String) -> Result<(), StoreError> {
         let files = Arc::clone(&self.queue.0.files);
-        sys::blocking(move || index::save(&*files, &text)).await
+        let saved = blocking(move || Ok(index::save(&*files, &text)?)).await;
+        if saved.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Failed) {
+            // Where a sync has failed, whoever appends must not trust the disk either.
+            super::locked(&self.queue.0.writer).distrust();
+        }
+        saved
     }
 }

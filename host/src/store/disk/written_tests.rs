@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::faults::{Faults, Op};
-use super::sys::locked;
 use crate::store::{Durability, FileStore, RotatingStore, Store, Written};
 
 const OPS: [Op; 7] =
@@ -109,7 +108,7 @@ async fn check(dir: &Path, case: &Case) -> usize {
     let faults = Faults::default();
     let store = store(dir, case, &faults);
     {
-        let mut plan = locked(&faults.plan);
+        let mut plan = faults.plan();
         plan.failing.clone_from(&case.failing);
         (plan.passing, plan.space, plan.space_returns) = (case.passing, case.space, case.returns);
     }
@@ -149,7 +148,7 @@ async fn check(dir: &Path, case: &Case) -> usize {
             again.push(*batch);
         }
     }
-    *locked(&faults.plan) = super::faults::Plan::default();
+    *faults.plan() = super::faults::Plan::default();
     for batch in again {
         store.append(batch.to_owned(), &[]).await.unwrap();
         let after = text(dir);

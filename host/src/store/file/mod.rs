@@ -26,18 +26,14 @@
 //! written a batch without acknowledging it. A hard link to the file keeps the old content
 //! when the file is rewritten.
 
-mod followed;
-mod one_file;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use self::followed::FollowedFile;
-pub use self::one_file::OneFile;
-use super::Store;
-use super::disk::settings::{DiskBuilder, Settings};
+pub use papyra_file_store::OneFile;
+
+use super::disk::settings::DiskBuilder;
 use super::disk::store::DiskStore;
 
 /// A journal in one file, for any number of tasks and processes at once. See the
@@ -63,14 +59,8 @@ impl DiskBuilder<()> {
     /// Builds the store. The disk is not touched before the first operation.
     #[must_use]
     pub fn build(self) -> FileStore {
-        DiskStore::new(OneFile::new(self.settings, Some(reader)))
+        DiskStore::new(OneFile::new(self.settings))
     }
-}
-
-/// See [`Store::reader`].
-fn reader(settings: &Settings) -> Arc<dyn Store> {
-    let file = OneFile::new(settings.clone(), None);
-    Arc::new(DiskStore::new(FollowedFile::new(file)))
 }
 
 impl FileStore {

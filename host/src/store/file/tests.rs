@@ -10,7 +10,6 @@ use rustix::io::Errno;
 
 use super::FileStore;
 use crate::store::disk::faults::{Faults, Op};
-use crate::store::disk::sys::locked;
 use crate::store::{
     Durability, Edit, Kind, Payload, Position, Purpose, RewriteOptions, Rewritten, Run, Store,
     StoreError, StoreErrorKind,
@@ -33,7 +32,7 @@ impl Bench {
     }
 
     fn fail(&self, failing: &[Op]) {
-        locked(&self.faults.plan).failing = failing.to_vec();
+        self.faults.plan().failing = failing.to_vec();
     }
 
     fn journal(&self) -> PathBuf {
@@ -76,10 +75,10 @@ async fn a_failed_fdatasync_takes_the_batch_back_and_stops_acknowledging() {
 
 /// Appends while a sync is in flight that fails, and is the only one to be told so.
 async fn append_beside_a_failing_sync(bench: &Bench, lines: &str) -> Result<(), StoreError> {
-    locked(&bench.faults.plan).tell_one = true;
+    bench.faults.plan().tell_one = true;
     let store = bench.store.clone();
     let sync = tokio::spawn(async move { store.sync().await });
-    while !locked(&bench.faults.plan).awaiting_write {
+    while !bench.faults.plan().awaiting_write {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let appended = bench.append(lines).await;
@@ -114,11 +113,11 @@ async fn what_waits_for_a_sync_is_kept_when_a_sync_beside_it_has_taken_the_error
 async fn what_cannot_be_taken_back_is_isolated() {
     let bench = Bench::new("torn", Durability::Never);
     bench.append("1\n").await.unwrap();
-    locked(&bench.faults.plan).space = Some(3);
+    bench.faults.plan().space = Some(3);
     bench.fail(&[Op::Truncate]);
     assert_eq!(bench.append("2345\n").await.unwrap_err().kind(), StoreErrorKind::Full);
     assert_eq!(bench.text(), "1\n234");
-    locked(&bench.faults.plan).space = None;
+    bench.faults.plan().space = None;
     bench.append("6\n").await.unwrap();
     assert_eq!(bench.text(), "1\n234\n6\n");
 }
@@ -128,7 +127,7 @@ async fn a_group_that_cannot_be_taken_back_is_not_written_again() {
     let bench = Bench::new("twice", Durability::Never);
     bench.append("0\n").await.unwrap();
     {
-        let mut plan = locked(&bench.faults.plan);
+        let mut plan = bench.faults.plan();
         (plan.space, plan.space_returns) = (Some(5), true);
     }
     bench.fail(&[Op::Truncate]);
@@ -142,11 +141,11 @@ async fn a_full_disk_keeps_nothing_of_a_batch_and_recovers_by_itself() {
     let bench = Bench::new("full", Durability::Always);
     fs::write(bench.journal(), "torn").unwrap();
     for space in 0..6 {
-        locked(&bench.faults.plan).space = Some(space);
+        bench.faults.plan().space = Some(space);
         assert_eq!(bench.append("23456\n").await.unwrap_err().kind(), StoreErrorKind::Full);
         assert_eq!(bench.text(), "torn");
     }
-    locked(&bench.faults.plan).space = None;
+    bench.faults.plan().space = None;
     bench.append("7\n").await.unwrap();
     assert_eq!(bench.text(), "torn\n7\n");
 }
@@ -173,7 +172,7 @@ async fn an_interval_syncs_within_its_time_and_not_for_each_batch() {
         bench.append("x\n").await.unwrap();
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let syncs = locked(&bench.faults.plan).syncs;
+    let syncs = bench.faults.plan().syncs;
     assert!((1..6).contains(&syncs), "{syncs} syncs");
     assert_eq!(bench.store.unsynced(), 0);
 }
@@ -183,10 +182,10 @@ async fn a_dropped_store_is_synced_at_once() {
     let bench = Bench::new("drop", Durability::Interval(Duration::from_secs(600)));
     bench.append("x\n").await.unwrap();
     let faults = bench.faults.clone();
-    assert_eq!(locked(&faults.plan).syncs, 0);
+    assert_eq!(faults.plan().syncs, 0);
     drop(bench);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(locked(&faults.plan).syncs, 1);
+    assert_eq!(faults.plan().syncs, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,7 +200,7 @@ async fn concurrent_appends_share_an_fdatasync() {
     for task in tasks {
         task.await.unwrap().unwrap();
     }
-    let syncs = locked(&bench.faults.plan).syncs;
+    let syncs = bench.faults.plan().syncs;
     assert!(syncs < 150, "{syncs} syncs for 200 batches");
     assert_eq!(bench.text().len(), 402);
 }
@@ -319,7 +318,7 @@ const NO_LOCKS: [Errno; 3] = [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK];
 async fn a_file_system_without_locks_is_served() {
     for errno in NO_LOCKS {
         let bench = Bench::new("no-locks", Durability::Always);
-        locked(&bench.faults.plan).refused = vec![(Op::Lock, errno)];
+        bench.faults.plan().refused = vec![(Op::Lock, errno)];
         bench.append("1\n").await.unwrap();
         bench.append("2\n").await.unwrap();
         assert_eq!(bench.store.snapshot().await.unwrap().segments()[0].bytes, 4);
@@ -343,7 +342,7 @@ async fn a_lock_that_fails_is_an_error_for_readers_too() {
 async fn without_locks_age_tells_what_a_killed_rewrite_has_left() {
     let bench = Bench::new("old", Durability::Always);
     bench.append("1\n2\n").await.unwrap();
-    locked(&bench.faults.plan).refused = vec![(Op::Lock, Errno::NOLCK)];
+    bench.faults.plan().refused = vec![(Op::Lock, Errno::NOLCK)];
     let left = bench.dir.join(".a.papyra-rewrite");
     fs::write(&left, "").unwrap();
     let options =
@@ -361,7 +360,7 @@ async fn without_locks_age_tells_what_a_killed_rewrite_has_left() {
 async fn a_directory_that_cannot_be_synced_is_served_unless_the_device_fails() {
     for errno in [Errno::INVAL, Errno::OPNOTSUPP] {
         let bench = Bench::new("no-sync", Durability::Always);
-        locked(&bench.faults.plan).refused = vec![(Op::SyncDir, errno)];
+        bench.faults.plan().refused = vec![(Op::SyncDir, errno)];
         bench.append("1\n").await.unwrap();
         bench.append("2\n").await.unwrap();
         let rewritten = remove_second(&bench).await.unwrap();
@@ -369,7 +368,7 @@ async fn a_directory_that_cannot_be_synced_is_served_unless_the_device_fails() {
     }
     for errno in [Errno::IO, Errno::NOSPC] {
         let bench = Bench::new("bad-sync", Durability::Always);
-        locked(&bench.faults.plan).refused = vec![(Op::SyncDir, errno)];
+        bench.faults.plan().refused = vec![(Op::SyncDir, errno)];
         assert!(bench.append("1\n").await.is_err(), "{errno}");
     }
 }

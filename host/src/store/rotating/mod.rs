@@ -29,27 +29,22 @@
 //!
 //! # Limits
 //!
-//! The order in which renames survive a power cut is the file system's: those with a journal keep it.
+//! With more than 16 files, or with [`Durability::Never`](super::Durability::Never), the order in which renames
+//! survive a power cut is the file system's: those with a journal keep it.
 //! The space of a dropped file comes back a moment after its name is gone: a thread of its own frees it,
 //! 8 MiB at a time, at the latest before the next file goes, and not before the last reader, and the last
 //! writer that has not appended since, lets go of it. With one file, two records that are both larger than
 //! `max_bytes` lie side by side for a moment, and of an append that fails after its first record was
 //! written, that record stays: what it has replaced is gone.
 
-mod names;
-mod reclaim;
-mod record_counts;
-mod rotate;
-mod set;
-mod snapshot;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
 
-use self::names::MAX_FILES;
-pub use self::record_counts::Dropped;
-pub use self::set::Rotating;
+use papyra_file_store::MAX_FILES;
+pub use papyra_file_store::{Dropped, Limits, Rotating};
+
 use super::disk::settings::DiskBuilder;
 use super::disk::store::DiskStore;
 
@@ -70,13 +65,6 @@ pub type RotatingStore = DiskStore<Rotating>;
 
 /// Builds a [`RotatingStore`]; see [`RotatingStore::builder`].
 pub type RotatingStoreBuilder = DiskBuilder<Limits>;
-
-/// The settings that only a [`RotatingStore`] has.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    max_bytes: u64,
-    max_files: u32,
-}
 
 impl DiskBuilder<Limits> {
     /// Sets the maximum size of a file; a single record may be larger. Default: 50,000,000. 0 counts
@@ -116,6 +104,6 @@ impl RotatingStore {
     /// The amount that rotations by this store and its clones have dropped so far.
     #[must_use]
     pub fn dropped(&self) -> Dropped {
-        self.files.counts.dropped()
+        self.files.dropped()
     }
 }

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::names::path_of;
-use super::{Dropped, Rotating, RotatingStore};
+use papyra_file_store::numbered as path_of;
+
+use super::{Dropped, RotatingStore};
 use crate::store::disk::faults::{Faults, Op};
-use crate::store::disk::sys::locked;
 use crate::store::{Durability, Payload, Position, Role, Store, StoreError, StoreErrorKind};
 
 /// Three lines of ten bytes.
@@ -42,7 +42,7 @@ impl Bench {
     }
 
     fn fail(&self, failing: &[Op]) {
-        locked(&self.faults.plan).failing = failing.to_vec();
+        self.faults.plan().failing = failing.to_vec();
     }
 
     async fn append(&self, lines: &str) -> Result<(), StoreError> {
@@ -94,7 +94,7 @@ async fn death_at_any_step_loses_and_doubles_nothing() {
     ] {
         for steps in 0.. {
             let mut bench = Bench::new(&format!("death-{max_files}"), max_files, durability);
-            locked(&bench.faults.plan).steps = Some(steps);
+            bench.faults.plan().steps = Some(steps);
             let mut next = 0;
             while next < 25 && bench.append(&line(next)).await.is_ok() {
                 next += 1;
@@ -137,7 +137,7 @@ async fn a_full_disk_takes_a_batch_back_from_all_files() {
     let bench = Bench::new("full", 9, Durability::Always);
     bench.append(&lines(0..2)).await.unwrap();
     for space in 0..110 {
-        locked(&bench.faults.plan).space = Some(space);
+        bench.faults.plan().space = Some(space);
         let error = bench.append(&lines(2..13)).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Full);
         assert_eq!(bench.numbers().await, [0, 1], "{space}");
@@ -154,7 +154,7 @@ async fn a_full_disk_takes_a_batch_back_from_all_files() {
             fs::rename(holder, bench.store.path()).unwrap();
         }
     }
-    locked(&bench.faults.plan).space = None;
+    bench.faults.plan().space = None;
     bench.append(&lines(2..13)).await.unwrap();
     assert_eq!(bench.numbers().await, (0..13).collect::<Vec<_>>());
     assert_eq!(bench.store.dropped(), Dropped::default());
@@ -185,7 +185,7 @@ async fn a_failed_append_never_empties_a_set_of_one_file() {
     bench.fail(&[]);
     bench.append(&lines(4..6)).await.unwrap();
     assert_eq!(bench.numbers().await, [3, 4, 5]);
-    locked(&bench.faults.plan).space = Some(15);
+    bench.faults.plan().space = Some(15);
     let error = bench.append(&lines(6..8)).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
     assert_eq!(bench.numbers().await, [6], "only the first record fits on the disk");
@@ -212,9 +212,9 @@ async fn a_rotation_that_cannot_begin_changes_nothing() {
 async fn an_interval_syncs_a_file_before_it_is_sealed_and_remembers_the_rest() {
     let bench = Bench::new("interval", 5, Durability::Interval(Duration::from_secs(600)));
     bench.append(&lines(0..2)).await.unwrap();
-    assert_eq!(locked(&bench.faults.plan).syncs, 0);
+    assert_eq!(bench.faults.plan().syncs, 0);
     bench.append(&lines(2..7)).await.unwrap();
-    assert_eq!(locked(&bench.faults.plan).syncs, 2);
+    assert_eq!(bench.faults.plan().syncs, 2);
     // Of the second batch, only line 6 lies in the file that is not synced.
     assert_eq!(bench.store.unsynced(), 10);
     bench.fail(&[Op::Sync]);
@@ -230,10 +230,10 @@ async fn an_interval_syncs_a_file_before_it_is_sealed_and_remembers_the_rest() {
 async fn a_rotation_does_not_trust_a_sync_beside_one_that_has_taken_the_error() {
     let bench = Bench::new("told", 5, Durability::Interval(Duration::from_secs(600)));
     bench.append(&lines(0..2)).await.unwrap();
-    locked(&bench.faults.plan).tell_one = true;
+    bench.faults.plan().tell_one = true;
     let store = bench.store.clone();
     let sync = tokio::spawn(async move { store.sync().await });
-    while !locked(&bench.faults.plan).awaiting_write {
+    while !bench.faults.plan().awaiting_write {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert!(bench.append(&lines(2..7)).await.is_err());
@@ -260,24 +260,4 @@ async fn what_another_process_has_sealed_is_written_again_if_it_cannot_be_synced
     bench.fail(&[]);
     bench.append(&line(4)).await.unwrap();
     assert_eq!(bench.numbers().await, (0..5).collect::<Vec<_>>());
-}
-
-#[test]
-fn what_stays_keeps_to_the_bound() {
-    let set = |max_bytes, max_files| {
-        let builder = RotatingStore::builder("a").max_bytes(max_bytes).max_files(max_files);
-        Rotating::new(builder.settings, builder.kind)
-    };
-    let four = set(100, 4);
-    let keep = |sizes: &[u64], record| four.keep(sizes, record);
-    assert_eq!(keep(&[100, 100, 100, 100], 10), 3);
-    assert_eq!(keep(&[10], 100), 1);
-    // One record that is too large is what the bound allows for; a second one needs room.
-    assert_eq!(keep(&[1000, 100, 100], 10), 3);
-    assert_eq!(keep(&[1000, 100, 1000], 10), 2);
-    assert_eq!(keep(&[1000, 100, 100], 350), 1);
-    assert_eq!(keep(&[1000, 100, 100], 450), 0);
-    assert_eq!(keep(&[u64::MAX, u64::MAX, 1], u64::MAX), 0);
-    assert_eq!(set(u64::MAX, 1000).keep(&[u64::MAX], u64::MAX), 1);
-    assert_eq!(set(100, 1).keep(&[100], 1), 0);
 }
