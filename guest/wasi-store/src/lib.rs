@@ -1,4 +1,4 @@
-//! A store over one file of a WASI file system, and nothing else: no libc, no std I/O, no network.
+//! The file protocol over a WASI file system, and nothing else: no libc, no std I/O, no network.
 //!
 //! With the engine in it (the feature `engine`) it is `papyra-wasi.wasm`, which runs in every runtime
 //! with WASI 0.2. By itself it is a component that exports `storage`, for `wac plug`. It learns what to
@@ -9,28 +9,19 @@
 //! | `PAPYRA_PATH` | the journal; without it, the last argument of the program |
 //! | `PAPYRA_QUARANTINE_DIR` | where a rewrite puts what it removes; without it there is no such place |
 //! | `PAPYRA_SYNC` | `always` (default): an append returns once it is on the disk; `never`: once it is written |
+//! | `PAPYRA_MAX_BYTES`, `PAPYRA_MAX_FILES` | either makes the journal a set of rotating files |
 //!
 //! Paths are looked up in the preopened directories: absolute ones by the longest name that is their
 //! beginning; others in the one named `.`, else from the initial directory, else in the first.
 //!
-//! # What is promised
-//!
-//! * An append adds whole lines at the end. If it fails, what was written of it is cut off again, as
-//!   long as nothing else has been written behind it.
-//! * A torn line at the end stays alone: the next append puts a line end behind it first.
-//! * A snapshot ends where the file ended, whatever is appended or rewritten later.
-//! * A rewrite makes a new file beside the old one, syncs it, and gives it the old one's name. What
-//!   was appended meanwhile is in it. Quarantine is synced first. A symlink stays one.
-//! * After a failed sync nothing is acknowledged before the file has been opened and synced anew.
-//!
-//! # What WASI cannot promise
+//! The promises are those of `papyra-file-store`, except for what WASI cannot promise:
 //!
 //! * **It has no locks.** One process at a time may write to the journal. Lines that another one
 //!   writes in the last moment of a rewrite are lost; an append of another one can tear a batch of
 //!   more than 64 KiB; a batch that is just being written can look torn.
 //! * **It cannot set modes and owners.** A rewritten file has those of a new one.
-//! * **A rewrite that was killed leaves its temporary**, `.NAME.papyra-wasi-rewrite`, and without locks
-//!   nobody can tell it from one at work. The next rewrite refuses with `locked` until it is removed.
+//! * **A rewrite that was killed leaves its temporary**, and without locks nobody can tell it from one at
+//!   work. The next rewrite refuses with `locked` until it is removed, or ten minutes old.
 //! * **A name is durable only where the runtime can sync a directory** (wasmtime and Node can).
 //! * **It cannot be cancelled** in the middle of a call, and waits as long as the runtime waits.
 

@@ -1,9 +1,10 @@
 //! Reading further than asked, for whoever reads on: a call into the runtime is dear.
 
 use std::collections::VecDeque;
+use std::io;
 
-use super::disk::Cut;
-use super::wasi::filesystem::types::{Descriptor, ErrorCode};
+use super::disk::{error, stream_error};
+use super::wasi::filesystem::types::Descriptor;
 use super::wasi::io::streams::{InputStream, StreamError};
 
 /// How much is read at once, as much as the engine asks for: in Node each call is a message to another
@@ -44,7 +45,7 @@ impl Ahead {
         &mut self,
         file: &Descriptor,
         (start, stop, end): (u64, u64, u64),
-    ) -> Result<Vec<u8>, Cut> {
+    ) -> io::Result<Vec<u8>> {
         let mut data = self.take_kept(start);
         let wanted = usize::try_from(stop - start).unwrap_or(usize::MAX).min(self.handed());
         while data.len() < wanted && (data.is_empty() || self.fits(data.len(), wanted)) {
@@ -61,7 +62,7 @@ impl Ahead {
             }
         }
         if data.is_empty() {
-            return Err(Cut::Short(start));
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.keep(start, &data, wanted);
         data.truncate(wanted);
@@ -108,7 +109,7 @@ impl Ahead {
         at: u64,
         wanted: u64,
         end: u64,
-    ) -> Result<Vec<u8>, Cut> {
+    ) -> io::Result<Vec<u8>> {
         let Some(most) = self.most else {
             let data = piece(file, at, wanted)?;
             let got = data.len() as u64;
@@ -135,14 +136,14 @@ impl Ahead {
 }
 
 impl Coming {
-    fn begin(file: &Descriptor, start: u64, wanted: u64) -> Result<Self, Cut> {
-        let stream = file.read_via_stream(start).map_err(Cut::Failed)?;
+    fn begin(file: &Descriptor, start: u64, wanted: u64) -> io::Result<Self> {
+        let stream = file.read_via_stream(start).map_err(error)?;
         // Gives what is there already, mostly nothing, and has the rest fetched.
         let begun = ended_early(stream.read(wanted))?;
         Ok(Self { start, stream, begun })
     }
 
-    fn arrived(self, most: u64) -> Result<Vec<u8>, Cut> {
+    fn arrived(self, most: u64) -> io::Result<Vec<u8>> {
         if self.begun.is_empty() {
             ended_early(self.stream.blocking_read(most))
         } else {
@@ -152,19 +153,17 @@ impl Coming {
 }
 
 /// One call, however little it gives.
-fn piece(file: &Descriptor, at: u64, wanted: u64) -> Result<Vec<u8>, Cut> {
-    let (mut data, _) = file.read(wanted, at).map_err(Cut::Failed)?;
+fn piece(file: &Descriptor, at: u64, wanted: u64) -> io::Result<Vec<u8>> {
+    let (mut data, _) = file.read(wanted, at).map_err(error)?;
     data.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
     Ok(data)
 }
 
 /// The end of a stream is a piece of no bytes.
-fn ended_early(read: Result<Vec<u8>, StreamError>) -> Result<Vec<u8>, Cut> {
+fn ended_early(read: Result<Vec<u8>, StreamError>) -> io::Result<Vec<u8>> {
     match read {
         Ok(data) => Ok(data),
         Err(StreamError::Closed) => Ok(Vec::new()),
-        Err(StreamError::LastOperationFailed(error)) => Err(Cut::Failed(
-            super::wasi::filesystem::types::filesystem_error_code(&error).unwrap_or(ErrorCode::Io),
-        )),
+        Err(failed) => Err(stream_error(&failed)),
     }
 }

@@ -1,205 +1,368 @@
-//! One preopened directory: opening, telling files apart, syncing names, and errors that say which
-//! file it was and what to do.
+//! The preopened directories as a disk for the file protocol. What WASI lacks is said there: it has no
+//! locks, no modes and owners, and cannot refuse to rename onto a name that is taken.
 
-use papyra_engine::host::StorageError;
+use std::io::{self, ErrorKind, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use papyra_file_store::disk::{Create, FileId, FileKind, How, Metadata, Tried};
+use papyra_file_store::{Disk, DiskFile, parent};
+
+use super::wasi::cli::environment;
+use super::wasi::clocks::wall_clock;
+use super::wasi::filesystem::preopens;
 use super::wasi::filesystem::types::{
-    Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, OpenFlags, PathFlags,
+    Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, MetadataHashValue,
+    OpenFlags, PathFlags, filesystem_error_code,
 };
+use super::wasi::io::streams::StreamError;
 use crate::names;
 
-/// How often to compare what two calls have seen of a file that somebody may be writing to.
-const LOOKS: u32 = 8;
+/// The maximum number of symlinks that are followed one after another.
+const MAX_LINKS: u32 = 16;
 
-pub(super) struct Disk {
-    root: Descriptor,
-    /// For people.
-    given: String,
+#[derive(Debug)]
+pub(super) struct WasiDisk {
+    roots: Vec<Descriptor>,
+    names: Vec<String>,
+    cwd: Option<String>,
+    /// How long was waited so far, in nanoseconds. WASI can wait, but not for so short a time.
+    waited: AtomicU64,
 }
 
-impl Disk {
-    pub fn new(root: Descriptor, given: &str) -> Self {
-        Self { root, given: given.to_owned() }
+impl WasiDisk {
+    /// The directories that this component may use.
+    pub fn new() -> Self {
+        let (roots, names) = preopens::get_directories().into_iter().unzip();
+        let cwd = environment::initial_cwd();
+        Self { roots, names, cwd, waited: AtomicU64::new(0) }
     }
 
-    /// Where `path` leads if it is a symlink: a rewrite replaces what is there, not the link.
-    pub fn real(&self, path: &str) -> Result<String, StorageError> {
-        let mut path = path.to_owned();
-        for _ in 0..names::MAX_LINKS {
-            match self.root.stat_at(PathFlags::empty(), &path) {
-                Ok(stat) if stat.type_ == DescriptorType::SymbolicLink => {}
-                _ => return Ok(path),
-            }
-            let target = self.root.readlink_at(&path).map_err(|code| self.error("follow", code))?;
-            if target.starts_with('/') {
-                return Err(StorageError::Unsupported(format!(
-                    "{} is a link to an absolute path, which WASI does not follow; give the path of \
-                     the file itself",
-                    self.given
-                )));
-            }
-            path = names::beside(&path, &target);
-        }
-        Err(self.error("follow", ErrorCode::Loop))
-    }
-
-    /// The file at `path`, `None` if there is nothing. Whatever is no regular file is refused unopened:
-    /// opening a pipe can wait for ever.
-    pub fn look(&self, path: &str) -> Result<Option<DescriptorStat>, StorageError> {
-        match self.root.stat_at(PathFlags::empty(), path) {
-            Ok(stat) if stat.type_ == DescriptorType::RegularFile => Ok(Some(stat)),
-            Ok(_) => Err(StorageError::Unsupported(format!(
-                "{} is no regular file, and a journal must be one",
-                self.given
-            ))),
-            Err(ErrorCode::NoEntry) => Ok(None),
-            Err(code) => Err(self.error("look at", code)),
-        }
-    }
-
-    /// Opens the regular file at `path` for reading, or also for writing.
-    pub fn open(&self, path: &str, write: bool) -> Result<Descriptor, StorageError> {
-        if self.look(path)?.is_none() {
-            return Err(self.error("open", ErrorCode::NoEntry));
-        }
-        let more = if write { DescriptorFlags::WRITE } else { DescriptorFlags::empty() };
-        let flags = DescriptorFlags::READ | more;
-        let opened = self.root.open_at(PathFlags::empty(), path, OpenFlags::empty(), flags);
-        opened.map_err(|code| self.error("open", code))
-    }
-
-    /// Makes a file that must not exist yet.
-    pub fn create(&self, path: &str) -> Result<Descriptor, ErrorCode> {
-        let flags = DescriptorFlags::READ | DescriptorFlags::WRITE;
-        self.root.open_at(PathFlags::empty(), path, OpenFlags::CREATE | OpenFlags::EXCLUSIVE, flags)
-    }
-
-    /// Whether `path` still names the open file. Some runtimes let the time of the last change into
-    /// the hash, so one difference proves nothing.
-    pub fn names(&self, path: &str, file: &Descriptor) -> bool {
-        (0..LOOKS).any(|_| {
-            let there = self.root.metadata_hash_at(PathFlags::empty(), path);
-            match (there, file.metadata_hash()) {
-                (Ok(there), Ok(here)) => (there.lower, there.upper) == (here.lower, here.upper),
-                _ => false,
-            }
+    /// The preopened directory in which a path lies, and the path in it.
+    fn find(&self, path: &Path) -> io::Result<(&Descriptor, String)> {
+        let found = path.to_str().and_then(|path| {
+            let (index, path) = names::find(&self.names, self.cwd.as_deref(), path)?;
+            Some((self.roots.get(index)?, path))
+        });
+        found.ok_or_else(|| {
+            let what =
+                "it is in no directory that this component may use; preopen the one it is in";
+            io::Error::new(ErrorKind::PermissionDenied, what)
         })
     }
 
-    pub fn exists(&self, path: &str) -> bool {
-        self.root.stat_at(PathFlags::empty(), path).is_ok()
+    fn stat(&self, path: &Path, follow: bool) -> io::Result<(DescriptorStat, FileId)> {
+        let (root, name) = self.find(path)?;
+        let name = if name.is_empty() { "." } else { &name };
+        let flags = if follow { PathFlags::SYMLINK_FOLLOW } else { PathFlags::empty() };
+        let stat = root.stat_at(flags, name).map_err(error)?;
+        Ok((stat, id(root.metadata_hash_at(flags, name).map_err(error)?)))
     }
+}
 
-    pub fn rename(&self, from: &str, to: &str) -> Result<(), ErrorCode> {
-        self.root.rename_at(from, &self.root, to)
-    }
+/// Only the half that a runtime does not derive from the time of the last change.
+fn id(hash: MetadataHashValue) -> FileId {
+    FileId { device: 0, inode: hash.lower }
+}
 
-    pub fn remove(&self, path: &str) {
-        // Should that fail, there is nobody to tell; a leftover is reported by the next scan.
-        let _ = self.root.unlink_file_at(path);
-    }
-
-    pub fn create_dir(&self, path: &str) -> Result<(), ErrorCode> {
-        match self.root.create_directory_at(path) {
-            Err(ErrorCode::Exist) => Ok(()),
-            made => made,
+pub(super) fn error(code: ErrorCode) -> io::Error {
+    let kind = match code {
+        ErrorCode::NoEntry => ErrorKind::NotFound,
+        ErrorCode::NotDirectory => ErrorKind::NotADirectory,
+        ErrorCode::Exist => ErrorKind::AlreadyExists,
+        ErrorCode::Access => ErrorKind::PermissionDenied,
+        ErrorCode::NotPermitted => {
+            let what = "the runtime does not allow it, check what it preopens";
+            return io::Error::new(ErrorKind::PermissionDenied, what);
         }
+        ErrorCode::ReadOnly => ErrorKind::ReadOnlyFilesystem,
+        ErrorCode::InsufficientSpace => ErrorKind::StorageFull,
+        ErrorCode::Quota => ErrorKind::QuotaExceeded,
+        ErrorCode::FileTooLarge => ErrorKind::FileTooLarge,
+        _ => ErrorKind::Other,
+    };
+    io::Error::new(kind, code.name())
+}
+
+pub(super) fn stream_error(cause: &StreamError) -> io::Error {
+    let code = match cause {
+        StreamError::LastOperationFailed(cause) => filesystem_error_code(cause),
+        StreamError::Closed => None,
+    };
+    error(code.unwrap_or(ErrorCode::Io))
+}
+
+fn kind_of(type_: DescriptorType) -> FileKind {
+    match type_ {
+        DescriptorType::RegularFile => FileKind::Regular,
+        DescriptorType::Directory => FileKind::Directory,
+        DescriptorType::SymbolicLink => FileKind::Link,
+        DescriptorType::Fifo => FileKind::Pipe,
+        DescriptorType::Socket => FileKind::Socket,
+        _ => FileKind::Device,
+    }
+}
+
+fn metadata_of(stat: &DescriptorStat, id: FileId) -> Metadata {
+    let modified = stat.data_modification_timestamp;
+    let modified = modified.map(|at| Duration::new(at.seconds, at.nanoseconds));
+    Metadata {
+        id,
+        length: stat.size,
+        links: stat.link_count,
+        age: modified.and_then(|then| time().checked_sub(then)),
+        ours: true,
+        kind: kind_of(stat.type_),
+    }
+}
+
+fn time() -> Duration {
+    let wall_clock::Datetime { seconds, nanoseconds } = wall_clock::now();
+    Duration::new(seconds, nanoseconds)
+}
+
+impl Disk for WasiDisk {
+    fn open(&self, path: &Path, how: How) -> io::Result<Arc<dyn DiskFile>> {
+        // Opening a pipe can wait for ever.
+        match self.stat(path, !how.here) {
+            Ok((stat, _)) if stat.type_ == DescriptorType::RegularFile => {}
+            Ok(_) => {
+                let what = "it is no regular file, and a journal must be one";
+                return Err(io::Error::new(ErrorKind::Unsupported, what));
+            }
+            Err(cause) if cause.kind() == ErrorKind::NotFound && how.create != Create::No => {}
+            Err(cause) => return Err(cause),
+        }
+        let (root, name) = self.find(path)?;
+        let follow = if how.here { PathFlags::empty() } else { PathFlags::SYMLINK_FOLLOW };
+        let create = match how.create {
+            Create::No => OpenFlags::empty(),
+            Create::IfMissing => OpenFlags::CREATE,
+            Create::New => OpenFlags::CREATE | OpenFlags::EXCLUSIVE,
+        };
+        let write = if how.write { DescriptorFlags::WRITE } else { DescriptorFlags::empty() };
+        let file = root.open_at(follow, &name, create, DescriptorFlags::READ | write);
+        let file = file.map_err(error)?;
+        let id = id(file.metadata_hash().map_err(error)?);
+        Ok(Arc::new(WasiFile { file, id }))
     }
 
-    /// Makes the names in the directory of `path` durable, where the runtime can.
-    pub fn sync_names(&self, path: &str) -> Result<(), ErrorCode> {
-        let dir = match names::split(path).0 {
-            "" => ".",
-            dir => dir,
-        };
-        let opened = self.root.open_at(
-            PathFlags::SYMLINK_FOLLOW,
-            dir,
-            OpenFlags::DIRECTORY,
-            DescriptorFlags::READ,
-        );
-        match opened.and_then(|dir| dir.sync()) {
+    fn metadata(&self, path: &Path, follow: bool) -> io::Result<Metadata> {
+        self.stat(path, follow).map(|(stat, id)| metadata_of(&stat, id))
+    }
+
+    /// A rewrite replaces what is there, not the link to it.
+    fn real_path(&self, path: &Path) -> io::Result<PathBuf> {
+        let mut path = path.to_owned();
+        for _ in 0..MAX_LINKS {
+            if self.stat(&path, false)?.0.type_ != DescriptorType::SymbolicLink {
+                return Ok(path);
+            }
+            let (root, name) = self.find(&path)?;
+            let target = root.readlink_at(&name).map_err(error)?;
+            if target.starts_with('/') {
+                let what = "it is a link to an absolute path, which WASI does not follow; give the \
+                            path of the file itself";
+                return Err(io::Error::new(ErrorKind::Unsupported, what));
+            }
+            path = parent(&path).join(target);
+        }
+        Err(error(ErrorCode::Loop))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let ((from, old), (to, new)) = (self.find(from)?, self.find(to)?);
+        from.rename_at(&old, to, &new).map_err(error)
+    }
+
+    fn rename_new(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let ((from, old), (to, new)) = (self.find(from)?, self.find(to)?);
+        from.link_at(PathFlags::empty(), &old, to, &new).map_err(error)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let (root, name) = self.find(path)?;
+        root.unlink_file_at(&name).map_err(error)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let (root, name) = self.find(path)?;
+        root.create_directory_at(&name).map_err(error)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        let entries = self.open_dir(dir)?.read_directory().map_err(error)?;
+        while let Some(entry) = entries.read_directory_entry().map_err(error)? {
+            names.push(entry.name);
+        }
+        Ok(names)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        match self.open_dir(dir)?.sync() {
             Err(
                 ErrorCode::Unsupported
                 | ErrorCode::Invalid
                 | ErrorCode::BadDescriptor
                 | ErrorCode::IsDirectory,
-            ) => Ok(()),
-            synced => synced,
+            ) => Err(ErrorKind::Unsupported.into()),
+            synced => synced.map_err(error),
         }
     }
 
-    /// A failure in the terms of the contract.
-    pub fn error(&self, doing: &str, code: ErrorCode) -> StorageError {
-        let (kind, advice): (fn(String) -> StorageError, _) = match code {
-            ErrorCode::NoEntry | ErrorCode::NotDirectory => {
-                (StorageError::NotFound, "; there is no such file")
+    fn now(&self) -> Duration {
+        time() + Duration::from_nanos(self.waited.load(Ordering::Relaxed))
+    }
+
+    fn wall_clock(&self) -> Duration {
+        time()
+    }
+
+    /// Does not wait: without locks there is nobody to wait for. But time passes, so that every wait ends.
+    fn sleep(&self, duration: Duration) {
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+}
+
+impl WasiDisk {
+    fn open_dir(&self, dir: &Path) -> io::Result<Descriptor> {
+        let (root, name) = self.find(dir)?;
+        let name = if name.is_empty() { "." } else { &name };
+        let follow = PathFlags::SYMLINK_FOLLOW;
+        root.open_at(follow, name, OpenFlags::DIRECTORY, DescriptorFlags::READ).map_err(error)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct WasiFile {
+    pub file: Descriptor,
+    id: FileId,
+}
+
+impl WasiFile {
+    /// Writes at the end, wherever that is by now: what another program has appended is never overwritten
+    /// where the runtime keeps its word (wasmtime does; Node's shim writes at the end it has last seen).
+    fn write_at_end(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let stream = self.file.append_via_stream().map_err(error)?;
+        let cause = |cause| stream_error(&cause);
+        while !bytes.is_empty() {
+            let room = usize::try_from(stream.check_write().map_err(cause)?).unwrap_or(usize::MAX);
+            let Some((now, later)) = bytes.split_at_checked(room.min(bytes.len())) else { break };
+            if !now.is_empty() {
+                stream.write(now).map_err(cause)?;
             }
-            ErrorCode::Access => (StorageError::Denied, "; check its owner and mode"),
-            ErrorCode::NotPermitted => {
-                (StorageError::Denied, "; the runtime does not allow it, check what it preopens")
+            stream.blocking_flush().map_err(cause)?;
+            bytes = later;
+        }
+        // A runtime may keep an error for the next call.
+        stream.check_write().map_err(cause)?;
+        Ok(())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.file.stat().map_err(error)?.size)
+    }
+}
+
+impl DiskFile for WasiFile {
+    fn id(&self) -> FileId {
+        self.id
+    }
+
+    fn metadata(&self) -> io::Result<Metadata> {
+        Ok(metadata_of(&self.file.stat().map_err(error)?, self.id))
+    }
+
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let (bytes, _) = self.file.read(buffer.len() as u64, at).map_err(error)?;
+        let count = bytes.len().min(buffer.len());
+        if let (Some(room), Some(bytes)) = (buffer.get_mut(..count), bytes.get(..count)) {
+            room.copy_from_slice(bytes);
+        }
+        Ok(count)
+    }
+
+    /// Takes the runtime's own list where it holds everything.
+    fn read(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut at = start;
+        while at < end {
+            let (piece, _) = self.file.read(end - at, at).map_err(error)?;
+            if piece.is_empty() {
+                return Err(ErrorKind::UnexpectedEof.into());
             }
-            ErrorCode::ReadOnly => (StorageError::Denied, "; it may only be read"),
-            ErrorCode::InsufficientSpace => (StorageError::Full, "; free some space and try again"),
-            ErrorCode::Quota => (StorageError::Full, "; the user's disk quota is used up"),
-            ErrorCode::FileTooLarge => {
-                (StorageError::Full, "; the limit on the size of files is reached")
+            at = at.saturating_add(piece.len() as u64);
+            if bytes.is_empty() {
+                bytes = piece;
+            } else {
+                bytes.extend_from_slice(&piece);
             }
-            _ => (StorageError::Failed, ""),
+        }
+        // A runtime that gives more than was asked for is not trusted.
+        bytes.truncate(usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX));
+        Ok(bytes)
+    }
+
+    fn append(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let joined;
+        let bytes = match pieces {
+            [piece] => piece,
+            _ => {
+                joined = pieces.iter().flat_map(|piece| piece.iter().copied()).collect::<Vec<_>>();
+                joined.as_slice()
+            }
         };
-        kind(format!("cannot {doing} {}: {}{advice}", self.given, code.name()))
+        let before = self.length()?;
+        let Err(cause) = self.write_at_end(bytes) else { return Ok(bytes.len()) };
+        // What was written before it failed is known by the length only.
+        let written = self.length().map_or(0, |now| now.saturating_sub(before));
+        let written = usize::try_from(written).unwrap_or(usize::MAX).min(bytes.len());
+        if written == 0 { Err(cause) } else { Ok(written) }
     }
 
-    /// What people know the journal by.
-    pub fn given(&self) -> &str {
-        &self.given
+    fn start_appending(&self) -> io::Result<()> {
+        Ok(())
     }
-}
 
-/// The bytes `start..end`, all of them.
-pub(super) fn read_whole(file: &Descriptor, start: u64, end: u64) -> Result<Vec<u8>, Cut> {
-    let mut bytes = Vec::new();
-    let mut at = start;
-    while at < end {
-        let (piece, _) = file.read(end - at, at).map_err(Cut::Failed)?;
-        if piece.is_empty() {
-            return Err(Cut::Short(at));
+    fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        let mut done = 0_usize;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            let written = self.file.write(rest, at.saturating_add(done as u64)).map_err(error)?;
+            if written == 0 {
+                return Err(ErrorKind::WriteZero.into());
+            }
+            done = done.saturating_add(usize::try_from(written).unwrap_or(usize::MAX));
         }
-        at = at.saturating_add(piece.len() as u64);
-        // The first piece is mostly all there is.
-        if bytes.is_empty() {
-            bytes = piece;
-        } else {
-            bytes.extend_from_slice(&piece);
-        }
+        Ok(())
     }
-    // A runtime that gives more than was asked for is not trusted.
-    bytes.truncate(usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX));
-    Ok(bytes)
-}
 
-/// Why bytes could not be read.
-#[derive(Clone, Copy)]
-pub(super) enum Cut {
-    Failed(ErrorCode),
-    /// The file ends here.
-    Short(u64),
-}
-
-impl Cut {
-    pub fn error(self, disk: &Disk) -> StorageError {
-        match self {
-            Self::Failed(code) => disk.error("read", code),
-            Self::Short(at) => StorageError::Corrupt(format!(
-                "{} was cut short at byte {at} while it was read",
-                disk.given()
-            )),
-        }
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.file.set_size(length).map_err(error)
     }
-}
 
-/// Whether the file's content before `end` lacks its last line end.
-pub(super) fn is_torn(file: &Descriptor, end: u64) -> Result<bool, Cut> {
-    let Some(last) = end.checked_sub(1) else { return Ok(false) };
-    Ok(read_whole(file, last, end)?.last() != Some(&b'\n'))
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data().map_err(error)
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.file.sync().map_err(error)
+    }
+
+    fn lock(&self, _: bool) -> io::Result<Tried> {
+        Ok(Tried::Unsupported)
+    }
+
+    fn unlock(&self) {}
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
 }

@@ -4,15 +4,11 @@
 #![allow(unsafe_code, reason = "generated code crosses the sandbox by raw pointers")]
 
 mod ahead;
-mod append;
-mod copy;
 mod disk;
+mod errors;
 #[cfg(not(feature = "engine"))]
 mod groups;
-mod index;
 mod place;
-mod quarantine;
-mod rewrite;
 mod snapshot;
 #[cfg(not(feature = "engine"))]
 mod storage;

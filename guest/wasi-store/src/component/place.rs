@@ -1,80 +1,53 @@
-//! Which file the journal is, and how it is to be treated: read once from the environment.
+//! Which files the journal is, and how it is to be treated: read once from the environment.
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use papyra_engine::host::StorageError;
+use papyra_file_store::{Durability, FileSet, Limits, MAX_FILES, OneFile, Rotating, Settings};
 
-use super::disk::Disk;
+use super::disk::WasiDisk;
 use super::wasi::cli::environment;
-use super::wasi::filesystem::preopens;
-use crate::names;
 
-/// The journal and its surroundings.
-pub(super) struct Place {
-    /// As it was given, for people.
-    pub location: String,
-    pub disk: Disk,
-    /// The journal in `disk`, symlinks not followed.
-    pub path: String,
-    /// A directory, and the name by which people know it.
-    pub quarantine: Option<(Disk, String, String)>,
-    /// An append returns only after a sync.
-    pub sync: bool,
-}
-
-impl Place {
-    /// What the environment says. Touches no file.
-    pub fn from_environment() -> Result<Self, StorageError> {
-        let variables = environment::get_environment();
-        let variable = |name: &str| {
-            let mut found =
-                variables.iter().filter(|(key, value)| key == name && !value.is_empty());
-            found.next().map(|(_, value)| value.clone())
-        };
-        let location = variable("PAPYRA_PATH")
-            // The first argument is the name of the program.
-            .or_else(|| environment::get_arguments().into_iter().skip(1).last())
-            .ok_or_else(|| wrong("which file the journal is: set PAPYRA_PATH"))?;
-        let sync = match variable("PAPYRA_SYNC").as_deref() {
-            None | Some("always") => true,
-            Some("never") => false,
-            Some(_) => return Err(wrong("when to sync: PAPYRA_SYNC must be `always` or `never`")),
-        };
-        let (disk, path) = locate(&location)?;
-        let (new, old) = (variable("PAPYRA_QUARANTINE_DIR"), variable("PAPYRA_EVIDENCE_DIR"));
-        if new.is_some() && old.is_some() && new != old {
-            return Err(wrong(
-                "where the quarantine is: PAPYRA_QUARANTINE_DIR and its old name, \
-                 PAPYRA_EVIDENCE_DIR, differ",
-            ));
-        }
-        let quarantine = match new.or(old) {
-            Some(given) => {
-                let (disk, path) = locate(&given)?;
-                Some((disk, path, given))
-            }
-            None => None,
-        };
-        Ok(Self { location, disk, path, quarantine, sync })
+/// The files that the environment says. Touches none of them.
+pub(super) fn files() -> Result<Arc<dyn FileSet>, StorageError> {
+    let variables = environment::get_environment();
+    let variable = |name: &str| {
+        let mut found = variables.iter().filter(|(key, value)| key == name && !value.is_empty());
+        found.next().map(|(_, value)| value.clone())
+    };
+    let location = variable("PAPYRA_PATH")
+        // The first argument is the name of the program.
+        .or_else(|| environment::get_arguments().into_iter().skip(1).last())
+        .ok_or_else(|| wrong("which file the journal is: set PAPYRA_PATH"))?;
+    let path = PathBuf::from(&location);
+    let mut settings = Settings::new(Arc::new(WasiDisk::new()), location, path);
+    settings.durability = match variable("PAPYRA_SYNC").as_deref() {
+        None | Some("always") => Durability::Always,
+        Some("never") => Durability::Never,
+        Some(_) => return Err(wrong("when to sync: PAPYRA_SYNC must be `always` or `never`")),
+    };
+    let (new, old) = (variable("PAPYRA_QUARANTINE_DIR"), variable("PAPYRA_EVIDENCE_DIR"));
+    if new.is_some() && old.is_some() && new != old {
+        return Err(wrong(
+            "where the quarantine is: PAPYRA_QUARANTINE_DIR and its old name, PAPYRA_EVIDENCE_DIR, differ",
+        ));
     }
-
-    /// The journal's name, by which the engine knows its only segment.
-    pub fn name(&self) -> &str {
-        names::split(&self.path).1
+    settings.quarantine_dir = new.or(old).map(PathBuf::from);
+    let number =
+        |name| variable(name).map(|value| value.parse::<u64>().map_err(|_| name)).transpose();
+    let not_a_number = |name| wrong(&format!("how large files are: {name} must be a whole number"));
+    let max_bytes = number("PAPYRA_MAX_BYTES").map_err(not_a_number)?;
+    let max_files = number("PAPYRA_MAX_FILES").map_err(not_a_number)?;
+    if max_bytes.is_none() && max_files.is_none() {
+        return Ok(Arc::new(OneFile::new(settings)));
     }
+    let max_files = max_files.unwrap_or(5).clamp(1, MAX_FILES.into());
+    let max_files = u32::try_from(max_files).unwrap_or(MAX_FILES);
+    let max_bytes = max_bytes.unwrap_or(50_000_000).max(1);
+    Ok(Arc::new(Rotating::new(settings, Limits { max_bytes, max_files })))
 }
 
 fn wrong(what: &str) -> StorageError {
     StorageError::Failed(format!("the environment does not say {what}"))
-}
-
-fn locate(given: &str) -> Result<(Disk, String), StorageError> {
-    let mut directories = preopens::get_directories();
-    let known: Vec<String> = directories.iter().map(|(_, name)| name.clone()).collect();
-    let cwd = environment::initial_cwd();
-    let found = names::find(&known, cwd.as_deref(), given);
-    match found.filter(|(index, _)| *index < directories.len()) {
-        Some((index, path)) => Ok((Disk::new(directories.swap_remove(index).0, given), path)),
-        None => Err(StorageError::Denied(format!(
-            "{given} is in no directory that this component may use; preopen the one it is in"
-        ))),
-    }
 }

@@ -1,90 +1,68 @@
-//! A consistent view: the open file and the length it had.
+//! A consistent view: the open files and the lengths they had.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use papyra_engine::host::{Chunk, Position, Role, Segment, StorageError};
+use papyra_file_store::{Beside, DiskFile, FileSet, Member, View, Why};
 
 use super::ahead::Ahead;
-use super::disk::read_whole;
-use super::place::Place;
-use super::wasi::filesystem::types::{Descriptor, ErrorCode};
-use crate::names;
+use super::disk::WasiFile;
+use super::errors::{cut_short, storage_error};
 
-/// No more than this is read at once, however much is asked for.
+/// The maximum size of one read, however much is asked for.
 const MAX_READ: u64 = 8 << 20;
 
-#[derive(Clone)]
 pub(super) struct Snapshot {
-    pub place: Rc<Place>,
-    pub file: Rc<Descriptor>,
-    /// Symlinks followed.
-    pub path: String,
-    pub length: u64,
-    leftover: Option<(String, u64)>,
+    files: Arc<dyn FileSet>,
+    view: View,
+    /// The segment that was read last, and what was read beyond.
+    ahead: (String, Ahead),
 }
 
 impl Snapshot {
-    pub fn take(place: Rc<Place>) -> Result<Self, StorageError> {
-        let disk = &place.disk;
-        let path = disk.real(&place.path)?;
-        let file = disk.open(&path, false)?;
-        let length = file.stat().map_err(|code| disk.error("look at", code))?.size;
-        let temporary = names::temporary(&path);
-        let leftover = disk.look(&temporary).ok().flatten();
-        let leftover = leftover.map(|stat| (names::split(&temporary).1.to_owned(), stat.size));
-        Ok(Self { file: Rc::new(file), path, length, leftover, place })
+    pub fn take(files: Arc<dyn FileSet>) -> Result<Self, StorageError> {
+        let view = files.view().map_err(storage_error)?;
+        Ok(Self { files, view, ahead: Default::default() })
     }
 
     pub fn segments(&self) -> Vec<Segment> {
-        let segment = |name: &str, role, end, bytes| Segment {
-            name: name.to_owned(),
-            role,
-            number: 0,
-            start: at(0),
-            end: at(end),
-            bytes,
-            entries: None,
-            kind: None,
-            partition: None,
-            pinned: None,
-        };
-        let mut all = vec![segment(self.place.name(), Role::Active, self.length, self.length)];
-        all.extend(
-            self.leftover.iter().map(|(name, size)| segment(name, Role::Leftover, 0, *size)),
-        );
-        all
+        let members = self.view.members.iter().map(member);
+        members.chain(self.view.besides.iter().map(beside)).collect()
     }
 
-    /// Where the segment ends, if it is one of ours. What does not belong to the journal has nothing
-    /// in it.
-    fn end(&self, segment: &str) -> Result<u64, StorageError> {
-        if segment == self.place.name() {
-            Ok(self.length)
-        } else if self.leftover.as_ref().is_some_and(|(name, _)| name == segment) {
-            Ok(0)
-        } else {
-            Err(StorageError::NotFound(format!(
-                "{} has no segment of that name",
-                self.place.location
-            )))
+    /// The file of a segment and where it ends. What does not belong to the journal has nothing in it.
+    fn find(&self, segment: &str) -> Result<(Option<&Arc<dyn DiskFile>>, u64), StorageError> {
+        if let Some(member) = self.view.members.iter().find(|member| member.name == segment) {
+            return Ok((member.file.as_ref(), member.length));
         }
+        if self.view.besides.iter().any(|file| file.name == segment) {
+            return Ok((None, 0));
+        }
+        let journal = &self.files.settings().location;
+        Err(StorageError::NotFound(format!("{journal} has no segment of that name")))
     }
 
     pub fn read(
-        &self,
-        ahead: &mut Ahead,
+        &mut self,
         segment: &str,
         from: Position,
         most: u32,
     ) -> Result<Chunk, StorageError> {
-        let end = self.end(segment)?;
+        let (file, end) = self.find(segment)?;
+        let file = file.cloned();
         let start = if from.major == 0 { from.minor.min(end) } else { end };
         let stop = start.saturating_add(clamped(most)).min(end);
-        if start == stop {
+        let Some(file) = file.filter(|_| start < stop) else {
             return Ok(chunk(start, Vec::new(), true));
+        };
+        let Some(file) = file.as_any().downcast_ref::<WasiFile>() else {
+            return Err(StorageError::Failed("the file is none of this component".to_owned()));
+        };
+        if self.ahead.0 != segment {
+            self.ahead = (segment.to_owned(), Ahead::default());
         }
-        let read = ahead.read(&self.file, (start, stop, end));
-        let data = read.map_err(|cut| cut.error(&self.place.disk))?;
+        let read = self.ahead.1.read(&file.file, (start, stop, end));
+        let data = read.map_err(|cause| cut_short(&*self.files, cause))?;
         let stop = start.saturating_add(data.len() as u64);
         Ok(chunk(start, data, stop == end))
     }
@@ -95,29 +73,52 @@ impl Snapshot {
         before: Position,
         most: u32,
     ) -> Result<Chunk, StorageError> {
-        let end = self.end(segment)?;
-        if before.major != 0 || before.minor > end {
+        let (file, end) = self.find(segment)?;
+        let Some(file) = file.filter(|_| before.major == 0 && before.minor <= end) else {
             return Ok(chunk(end, Vec::new(), true));
-        }
+        };
         let start = before.minor.saturating_sub(clamped(most));
-        let data = read_whole(&self.file, start, before.minor);
-        Ok(chunk(start, data.map_err(|cut| cut.error(&self.place.disk))?, start == 0))
+        let data = file.read(start, before.minor);
+        Ok(chunk(start, data.map_err(|cause| cut_short(&*self.files, cause))?, start == 0))
     }
 
-    /// The segment may be rewritten.
-    pub fn check_rewritable(&self, segment: &str) -> Result<(), StorageError> {
-        self.end(segment)?;
-        if segment == self.place.name() {
-            return Ok(());
+    /// The file of a segment that may be rewritten, and its length.
+    pub fn rewritable(&self, segment: &str) -> Result<(&Arc<dyn DiskFile>, u64), StorageError> {
+        match self.find(segment)? {
+            (Some(file), length) => Ok((file, length)),
+            (None, _) => Err(StorageError::Unsupported(format!(
+                "{segment} does not belong to the journal and is never changed"
+            ))),
         }
-        Err(StorageError::Unsupported(format!(
-            "{segment} does not belong to the journal and is never changed"
-        )))
     }
+}
 
-    /// The file as it is now.
-    pub fn length_now(&self) -> Result<u64, ErrorCode> {
-        Ok(self.file.stat()?.size)
+fn member(member: &Member) -> Segment {
+    let role = if member.number == 0 { Role::Active } else { Role::Sealed };
+    let bytes = member.length;
+    Segment { number: member.number, ..segment(&member.name, role, bytes, bytes) }
+}
+
+fn beside(file: &Beside) -> Segment {
+    let role = match file.why {
+        Why::Leftover => Role::Leftover,
+        Why::Stray => Role::Stray,
+    };
+    segment(&file.name, role, 0, file.bytes)
+}
+
+fn segment(name: &str, role: Role, end: u64, bytes: u64) -> Segment {
+    Segment {
+        name: name.to_owned(),
+        role,
+        number: 0,
+        start: at(0),
+        end: at(end),
+        bytes,
+        entries: None,
+        kind: None,
+        partition: None,
+        pinned: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the engine asks of a store: find the session, check what comes in, call.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use papyra_engine::groups::ConsumerGroups;
 use papyra_engine::host::{
@@ -9,45 +9,38 @@ use papyra_engine::host::{
     Rewritten, Run, Segment, StorageError, Written,
 };
 use papyra_engine::time;
+use papyra_file_store::{self as files, Cancel, FileSet, Rewrite, Writer, index};
 
-use super::ahead::Ahead;
-use super::append::Writer;
-use super::index;
-use super::place::Place;
-use super::rewrite::Rewrite;
+use super::errors::storage_error;
+use super::place;
 use super::snapshot::Snapshot;
 use super::wasi::clocks::wall_clock;
 
-/// The one file of this instance.
+/// The journal of this instance.
 #[derive(Debug, Default)]
 pub struct FileStore;
 
 /// What this instance has open.
 #[derive(Default)]
 struct Session {
-    place: Option<Rc<Place>>,
+    files: Option<Arc<dyn FileSet>>,
     snapshot: Option<Snapshot>,
-    ahead: Ahead,
     rewrite: Option<Rewrite>,
-    writer: Writer,
+    writer: Option<Writer>,
 }
 
 impl Session {
-    fn place(&mut self) -> Result<Rc<Place>, StorageError> {
-        match &self.place {
-            Some(place) => Ok(place.clone()),
-            None => Ok(self.place.insert(Rc::new(Place::from_environment()?)).clone()),
+    fn files(&mut self) -> Result<Arc<dyn FileSet>, StorageError> {
+        match &self.files {
+            Some(files) => Ok(Arc::clone(files)),
+            None => Ok(Arc::clone(self.files.insert(place::files()?))),
         }
     }
 
-    fn snapshot(&self) -> Result<&Snapshot, StorageError> {
-        opened(&self.snapshot)
+    fn snapshot(&mut self) -> Result<&mut Snapshot, StorageError> {
+        let none = || StorageError::Failed("`segments` must be called before reading".to_owned());
+        self.snapshot.as_mut().ok_or_else(none)
     }
-}
-
-fn opened(snapshot: &Option<Snapshot>) -> Result<&Snapshot, StorageError> {
-    let none = || StorageError::Failed("`segments` must be called before reading".to_owned());
-    snapshot.as_ref().ok_or_else(none)
 }
 
 thread_local! {
@@ -75,7 +68,7 @@ impl Host for FileStore {
     }
 
     fn describe(&mut self) -> Description {
-        let location = with(|session| Ok(session.place()?.location.clone()));
+        let location = with(|session| Ok(session.files()?.settings().location.clone()));
         Description {
             backend: "wasi".to_owned(),
             // Every other call says what is wrong with the environment.
@@ -89,18 +82,14 @@ impl Host for FileStore {
 
     fn segments(&mut self) -> Result<Vec<Segment>, StorageError> {
         with(|session| {
-            let place = session.place()?;
+            let files = session.files()?;
             session.snapshot = None;
-            session.ahead = Ahead::default();
-            Ok(session.snapshot.insert(Snapshot::take(place)?).segments())
+            Ok(session.snapshot.insert(Snapshot::take(files)?).segments())
         })
     }
 
     fn read(&mut self, segment: &str, at: Position, max_bytes: u32) -> Result<Chunk, StorageError> {
-        with(|session| {
-            let Session { snapshot, ahead, .. } = session;
-            opened(snapshot)?.read(ahead, segment, at, max_bytes)
-        })
+        with(|session| session.snapshot()?.read(segment, at, max_bytes))
     }
 
     fn read_back(
@@ -124,8 +113,17 @@ impl Host for FileStore {
         }
         let mut written = Written::None;
         let appended = with(|session| {
-            let place = session.place()?;
-            session.writer.append(&place, lines, &mut written)
+            let files = session.files()?;
+            let writer = session.writer.get_or_insert_with(|| Writer::new(files));
+            writer.append(&[lines]).map_err(|failed| {
+                written = match failed.written(lines, 0) {
+                    files::Written::None => Written::None,
+                    files::Written::All => Written::All,
+                    files::Written::Some => Written::Some,
+                    files::Written::Unknown => Written::Unknown,
+                };
+                storage_error(failed.error)
+            })
         });
         appended.map_err(|error| AppendError { error, written })
     }
@@ -141,27 +139,37 @@ impl Host for FileStore {
                     "a rewrite is open already; commit or abort it first".to_owned(),
                 ));
             }
-            let snapshot = session.snapshot()?;
-            snapshot.check_rewritable(segment)?;
-            let rewrite = Rewrite::begin(snapshot.clone(), options)?;
-            session.rewrite = Some(rewrite);
+            let files = session.files()?;
+            let (file, length) = session.snapshot()?.rewritable(segment)?;
+            let (id, keep) = (file.id(), options.keep_quarantine);
+            let begun = Rewrite::begin(files, id, length, keep, Cancel::default());
+            session.rewrite = Some(begun.map_err(storage_error)?);
             Ok(())
         })
     }
 
     fn rewrite_edit(&mut self, edits: &[Edit]) -> Result<(), StorageError> {
         with(|session| {
-            let rewrite = session.rewrite.as_mut().ok_or_else(none_open)?;
-            let edited = rewrite.edit(edits);
-            if edited.is_err() {
-                session.rewrite = None;
-            }
-            edited
+            let mut rewrite = session.rewrite.take().ok_or_else(none_open)?;
+            let edits: Vec<_> = edits.iter().map(edit_of).collect::<Result<_, _>>()?;
+            rewrite.edit(&edits).map_err(storage_error)?;
+            session.rewrite = Some(rewrite);
+            Ok(())
         })
     }
 
     fn rewrite_commit(&mut self) -> Result<Rewritten, StorageError> {
-        with(|session| session.rewrite.take().ok_or_else(none_open)?.commit())
+        with(|session| {
+            let rewrite = session.rewrite.take().ok_or_else(none_open)?;
+            let files::Rewritten { before, after, quarantine } =
+                rewrite.commit().map_err(storage_error)?;
+            Ok(Rewritten {
+                bytes_before: before,
+                bytes_after: after,
+                removed_entries: None,
+                quarantine,
+            })
+        })
     }
 
     fn rewrite_abort(&mut self) {
@@ -172,10 +180,28 @@ impl Host for FileStore {
     }
 
     fn load_index(&mut self) -> Result<String, StorageError> {
-        with(|session| Ok(index::load(&*session.place()?)))
+        with(|session| Ok(index::load(&*session.files()?)))
     }
 
     fn save_index(&mut self, text: &str) -> Result<(), StorageError> {
-        with(|session| index::save(&*session.place()?, text))
+        with(|session| {
+            let files = session.files()?;
+            index::save(&*files, text).map_err(|error| {
+                // Whoever appends must not trust the disk either.
+                if let Some(writer) = &mut session.writer {
+                    writer.distrust();
+                }
+                storage_error(error)
+            })
+        })
     }
+}
+
+/// Guest-controlled.
+fn edit_of(edit: &Edit) -> Result<files::Edit, StorageError> {
+    if edit.start.major != 0 || edit.end.major != 0 {
+        let message = "the positions of an edit are not those of a file";
+        return Err(StorageError::Failed(message.to_owned()));
+    }
+    Ok(files::Edit { start: edit.start.minor, end: edit.end.minor, line_end: edit.line_end })
 }
