@@ -49,6 +49,9 @@ async fn on_a_cluster_kinds_lie_on_several_nodes_and_are_one_journal() {
     assert!(nodes.iter().any(|port| *port != nodes[0]), "the keys lie on one node: {nodes:?}");
 
     let torn = cluster.cli(&["xadd", "papyra:local:audits", "*", "data", "{", "more", "1"]);
+    // An entry of other origin has the same id in the quarantine, and is no copy.
+    let quarantine = "papyra:local:quarantine:papyra_local_audits";
+    cluster.cli(&["xadd", quarantine, torn.trim(), "source", "elsewhere", "id", "1-0"]);
     let journal = Journal::new(&Engine::new().unwrap(), store.clone());
     let report = journal.scan(SCAN).await.unwrap();
     assert_eq!((report.records, report.damaged), (150, 1));
@@ -56,7 +59,6 @@ async fn on_a_cluster_kinds_lie_on_several_nodes_and_are_one_journal() {
     let options = RecoverOptions { mode, record_audit: false, ..RecoverOptions::default() };
     assert_eq!(journal.recover(options).await.unwrap().removed_entries, 1);
     assert_eq!(journal.scan(SCAN).await.unwrap().damaged, 0);
-    let quarantine = "papyra:local:quarantine:papyra_local_audits";
     let kept = cluster.cli(&["xrange", quarantine, "-", "+"]);
     assert!(kept.ends_with(&format!("id\n{torn}\ndata\n{{\nmore\n1")), "{kept}");
 

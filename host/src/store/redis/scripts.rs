@@ -40,7 +40,8 @@ const TRIM: &str = include_str!("scripts/trim.lua");
 const REMOVE: &str = include_str!("scripts/remove.lua");
 
 /// `KEYS`: quarantine. `ARGV`: stream, id, reason or nothing, then fields. Copies an entry that lies
-/// on another server, unless that has been done before.
+/// on another server, unless that has been done before: under its own id, or as one of the last 100 under
+/// another. An entry of another origin can have the same id, and is no copy.
 const KEEP: &str = include_str!("scripts/keep.lua");
 
 /// `KEYS`: stream, quarantine. `ARGV`: group, id, reason. Quarantines an entry and acknowledges it.
