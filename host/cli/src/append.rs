@@ -87,6 +87,12 @@ pub(super) async fn run(args: AppendArgs, context: &mut Context<'_>) -> Result<E
             check_place(&*target.store).await?;
         }
     }
+    for target in &targets {
+        target.store.settle().await.map_err(|error| {
+            let error = Problem::from(error);
+            Problem { message: format!("{}, but {}", state(written), error.message), ..error }
+        })?;
+    }
     let only = match targets.as_slice() {
         [only] if journal.route().discarded().is_empty() => Some(only.store.describe()),
         _ => None,

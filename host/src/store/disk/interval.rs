@@ -8,7 +8,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::sys::locked;
+use super::locked;
+
+/// The maximum time that dropping a store takes.
+const LONGEST: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Timer {
@@ -57,14 +60,18 @@ impl Timer {
             // A sync that fails is tried again, but not for a store that is gone.
             if !state.more && (synced || state.closed) {
                 state.running = false;
+                self.changed.notify_all();
                 return;
             }
         }
     }
 
-    /// The store is gone: sync at once, and end.
+    /// The store is gone: sync at once, and end. Waits for that at most [`LONGEST`], so that a program that ends
+    /// next does not leave it to chance.
     pub fn close(&self) {
-        locked(&self.state).closed = true;
+        let mut state = locked(&self.state);
+        state.closed = true;
         self.changed.notify_all();
+        drop(self.changed.wait_timeout_while(state, LONGEST, |state| state.running));
     }
 }
