@@ -32,10 +32,10 @@ pub struct Metadata {
     pub length: u64,
     /// How many names it has; 1 where the disk cannot tell.
     pub links: u64,
-    /// How long ago it was written to, if the disk can tell.
-    pub age: Option<Duration>,
-    /// It belongs to the user that asks, or the disk cannot tell.
-    pub ours: bool,
+    /// When it was last written to, as [`Disk::wall_clock`] counts, if the disk can tell.
+    pub modified: Option<Duration>,
+    /// The user that it belongs to, if there are users.
+    pub owner: Option<u32>,
     /// See [`FileKind`].
     pub kind: FileKind,
 }
@@ -230,6 +230,11 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// What an error of a call about this path means, beyond its kind.
     fn explain(&self, path: &Path, error: &io::Error) -> Option<Reason> {
         let _ = (path, error);
+        None
+    }
+
+    /// The user that asks, if there are users.
+    fn user(&self) -> Option<u32> {
         None
     }
 

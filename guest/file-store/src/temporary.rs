@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::defects::{Defect, has};
-use crate::disk::{Create, Disk, DiskFile, FileId, How, NotAlike, Tried};
+use crate::disk::{Create, Disk, DiskFile, FileId, How, Metadata, NotAlike, Tried};
 use crate::error::{Error, Kind, Result};
 use crate::lock::warn_of_no_locks;
 use crate::member::{Beside, SETTLING, Why};
@@ -60,8 +60,7 @@ impl Temporary {
                 Tried::Unsupported => {
                     warn_of_no_locks(lock_path);
                     // The name itself is the lock, and age tells what a killed process has left.
-                    let age = file.metadata().ok().and_then(|metadata| metadata.age);
-                    if !created && !is_old(age) {
+                    if !created && !is_old(&**disk, &*file) {
                         return Err(perhaps_in_use(&path));
                     }
                 }
@@ -72,9 +71,11 @@ impl Temporary {
                 continue;
             }
             let ours = created || tried == Tried::Locked;
-            // A file that another user has made may be open there, too, and would be the journal.
-            let usable =
-                file.metadata().is_ok_and(|now| now.length == 0 && now.links == 1 && now.ours);
+            // A file that another user has made may be open there, too, and would be the journal. (Of one that
+            // we have made, network file systems can name another owner.)
+            let by_us = |owner| created || owner == disk.user();
+            let usable = |now: Metadata| now.length == 0 && now.links == 1 && by_us(now.owner);
+            let usable = file.metadata().is_ok_and(usable);
             if ours && (usable || has(Defect::LeftoverUsed)) {
                 return Ok(Self { path, file, live: true, disk: Arc::clone(disk) });
             }
@@ -219,13 +220,14 @@ pub(crate) fn is_abandoned(disk: &dyn Disk, path: &Path) -> bool {
     let Ok(file) = disk.open(path, How::READ.here()) else { return false };
     match file.lock(false) {
         Ok(Tried::Locked) => true,
-        Ok(Tried::Unsupported) => file.metadata().is_ok_and(|file| is_old(file.age)),
+        Ok(Tried::Unsupported) => is_old(disk, &*file),
         _ => false,
     }
 }
 
-fn is_old(age: Option<Duration>) -> bool {
-    age.is_some_and(|age| age >= ABANDONED)
+fn is_old(disk: &dyn Disk, file: &dyn DiskFile) -> bool {
+    let modified = file.metadata().ok().and_then(|metadata| metadata.modified);
+    modified.is_some_and(|then| disk.wall_clock().saturating_sub(then) >= ABANDONED)
 }
 
 /// Returns true if a process is at work on the temporary, and so holds its lock.

@@ -339,8 +339,8 @@ impl Disk for SimDisk {
                 id: FileId { device: 0, inode: 0 },
                 length: 0,
                 links: 1,
-                age: None,
-                ours: true,
+                modified: None,
+                owner: None,
                 kind: FileKind::Directory,
             });
         }
@@ -431,8 +431,8 @@ impl State {
             id: FileId { device: 0, inode: number },
             length: inode.live.len() as u64,
             links: self.names.links(number),
-            age: Some(Duration::ZERO),
-            ours: true,
+            modified: None,
+            owner: None,
             kind: FileKind::Regular,
         })
     }

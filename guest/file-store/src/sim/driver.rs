@@ -234,6 +234,7 @@ impl World {
         }
         self.own = self.fates.len();
         self.compacted = true;
+        self.removed.retain(|removal| removal.done);
     }
 
     /// Runs a script until the process dies.
@@ -252,16 +253,20 @@ impl World {
                 Step::Reopen => {
                     // A store that is let go of syncs what waits, but nobody hears of a failure.
                     if self.sync().is_err() {
-                        let lost = |fate: &mut Fate| {
-                            if *fate == Fate::Written {
-                                *fate = Fate::Unknown;
-                            }
-                        };
-                        self.fates.iter_mut().for_each(lost);
+                        self.give_up();
                     }
                     self.writer = Writer::new(Arc::clone(&self.files));
                     self.own = self.fates.len();
                 }
+            }
+        }
+    }
+
+    /// What waits for a sync may be gone, and nobody makes it good.
+    fn give_up(&mut self) {
+        for fate in &mut self.fates {
+            if *fate == Fate::Written {
+                *fate = Fate::Unknown;
             }
         }
     }
@@ -321,6 +326,9 @@ impl World {
                 self.writer.end_sync(&syncing, synced)
             }
         });
+        if synced.is_err() && self.kinds.durability == Durability::Never {
+            self.give_up();
+        }
         if synced.is_ok() && !self.disk.is_dead() {
             for fate in &mut self.fates[self.own..] {
                 if *fate == Fate::Written {
@@ -428,8 +436,14 @@ impl World {
                 text.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
             )
         });
-        index::save(&*self.files, &lines.collect::<String>())
-            .inspect_err(|_| self.writer.distrust())
+        let saved = index::save(&*self.files, &lines.collect::<String>());
+        if saved.is_err() {
+            self.writer.distrust();
+            if self.kinds.durability == Durability::Never {
+                self.give_up();
+            }
+        }
+        saved
     }
 
     /// What an index vouches for is so.

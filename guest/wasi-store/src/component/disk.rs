@@ -107,13 +107,12 @@ fn kind_of(type_: DescriptorType) -> FileKind {
 
 fn metadata_of(stat: &DescriptorStat, id: FileId) -> Metadata {
     let modified = stat.data_modification_timestamp;
-    let modified = modified.map(|at| Duration::new(at.seconds, at.nanoseconds));
     Metadata {
         id,
         length: stat.size,
         links: stat.link_count,
-        age: modified.and_then(|then| time().checked_sub(then)),
-        ours: true,
+        modified: modified.map(|at| Duration::new(at.seconds, at.nanoseconds)),
+        owner: None,
         kind: kind_of(stat.type_),
     }
 }

@@ -184,6 +184,10 @@ impl Disk for Faults {
         self.disk.explain(path, error)
     }
 
+    fn user(&self) -> Option<u32> {
+        self.disk.user()
+    }
+
     fn now(&self) -> Duration {
         self.disk.now()
     }

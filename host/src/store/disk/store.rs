@@ -66,7 +66,9 @@ impl<Files> DiskStore<Files> {
     ///
     /// # Errors
     ///
-    /// The class of the I/O error. Appends then fail too, until syncing works again.
+    /// The class of the I/O error. Appends then fail too, until syncing works again. With
+    /// [`Durability::Never`](crate::store::Durability::Never) nothing is kept that could be written again: what was
+    /// acknowledged since the last sync that has succeeded may be lost.
     pub async fn sync(&self) -> Result<(), StoreError> {
         let queue = Arc::clone(&self.queue.0);
         blocking(move || queue.sync()).await

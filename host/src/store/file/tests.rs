@@ -415,3 +415,20 @@ async fn a_hole_stays_one_in_rewrite_and_quarantine_and_reads_as_zeros() {
     rest.read_to_end(&mut bytes).unwrap();
     assert_eq!(bytes, b"\x003\n");
 }
+
+#[tokio::test]
+async fn a_temporary_that_another_user_has_put_there_is_not_used() {
+    let bench = Bench::new("stranger", Durability::Never);
+    bench.append("1\n2\n3\n").await.unwrap();
+    let planted = bench.dir.join(".a.papyra-rewrite");
+    fs::write(&planted, "").unwrap();
+    if std::os::unix::fs::chown(&planted, Some(12_345), None).is_err() {
+        // Only root can play another user.
+        return;
+    }
+    // Its owner keeps it open, and would be able to write to the next journal.
+    let mut open = fs::File::options().write(true).open(&planted).unwrap();
+    remove_second(&bench).await.unwrap();
+    open.write_all(b"forged\n").unwrap();
+    assert_eq!(bench.text(), "1\n3\n");
+}

@@ -104,8 +104,8 @@ fn metadata_of(metadata: &fs::Metadata) -> Metadata {
         id: id_of(metadata),
         length: metadata.len(),
         links: metadata.nlink(),
-        age: metadata.modified().ok().and_then(|then| then.elapsed().ok()),
-        ours: metadata.uid() == rustix::process::geteuid().as_raw(),
+        modified: u64::try_from(metadata.mtime()).ok().map(Duration::from_secs),
+        owner: Some(metadata.uid()),
         kind: kind_of(metadata),
     }
 }
@@ -182,6 +182,10 @@ impl Disk for OsDisk {
 
     fn explain(&self, path: &Path, error: &io::Error) -> Option<Reason> {
         obstacle::explain(path, error)
+    }
+
+    fn user(&self) -> Option<u32> {
+        Some(rustix::process::geteuid().as_raw())
     }
 
     fn now(&self) -> Duration {
