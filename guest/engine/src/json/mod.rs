@@ -1,7 +1,7 @@
 //! Finds and judges NDJSON lines.
 //!
 //! [`Validator::line`] answers in one pass over the bytes: where the line ends, whether it is a
-//! record, and the few audit records about a record that the engine decides by. Nothing is built, and
+//! record, and the few facts about a record that the engine decides by. Nothing is built, and
 //! nothing is allocated for records nested less than 64 deep.
 //!
 //! The grammar is RFC 8259 to the letter, with two concessions to what Papyra writes: `NaN`,

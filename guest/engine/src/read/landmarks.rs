@@ -1,8 +1,8 @@
 //! A place between entries of a store, to be found again after entries were appended, moved and removed.
 //!
-//! A position alone is not enough: rotation renames segments, and rewriting moves entries. So a landmarks
-//! remembers sound records on one side of the place by their hashes: a few dozen next to it, and single
-//! ones further and further away. Whichever of them is left and nearest says where the place is now.
+//! A position alone is not enough: rotation renames segments, and rewriting moves entries. So the landmarks
+//! of a place are the hashes of sound records on one side of it: a few dozen next to it, and single ones
+//! further and further away. Whichever of them is left and nearest says where the place is now.
 //! Several in a row also tell apart records that are alike. Damage is no landmark: it is what recovery
 //! removes, and one piece of it can look like another.
 
@@ -90,7 +90,7 @@ impl Landmarks {
         Ok(Some(landmarks))
     }
 
-    /// Whether the place is where the landmarks was made, and what lies next to it the same: a rewrite can have
+    /// Whether the place is where the landmarks were taken, and what lies next to it the same: a rewrite can have
     /// moved other records there.
     pub fn leads_to<H: Host>(
         &self,
@@ -314,7 +314,7 @@ fn record_after<H: Host>(
     Ok(rest.get(..line.end).filter(|_| sound).map(hash))
 }
 
-/// The walk back that looks for a landmarks's marks.
+/// The walk back that looks for the marks of a place.
 struct Search<'t> {
     landmarks: &'t Landmarks,
     view: &'t View,
@@ -366,7 +366,7 @@ impl<'t> Search<'t> {
         self.judge();
     }
 
-    /// Compares what lies on the landmarks's side of the first place with its marks.
+    /// Compares what lies on the side of the landmarks, from the first place on, with the marks.
     fn judge(&mut self) {
         let mut rest = self.landmarks.marks.near.iter();
         let hashes = self.passed.iter().map(|(hash, _)| hash);
