@@ -56,11 +56,11 @@ bench-embed: ## measure the engine in Node and Python, and against Papyra's own 
 	target/release/papyra-bench-embed
 
 long: export PAPYRA_KILL_CYCLES ?= 1000
-long: export PAPYRA_DAMAGE_FILES ?= 20000
+long: export PAPYRA_DAMAGE_FILES ?= 50000
 long: export PAPYRA_SEQUENCES ?= 10000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
 long: export PAPYRA_SIM ?= long
-long: ## run the same tests at full size: 1,000 kills, 20,000 damaged files, 10,000 sequences, all crashes
+long: ## run the same tests at full size: 1,000 kills, 50,000 damaged files, 10,000 sequences, all crashes
 	@.ci/setup wasm-tools wac chromium redis-server systemd-analyze
 	$(CARGO) build --release --workspace --bins
 	$(CARGO) test --release --workspace

@@ -78,8 +78,8 @@ pub struct Survivor {
     pub range: Range<usize>,
 }
 
-/// A damaged journal.
-#[derive(Clone, Debug)]
+/// A damaged journal, or one of its files.
+#[derive(Clone, Debug, Default)]
 pub struct Damaged {
     /// The damaged journal.
     pub bytes: Vec<u8>,
@@ -101,6 +101,37 @@ pub fn damage(original: &[u8], seed: u64) -> Damaged {
     let count = 1 + random.below(6).min(random.below(6));
     let wishes: Vec<_> = (0..count).map(|_| Damage::ALL[random.below(Damage::ALL.len())]).collect();
     damage_with(original, &wishes, &mut random)
+}
+
+/// Cuts a damaged journal into the files of a rotating set, oldest first. Half of the cuts lie anywhere, the
+/// others at a line end. Every third file is then damaged once more, so that also sealed files are torn at
+/// their end.
+///
+/// # Panics
+///
+/// As [`damage`].
+pub fn spread(original: &[u8], damaged: &Damaged, files: usize, seed: u64) -> Vec<Damaged> {
+    let mut random = Random::new(seed);
+    let mut cuts: Vec<_> = (1..files)
+        .map(|_| {
+            let at = random.below(damaged.bytes.len() + 1);
+            let to_end = memchr::memchr(b'\n', &damaged.bytes[at..]).map_or(0, |end| end + 1);
+            if random.once_in(2) { at } else { at + to_end }
+        })
+        .collect();
+    cuts.sort_unstable();
+    cuts.push(damaged.bytes.len());
+    let mut from = 0;
+    let file = |to| {
+        let bytes = damaged.bytes[from..to].to_vec();
+        from = to;
+        let more = random.once_in(3).then(|| Damage::ALL[random.below(Damage::ALL.len())]);
+        let mut file = Damaged { bytes, applied: damaged.applied.clone(), ..Damaged::default() };
+        file.applied.extend(more.filter(|more| inflict(*more, &mut file.bytes, &mut random)));
+        (file.survivors, file.survives) = survivors(original, &file.bytes);
+        file
+    };
+    cuts.into_iter().map(file).collect()
 }
 
 /// Damages a journal in these ways, at places that `random` chooses.

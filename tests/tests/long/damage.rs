@@ -2,17 +2,31 @@
 //! from sight, and recovering again changes nothing.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
 
 use papyra_persistence::journal::{
     RecoverOptions, Recovery, RecoveryMode, ScanOptions, ScanReport,
 };
-use papyra_persistence::store::FileStore;
+use papyra_persistence::store::{FileStore, RotatingStore};
 use papyra_persistence::{Engine, Journal};
-use papyra_tests::damage::{Damaged, damage};
+use papyra_tests::damage::{Damaged, damage, spread};
 use papyra_tests::generate::Generator;
 use papyra_tests::random::Random;
 use papyra_tests::scale;
+
+/// Where the damaged journal lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Files {
+    One,
+    Rotating,
+}
+
+/// The maximum number of files of a rotating set.
+const MAX_FILES: u32 = 6;
+
+/// The number of files that are checked at a time.
+const LANES: usize = 4;
 
 struct Bench {
     engine: Engine,
@@ -29,28 +43,50 @@ impl Bench {
         Self { engine: Engine::new().unwrap(), dir: dir.unwrap() }
     }
 
-    fn journal(&self) -> Journal {
-        let store = FileStore::builder(self.dir.path().join("j.ndjson"))
-            .quarantine_dir(self.dir.path().join("quarantine"))
-            .build();
-        Journal::new(&self.engine, store)
+    fn journal(&self, files: Files) -> Journal {
+        let (path, quarantine) = (self.path(0), self.dir.path().join("quarantine"));
+        match files {
+            Files::One => {
+                let store = FileStore::builder(path).quarantine_dir(quarantine).build();
+                Journal::new(&self.engine, store)
+            }
+            Files::Rotating => {
+                let builder = RotatingStore::builder(path).max_files(MAX_FILES);
+                Journal::new(&self.engine, builder.quarantine_dir(quarantine).build())
+            }
+        }
     }
 
-    fn put(&self, bytes: &[u8]) {
-        fs::write(self.dir.path().join("j.ndjson"), bytes).unwrap();
+    fn path(&self, number: usize) -> PathBuf {
+        let name = if number == 0 { "j.ndjson".into() } else { format!("j.ndjson.{number}") };
+        self.dir.path().join(name)
     }
 
-    fn take(&self) -> Vec<u8> {
-        fs::read(self.dir.path().join("j.ndjson")).unwrap()
+    /// Writes these files, the newest of which comes last, and no others.
+    fn put<'b>(&self, files: impl DoubleEndedIterator<Item = &'b [u8]>) {
+        (0..MAX_FILES as usize).for_each(|number| drop(fs::remove_file(self.path(number))));
+        for (number, bytes) in files.rev().enumerate() {
+            fs::write(self.path(number), bytes).unwrap();
+        }
     }
 
-    fn take_quarantine(&self) -> Vec<u8> {
+    /// The files that are there, oldest first. None is missing between others.
+    fn take(&self) -> Vec<Vec<u8>> {
+        let mut files: Vec<_> =
+            (0..).map_while(|number| fs::read(self.path(number)).ok()).collect();
+        files.reverse();
+        files
+    }
+
+    /// Removes the quarantine that a recovery has named, and returns it in the order of the journal.
+    fn take_quarantine(&self, named: &[String]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for file in fs::read_dir(self.dir.path().join("quarantine")).into_iter().flatten() {
-            let path = file.unwrap().path();
-            bytes.extend(fs::read(&path).unwrap());
+        for path in named {
+            bytes.extend(fs::read(path).unwrap());
             fs::remove_file(path).unwrap();
         }
+        let left = fs::read_dir(self.dir.path().join("quarantine")).into_iter().flatten().count();
+        assert_eq!(left, 0, "every file of the quarantine is named");
         bytes
     }
 }
@@ -66,26 +102,59 @@ async fn scan(journal: &Journal) -> ScanReport {
     journal.scan(ScanOptions { max_findings: 5, sample: None }).await.unwrap()
 }
 
-#[tokio::test]
-async fn every_undamaged_record_survives_both_modes() {
+#[test]
+fn every_undamaged_record_survives_both_modes() {
+    in_lanes(Files::One);
+}
+
+#[test]
+fn every_undamaged_record_in_a_rotating_set_survives_both_modes() {
+    in_lanes(Files::Rotating);
+}
+
+/// Checks half of the files, several at a time: a view of a torn file waits a moment for its writer.
+fn in_lanes(files: Files) {
+    let seeds = Random::new(scale::seed()).bits();
+    let count = scale::damage_files().div_ceil(2);
+    thread::scope(|scope| {
+        for lane in 0..LANES {
+            let numbers = (lane..count).step_by(LANES);
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(run(files, numbers.map(|number| (number, seeds))));
+            });
+        }
+    });
+}
+
+async fn run(files: Files, numbers: impl Iterator<Item = (usize, u64)>) {
     let bench = Bench::new();
-    let mut random = Random::new(scale::seed());
-    for file in 0..scale::damage_files() {
+    for (number, seeds) in numbers {
+        let mut random = Random::new(seeds.wrapping_add(number as u64));
         let seed = random.bits();
-        let records = 1 + random.below(30);
-        let original = Generator::with_pool(seed, 6).journal(records);
+        let original = Generator::with_pool(seed, 6).journal(1 + random.below(30));
         let damaged = damage(&original, seed);
+        let damaged = match files {
+            Files::One => vec![damaged],
+            Files::Rotating => {
+                spread(&original, &damaged, random.between(1, MAX_FILES as usize), seed)
+            }
+        };
         for mode in [RecoveryMode::Repair, RecoveryMode::Quarantine] {
-            check(&bench, &damaged, mode, &format!("file {file}, seed {seed}, {mode:?}")).await;
+            let which = format!("{files:?} {number}, seed {seed}, {mode:?}");
+            check(&bench, files, &damaged, mode, &which).await;
         }
     }
 }
 
-async fn check(bench: &Bench, damaged: &Damaged, mode: RecoveryMode, which: &str) {
-    bench.put(&damaged.bytes);
-    let journal = bench.journal();
+async fn check(bench: &Bench, files: Files, damaged: &[Damaged], mode: RecoveryMode, which: &str) {
+    let parts = || damaged.iter().map(|file| file.bytes.as_slice());
+    let original = parts().collect::<Vec<_>>().concat();
+    bench.put(parts());
+    let journal = bench.journal(files);
     let before = scan(&journal).await;
-    assert_eq!(bench.take(), damaged.bytes, "{which}: a scan changes nothing");
+    let untouched = || bench.take().iter().map(Vec::as_slice).eq(parts());
+    assert!(untouched(), "{which}: a scan changes nothing");
 
     // A repair refuses what looks like no journal. The caller can insist.
     let options = RecoverOptions { mode, record_audit: false, ..RecoverOptions::default() };
@@ -93,22 +162,27 @@ async fn check(bench: &Bench, damaged: &Damaged, mode: RecoveryMode, which: &str
         Ok(done) => done,
         Err(error) => {
             assert!(mode == RecoveryMode::Repair, "{which}: {error}");
-            assert!(bench.take() == damaged.bytes, "{which}: a refusal changes nothing");
+            assert!(untouched(), "{which}: a refusal changes nothing");
             let insisting = RecoverOptions { allow_loss: true, ..options };
             journal.recover(insisting).await.unwrap()
         }
     };
-    let kept = bench.take();
-    let quarantine = bench.take_quarantine();
+    let left = bench.take();
+    let kept = left.concat();
+    let quarantine = bench.take_quarantine(&done.quarantine);
     assert_survivors(&kept, damaged, which);
+    for file in &left {
+        assert!(file.is_empty() || file.ends_with(b"\n"), "{which}: no record leaves its file");
+    }
 
     let added = done.line_ends;
-    let gone = damaged.bytes.len() as u64 + added - kept.len() as u64;
+    let gone = original.len() as u64 + added - kept.len() as u64;
     assert_eq!(gone, done.removed_bytes, "{which}");
+    assert!(is_in_order(&original, &kept), "{which}: what is kept is what was there, in order");
     if mode == RecoveryMode::Quarantine {
         assert_eq!(quarantine.len() as u64, gone, "{which}: removed bytes are kept as quarantine");
         assert!(
-            is_interleaved(&damaged.bytes, &kept, &quarantine),
+            is_interleaved(&original, &kept, &quarantine),
             "{which}: kept + quarantine = original"
         );
     } else {
@@ -121,23 +195,37 @@ async fn check(bench: &Bench, damaged: &Damaged, mode: RecoveryMode, which: &str
     );
 
     let after = scan(&journal).await;
-    assert_eq!(after.damaged, 0, "{which}: {:?}", after.findings);
+    assert_eq!((after.damaged, after.structural), (0, 0), "{which}: {:?}", after.findings);
     if mode == RecoveryMode::Quarantine {
         assert_eq!(after.suspect, 0, "{which}: {:?}", after.findings);
     }
     let again = recover(&journal, mode).await;
-    assert!(!again.changed && bench.take() == kept, "{which}: a second recovery changes nothing");
+    assert!(!again.changed && bench.take() == left, "{which}: a second recovery changes nothing");
 }
 
 /// The undamaged records are all there, in their order.
-fn assert_survivors(kept: &[u8], damaged: &Damaged, which: &str) {
+fn assert_survivors(kept: &[u8], damaged: &[Damaged], which: &str) {
     let mut lines = kept.split(|byte| *byte == b'\n');
-    for survivor in &damaged.survivors {
-        let record = &damaged.bytes[survivor.range.clone()];
-        // Whitespace around a record is a part of its line.
-        let same = |line: &[u8]| line.trim_ascii() == record.trim_ascii();
-        assert!(lines.any(same), "{which}: record {} is gone", survivor.record);
+    for file in damaged {
+        for survivor in &file.survivors {
+            let record = &file.bytes[survivor.range.clone()];
+            // Whitespace around a record is a part of its line.
+            let same = |line: &[u8]| line.trim_ascii() == record.trim_ascii();
+            assert!(lines.any(same), "{which}: record {} is gone", survivor.record);
+        }
     }
+}
+
+/// Whether each line that was kept is in the original, behind the one before it.
+fn is_in_order(original: &[u8], kept: &[u8]) -> bool {
+    let mut rest = original;
+    kept.split(|byte| *byte == b'\n').all(|line| match memchr::memmem::find(rest, line) {
+        Some(at) => {
+            rest = &rest[at + line.len()..];
+            true
+        }
+        None => false,
+    })
 }
 
 /// Whether the bytes of the original, but for line ends, are those that were kept and those quarantined,
@@ -169,10 +257,10 @@ async fn after_any_truncation_the_next_record_is_readable() {
         .collect();
     let record = "{\"kind\": \"audit\", \"timestamp\": 1763700000.25, \"who\": \"next\"}\n";
     for length in 0..=original.len() {
-        bench.put(&original[..length]);
-        let journal = bench.journal();
+        bench.put([&original[..length]].into_iter());
+        let journal = bench.journal(Files::One);
         journal.append_lines(record).await.unwrap();
-        let bytes = bench.take();
+        let bytes = bench.take().concat();
         assert!(bytes.starts_with(&original[..length]), "{length}: nothing is rewritten");
         let last = bytes.split_inclusive(|byte| *byte == b'\n').next_back().unwrap();
         assert_eq!(last, record.as_bytes(), "{length}");
