@@ -81,6 +81,8 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
         sync: bool = True,
         strict: bool = False,
         raise_on_write_error: bool = False,
+        allow_loss: bool = False,
+        allow_expire_all: bool = False,
     ):
         """``engine``: the path of ``papyra-engine.wasm``, or a loaded `Engine`; by default the file of that
         name beside this package. ``wasi``: the same for ``papyra-wasi.wasm``; by default that file beside
@@ -91,6 +93,9 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
         ``strict``: `scan` also reports suspect records, such as those with ``NaN`` or of an unknown kind.
         ``raise_on_write_error``: raise errors of writes. By default they are logged and counted, because
         an exception of the backend would stop the actor system.
+        ``allow_loss``: `recover` repairs even what does not look like a journal.
+        ``allow_expire_all``: `compact` removes even records that are all too old, which looks like a wrong
+        clock.
         """
         policy = retention_policy or RetentionPolicy()
         super().__init__(retention_policy=policy)
@@ -103,6 +108,8 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
         self._wasi = _Lazy(wasi) if wasi else None
         self._strict = strict
         self._raise = raise_on_write_error
+        self._allow_loss = checked("allow_loss", allow_loss)
+        self._allow_expire_all = checked("allow_expire_all", allow_expire_all)
         self._store = FileStore(path, sync=sync, create_parents=True)
         self._writer = Writer(lambda: self._journal(self._store))
         self._closed = False
@@ -231,7 +238,10 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
         store = FileStore(self._path, quarantine_dir=quarantine_dir)
         done = await self._run(
             lambda journal: journal.recover(
-                mode, max_findings=_MAX_ANOMALIES, record_audit=False
+                mode,
+                max_findings=_MAX_ANOMALIES,
+                record_audit=False,
+                allow_loss=self._allow_loss,
             ),
             store,
         )
@@ -249,7 +259,11 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
             report = await self._scan(0)
             records, size = report.records, report.bytes
             return CompactionReport(_BACKEND, records, records, size, size)
-        done = await self._run(lambda journal: journal.compact(record_audit=False))
+        done = await self._run(
+            lambda journal: journal.compact(
+                record_audit=False, allow_expire_all=self._allow_expire_all
+            )
+        )
         return CompactionReport(
             _BACKEND, done.records_before, done.records_after, done.bytes_before, done.bytes_after
         )

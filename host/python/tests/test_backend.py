@@ -23,7 +23,7 @@ from papyra.persistence.models import (
     PersistenceRecoveryMode,
 )
 from papyra.persistence.startup import PersistenceStartupConfig, PersistenceStartupMode
-from papyra_persistence import Engine, FileStore
+from papyra_persistence import Engine, Failure, FileStore
 from papyra_persistence.backend import JournalPersistence
 
 ENGINE = Engine(os.environ["PAPYRA_ENGINE"])
@@ -166,6 +166,34 @@ class BackendTest(unittest.IsolatedAsyncioTestCase):
         self.path.write_text("x\n")
         await self.ours().recover(ignore)
         self.assertEqual(self.path.read_text(), "x\n")
+
+    async def test_a_repair_of_what_is_no_journal_is_refused_unless_loss_is_allowed(self) -> None:
+        records = [f'{{"kind": "event", "timestamp": {number}}}\n' for number in (1, 2)]
+        prefixed = "".join(f"INFO {line}" for line in records)
+        self.path.write_text(prefixed)
+        with self.assertRaisesRegex(Failure, "allow-loss") as raised:
+            await self.ours().recover()
+        self.assertEqual(raised.exception.code, "invalid-argument")
+        self.assertEqual(self.path.read_text(), prefixed)
+        await self.ours(allow_loss=True).recover()
+        self.assertEqual(self.path.read_text(), "".join(records))
+
+    async def test_a_compaction_that_would_remove_everything_by_age_is_refused_unless_allowed(self) -> None:
+        policy = RetentionPolicy(max_age_seconds=3600)
+        await fill(self.ours())
+        before = self.path.read_bytes()
+        with self.assertRaisesRegex(Failure, "allow-expire-all") as raised:
+            await self.ours(None, policy).compact()
+        self.assertEqual(raised.exception.code, "invalid-argument")
+        self.assertEqual(self.path.read_bytes(), before)
+        report = await self.ours(None, policy, allow_expire_all=True).compact()
+        self.assertEqual(report.after_records, 0)
+        self.assertEqual(self.path.read_bytes(), b"")
+
+    def test_what_is_allowed_is_said_by_true_or_false(self) -> None:
+        for name in ("allow_loss", "allow_expire_all"):
+            with self.subTest(name), self.assertRaisesRegex(TypeError, name):
+                self.ours(**{name: "no"})
 
     async def test_limits_of_zero_keep_and_return_nothing_and_negative_ones_are_refused(self) -> None:
         await fill(self.ours())
