@@ -83,16 +83,19 @@ export class FileRewrite {
     }
   }
 
-  /** Removes the quarantine first: the lock of the temporary file protects its name. */
+  /**
+   * Removes the quarantine first: the lock of the temporary file protects its name. What cannot be removed or
+   * examined stays, and is removed by the next rewrite: that is no error of this one.
+   */
   abort() {
     if (this.#switching && !this.#isOriginal()) this.#quarantine?.stay();
     this.#quarantine?.discard();
     this.#quarantine = undefined;
-    // What cannot be examined stays, and is removed by the next rewrite.
-    if (this.#temporary && this.#isNew(this.#temporary)) files.remove(this.#temporary);
+    if (this.#temporary && this.#isNew(this.#temporary)) files.tryToRemove(this.#temporary);
     this.#temporary = undefined;
-    for (const fd of [this.#source, this.#new]) if (fd >= 0) fs.closeSync(fd);
+    const open = [this.#source, this.#new];
     this.#source = this.#new = -1;
+    for (const fd of open) if (fd >= 0) fs.closeSync(fd);
   }
 
   /**

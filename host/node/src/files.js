@@ -207,6 +207,19 @@ export const isTorn = (fd, length) => length > 0 && readAt(fd, length - 1, 1)[0]
 export const remove = (path) => fs.rmSync(path, { force: true });
 
 /**
+ * Removes a file, unless it cannot be removed.
+ *
+ * @param {string} path
+ */
+export function tryToRemove(path) {
+  try {
+    remove(path);
+  } catch {
+    // It stays.
+  }
+}
+
+/**
  * Blocks the thread.
  *
  * @param {number} milliseconds

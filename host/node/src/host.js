@@ -64,7 +64,12 @@ export class Host {
   #abort() {
     const rewrite = this.#rewrite;
     this.#rewrite = undefined;
-    if (rewrite) now("abort", rewrite.abort());
+    try {
+      if (rewrite) now("abort", rewrite.abort());
+    } catch (error) {
+      // The engine has no answer to an abort that fails, and is told what has failed before.
+      if (!(error instanceof StoreError) && !("errno" in /** @type {any} */ (error))) throw error;
+    }
   }
 
   #opened() {

@@ -10,8 +10,8 @@ const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
 export class Quarantine {
   #directory;
   #name;
-  /** @type {string | undefined} */
-  #path;
+  /** The names of the file, to be removed unless it stays. @type {string[]} */
+  #paths;
 
   /**
    * @param {string} directory
@@ -26,7 +26,7 @@ export class Quarantine {
     // The caller holds the rewrite lock of this inode, so this is a leftover of a killed rewrite.
     files.remove(path);
     this.fd = files.openOwn(path, O_RDWR | O_CREAT | O_EXCL);
-    this.#path = path;
+    this.#paths = [path];
     const status = fs.fstatSync(source);
     try {
       fs.fchownSync(this.fd, status.uid, status.gid);
@@ -39,7 +39,7 @@ export class Quarantine {
   /** Makes the file durable under its final name. `discard` still removes it, unless `stay` comes first. */
   finish() {
     fs.fsyncSync(this.fd);
-    const hidden = this.#path ?? "";
+    const [hidden] = this.#paths;
     const stamp = new Date().toISOString().replace(/[-:]/g, "");
     for (let number = 1; ; number++) {
       const path = join(this.#directory, `${this.#name}.${stamp}.${number}.quarantine`);
@@ -47,11 +47,15 @@ export class Quarantine {
         // A link, unlike a rename, never replaces a file.
         fs.linkSync(hidden, path);
       } catch (error) {
-        if (/** @type {any} */ (error).code === "EEXIST") continue;
-        throw error;
+        // Network file systems can report an error for a link that was made.
+        if (files.named(path) !== files.identify(this.fd)) {
+          if (/** @type {any} */ (error).code === "EEXIST") continue;
+          throw error;
+        }
       }
+      this.#paths.push(path);
       fs.unlinkSync(hidden);
-      this.#path = path;
+      this.#paths = [path];
       files.syncDir(this.#directory);
       return path;
     }
@@ -59,14 +63,15 @@ export class Quarantine {
 
   /** Keeps the file for good. */
   stay() {
-    this.#path = undefined;
+    this.#paths = [];
   }
 
-  /** Closes the file, and removes it unless it stays. */
+  /** Closes the file, and removes it unless it stays. A name that cannot be removed stays too. */
   discard() {
-    if (this.#path) files.remove(this.#path);
-    this.#path = undefined;
-    if (this.fd >= 0) fs.closeSync(this.fd);
+    this.#paths.forEach(files.tryToRemove);
+    this.#paths = [];
+    const fd = this.fd;
     this.fd = -1;
+    if (fd >= 0) fs.closeSync(fd);
   }
 }

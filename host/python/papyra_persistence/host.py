@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import time
 from collections.abc import Callable
@@ -197,7 +198,9 @@ class Host:
     def _rewrite_abort(self) -> None:
         rewrite, self._rewrite = self._rewrite, None
         if rewrite is not None:
-            asked(rewrite.abort)
+            # The engine has no answer to an abort that fails, and is told what has failed before.
+            with contextlib.suppress(StoreError, OSError):
+                asked(rewrite.abort)
 
     def _load_index(self) -> str:
         return asked(self._store.load_index) if isinstance(self._store, Indexed) else ""

@@ -6,7 +6,7 @@ import contextlib
 import datetime
 import os
 
-from .locks import identify, make_dirs, open_own, remove, sync_dir
+from .locks import identify, make_dirs, named, open_own, remove, sync_dir
 
 
 class Quarantine:
@@ -23,7 +23,8 @@ class Quarantine:
         # The caller holds the rewrite lock of this inode, so this is a leftover of a killed rewrite.
         remove(path)
         self.fd = open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        self._path: str | None = path
+        #: The names of the file, to be removed unless it stays.
+        self._paths = [path]
         with contextlib.suppress(PermissionError):  # Only root may change the owner.
             os.fchown(self.fd, status.st_uid, status.st_gid)
         os.fchmod(self.fd, status.st_mode & 0o666)
@@ -34,29 +35,36 @@ class Quarantine:
         now = datetime.datetime.now(datetime.timezone.utc)
         stamp = now.strftime("%Y%m%dT%H%M%S.") + f"{now.microsecond // 1000:03}Z"
         number = 1
+        hidden = self._paths[0]
         while True:
             name = f"{self._name}.{stamp}.{number}.quarantine"
             path = os.path.join(self._directory, name)
             try:
                 # A link, unlike a rename, never replaces a file.
-                os.link(self._path, path)
-                break
-            except FileExistsError:
-                number += 1
-        os.unlink(self._path)
-        self._path = path
-        sync_dir(self._directory)
-        return path
+                os.link(hidden, path)
+            except OSError as cause:
+                # Network file systems can report an error for a link that was made.
+                if named(path) != identify(os.fstat(self.fd)):
+                    if isinstance(cause, FileExistsError):
+                        number += 1
+                        continue
+                    raise
+            self._paths.append(path)
+            os.unlink(hidden)
+            self._paths.remove(hidden)
+            sync_dir(self._directory)
+            return path
 
     def stay(self) -> None:
         """Keeps the file for good."""
-        self._path = None
+        self._paths = []
 
     def discard(self) -> None:
-        """Closes the file, and removes it unless it stays."""
-        path, self._path = self._path, None
-        if path is not None:
-            remove(path)
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        """Closes the file, and removes it unless it stays. A name that cannot be removed stays too."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+        paths, self._paths = self._paths, []
+        for path in paths:
+            with contextlib.suppress(OSError):
+                remove(path)

@@ -6,10 +6,12 @@ Only the last step takes the lock that writers need. Names and locks are those o
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import time
+from collections.abc import Callable
 
 from . import forks
 from .errors import StoreError
@@ -199,24 +201,33 @@ class FileRewrite:
             self._quarantine.stay()
 
     def abort(self) -> None:
-        """Removes the quarantine first: the lock of the temporary file protects its name."""
+        """Removes the quarantine first: the lock of the temporary file protects its name. What cannot be
+        removed or examined stays, and is removed by the next rewrite: that is no error of this one."""
         # An interrupt, too, can come after the rename.
         if self._switching and not self._is_original():
             self._stay()
         quarantine, self._quarantine = self._quarantine, None
-        if quarantine is not None:
-            quarantine.discard()
         temporary, self._temporary = self._temporary, None
-        # What cannot be examined stays, and is removed by the next rewrite.
-        if temporary is not None and self._is_new(temporary):
-            remove(temporary)
-        source, self._source = self._source, -1
-        if source >= 0:
-            os.close(source)
-        new, self._new = self._new, -1
-        if new >= 0:
+        with contextlib.ExitStack() as steps:
+            # In reverse, and all of them, whichever fails.
+            steps.enter_context(contextlib.suppress(OSError))
             # It may be the journal now.
-            release(new)
+            steps.callback(self._close, "_new", release)
+            steps.callback(self._close, "_source", os.close)
+            if temporary is not None:
+                steps.callback(self._remove_temporary, temporary)
+            if quarantine is not None:
+                steps.callback(quarantine.discard)
+
+    def _remove_temporary(self, path: str) -> None:
+        if self._is_new(path):
+            remove(path)
+
+    def _close(self, name: str, close: Callable[[int], None]) -> None:
+        fd = getattr(self, name)
+        setattr(self, name, -1)
+        if fd >= 0:
+            close(fd)
 
     def _forked(self) -> None:
         """Closes the files. The rewrite is the parent's, and so are its locks, which are not released."""

@@ -42,6 +42,7 @@ fn a_rewrite_replaces_what_it_is_told_and_keeps_the_rest() {
 #[test]
 fn an_append_that_fails_says_what_was_written() {
     passes("test_written");
+    passes("test_injected");
 }
 
 #[test]
