@@ -51,6 +51,12 @@ class Failure(Exception):
         return type(self), (self.code, str(self)), vars(self)
 
 
+class EngineError(Exception):
+    """The engine trapped, because of a fault of its own, a lack of memory, or a store that raised something
+    other than `StoreError`; or a limit of the process leaves no room for it. The instance is gone, the store
+    is consistent, and the next call gets a new instance."""
+
+
 class StoreError(Exception):
     """The error that a store raises: one of :data:`STORE_CODES`, and a message of one line that says what
     happened, where, and what to do next.

@@ -67,6 +67,11 @@ fn forks_and_processes_neither_hang_nor_lose_errors() {
 }
 
 #[test]
+fn limited_address_space_is_enough_or_named() {
+    passes("test_room");
+}
+
+#[test]
 fn the_backend_does_for_papyra_what_its_own_backend_does() {
     passes("test_backend");
 }
