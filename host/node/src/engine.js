@@ -36,6 +36,10 @@ export class EngineError extends Error {
   }
 }
 
+const NO_ROOM =
+  "Node takes 10 GiB of address space for an instance, and the limit of this process leaves less; raise the limit " +
+  "(ulimit -v), or run `node --disable-wasm-trap-handler`";
+
 /** The compiled component. One per process is enough. */
 export class Engine {
   #transpiled;
@@ -88,7 +92,14 @@ export class Engine {
    */
   #session(imports, close) {
     const compiled = (/** @type {string} */ name) => this.#compiled(name);
-    return new Session(this.#transpiled.instantiate(compiled, imports), close);
+    let instance;
+    try {
+      instance = this.#transpiled.instantiate(compiled, imports);
+    } catch (error) {
+      // V8 sets a memory apart so that no access has to be checked.
+      throw error instanceof RangeError ? new EngineError("its start", new Error(NO_ROOM, { cause: error })) : error;
+    }
+    return new Session(instance, close);
   }
 
   /** @param {string} name */
