@@ -41,7 +41,9 @@ fn mistakes_of_programs_and_stores_are_refused_and_leave_nothing() {
 
 #[test]
 fn the_tests_of_the_package_pass() {
-    for name in ["rewrite", "written", "injected", "switch", "index-file", "text", "room", "package"] {
+    for name in
+        ["rewrite", "written", "injected", "switch", "index-file", "text", "room", "package"]
+    {
         printed(node_command().args(["--test", &format!("test/{name}.js")]));
     }
 }

@@ -1,6 +1,8 @@
 //! Random journals and a hostile store, fed to the engine as it runs natively, for as long as
 //! `PAPYRA_FUZZ_SECONDS` says.
 
+mod worst;
+
 use papyra_engine::failure::{FailureCode, Outcome};
 use papyra_engine::health::inspect;
 use papyra_engine::health::recover::{RecoverOptions, Recovery, RecoveryMode};

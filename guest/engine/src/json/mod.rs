@@ -48,10 +48,23 @@ impl Validator {
         usual.unwrap_or_else(|| self.unusual(buf, start))
     }
 
+    /// The record, if `bytes` are one from their first to their last: nothing else is said about them.
+    pub fn record(&mut self, bytes: &[u8]) -> Option<Envelope> {
+        match self.careful(bytes, 0)? {
+            Line { terminated: false, verdict: Verdict::Record(envelope), .. } => Some(envelope),
+            _ => None,
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn unusual(&mut self, buf: &[u8], start: usize) -> Line {
-        self.container::<true>(buf, start).unwrap_or_else(|| other(buf, start))
+        self.careful(buf, start).unwrap_or_else(|| other(buf, start))
+    }
+
+    #[inline(never)]
+    fn careful(&mut self, buf: &[u8], start: usize) -> Option<Line> {
+        self.container::<true>(buf, start)
     }
 
     /// The common case: the line is an object or array and nothing else.

@@ -3,12 +3,18 @@
 use memchr::memchr;
 
 use super::torn::{Reader, Reading, skip_space};
-use crate::json::{Envelope, Validator, Verdict};
+use crate::json::{Envelope, Validator};
 
 /// What some programs write before a file or a line.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// The record separator of RFC 7464.
 const RS: u8 = 0x1E;
+/// As many bytes are compared with NUL at a time.
+const NUL_BLOCK: usize = 128;
+
+/// The length of the shortest record. Judging an object has a price that does not depend on its length, and a
+/// damaged line can hold one in every five bytes.
+const SHORTEST: usize = br#"{"kind":"event","timestamp":0}"#.len();
 
 /// A whole record.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,14 +58,9 @@ impl<'t> Search<'t> {
 
     /// A record with a known kind and a finite timestamp.
     fn sound(&mut self, start: usize, end: usize) -> Option<Envelope> {
-        let bytes = self.text.get(start..end)?;
-        let line = self.validator.line(bytes, 0);
-        match line.verdict {
-            Verdict::Record(envelope) if !line.terminated => {
-                (envelope.kind.is_some() && envelope.timestamp.is_some()).then_some(envelope)
-            }
-            _ => None,
-        }
+        let bytes = self.text.get(start..end).filter(|bytes| bytes.len() >= SHORTEST)?;
+        let envelope = self.validator.record(bytes)?;
+        (envelope.kind.is_some() && envelope.timestamp.is_some()).then_some(envelope)
     }
 
     /// The next `{` that can begin a record.
@@ -140,11 +141,20 @@ pub(super) fn filler(text: &[u8], commas: bool) -> usize {
     let mut at = 0;
     while let Some(byte) = text.get(at).copied() {
         at += match byte {
-            0 | RS | b' ' | b'\t' | b'\r' | b'\n' => 1,
+            0 => nuls(text.get(at..).unwrap_or_default()),
+            RS | b' ' | b'\t' | b'\r' | b'\n' => 1,
             b',' if commas => 1,
             0xEF if text.get(at..).is_some_and(|rest| rest.starts_with(BOM)) => BOM.len(),
             _ => break,
         };
     }
     at
+}
+
+/// How many NULs to pass over in a text that begins with one: whole blocks of them, for a hole in a file can
+/// be longer than all records.
+fn nuls(text: &[u8]) -> usize {
+    let blank = |block: &&[u8]| block.iter().fold(0, |all, byte| all | byte) == 0;
+    let blocks = text.chunks_exact(NUL_BLOCK).take_while(blank).count();
+    (blocks * NUL_BLOCK).max(1)
 }

@@ -9,6 +9,8 @@ use crate::json::{Validator, Verdict};
 
 const A: &str = r#"{"kind":"event","timestamp":1,"n":{"a":[1,{"b":2}]}}"#;
 const B: &str = r#"{"timestamp": 2.5, "kind": "audit", "text": "a } \" { b"}"#;
+/// No record is shorter.
+const SHORT: &str = r#"{"kind":"audit","timestamp":0}"#;
 const LETTER: &str =
     r#"{"kind":"dead_letter","record":{"kind":"metric","timestamp":3},"timestamp":4}"#;
 
@@ -34,6 +36,7 @@ fn whole_records_are_found_beside_each_other_and_behind_anything() {
         (format!("2026-11-29 INFO {A}"), vec![A]),
         (format!("{A}garbage{B}"), vec![A, B]),
         (format!("{A}garbage"), vec![A]),
+        (format!("x{SHORT}{SHORT}"), vec![SHORT, SHORT]),
         (format!("{A}}}"), vec![A]),
         (format!("{{\"no\":\"kind\"}}{A}"), vec![A]),
         (format!("{{{{{{{A}"), vec![A]),
@@ -43,6 +46,17 @@ fn whole_records_are_found_beside_each_other_and_behind_anything() {
         (r#"{"kind":"event","timestamp":NaN}{"kind":"nothing","timestamp":1}"#.to_owned(), vec![]),
     ] {
         assert_eq!(names(&text), records, "{text}");
+    }
+}
+
+#[test]
+fn runs_of_filler_are_as_long_as_they_are() {
+    for length in (0..300).chain([1000, 4096]) {
+        for end in ["", " ", "\u{1e}\0", "x", "\u{feff}\0\0", ","] {
+            let text = format!("{}{end}", "\0".repeat(length));
+            let expected = text.len() - usize::from(matches!(end, "x" | ","));
+            assert_eq!(filler(text.as_bytes(), false), expected, "{length} NULs and {end:?}");
+        }
     }
 }
 
