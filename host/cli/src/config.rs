@@ -51,6 +51,16 @@ pub(super) struct ShowArgs {
     quarantine_dir: Option<PathBuf>,
 }
 
+impl ShowArgs {
+    fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        self.target.apply(config);
+        self.jobs.apply(config);
+        apply_sync(self.sync, config);
+        quarantine::apply(self.quarantine_dir.as_ref(), config);
+        self.retention.apply(config)
+    }
+}
+
 /// Check the configuration and list everything that is wrong with it
 ///
 /// No store is touched.
@@ -87,11 +97,7 @@ pub(super) fn run(
         ConfigCommand::Show(args) => {
             let config = configured(file.as_deref(), |config| {
                 log.apply(quiet, config);
-                args.target.apply(config);
-                args.jobs.apply(config);
-                apply_sync(args.sync, config);
-                quarantine::apply(args.quarantine_dir.as_ref(), config);
-                args.retention.apply(config)
+                args.apply(config)
             })?;
             output.report(|_| people(&config, args.origin), || fields(&config))?;
             Ok(Exit::Done)
@@ -258,3 +264,6 @@ fn settings() -> Value {
     let settings: Vec<_> = table::SETTINGS.iter().map(setting).collect();
     document("settings", [json!({ "settings": settings })])
 }
+
+#[cfg(test)]
+mod tests;

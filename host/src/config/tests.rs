@@ -1,7 +1,7 @@
 use super::*;
 use crate::recorder::{Overflow, Recorder};
 use crate::store::Kind;
-use crate::store::{Registry, StoreUrl};
+use crate::store::Registry;
 
 fn environment(variables: &[(&str, &str)]) -> Loader {
     let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
@@ -294,88 +294,4 @@ fn no_message_holds_a_password() {
     assert_eq!(config.entries()[0].value.as_deref(), Some("redis://***@h"));
     let error = config.route(&Registry::empty()).unwrap_err();
     assert!(!format!("{error:?} {error}").contains("hunter2"), "{error:?}");
-}
-
-/// Words of every form, of which each setting allows some.
-fn words() -> Vec<String> {
-    let numbers =
-        (0..64).step_by(5).flat_map(|bit| [1_u64 << bit, (1 << bit) - 1, 3 << bit, 1_000 << bit]);
-    let units = ["", "us", "ms", "s", "m", "h", "d", "k", "MB", "KiB", "MiB", "GiB", ".25s"];
-    let quantities = numbers.flat_map(|number| units.map(|unit| format!("{number}{unit}")));
-    let times =
-        ["1us", "1500us", "7", "1m30s", "1001ms", "90d"].map(|time| format!("interval:{time}"));
-    let others = [
-        "always NEVER ignore scan FAIL_ON_ANOMALY recover repair Rebuild quarantine text JSON",
-        "drop_newest DROP-OLDEST 127.0.0.1:0 [::1]:80 [fe80::1%3]:1 warn info,papyra::store=TRACE",
-        "0.1 1e300 1.5GiB 0.000001 a ./file:a /x/y%20z?sync=never d/e:f none a@b memory:",
-        "file:a%20b?sync=interval:1s rotating:a?max_bytes=1MiB&max_files=2 redis://h redis://h:1/2",
-        "rediss://[::1]:7/3?prefix=x&timeout=1m redis+cluster://a:1,b:2 redis+sentinel://a/m/0",
-    ];
-    let others = others.iter().flat_map(|line| line.split(' ')).map(str::to_owned);
-    let odd = ["a b", "q\"uo'te\\", "tab\t\u{7f}\n", "ü 🎉", " a ", "#a = 1"].map(str::to_owned);
-    quantities.chain(times).chain(others).chain(odd).collect()
-}
-
-#[test]
-fn what_is_shown_means_the_same_to_every_reader_of_settings() {
-    let words = words();
-    for Key { name, setting, slot } in keys() {
-        let mut allowed = 0;
-        for word in &words {
-            let by_variable = |word: &str| {
-                let rest = ("PAPYRA_ROUTE_DEFAULT", "memory:");
-                let rest = name.starts_with("route.").then_some(rest);
-                let variable = variable(&name);
-                let variables = rest.into_iter().filter(|(other, _)| *other != variable);
-                environment(&variables.chain([(&*variable, word)]).collect::<Vec<_>>()).load()
-            };
-            let Ok(config) = by_variable(word) else { continue };
-            allowed += 1;
-            let (shown, _) = (setting.show)(&config.settings, slot).unwrap();
-            let shown = shown.unwrap();
-            assert_eq!(by_variable(&shown).unwrap().settings, config.settings, "{name} {word}");
-            let mut lines = vec![format!("{name} = {}", serde_json::Value::from(&*shown))];
-            if setting.toml == Toml::Number && shown.parse::<i64>().is_ok() {
-                lines.push(format!("{name} = {shown}"));
-            }
-            for line in lines {
-                let rest = "route.default = \"memory:\"\n";
-                let rest = if name.starts_with("route.") && !name.ends_with("default") {
-                    rest
-                } else {
-                    ""
-                };
-                let text = format!("{rest}{line}").replace('\u{7f}', "\\u007f");
-                if name == "engine.cache_dir" {
-                    continue;
-                }
-                let file = Config::parse(&text).unwrap();
-                let (again, _) = (setting.show)(&file.settings, slot).unwrap();
-                assert_eq!(again.as_ref(), Some(&shown), "{text}");
-            }
-            let parameter =
-                percent_encoding::utf8_percent_encode(&shown, percent_encoding::NON_ALPHANUMERIC);
-            let url = |name: &str| StoreUrl::parse(&format!("file:a?{name}={parameter}")).unwrap();
-            match &*name {
-                "sync" => {
-                    let sync = config.settings.sync.value;
-                    assert_eq!(url("sync").sync().unwrap(), Some(sync), "{shown}");
-                }
-                "quarantine_dir" => {
-                    let directory = &config.settings.quarantine_dir.value;
-                    assert_eq!(url("quarantine_dir").quarantine_dir(), *directory, "{shown}");
-                }
-                "retention.max_total_bytes" => {
-                    let size = url("max_bytes").value("max_bytes", crate::units::parse_size);
-                    assert_eq!(size.unwrap(), config.settings.max_total_bytes.value, "{shown}");
-                }
-                "startup.timeout" => {
-                    let time = url("lock_wait").value("lock_wait", crate::units::parse_duration);
-                    assert_eq!(time.unwrap(), config.settings.startup_timeout.value, "{shown}");
-                }
-                _ => {}
-            }
-        }
-        assert!(allowed > 0, "{name}");
-    }
 }

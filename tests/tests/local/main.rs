@@ -25,6 +25,7 @@ mod rotating;
 mod rotating_store;
 mod routing;
 mod serve;
+mod spellings;
 mod support;
 mod transcripts;
 mod traps;
