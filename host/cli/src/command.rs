@@ -141,6 +141,8 @@ mod tests {
         assert!(parse("scan --path --json").is_err());
         assert!(parse("scan --path=").is_err());
         assert!(parse("scan --store=").is_err());
+        assert!(parse("recover --path a --mode quarantine --quarantine-dir=").is_err());
+        assert!(parse("compact --path a --quarantine-dir=").is_err());
     }
 
     #[test]

@@ -72,9 +72,6 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
              --max-total-bytes or --kind-limit",
         ));
     }
-    if args.quarantine_dir.as_ref().is_some_and(|directory| directory.as_os_str().is_empty()) {
-        return Err(Problem::usage("--quarantine-dir needs the name of a directory"));
-    }
     per_store::rewritten_if_interrupted(args.dry_run)
         .clone_into(&mut context.output.if_interrupted);
     let options = CompactOptions {
