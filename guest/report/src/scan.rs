@@ -55,6 +55,55 @@ pub struct Finding<'a> {
     pub excerpt: &'a str,
 }
 
+/// Borrows a scan report of the contract, for which each host has a type of its own. `kinds` has the
+/// number of records of each kind, and `severity` names the severity of an anomaly or a finding.
+#[macro_export]
+macro_rules! scan_view {
+    ($report:expr, backend: $backend:expr, kinds: $kinds:expr, severity: $severity:path $(,)?) => {{
+        let report = $report;
+        let anomalies = report.anomalies.iter();
+        let findings = report.findings.iter();
+        $crate::scan::Scan {
+            backend: $backend,
+            location: &report.location,
+            segments: report.segments,
+            bytes: report.bytes,
+            entries: report.entries,
+            records: report.records,
+            kinds: $kinds,
+            damaged: report.damaged,
+            salvageable: report.salvageable,
+            suspect: report.suspect,
+            structural: report.structural,
+            anomalies: anomalies
+                .map(|of| (&*of.anomaly, $severity(of.severity), of.count))
+                .collect(),
+            findings: findings
+                .map(|finding| $crate::scan::Finding {
+                    anomaly: &finding.anomaly,
+                    severity: $severity(finding.severity),
+                    segment: &finding.segment,
+                    line: finding.line,
+                    offset: finding.offset,
+                    id: finding.id.as_deref(),
+                    length: finding.length,
+                    salvageable: finding.salvageable,
+                    ambiguous: finding.ambiguous,
+                    hint: &finding.hint,
+                    excerpt: &finding.excerpt,
+                })
+                .collect(),
+            findings_total: report.findings_total,
+            oldest: report.oldest,
+            newest: report.newest,
+            untimed: report.untimed,
+            from_future: report.from_future,
+            time_note: &report.time_note,
+            sampled: report.sampled,
+        }
+    }};
+}
+
 /// A few words about an anomaly.
 fn explain(anomaly: &str) -> &'static str {
     match anomaly {

@@ -3,9 +3,9 @@
 #![allow(unsafe_code, reason = "generated code crosses the sandbox by raw pointers")]
 #![allow(missing_docs, reason = "the interfaces are documented in wit/")]
 
-use papyra_report::Paint;
-use papyra_report::scan::{Finding, Scan, is_healthy, text};
+use papyra_report::scan::{Scan, is_healthy, text};
 use papyra_report::text::{printable, quoted};
+use papyra_report::{Paint, scan_view};
 
 use self::exports::wasi::cli0_2_0::run::Guest;
 use self::papyra::persistence::journal::{self, ScanOptions, ScanReport, Severity};
@@ -87,49 +87,8 @@ fn view(report: &ScanReport) -> Scan<'_> {
         };
         (name, count.records)
     });
-    let anomalies = report.anomalies.iter();
-    Scan {
-        // Its findings lie beside its location, as those of a file do.
-        backend: "file",
-        location: &report.location,
-        segments: report.segments,
-        bytes: report.bytes,
-        entries: report.entries,
-        records: report.records,
-        kinds: kinds.collect(),
-        damaged: report.damaged,
-        salvageable: report.salvageable,
-        suspect: report.suspect,
-        structural: report.structural,
-        anomalies: anomalies
-            .map(|of| (of.anomaly.as_str(), severity(of.severity), of.count))
-            .collect(),
-        findings: report.findings.iter().map(finding).collect(),
-        findings_total: report.findings_total,
-        oldest: report.oldest,
-        newest: report.newest,
-        untimed: report.untimed,
-        from_future: report.from_future,
-        time_note: &report.time_note,
-        sampled: report.sampled,
-    }
-}
-
-/// A finding as `papyra_report` takes it.
-fn finding(finding: &journal::Finding) -> Finding<'_> {
-    Finding {
-        anomaly: &finding.anomaly,
-        severity: severity(finding.severity),
-        segment: &finding.segment,
-        line: finding.line,
-        offset: finding.offset,
-        id: finding.id.as_deref(),
-        length: finding.length,
-        salvageable: finding.salvageable,
-        ambiguous: finding.ambiguous,
-        hint: &finding.hint,
-        excerpt: &finding.excerpt,
-    }
+    // Its findings lie beside its location, as those of a file do.
+    scan_view!(report, backend: "file", kinds: kinds.collect(), severity: severity)
 }
 
 fn severity(severity: Severity) -> &'static str {

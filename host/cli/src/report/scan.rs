@@ -1,8 +1,9 @@
 //! The report of a scan. Its words are in `papyra-report`, which the WASI program shares.
 
-use papyra_persistence::journal::{self, ScanReport};
-use papyra_report::scan::{self, Finding, Scan};
+use papyra_persistence::journal::{ScanReport, Severity};
+use papyra_report::scan::{self, Scan};
 pub(crate) use papyra_report::scan::{clock, span};
+use papyra_report::scan_view;
 
 use crate::output::Paint;
 use crate::text;
@@ -33,53 +34,13 @@ pub(crate) fn list(text: &mut String, report: &ScanReport, paint: Paint) {
 
 /// The report as `papyra_report` takes it.
 fn view(report: &ScanReport) -> Scan<'_> {
-    let anomalies = report.anomalies.iter();
-    Scan {
-        backend: &report.backend,
-        location: &report.location,
-        segments: report.segments,
-        bytes: report.bytes,
-        entries: report.entries,
-        records: report.records,
-        kinds: text::by_kind(&report.kinds),
-        damaged: report.damaged,
-        salvageable: report.salvageable,
-        suspect: report.suspect,
-        structural: report.structural,
-        anomalies: anomalies
-            .map(|of| (of.anomaly.as_str(), of.severity.name(), of.count))
-            .collect(),
-        findings: report.findings.iter().map(finding).collect(),
-        findings_total: report.findings_total,
-        oldest: report.oldest,
-        newest: report.newest,
-        untimed: report.untimed,
-        from_future: report.from_future,
-        time_note: &report.time_note,
-        sampled: report.sampled,
-    }
-}
-
-/// A finding as `papyra_report` takes it.
-fn finding(finding: &journal::Finding) -> Finding<'_> {
-    Finding {
-        anomaly: &finding.anomaly,
-        severity: finding.severity.name(),
-        segment: &finding.segment,
-        line: finding.line,
-        offset: finding.offset,
-        id: finding.id.as_deref(),
-        length: finding.length,
-        salvageable: finding.salvageable,
-        ambiguous: finding.ambiguous,
-        hint: &finding.hint,
-        excerpt: &finding.excerpt,
-    }
+    let kinds = text::by_kind(&report.kinds);
+    scan_view!(report, backend: &report.backend, kinds: kinds, severity: Severity::name)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use papyra_persistence::journal::{AnomalyCount, KindCount, Severity};
+    use papyra_persistence::journal::{AnomalyCount, Finding, KindCount};
     use papyra_persistence::store::Kind;
 
     use super::*;
@@ -104,7 +65,7 @@ pub(crate) mod tests {
                 severity: Severity::Damage,
                 count: 1,
             }],
-            findings: vec![journal::Finding {
+            findings: vec![Finding {
                 anomaly: "malformed_json".into(),
                 severity: Severity::Damage,
                 segment: "app.ndjson".into(),
