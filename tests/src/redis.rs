@@ -174,6 +174,19 @@ impl Server {
         }
     }
 
+    /// A bare connection, to write what no store of ours would write. It waits for as long as an answer
+    /// takes: 500 ms, the client's own limit, are too short for many megabytes on a busy machine.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not answer.
+    pub async fn connection(&self) -> redis::aio::MultiplexedConnection {
+        let client = redis::Client::open(self.url()).expect("a URL");
+        let patient = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+        let connected = client.get_multiplexed_async_connection_with_config(&patient).await;
+        connected.expect("a server that answers")
+    }
+
     /// A store in it, with everything as by default.
     pub fn store(&self) -> RedisStore {
         RedisStore::new(RedisConfig::new(self.url())).expect("a store")

@@ -324,8 +324,7 @@ async fn a_group_that_was_destroyed_goes_on_after_what_its_consumer_has_acknowle
 async fn an_entry_that_no_engine_could_hold_is_quarantined() {
     let server = Server::start(Aof::Off, &[]);
     append(&server.store(), Kind::Event, &records("event", 0..1)).await.unwrap();
-    let client = redis::Client::open(server.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = server.connection().await;
     let huge = "x".repeat(40 << 20);
     let mut add = redis::cmd("XADD");
     add.arg(EVENTS).arg("*").arg("data").arg(huge);

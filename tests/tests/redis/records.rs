@@ -237,8 +237,7 @@ async fn entries_of_very_different_lengths_come_in_bounded_pieces() {
     // Longer than an entry may be.
     let mut command = redis::cmd("XADD");
     command.arg(EVENTS).arg("*").arg("data").arg("z".repeat(18 << 20));
-    let client = redis::Client::open(server.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = server.connection().await;
     let _: String = command.query_async(&mut connection).await.unwrap();
     assert!(lines(&store).await[..4_005] == all);
     let journal = Journal::new(&Engine::new().unwrap(), store);
