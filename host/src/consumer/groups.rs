@@ -1,9 +1,6 @@
 //! Groups as their operators see them.
 
 use super::{ConsumerInfo, GroupInfo, PendingEntry, PendingFilter, PendingSummary, Start};
-use crate::bindings::exports::papyra::persistence::consumer::Guest;
-use crate::journal::Session;
-use crate::journal::{Called, Instance};
 use crate::journal::{Journal, JournalError};
 use crate::store::Kind;
 
@@ -22,8 +19,7 @@ impl Journal {
     ///
     /// As the store says.
     pub async fn groups(&self, kind: Kind) -> Result<Vec<GroupInfo>, JournalError> {
-        let mut session = self.session().await?;
-        session.consume("groups", async |c, s| c.call_list_groups(s, kind).await).await
+        self.session().await?.list_groups("groups", kind).await
     }
 
     /// A group of consumers. Nothing is asked of the store yet.
@@ -39,11 +35,8 @@ impl Group {
     ///
     /// As the store says.
     pub async fn create(&self, start: &Start) -> Result<bool, JournalError> {
-        let (kind, start) = (self.kind, start.word());
-        self.run("groups create", async |c, s| {
-            c.call_create_group(s, kind, &self.name, start).await
-        })
-        .await
+        let mut session = self.journal.session().await?;
+        session.create_group("groups create", self.kind, &self.name, start.word()).await
     }
 
     /// The consumers of the group, with the number of their pending entries and how long they have been
@@ -53,9 +46,8 @@ impl Group {
     ///
     /// As for [`summarize_pending`](Self::summarize_pending).
     pub async fn consumers(&self) -> Result<Vec<ConsumerInfo>, JournalError> {
-        let kind = self.kind;
-        self.run("groups consumers", async |c, s| c.call_list_consumers(s, kind, &self.name).await)
-            .await
+        let mut session = self.journal.session().await?;
+        session.list_consumers("groups consumers", self.kind, &self.name).await
     }
 
     /// Deletes the group with its position and its pending entries; the records stay. Returns whether there
@@ -65,8 +57,8 @@ impl Group {
     ///
     /// As the store says.
     pub async fn delete(&self) -> Result<bool, JournalError> {
-        let kind = self.kind;
-        self.run("groups delete", async |c, s| c.call_delete_group(s, kind, &self.name).await).await
+        let mut session = self.journal.session().await?;
+        session.delete_group("groups delete", self.kind, &self.name).await
     }
 
     /// Deletes a consumer. Returns the number of its pending entries, which no consumer is handed again:
@@ -76,11 +68,8 @@ impl Group {
     ///
     /// As for [`summarize_pending`](Self::summarize_pending).
     pub async fn delete_consumer(&self, consumer: &str) -> Result<u64, JournalError> {
-        let kind = self.kind;
-        self.run("groups delete-consumer", async |c, s| {
-            c.call_delete_consumer(s, kind, &self.name, consumer).await
-        })
-        .await
+        let mut session = self.journal.session().await?;
+        session.delete_consumer("groups delete-consumer", self.kind, &self.name, consumer).await
     }
 
     /// Pending entries in short.
@@ -89,9 +78,8 @@ impl Group {
     ///
     /// `not-found` if there is no such group; otherwise as the store says.
     pub async fn summarize_pending(&self) -> Result<PendingSummary, JournalError> {
-        let kind = self.kind;
-        self.run("groups pending", async |c, s| c.call_summarize_pending(s, kind, &self.name).await)
-            .await
+        let mut session = self.journal.session().await?;
+        session.summarize_pending("groups pending", self.kind, &self.name).await
     }
 
     /// Pending entries one by one, in ascending order of ids.
@@ -103,11 +91,8 @@ impl Group {
         &self,
         filter: &PendingFilter,
     ) -> Result<Vec<PendingEntry>, JournalError> {
-        let kind = self.kind;
-        self.run("groups pending", async |c, s| {
-            c.call_list_pending(s, kind, &self.name, filter).await
-        })
-        .await
+        let mut session = self.journal.session().await?;
+        session.list_pending("groups pending", self.kind, &self.name, filter).await
     }
 
     /// Acknowledges entries on behalf of whichever consumer they are pending with. Returns how many
@@ -117,13 +102,11 @@ impl Group {
     ///
     /// As for [`summarize_pending`](Self::summarize_pending).
     pub async fn ack(&self, ids: &[String]) -> Result<u64, JournalError> {
-        let kind = self.kind;
-        let acked =
-            self.run("ack", async |c, s| c.call_ack(s, kind, &self.name, ids).await).await?;
+        let mut session = self.journal.session().await?;
+        let acked = session.ack("ack", self.kind, &self.name, ids).await?;
         if acked == 0 {
             // Where there is no such group, nothing is pending; who has mistyped it wants to know.
-            self.run("ack", async |c, s| c.call_summarize_pending(s, kind, &self.name).await)
-                .await?;
+            session.summarize_pending("ack", self.kind, &self.name).await?;
         }
         Ok(acked)
     }
@@ -134,17 +117,7 @@ impl Group {
     ///
     /// As for [`summarize_pending`](Self::summarize_pending).
     pub async fn set_id(&self, start: &Start) -> Result<(), JournalError> {
-        let (kind, start) = (self.kind, start.word());
-        self.run("groups set-id", async |c, s| c.call_set_id(s, kind, &self.name, start).await)
-            .await
-    }
-
-    async fn run<T>(
-        &self,
-        operation: &'static str,
-        run: impl AsyncFnOnce(&Guest, &mut Instance) -> Called<T>,
-    ) -> Result<T, JournalError> {
-        let mut session: Session = self.journal.session().await?;
-        session.consume(operation, run).await
+        let mut session = self.journal.session().await?;
+        session.set_id("groups set-id", self.kind, &self.name, start.word()).await
     }
 }

@@ -249,11 +249,7 @@ impl Consumer {
         };
         let listed = self.with_session(async |session, subscription| {
             let Subscription { kind, group, .. } = subscription;
-            session
-                .consume("consume", async |c, s| {
-                    c.call_list_pending(s, *kind, group, &filter).await
-                })
-                .await
+            session.list_pending("consume", *kind, group, &filter).await
         });
         match listed.await {
             Err(error) if error.code() == Some(FailureCode::NotFound) => Ok(Vec::new()),
@@ -286,11 +282,7 @@ impl Consumer {
             return Ok(0);
         }
         let (kind, group) = (self.subscription.kind, self.subscription.group.clone());
-        let acked = self
-            .with_session(async |session, _| {
-                session.consume("ack", async |c, s| c.call_ack(s, kind, &group, &ids).await).await
-            })
-            .await?;
+        let acked = self.with_session(async |s, _| s.ack("ack", kind, &group, &ids).await).await?;
         self.marks.settle(&ids);
         Ok(acked)
     }
@@ -308,9 +300,7 @@ impl Consumer {
     ) -> Result<Batch, JournalError> {
         let idle = millis(min_idle);
         let batch = self.with_session(async |session, subscription| {
-            session
-                .consume("claim", async |c, s| c.call_claim(s, subscription, idle, ids).await)
-                .await
+            session.claim("claim", subscription, idle, ids).await
         });
         let batch = batch.await?;
         self.receive(batch)
@@ -329,11 +319,7 @@ impl Consumer {
     ) -> Result<Batch, JournalError> {
         let (idle, start) = (millis(min_idle), start.unwrap_or("0"));
         let batch = self.with_session(async |session, subscription| {
-            session
-                .consume("claim", async |c, s| {
-                    c.call_claim_idle(s, subscription, idle, start).await
-                })
-                .await
+            session.claim_idle("claim", subscription, idle, start).await
         });
         let batch = batch.await?;
         self.receive(batch)
@@ -342,9 +328,7 @@ impl Consumer {
     async fn ask(&mut self, source: Source) -> Result<Batch, JournalError> {
         self.subscription.resume = self.marks.resume(&self.subscription.start);
         let batch = self.with_session(async |session, subscription| {
-            session
-                .consume("consume", async |c, s| c.call_next(s, subscription, &source).await)
-                .await
+            session.next("consume", subscription, &source).await
         });
         let batch = batch.await?;
         self.receive(batch)

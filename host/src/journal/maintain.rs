@@ -31,16 +31,12 @@ impl Journal {
                 None => self.shares(session, &work, "scan", options.max_findings).await?,
             };
             if shares.is_empty() {
-                return session
-                    .call("scan", async |j, store| j.call_scan(store, options).await)
-                    .await;
+                return session.scan("scan", options).await;
             }
             let results = self.run_shares(&work, shares, &Task::Scan(options)).await;
             // The instances that met it are gone, and so are their counters.
             let results = results.inspect_err(|_| self.count(&trapped("scan")))?;
-            session
-                .call("scan", async |j, store| j.call_scan_conclude(store, &results, options).await)
-                .await
+            session.scan_conclude("scan", &results, options).await
         })
         .await
     }
@@ -52,10 +48,7 @@ impl Journal {
     /// As the store says. A file is then either as it was or replaced as a whole. Of rotating files, and
     /// of Redis, some may have been worked on already; recovering again goes on with the rest.
     pub async fn recover(&self, options: RecoverOptions) -> Result<Recovery, JournalError> {
-        self.run("recover", async |session| {
-            session.call("recover", async |j, store| j.call_recover(store, options).await).await
-        })
-        .await
+        self.run("recover", async |session| session.recover("recover", options).await).await
     }
 
     /// Removes what retention hides, or with `dry_run` reports what would be removed.
@@ -73,20 +66,12 @@ impl Journal {
         self.run_on("compact", work.clone(), async |session| {
             let shares = self.shares(session, &work, "compact", 0).await?;
             if shares.is_empty() {
-                return session
-                    .call("compact", async |j, store| {
-                        j.call_compact(store, retention, options).await
-                    })
-                    .await;
+                return session.compact("compact", retention, options).await;
             }
             let task = Task::Survey { retention: retention.clone(), as_of };
             let surveys = self.run_shares(&work, shares, &task).await;
             let surveys = surveys.inspect_err(|_| self.count(&trapped("compact")))?;
-            session
-                .call("compact", async |j, store| {
-                    j.call_compact_surveyed(store, &surveys, retention, options).await
-                })
-                .await
+            session.compact_surveyed("compact", &surveys, retention, options).await
         })
         .await
     }
@@ -107,9 +92,7 @@ impl Journal {
     ) -> Result<StartupReport, JournalError> {
         let operation = "startup-check";
         let check = self.run(operation, async |session| {
-            let report = session
-                .call(operation, async |j, store| j.call_startup_check(store, options).await)
-                .await?;
+            let report = session.startup_check(operation, options).await?;
             if report.outcome == StartupOutcome::Absent {
                 let place = self.store.can_create();
                 place.map_err(|error| JournalError::store(operation, &error))?;

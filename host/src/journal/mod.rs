@@ -18,7 +18,7 @@ pub use self::error::JournalError;
 pub use self::histogram::Histogram;
 pub use self::measured::Measured;
 pub use self::read::Pages;
-pub(crate) use self::session::{Called, Instance, Session};
+pub(crate) use self::session::Session;
 pub use self::strict_json::strict_json;
 pub use crate::bindings::exports::papyra::persistence::journal::{
     AnomalyCount, Appended, CompactOptions, Compaction, Counters, Draft, FieldMatch, Finding,

@@ -69,7 +69,7 @@ impl Journal {
         let fitting = FINDINGS_TOGETHER / (max_findings as usize).clamp(1, MAX_FINDINGS);
         let shares = self.jobs.saturating_mul(SHARES_PER_JOB).min(fitting);
         let shares = u32::try_from(shares).unwrap_or(u32::MAX);
-        session.call(operation, async |j, store| j.call_partitions(store, shares).await).await
+        session.partitions(operation, shares).await
     }
 
     /// Runs `task` on every share, and returns the results in the order of the shares.
@@ -117,15 +117,14 @@ async fn run_worker(
     loop {
         let index = queue.next.fetch_add(1, Ordering::Relaxed);
         let Some(share) = queue.shares.get(index) else { return Ok(results) };
-        let result = session
-            .call(task.operation(), async |j, store| match &task {
-                Task::Scan(options) => j.call_scan_partition(store, share, *options).await,
-                Task::Survey { retention, as_of } => {
-                    j.call_survey_partition(store, share, retention, *as_of).await
-                }
-            })
-            .await?;
-        results.push((index, result));
+        let operation = task.operation();
+        let result = match &task {
+            Task::Scan(options) => session.scan_partition(operation, share, *options),
+            Task::Survey { retention, as_of } => {
+                session.survey_partition(operation, share, retention, *as_of)
+            }
+        };
+        results.push((index, result.await?));
     }
 }
 

@@ -24,12 +24,7 @@ impl Journal {
     /// As the store says.
     pub async fn inspect(&self, options: InspectOptions) -> Result<Inspection, JournalError> {
         let retention = self.retention.clone();
-        self.run("inspect", async |session| {
-            session
-                .call("inspect", async |j, store| j.call_inspect(store, options, &retention).await)
-                .await
-        })
-        .await
+        self.run("inspect", async |s| s.inspect("inspect", options, &retention).await).await
     }
 }
 
@@ -73,9 +68,7 @@ impl Pages {
             None => Session::open(&self.journal.engine, self.journal.work()).await?,
         };
         let (selection, retention) = (&self.selection, &self.journal.retention);
-        let result = session
-            .call("read", async |j, store| j.call_query(store, selection, retention).await)
-            .await;
+        let result = session.query("read", selection, retention).await;
         match session.counters().await {
             Some(counters) => {
                 self.journal.count(&counters);

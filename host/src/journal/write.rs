@@ -40,10 +40,7 @@ impl Journal {
     /// `invalid-record` names the first draft that is not acceptable; nothing was written. Otherwise
     /// as the store says, see [`FailureCode`](super::FailureCode).
     pub async fn append(&self, drafts: &[Draft]) -> Result<Appended, JournalError> {
-        self.write(async |session| {
-            session.call("append", async |j, store| j.call_append(store, drafts).await).await
-        })
-        .await
+        self.write(async |session| session.append("append", drafts).await).await
     }
 
     /// Writes ready lines verbatim, all or none. Every line must be a sound record.
@@ -54,10 +51,7 @@ impl Journal {
     ///
     /// `invalid-record` names the first line that is not; nothing was written.
     pub async fn append_lines(&self, lines: &str) -> Result<Appended, JournalError> {
-        self.write(async |session| {
-            session.call("append", async |j, store| j.call_append_lines(store, lines).await).await
-        })
-        .await
+        self.write(async |session| session.append_lines("append", lines).await).await
     }
 
     /// Hands lines to the store that an instance of the engine has judged already.
