@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::super::lines::Lines;
-use super::super::wrapper::{Base, go, now};
+use super::super::wrapper::{Base, Job, go, now};
 use super::rewrites::segment;
 use super::{Case, On, case};
 use crate::store::{Edit, Position, Rewrite, Rewritten, Store, StoreError, StoreErrorKind};
@@ -38,6 +38,26 @@ async fn pause() {
     for _ in 0..30 {
         tokio::task::yield_now().await;
     }
+}
+
+/// Commits while the store knows, by its counter, that a switch is at work.
+async fn switch_slowly(job: &mut Job) -> Result<Rewritten, StoreError> {
+    job.base.set(1);
+    pause().await;
+    let done = job.commit().await;
+    job.base.set(0);
+    done
+}
+
+/// Commits and removes what was appended since the snapshot.
+async fn forget_appends(job: &mut Job) -> Result<Rewritten, StoreError> {
+    let (old, new) = (segment(&*job.view, &job.segment), end_now(&job.base, &job.segment).await?);
+    let mut edits = job.edits.clone();
+    let end = old.map_or(new, |found| found.end);
+    if end != new {
+        edits.push(Edit::removal(end, new));
+    }
+    job.commit_these(&edits).await
 }
 
 pub const CASES: &[Case] = &[
@@ -105,32 +125,10 @@ pub const CASES: &[Case] = &[
         },
     ),
     case("rewrite-appends", On::Lines, "what was appended since the snapshot is lost", |d| {
-        d.commit = |job| {
-            go(async move {
-                let (old, new) =
-                    (segment(&*job.view, &job.segment), end_now(&job.base, &job.segment).await?);
-                let mut edits = job.edits.clone();
-                let end = old.map_or(new, |found| found.end);
-                if end != new {
-                    edits.push(Edit::removal(end, new));
-                }
-                job.commit_these(&edits).await
-            })
-        };
+        d.commit = |job| go(forget_appends(job));
     }),
     case("rewrite-appends", On::Streams, "what was appended since the snapshot is lost", |d| {
-        d.commit = |job| {
-            go(async move {
-                let (old, new) =
-                    (segment(&*job.view, &job.segment), end_now(&job.base, &job.segment).await?);
-                let mut edits = job.edits.clone();
-                let end = old.map_or(new, |found| found.end);
-                if end != new {
-                    edits.push(Edit::removal(end, new));
-                }
-                job.commit_these(&edits).await
-            })
-        };
+        d.commit = |job| go(forget_appends(job));
     }),
     case("rewrite-racing", On::Lines, "what is appended during the switch is lost", |d| {
         d.append = |base, lines, runs| {
@@ -138,15 +136,7 @@ pub const CASES: &[Case] = &[
                 if base.so_far() > 0 { Ok(()) } else { base.store.append(lines, runs).await }
             })
         };
-        d.commit = |job| {
-            go(async move {
-                job.base.set(1);
-                pause().await;
-                let done = job.commit().await;
-                job.base.set(0);
-                done
-            })
-        };
+        d.commit = |job| go(switch_slowly(job));
     }),
     case("rewrite-racing", On::Streams, "what is appended during the switch comes twice", |d| {
         d.append = |base, lines, runs| {
@@ -157,15 +147,7 @@ pub const CASES: &[Case] = &[
                 base.store.append(lines, runs).await
             })
         };
-        d.commit = |job| {
-            go(async move {
-                job.base.set(1);
-                pause().await;
-                let done = job.commit().await;
-                job.base.set(0);
-                done
-            })
-        };
+        d.commit = |job| go(switch_slowly(job));
     }),
     case("rewrite-atomic", On::Lines, "the store is empty for a moment", |d| {
         d.segments = |base, mut segments| {
@@ -189,15 +171,7 @@ pub const CASES: &[Case] = &[
                 Ok(chunk)
             })
         };
-        d.commit = |job| {
-            go(async move {
-                job.base.set(1);
-                pause().await;
-                let done = job.commit().await;
-                job.base.set(0);
-                done
-            })
-        };
+        d.commit = |job| go(switch_slowly(job));
     }),
     case("rewrite-atomic", On::Parts, "the store does not exist for a moment", |d| {
         d.snapshot = |base| {
@@ -208,15 +182,7 @@ pub const CASES: &[Case] = &[
                 base.store.snapshot().await
             })
         };
-        d.commit = |job| {
-            go(async move {
-                job.base.set(1);
-                pause().await;
-                let done = job.commit().await;
-                job.base.set(0);
-                done
-            })
-        };
+        d.commit = |job| go(switch_slowly(job));
     }),
     case("rewrite-durable", On::Lines, "a crash brings the old content back", |d| {
         d.commit = |job| {
