@@ -136,7 +136,7 @@ impl RoutedJournal {
     /// fails.
     pub async fn append(&self, drafts: &[Draft]) -> Result<RoutedAppend, RoutedError> {
         if let Some(only) = self.only() {
-            return whole(only, drafts.len(), only.append(drafts).await);
+            return whole(only, || drafts.len(), only.append(drafts).await);
         }
         let judge = Judge::default();
         let journal = Journal::new(&self.engine, judge.clone());
@@ -152,7 +152,7 @@ impl RoutedJournal {
     /// fails.
     pub async fn append_lines(&self, lines: &str) -> Result<RoutedAppend, RoutedError> {
         if let Some(only) = self.only() {
-            return whole(only, lines.lines().count(), only.append_lines(lines).await);
+            return whole(only, || lines.lines().count(), only.append_lines(lines).await);
         }
         let judge = Judge::default();
         let journal = Journal::new(&self.engine, judge.clone());
@@ -231,10 +231,11 @@ impl RoutedJournal {
     }
 }
 
-/// The outcome of an append to one store as that of a route.
+/// The outcome of an append to one store as that of a route. The records are counted only for a failure:
+/// that is one more pass over a batch that no longer is in the processor's cache.
 fn whole(
     journal: &Journal,
-    records: usize,
+    records: impl FnOnce() -> usize,
     result: Result<Appended, JournalError>,
 ) -> Result<RoutedAppend, RoutedError> {
     let location = journal.describe().location;
@@ -249,7 +250,7 @@ fn whole(
             Err(RoutedError::Refused(error))
         }
         Err(error) => {
-            let failed = vec![StoreFailure { location, records: records as u64, error }];
+            let failed = vec![StoreFailure { location, records: records() as u64, error }];
             let done = RoutedAppend::default();
             Err(RoutedError::Partial(Box::new(PartialAppend { done, failed })))
         }
