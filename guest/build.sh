@@ -4,7 +4,8 @@
 #   guest/build.sh OUTPUT_DIR         writes OUTPUT_DIR/papyra-engine.wasm
 #   guest/build.sh --all OUTPUT_DIR   also papyra-wasi.wasm, the engine on a store over WASI, and
 #                                     papyra-command.wasm, a program made of that
-#   guest/build.sh --tests OUTPUT_DIR also papyra-plugin.wasm, what the tests compose them with
+#   guest/build.sh --tests OUTPUT_DIR also papyra-plugin.wasm and papyra-wasi-store.wasm, the store alone,
+#                                     which the tests compose with them
 #   guest/build.sh --lint OUTPUT_DIR  runs clippy on the same code, warnings are errors
 #   guest/build.sh --which            says where the standard library comes from, or fails
 #
@@ -111,6 +112,10 @@ if [ -z "$encode" ] && [ $task != lint ]; then
     encode=$root/target/release/papyra-encode
 fi
 
+# With this cargo's artifacts have a hash in their names, as for the standard library. Otherwise those
+# of one crate with two sets of features replace each other, and every run would build both again.
+export __CARGO_DEFAULT_LIB_METADATA=papyra
+
 cargo=cargo
 clippy=cargo-clippy
 set -- --manifest-path "$root/Cargo.toml" --lib --profile engine \
@@ -138,8 +143,8 @@ CARGO_ENCODED_RUSTFLAGS=$(printf '%s\037' \
 export CARGO_ENCODED_RUSTFLAGS="${CARGO_ENCODED_RUSTFLAGS%?}"
 
 crates=engine
-[ $task = build ] || crates='engine wasi-store wasi-command'
-case $task in tests | lint) crates="$crates plugin" ;; esac
+[ $task = build ] || crates='engine wasi-command'
+case $task in tests | lint) crates="$crates wasi-store plugin" ;; esac
 
 folder() {
     if [ "$1" = plugin ]; then echo tests/plugin; else echo "guest/$1"; fi
