@@ -100,7 +100,7 @@ async fn scan_here(engine: &Engine, journal: &Path) -> Result<f64> {
 
 /// Papyra's own backend against ours, on the same file.
 fn papyra(journal: &Path) -> Result<()> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python/tests/bench_backend.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../host/python/tests/bench_backend.py");
     let output = printed(python_command().arg(script).arg(journal).arg(WRITTEN.to_string()));
     let measured: Value = serde_json::from_str(&output).context("not a document")?;
     for (file, rows) in measured.as_object().into_iter().flatten() {
