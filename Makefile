@@ -5,6 +5,7 @@ OUT ?= target/engine
 DIST ?= dist
 
 .PHONY: help setup engine dist build demo test lint bench bench-embed long fuzz clean
+.PHONY: programs tools tests components
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
@@ -35,9 +36,25 @@ demo: ## see a damaged journal found out, repaired, compacted and read back
 # Many tests wait for another process, so there are more at a time than cores.
 test: export RUST_TEST_THREADS ?= 4
 test: ## run all tests
-	@.ci/setup wasm-tools wac chromium redis-server systemd-analyze
-	$(CARGO) build --release --workspace --bins
+	@.ci/setup chromium redis-server systemd-analyze
+	@$(BESIDE) programs tools
+	@$(BESIDE) tests components
 	$(CARGO) test --release --workspace
+
+# Tools and components keep one core busy for minutes, so they are built beside the rest. Cargo cannot use
+# make's job server from here, and shall not try.
+BESIDE = $(MAKE) --no-print-directory --jobs=2
+programs:
+	MAKEFLAGS= $(CARGO) build --release --workspace --bin papyra --bin papyra-encode \
+		--bin papyra-generate --bin papyra-worker
+tools:
+	@MAKEFLAGS= .ci/setup wasm-tools wac
+tests:
+	MAKEFLAGS= $(CARGO) test --release --workspace --no-run --quiet
+components:
+	@mkdir -p target/dist
+	@MAKEFLAGS= PAPYRA_ENCODE=$(CURDIR)/target/release/papyra-encode flock target/dist/.lock \
+		guest/build.sh --tests target/dist
 
 lint: ## check the format and the lints; warnings are errors
 	@.ci/setup clippy rustfmt
@@ -60,10 +77,8 @@ long: export PAPYRA_DAMAGE_FILES ?= 50000
 long: export PAPYRA_SEQUENCES ?= 10000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
 long: export PAPYRA_SIM ?= long
-long: ## run the same tests at full size: 1,000 kills, 50,000 damaged files, 10,000 sequences, all crashes
-	@.ci/setup wasm-tools wac chromium redis-server systemd-analyze
-	$(CARGO) build --release --workspace --bins
-	$(CARGO) test --release --workspace
+long: export PAPYRA_CLEAN_BUILDS ?= 1
+long: test ## run the same tests at full size: 1,000 kills, 50,000 damaged files, 10,000 sequences, all crashes
 
 fuzz: export PAPYRA_FUZZ_SECONDS ?= 600
 fuzz: ## feed random bytes to the engine for ten minutes

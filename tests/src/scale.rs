@@ -25,6 +25,11 @@ pub fn fuzz_time() -> Duration {
     Duration::from_secs(variable("PAPYRA_FUZZ_SECONDS", 3))
 }
 
+/// How many times the components are built from clean: `PAPYRA_CLEAN_BUILDS`, 0.
+pub fn clean_builds() -> usize {
+    variable("PAPYRA_CLEAN_BUILDS", 0)
+}
+
 /// Where the random tests begin, to repeat a failure or to try others: `PAPYRA_SEED`, 1.
 pub fn seed() -> u64 {
     variable("PAPYRA_SEED", 1)

@@ -2,21 +2,39 @@ use std::fs;
 use std::process::Command;
 
 use papyra_tests::portable::{build, component, root, tool};
+use papyra_tests::scale;
 
 const NAMES: [&str; 3] = ["papyra-engine.wasm", "papyra-wasi.wasm", "papyra-command.wasm"];
 
 #[test]
-fn two_builds_from_clean_give_the_same_bytes() {
-    // At another place, so that no path of it may get in.
-    let again = tempfile::tempdir().unwrap();
-    build("--all", again.path());
+fn builds_at_two_places_give_the_same_bytes() {
+    // The library was built with an engine from a directory of its own.
+    let engine = fs::read(component(NAMES[0])).unwrap();
+    assert!(engine == papyra_persistence::Engine::component_bytes());
+    // The others are only built once, so no path may get into them that is another one elsewhere.
+    let home = std::env::home_dir().unwrap();
+    let places = [root().canonicalize().unwrap(), std::env::temp_dir(), home.join(".cargo")];
+    let rustc = text(Command::new("rustc").args(["--print", "sysroot"]));
     for name in NAMES {
-        let (one, other) = (fs::read(component(name)).unwrap(), fs::read(again.path().join(name)));
-        assert!(one == other.unwrap(), "{name} differs");
+        let bytes = fs::read(component(name)).unwrap();
+        let says = |path: &str| memchr::memmem::find(&bytes, path.as_bytes()).is_some();
+        assert!(says("/cargo/registry/"), "{name}: paths in it are replaced, and found");
+        for place in places.iter().map(|place| place.to_str().unwrap()).chain([rustc.trim()]) {
+            assert!(!says(place), "{name} says {place}");
+        }
     }
-    assert!(
-        fs::read(component(NAMES[0])).unwrap() == papyra_persistence::Engine::component_bytes()
-    );
+}
+
+#[test]
+fn builds_from_clean_give_the_same_bytes() {
+    for _ in 0..scale::clean_builds() {
+        let again = tempfile::tempdir().unwrap();
+        build("--all", again.path());
+        for name in NAMES {
+            let (one, other) = (fs::read(component(name)), fs::read(again.path().join(name)));
+            assert!(one.unwrap() == other.unwrap(), "{name} differs");
+        }
+    }
 }
 
 fn text(command: &mut Command) -> String {
@@ -49,12 +67,13 @@ fn what_is_made_of_the_engine_imports_wasi_and_nothing_that_has_to_be_supplied()
 #[test]
 fn dist_has_checksums_and_says_what_is_in_it() {
     let out = tempfile::tempdir().unwrap();
-    component("papyra-engine.wasm");
+    let before = NAMES.map(|name| fs::read(component(name)).unwrap());
     let script = root().join("guest/dist.sh");
     text(Command::new("sh").arg(script).arg(out.path()).arg(root().join("target/dist")));
     text(Command::new("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(out.path()));
     let sizes = fs::read_to_string(out.path().join("SIZES.md")).unwrap();
-    for name in NAMES {
+    for (name, before) in NAMES.into_iter().zip(before) {
+        assert!(fs::read(out.path().join(name)).unwrap() == before, "{name}: encoded once more");
         assert!(sizes.contains(name), "{sizes}");
         let show = text(
             tool("wasm-tools").args(["metadata", "show", "--json"]).arg(out.path().join(name)),
