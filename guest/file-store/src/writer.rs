@@ -311,7 +311,9 @@ impl Writer {
         let first = left.first();
         let mut plan = rotation.plan(&****held, first)?;
         let rotated = rotation.rotate(&mut plan, &****held, first, deadline);
-        let whole = self.trail.front().is_some_and(|first| first.start == 0);
+        // Before it, the oldest file that stays may have nothing but a torn line.
+        let first_of_all = |first: &Extent| first.start == 0 || first.body > first.start;
+        let whole = self.trail.front().is_some_and(first_of_all);
         if plan.drops && self.trail.len() + usize::from(whole) > plan.keep {
             for extent in &mut self.trail {
                 extent.replaces = true;

@@ -468,6 +468,7 @@ impl World {
 
     /// Everything that must be there is, once, unaltered and in order; nothing that must not be.
     pub fn check(&self, after: After, context: &dyn Fn() -> String) {
+        let context = &|| format!("{}; on the disk: {}", context(), self.listing());
         let found = match visible(&*self.files) {
             Ok(found) => found,
             Err(error) => panic!("cannot be read: {error}; {}", context()),
@@ -554,6 +555,16 @@ impl World {
             self.fates[*first..first + lines].fill(fate);
             self.own = self.fates.len();
         }
+    }
+
+    /// All files, and the numbers of the lines in them.
+    fn listing(&self) -> String {
+        let file = |path: PathBuf| {
+            let text = self.disk.content(&path).unwrap_or_default();
+            let numbers: Vec<_> = pieces(&text).iter().map(|piece| piece.number).collect();
+            format!("{} {numbers:?}", path.display())
+        };
+        self.disk.names().into_iter().map(file).collect::<Vec<_>>().join(", ")
     }
 
     fn visible_names(&self) -> Vec<String> {
