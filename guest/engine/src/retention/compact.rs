@@ -434,6 +434,10 @@ impl<'v> Compactor<'v> {
                                      once (Redis removes any number with approx_trim=false), or \
                                      consumer groups have come to need it"
                     .to_owned(),
+                (false, false, 0) if report.untimed_kept + report.from_future_kept > 0 => {
+                    "nothing to remove: every record that has an age is within the limits"
+                        .to_owned()
+                }
                 (false, false, 0) => {
                     "nothing to remove: every record is within the limits".to_owned()
                 }

@@ -282,6 +282,18 @@ fn a_clock_that_counts_from_boot_expires_nothing_and_is_counted() {
     let mut host = Lines::new(record("event", 2403.198, 1).repeat(3));
     let done = compact::compact(&mut host, &limited(None, Some(60.0), None), RUN).unwrap();
     assert_eq!((done.changed, done.untimed_kept), (false, 3));
+    assert_eq!(done.note, "nothing to remove: every record that has an age is within the limits");
+    let mut host = Lines::new(record("event", NOW, 1));
+    let done = compact::compact(&mut host, &limited(None, Some(60.0), None), RUN).unwrap();
+    assert_eq!(done.note, "nothing to remove: every record is within the limits");
+}
+
+#[test]
+fn milliseconds_are_not_said_to_be_within_an_age_limit() {
+    let mut host = Lines::new(record("event", NOW * 1000.0, 1).repeat(2));
+    let done = compact::compact(&mut host, &limited(None, Some(60.0), None), RUN).unwrap();
+    assert_eq!((done.changed, done.from_future_kept), (false, 2));
+    assert_eq!(done.note, "nothing to remove: every record that has an age is within the limits");
 }
 
 #[test]
