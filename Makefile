@@ -50,7 +50,7 @@ programs:
 tools:
 	@MAKEFLAGS= .ci/setup wasm-tools wac
 tests:
-	MAKEFLAGS= $(CARGO) test --release --workspace --no-run --quiet
+	MAKEFLAGS= $(CARGO) test --release --workspace --no-run
 components:
 	@mkdir -p target/dist
 	@MAKEFLAGS= PAPYRA_ENCODE=$(CURDIR)/target/release/papyra-encode flock target/dist/.lock \
