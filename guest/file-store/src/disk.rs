@@ -57,6 +57,25 @@ pub enum FileKind {
     Device,
 }
 
+impl FileKind {
+    /// Fails unless a journal can be such a file.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`, saying what it is.
+    pub fn may_be_a_journal(self) -> io::Result<()> {
+        let what = match self {
+            Self::Regular => return Ok(()),
+            Self::Directory => "it is a directory; give the path of a file in it",
+            Self::Pipe => "it is a named pipe, not a regular file",
+            Self::Socket => "it is a socket, not a regular file",
+            Self::Link => "it is a symbolic link; give the path that it leads to",
+            Self::Device => "it is a device, not a regular file",
+        };
+        Err(io::Error::new(io::ErrorKind::Unsupported, what))
+    }
+}
+
 /// How to open a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct How {

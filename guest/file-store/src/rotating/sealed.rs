@@ -24,12 +24,7 @@ pub(super) fn sealed(disk: &dyn Disk, home: &Path, max_files: u32) -> io::Result
     let mut found = Vec::new();
     for number in 1..max_files {
         let Some(metadata) = look(disk, &numbered(home, number))? else { continue };
-        if metadata.kind != FileKind::Regular {
-            return Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                format!("{} is not a regular file", name_of(&numbered(home, number))),
-            ));
-        }
+        metadata.kind.may_be_a_journal()?;
         found.push(Sealed { number, id: metadata.id, bytes: metadata.length });
     }
     Ok(found)

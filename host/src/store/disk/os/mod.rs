@@ -67,15 +67,7 @@ fn open(path: &Path, how: How) -> io::Result<fs::File> {
 }
 
 fn regular(metadata: &fs::Metadata) -> io::Result<()> {
-    let what = match kind_of(metadata) {
-        FileKind::Regular => return Ok(()),
-        FileKind::Directory => "it is a directory; give the path of a file in it",
-        FileKind::Pipe => "it is a named pipe, not a regular file",
-        FileKind::Socket => "it is a socket, not a regular file",
-        FileKind::Link => "it is a symbolic link; give the path that it leads to",
-        FileKind::Device => "it is a device, not a regular file",
-    };
-    Err(io::Error::new(io::ErrorKind::Unsupported, what))
+    kind_of(metadata).may_be_a_journal()
 }
 
 fn kind_of(metadata: &fs::Metadata) -> FileKind {
