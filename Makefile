@@ -4,7 +4,7 @@ CARGO ?= cargo
 OUT ?= target/engine
 DIST ?= dist
 
-.PHONY: help setup engine dist build demo test lint bench bench-embed long fuzz clean
+.PHONY: help setup engine dist build demo test lint bench bench-embed long fuzz powercut faults clean
 .PHONY: programs tools tests components
 
 help: ## list these commands
@@ -84,6 +84,16 @@ fuzz: export PAPYRA_FUZZ_SECONDS ?= 600
 fuzz: ## feed random bytes to the engine for ten minutes
 	@.ci/setup
 	$(CARGO) test --release --workspace --test long fuzz:: -- --nocapture
+
+powercut: ## cut the power of ext4, XFS and Btrfs 2,000 times each, as root; an hour
+	@[ "$$(id -u)" != 0 ] || .ci/setup mkfs.ext4 mkfs.xfs mkfs.btrfs
+	$(CARGO) build --release --workspace --bins
+	@tests/powercut.py
+
+faults: ## let each system call on a journal fail, 6,000 times; 20 minutes
+	@.ci/setup strace
+	$(CARGO) build --release --workspace --bins
+	@tests/faults.py
 
 clean: ## remove everything that was built or installed here
 	$(CARGO) clean

@@ -163,7 +163,10 @@ fn outcome(batch: &Batch, of_batch: Option<Written>, before: u64) -> String {
         (None | Some(Written::None), _) => format!("{}, nothing after them", state(before)),
         (Some(Written::All), _) => format!("{these} are written, but may not be durable{earlier}"),
         (Some(Written::Some), _) => {
-            format!("of {these} the first are written, and the others are not{earlier}")
+            format!(
+                "of {these} the beginning is written, perhaps only a part of a line{earlier}; look at the \
+                 end of the journal before appending the rest"
+            )
         }
         (Some(Written::Unknown), _) => format!(
             "whether {these} are written is not known: look at the end of the journal before \
