@@ -7,8 +7,8 @@ use papyra_file_store::{Error, FileSet, Kind};
 
 /// The failure with its causes, in one line.
 pub(super) fn storage_error(error: Error) -> StorageError {
-    let mut line = error.message.clone();
-    let mut cause = std::error::Error::source(&error);
+    let Error { kind, message: mut line, cause } = error;
+    let mut cause = cause.as_deref().map(|cause| cause as &dyn std::error::Error);
     while let Some(error) = cause {
         let text = error.to_string();
         // Some errors say themselves what their cause says.
@@ -17,7 +17,7 @@ pub(super) fn storage_error(error: Error) -> StorageError {
         }
         cause = error.source();
     }
-    match error.kind {
+    match kind {
         Kind::Full => StorageError::Full(line),
         Kind::Locked => StorageError::Locked(line),
         Kind::Denied => StorageError::Denied(line),

@@ -12,6 +12,9 @@ use super::errors::{cut_short, storage_error};
 /// The maximum size of one read, however much is asked for.
 const MAX_READ: u64 = 8 << 20;
 
+/// A file, if there is one, and where it ends in the snapshot.
+type Found<'a> = (Option<&'a Arc<dyn DiskFile>>, u64);
+
 pub(super) struct Snapshot {
     files: Arc<dyn FileSet>,
     view: View,
@@ -31,7 +34,7 @@ impl Snapshot {
     }
 
     /// The file of a segment and where it ends. What does not belong to the journal has nothing in it.
-    fn find(&self, segment: &str) -> Result<(Option<&Arc<dyn DiskFile>>, u64), StorageError> {
+    fn find(&self, segment: &str) -> Result<Found<'_>, StorageError> {
         if let Some(member) = self.view.members.iter().find(|member| member.name == segment) {
             return Ok((member.file.as_ref(), member.length));
         }

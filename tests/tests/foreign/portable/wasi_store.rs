@@ -86,7 +86,7 @@ impl WasiStore {
     }
 
     fn rotating(dir: &Path) -> Self {
-        Self { max_bytes: Some(2_000), ..Self::new(dir) }
+        Self { max_bytes: Some(200_000), ..Self::new(dir) }
     }
 }
 
