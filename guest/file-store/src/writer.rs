@@ -10,11 +10,11 @@ use crate::defects::{Defect, has};
 use crate::disk::{self, DiskFile, FileId, append_all, line_ends};
 use crate::error::{Error, Kind, Result, changed_meanwhile};
 use crate::extent::{Extent, Left};
-use crate::file_set::{
-    FileSet, Rotation, named, open_or_create, sync_files, sync_names, sync_place,
-};
+use crate::failed::Failed;
+use crate::file_set::{FileSet, Rotation, named, open_or_create, sync_names, sync_place};
 use crate::lock::{Held, lock};
 use crate::settings::{Deadline, Durability};
+use crate::syncing::Syncing;
 use crate::unsynced::Unsynced;
 
 /// The maximum number of files in a set; what was written to older ones is gone from it.
@@ -53,71 +53,6 @@ enum Undone {
     Stays,
     /// Somebody else has cut the file.
     Unknown,
-}
-
-/// How much of a batch is in the journal after an append that has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// Nothing.
-    None,
-    /// All of it.
-    All,
-    /// Its beginning.
-    Some,
-    /// Nobody can tell.
-    Unknown,
-}
-
-/// Why nothing is acknowledged.
-#[derive(Debug)]
-pub struct Failed {
-    /// What has failed.
-    pub error: Error,
-    /// How many bytes of the batches, from the first on, are in the journal; `None` if nobody can tell.
-    pub left: Option<u64>,
-}
-
-/// A sync outside of an append, which may take its time.
-#[derive(Debug)]
-pub struct Syncing {
-    files: Arc<dyn FileSet>,
-    file: Arc<ActiveFile>,
-    mark: u64,
-}
-
-impl Syncing {
-    /// Makes it durable.
-    ///
-    /// # Errors
-    ///
-    /// The disk's.
-    pub fn run(&self) -> Result<()> {
-        if self.files.settings().durability == Durability::Never {
-            sync_files(&*self.files)?;
-        }
-        self.file.sync().map_err(|cause| self.files.settings().cannot("sync", cause))
-    }
-}
-
-impl Failed {
-    /// How much of a batch is in the journal, before which there are so many bytes of the batches that were
-    /// appended together.
-    pub fn written(&self, lines: &str, before: u64) -> Written {
-        let Some(left) = self.left else { return Written::Unknown };
-        let bytes = usize::try_from(left.saturating_sub(before)).unwrap_or(usize::MAX);
-        match lines.as_bytes().get(..bytes) {
-            Some([]) => Written::None,
-            Some(part) if part.len() < lines.len() => Written::Some,
-            _ => Written::All,
-        }
-    }
-}
-
-impl From<Error> for Failed {
-    /// Before anything was written.
-    fn from(error: Error) -> Self {
-        Self { error, left: Some(0) }
-    }
 }
 
 impl Writer {

@@ -8,13 +8,14 @@ use std::time::Duration;
 use super::disk::{Nature, SimDisk};
 use crate::disk::{Create, Disk, How};
 use crate::error::Kind;
+use crate::failed::Failed;
 use crate::file_set::FileSet;
 use crate::index;
 use crate::one_file::OneFile;
 use crate::rewrite::{Cancel, Edit, Rewrite};
 use crate::rotating::{Limits, Rotating};
 use crate::settings::{Durability, Settings};
-use crate::writer::{Failed, Writer};
+use crate::writer::Writer;
 
 /// The directory of the journal, made by the first append.
 const DIR: &str = "/d/e";

@@ -1,12 +1,11 @@
 //! Random sequences of everything that can happen to a journal. `SIM_SEED=` repeats one.
 
-use std::io::ErrorKind::{Other, QuotaExceeded, StorageFull};
 use std::time::Duration;
 
 use super::disk::{Fault, Nature};
 use super::driver::{After, Kinds, Step, World};
 use super::inode::AfterFailure;
-use super::tests::{Dice, Effort, is_long, power_cuts};
+use super::tests::{Dice, Effort, FAULTS, is_long, power_cuts};
 use crate::settings::Durability;
 
 fn kinds(dice: &mut Dice) -> Kinds {
@@ -35,14 +34,7 @@ fn step(dice: &mut Dice) -> Step {
 }
 
 fn fault(dice: &mut Dice) -> Fault {
-    [
-        Fault::Error(Other),
-        Fault::Error(StorageFull),
-        Fault::Broken(Other),
-        Fault::Broken(QuotaExceeded),
-        Fault::Done,
-        Fault::Short,
-    ][dice.roll(6) as usize]
+    FAULTS[dice.roll(FAULTS.len() as u64) as usize]
 }
 
 /// One sequence, of up to five lives.

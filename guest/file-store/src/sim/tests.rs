@@ -1,5 +1,6 @@
 //! Every crash of every script, in every way that the medium may have it.
 
+use std::io::ErrorKind::{Other, QuotaExceeded, StorageFull};
 use std::time::Duration;
 
 use super::disk::{Fault, Nature, SimDisk};
@@ -190,18 +191,20 @@ pub(super) fn all_crashes(effort: Effort) -> (u64, u64) {
     states.into_iter().fold((0, 0), |(once, twice), (more, again)| (once + more, twice + again))
 }
 
+/// What is tried at every operation.
+pub(super) const FAULTS: [Fault; 6] = [
+    Fault::Error(Other),
+    Fault::Error(StorageFull),
+    Fault::Broken(Other),
+    Fault::Broken(QuotaExceeded),
+    Fault::Done,
+    Fault::Short,
+];
+
 /// Every failure of every operation, once or from then on.
 fn failures(kinds: Kinds, steps: &[Step]) -> u64 {
-    use std::io::ErrorKind::{Other, QuotaExceeded, StorageFull};
     let mut cases = 0;
-    for fault in [
-        Fault::Error(Other),
-        Fault::Error(StorageFull),
-        Fault::Broken(Other),
-        Fault::Broken(QuotaExceeded),
-        Fault::Done,
-        Fault::Short,
-    ] {
+    for fault in FAULTS {
         for operation in 0.. {
             let mut world = World::new(kinds);
             world.broken = true;
