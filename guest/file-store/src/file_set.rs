@@ -133,6 +133,8 @@ pub struct Plan {
     pub keep: usize,
     /// Files are being dropped.
     pub drops: bool,
+    /// Nobody can tell whether the new file, with the first line in it, is in its place.
+    pub unsure: bool,
 }
 
 /// The new file of a rotation, locked.

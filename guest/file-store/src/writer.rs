@@ -35,6 +35,8 @@ pub struct Writer {
     suspect: bool,
     /// The extents of the last append, newest last.
     trail: VecDeque<Extent>,
+    /// Nobody can tell whether a rotation with the first line of the last append took place.
+    unsure: bool,
 }
 
 #[derive(Debug)]
@@ -64,6 +66,7 @@ impl Writer {
             unsynced: Unsynced::default(),
             suspect: false,
             trail: VecDeque::new(),
+            unsure: false,
         }
     }
 
@@ -108,7 +111,12 @@ impl Writer {
     ) -> std::result::Result<(), Failed> {
         self.trail.clear();
         let written = self.write_batches(held, batches, deadline);
-        written.map_err(|error| self.take_back(error))
+        written.map_err(|error| self.take_back(error))?;
+        // Nobody else asks, and files that were rotated or replaced since would stay open.
+        if !matches!(self.files.settings().durability, Durability::Interval(_)) {
+            self.trail.clear();
+        }
+        Ok(())
     }
 
     /// Writes everything, in one file or in as many as it takes.
@@ -254,6 +262,7 @@ impl Writer {
                 extent.replaces = true;
             }
         }
+        self.unsure |= plan.unsure;
         let fresh = rotated?;
         let file = Arc::clone(&fresh.file);
         let id = file.id();
@@ -282,9 +291,11 @@ impl Writer {
 
     /// Removes what a failed append has written, still under the lock, newest first.
     fn take_back(&mut self, error: Error) -> Failed {
-        let mut left = Some(0);
+        let mut left = if std::mem::take(&mut self.unsure) { None } else { Some(0) };
         for extent in std::mem::take(&mut self.trail).into_iter().rev() {
-            if extent.end == extent.start {
+            // A write that was done all the same, although the disk has reported an error.
+            let longer = |now: disk::Metadata| now.length > extent.end;
+            if extent.end == extent.start && !extent.file.metadata().is_ok_and(longer) {
                 continue;
             }
             // The next append has to look whether the end is torn, and isolates it.
@@ -315,6 +326,7 @@ impl Writer {
         }
         match extent.file.metadata()?.length.cmp(&extent.end) {
             Ordering::Less => return Ok(Undone::Unknown),
+            Ordering::Greater if extent.end == extent.start => return Ok(Undone::Unknown),
             // A program that takes no locks has written behind us; its lines are not ours to cut.
             Ordering::Greater => return Ok(Undone::Stays),
             Ordering::Equal => {}

@@ -300,18 +300,16 @@ impl Rewrite {
     fn not_switched(&mut self, error: Error, path: &Path, names: &[String]) -> Error {
         let settings = self.files.settings();
         let unsure = || named(settings, path).ok().flatten() != Some(self.id);
-        match self.quarantine.take_if(|_| unsure() && !has(Defect::QuarantineDiscarded)) {
-            None => error,
-            Some(quarantine) => {
-                quarantine.stay();
-                let message = format!(
-                    "cannot tell whether {} was rewritten; look at it, and at what was removed: {}",
-                    path.display(),
-                    names.join(", ")
-                );
-                Error::new(error.kind, message).caused_by(error)
-            }
+        if !unsure() || has(Defect::QuarantineDiscarded) {
+            return error;
         }
+        let mut message =
+            format!("cannot tell whether {} was rewritten; look at it", path.display());
+        if let Some(quarantine) = self.quarantine.take() {
+            quarantine.stay();
+            message = format!("{message}, and at what was removed: {}", names.join(", "));
+        }
+        Error::new(error.kind, message).caused_by(error)
     }
 
     /// A length at which none of our writers is writing.

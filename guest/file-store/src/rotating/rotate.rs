@@ -20,7 +20,7 @@ use crate::lock::Held;
 use crate::names::{Use, numbered, parent};
 use crate::rewrite::may_replace;
 use crate::settings::{Deadline, Durability};
-use crate::temporary::{Temporary, rename_to_free};
+use crate::temporary::{Temporary, is_at, rename_to_free};
 
 /// Up to this number of sealed files, each name is made durable by itself.
 const EACH: usize = 16;
@@ -33,7 +33,7 @@ impl Rotating {
         let sealed = self.heal().map_err(cannot)?;
         let sizes = [full.length].into_iter().chain(sealed.iter().map(|file| file.bytes));
         let keep = self.limits.keep(&sizes.collect::<Vec<_>>(), first.len() as u64);
-        Ok(Plan { full, sealed, keep, drops: false })
+        Ok(Plan { full, sealed, keep, drops: false, unsure: false })
     }
 
     pub(super) fn rotate_set(
@@ -47,7 +47,7 @@ impl Rotating {
         let home = &settings.path;
         let cannot = |cause| settings.cannot("rotate", cause);
         let before = self.counts.dropped();
-        let Plan { full, sealed: files, keep, drops } = plan;
+        let Plan { full, sealed: files, keep, drops, unsure } = plan;
 
         // Everything that can fail for want of space or permission comes before anything is changed.
         let mut next = Temporary::claim(settings, home, Use::Next, deadline)?;
@@ -65,7 +65,10 @@ impl Rotating {
         }
         if has_first {
             let lines = self.counts.lines(active, full.id, full.length);
-            next.publish(home).map_err(cannot)?;
+            if let Err(cause) = next.publish(home) {
+                *unsure = !is_at(self.disk(), home, full.id);
+                return Err(cannot(cause));
+            }
             self.counts.drop_file(full.id, full.length, lines);
         } else {
             self.shift(files).map_err(cannot)?;

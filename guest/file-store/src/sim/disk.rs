@@ -44,6 +44,8 @@ pub(crate) enum Fault {
     Broken(io::ErrorKind),
     /// It is done, and reported as failed.
     Done,
+    /// The same, and whoever then looks a name up is told that this fails, too.
+    DoneUnseen,
     /// Of a write, only a part is done; anything else is done.
     Short,
 }
@@ -75,6 +77,8 @@ struct State {
     meanwhile: Option<(usize, Meanwhile)>,
     dead: bool,
     broken: Option<io::ErrorKind>,
+    /// The next name that is looked up is not found out about.
+    unseen: bool,
     descriptions: u64,
 }
 
@@ -149,7 +153,7 @@ impl SimDisk {
     /// Nothing goes wrong any more.
     pub fn mend(&self) {
         let mut state = self.state();
-        (state.fault, state.broken) = (None, None);
+        (state.fault, state.broken, state.unseen) = (None, None, false);
     }
 
     /// Has this run before an operation, counted from now on, from 0.
@@ -270,6 +274,10 @@ impl SimDisk {
                     Err(kind.into())
                 }
                 Fault::Done => Ok(Turn::DoAndFail),
+                Fault::DoneUnseen => {
+                    state.unseen = true;
+                    Ok(Turn::DoAndFail)
+                }
                 Fault::Short => Ok(Turn::DoInPart),
             },
             _ => Ok(Turn::Do),
@@ -333,7 +341,10 @@ impl Disk for SimDisk {
     }
 
     fn metadata(&self, path: &Path, _: bool) -> io::Result<Metadata> {
-        let state = self.state();
+        let mut state = self.state();
+        if std::mem::take(&mut state.unseen) {
+            return Err(io::Error::other("the answer is lost, too"));
+        }
         if state.is_dir(path) {
             return Ok(Metadata {
                 id: FileId { device: 0, inode: 0 },
