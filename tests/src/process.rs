@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::random::Random;
 
@@ -19,6 +19,23 @@ impl Worker {
             .spawn()
             .expect("the worker starts");
         Self(child)
+    }
+
+    /// Up to how long a worker should live that is to be killed at work: as long as one takes on this machine to
+    /// start, and three times that.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started, or fails.
+    pub fn lifetime(program: &str) -> Duration {
+        let dir = tempfile::tempdir().expect("a directory");
+        let begun = Instant::now();
+        let path = dir.path().join("first.ndjson");
+        let path = path.to_str().expect("the path is text");
+        let (_, ended_well) =
+            Self::start(program, &["append", path, "0", "1", "1", "never"]).finish();
+        assert!(ended_well, "a worker that is not killed ends well");
+        (3 * begun.elapsed()).max(Duration::from_millis(60))
     }
 
     /// Sends SIGKILL after a random time of up to `most`, and returns the lines that it had printed.

@@ -40,12 +40,12 @@ async fn killing_appends_and_recoveries_loses_and_doubles_nothing() {
     let mut random = Random::new(scale::seed());
     let (mut first, mut acknowledged) = (0, Vec::new());
     let mut changed = 0;
+    let most = Worker::lifetime(WORKER);
     for cycle in 0..scale::kill_cycles() {
         let sync = ["always", "never", "5"][cycle % 3];
         let (number, batch) = (first.to_string(), (1 + random.below(50)).to_string());
         let appender = start(&["append", path_text, &number, "1000000", &batch, sync]);
         let recoverer = start(&["recover", path_text, quarantine_text, "1000000"]);
-        let most = Duration::from_millis(60);
         let acks = appender.kill_within(most, &mut random);
         changed += recoverer
             .kill_within(most / 4, &mut random)

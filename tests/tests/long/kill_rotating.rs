@@ -148,13 +148,13 @@ fn killing_rotations_and_recoveries_loses_only_what_rotation_drops() {
     let mut random = Random::new(scale::seed() + 10);
     let sampler = Sampler::start(set.dir.path());
     let (mut first, mut acknowledged, mut recovered) = (0, Vec::new(), 0);
+    let most = Worker::lifetime(WORKER);
     for cycle in 0..scale::kill_cycles() {
         let sync = ["always", "never", "5"][cycle % 3];
         let batch = (1 + random.below(BATCH as usize)).to_string();
         let begin = first.to_string();
         let appender = start(&["append", &set.url, &begin, "1000000", &batch, sync]);
         let recoverer = start(&["recover", &set.url, quarantine.to_str().unwrap(), "1000000"]);
-        let most = Duration::from_millis(60);
         let acks = appender.kill_within(most, &mut random);
         let changes = recoverer.kill_within(most / 4, &mut random);
         recovered += changes.iter().filter(|line| line.ends_with("true")).count();
