@@ -2,8 +2,9 @@
 # Builds the engine component, and the ones that are made of it.
 #
 #   guest/build.sh OUTPUT_DIR         writes OUTPUT_DIR/papyra-engine.wasm
-#   guest/build.sh --all OUTPUT_DIR   also papyra-wasi.wasm, the engine on a store over WASI, and
-#                                     papyra-command.wasm, a program made of that
+#   guest/build.sh --all OUTPUT_DIR   also the engine on a store in files: papyra-wasi.wasm over WASI,
+#                                     papyra-node.wasm and papyra-python.wasm on files that the host opens,
+#                                     and papyra-command.wasm, a program over WASI
 #   guest/build.sh --tests OUTPUT_DIR also papyra-plugin.wasm and papyra-wasi-store.wasm, the store alone,
 #                                     which the tests compose with them
 #   guest/build.sh --lint OUTPUT_DIR  runs clippy on the same code, warnings are errors
@@ -142,10 +143,6 @@ CARGO_ENCODED_RUSTFLAGS=$(printf '%s\037' \
     "--remap-path-prefix=$out=/out")
 export CARGO_ENCODED_RUSTFLAGS="${CARGO_ENCODED_RUSTFLAGS%?}"
 
-crates=engine
-[ $task = build ] || crates='engine wasi-command'
-case $task in tests | lint) crates="$crates wasi-store plugin" ;; esac
-
 folder() {
     if [ "$1" = plugin ]; then echo tests/plugin; else echo "guest/$1"; fi
 }
@@ -153,10 +150,12 @@ folder() {
 if [ $task = lint ]; then
     command -v $clippy >/dev/null ||
         fail "clippy is missing: rustup component add clippy, or apt-get install rust-web-clippy"
-    for crate in $crates; do
+    for crate in engine wasi-command plugin store; do
         $clippy clippy -p papyra-$crate "$@" -- -D warnings
     done
-    $clippy clippy -p papyra-wasi-store "$@" --features engine -- -D warnings
+    for feature in engine imported python; do
+        $clippy clippy -p papyra-store "$@" --features $feature -- -D warnings
+    done
     exit
 fi
 
@@ -188,12 +187,17 @@ build() {
     encode new "$out/target/$target/engine/$module.wasm" $component $crate
 }
 
-for crate in $crates; do
-    build $crate papyra-$crate "$@"
-done
+build engine papyra-engine "$@"
 [ $task != build ] || exit 0
 
-build wasi-store papyra-wasi "$@" --features engine
+build store papyra-wasi "$@" --features engine
+build store papyra-node "$@" --features imported
+build store papyra-python "$@" --features python
+build wasi-command papyra-wasi-command "$@"
+if [ $task = tests ]; then
+    build store papyra-wasi-store "$@"
+    build plugin papyra-plugin "$@"
+fi
 wac=$(tool wac)
 "$wac" plug "$out/papyra-wasi-command.wasm" --plug "$out/papyra-wasi.wasm" \
     -o "$out/papyra-command.wasm.plugged"

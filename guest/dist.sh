@@ -18,7 +18,7 @@ wasm_tools=$root/target/tools/bin/wasm-tools
 [ -x "$wasm_tools" ] || wasm_tools=wasm-tools
 
 "$root/guest/build.sh" --all "$build"
-for name in papyra-engine papyra-wasi papyra-command; do
+for name in papyra-engine papyra-wasi papyra-node papyra-python papyra-command; do
     cp "$build/$name.wasm" "$out/$name.wasm.new"
     mv "$out/$name.wasm.new" "$out/$name.wasm"
 done
@@ -29,12 +29,14 @@ targets() {
     "$wasm_tools" component targets "$root/$1" --world "$2" "$out/$3"
 }
 targets wit papyra:persistence/engine papyra-engine.wasm
-targets guest/wasi-store/wit papyra:wasi/journal papyra-wasi.wasm
+targets guest/store/wit papyra:stores/wasi papyra-wasi.wasm
+targets guest/store/wit papyra:stores/node papyra-node.wasm
+targets guest/store/wit papyra:stores/python papyra-python.wasm
 targets guest/wasi-command/wit papyra:command/command papyra-command.wasm
 
 cd "$out"
-set -- papyra-engine.wasm papyra-wasi.wasm papyra-command.wasm papyra-persistence.wasm \
-    papyra-persistence.wit
+set -- papyra-engine.wasm papyra-wasi.wasm papyra-node.wasm papyra-python.wasm papyra-command.wasm \
+    papyra-persistence.wasm papyra-persistence.wit
 if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi >SHA256SUMS
 {
     echo "| file | bytes | gzip -9 |"

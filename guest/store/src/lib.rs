@@ -1,8 +1,14 @@
-//! The file protocol over a WASI file system, and nothing else: no libc, no std I/O, no network.
+//! The file protocol as a store for the engine, in runtimes other than our Rust host: no libc, no std I/O, no
+//! network. The engine is in it, but for `papyra-wasi-store.wasm`, which exports `storage` for `wac plug`.
 //!
-//! With the engine in it (the feature `engine`) it is `papyra-wasi.wasm`, which runs in every runtime
-//! with WASI 0.2. By itself it is a component that exports `storage`, for `wac plug`. It learns what to
-//! work on from its environment:
+//! | component | features | files are |
+//! |---|---|---|
+//! | `papyra-wasi.wasm` | `engine` | those of WASI 0.2 |
+//! | `papyra-node.wasm` | `imported` | opened by the host, which implements the interface `disk` |
+//! | `papyra-python.wasm` | `python` | the same, and read through WASI |
+//! | `papyra-wasi-store.wasm` | | those of WASI 0.2 |
+//!
+//! Over WASI alone it learns what to work on from its environment:
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -14,7 +20,7 @@
 //! Paths are looked up in the preopened directories: absolute ones by the longest name that is their
 //! beginning; others in the one named `.`, else from the initial directory, else in the first.
 //!
-//! The promises are those of `papyra-file-store`, except for what WASI cannot promise:
+//! The promises are those of `papyra-file-store`, except for what WASI alone cannot promise:
 //!
 //! * **It has no locks.** One process at a time may write to the journal. Lines that another one
 //!   writes in the last moment of a rewrite are lost; an append of another one can tear a batch of
@@ -31,4 +37,5 @@
 
 #[cfg(target_arch = "wasm32")]
 mod component;
+#[cfg(any(not(feature = "imported"), feature = "python"))]
 mod names;

@@ -28,6 +28,7 @@ try {
       console.log(event_type ?? action);
     }
   }
+  journal.close();
 } finally {
   rmSync(directory, { recursive: true });
 }

@@ -35,21 +35,13 @@ export class Host {
     this.#store = store;
   }
 
-  /** @param {() => number} clock milliseconds since the epoch */
-  imports(clock) {
+  /** Returns the functions of all interfaces but the clock. */
+  imports() {
     // jco looks interfaces up by their names without a version.
     return {
       "papyra:persistence/storage": guarded(this.#storage()),
       "papyra:persistence/groups": unsupported(GROUPS),
       "papyra:persistence/claims": unsupported(CLAIMS),
-      "wasi:clocks/wall-clock": {
-        now: () => {
-          const now = Math.max(clock(), 0);
-          const seconds = Math.floor(now / 1000);
-          return { seconds: BigInt(seconds), nanoseconds: Math.floor((now - seconds * 1000) * 1e6) };
-        },
-        resolution: () => ({ seconds: 0n, nanoseconds: 1_000_000 }),
-      },
     };
   }
 
@@ -114,6 +106,22 @@ export class Host {
       },
     };
   }
+}
+
+/**
+ * The functions of the clock.
+ *
+ * @param {() => number} clock milliseconds since the epoch
+ */
+export function wallClock(clock) {
+  return {
+    now: () => {
+      const now = Math.max(clock(), 0);
+      const seconds = Math.floor(now / 1000);
+      return { seconds: BigInt(seconds), nanoseconds: Math.floor((now - seconds * 1000) * 1e6) };
+    },
+    resolution: () => ({ seconds: 0n, nanoseconds: 1_000_000 }),
+  };
 }
 
 /** A larger chunk would end the instance before the engine could report it. */

@@ -1,6 +1,6 @@
 /**
  * Papyra's journal engine, a WebAssembly component, in Node. `Engine` loads the output of `jco transpile`, a
- * store keeps the bytes, and `Journal` is the interface for programs.
+ * store says where the bytes are kept, and `Journal` is the interface for programs.
  */
 export { Engine, EngineError } from "./engine.js";
 export { Failure, StoreError } from "./errors.js";

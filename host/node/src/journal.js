@@ -36,10 +36,11 @@ export class Journal {
   }
 
   /**
-   * Opens a journal in a store written in JavaScript.
+   * Opens a journal.
    *
-   * @param {import("./engine.js").Engine} engine made from `papyra-engine.wasm`
-   * @param {import("./types.js").Store} store
+   * @param {import("./engine.js").Engine} engine made from `papyra-node.wasm` for a `FileStore`, and from
+   *   `papyra-engine.wasm` for a store written in JavaScript
+   * @param {import("./types.js").Store | import("./file-store.js").FileStore} store
    * @param {import("./types.js").JournalOptions} [options]
    */
   static open(engine, store, { retention, clock = Date.now } = {}) {

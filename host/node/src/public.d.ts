@@ -1,6 +1,6 @@
 /**
- * The types of `papyra-persistence`. `Engine` loads the output of `jco transpile`, a store keeps the bytes, and
- * `Journal` is the interface for programs.
+ * The types of `papyra-persistence`. `Engine` loads the output of `jco transpile`, a store says where the bytes
+ * are kept, and `Journal` is the interface for programs.
  */
 
 import type {
@@ -49,10 +49,13 @@ export interface Session {
 /** The compiled component. One per process is enough. */
 export declare class Engine {
   private constructor();
-  /** Loads the `.js` file that `jco transpile papyra-engine.wasm --instantiation sync -o DIRECTORY` has written. */
+  /**
+   * Loads the `.js` file that `jco transpile papyra-node.wasm --instantiation sync -o DIRECTORY` has written; or the
+   * same of `papyra-engine.wasm`, for stores in JavaScript.
+   */
   static load(path: string): Promise<Engine>;
   /** Makes an instance over one store. `clock` returns milliseconds since the epoch. */
-  instantiate(store: Store, clock: () => number): Session;
+  instantiate(store: Store | FileStore, clock: () => number): Session;
   /** Makes an instance of `papyra-wasi.wasm`, which needs nothing but WASI. */
   instantiateWasi(imports: Imports): Session;
 }
@@ -85,8 +88,6 @@ export declare class StoreError extends Error {
    * batch is visible nevertheless. Say `none` only if the store knows.
    */
   constructor(code: StoreErrorCode, message: string, written?: Written);
-  /** Turns an I/O error into one that names its class, the path and the remedy. Returns other errors as they are. */
-  static fromSystem(doing: string, path: string, cause: unknown, written?: Written): unknown;
   code: StoreErrorCode;
   written: Written | undefined;
 }
@@ -100,8 +101,11 @@ export declare class StoreError extends Error {
  */
 export declare class Journal {
   constructor(start: () => Session, retention?: Retention);
-  /** Opens a journal in a store written in JavaScript. */
-  static open(engine: Engine, store: Store, options?: JournalOptions): Journal;
+  /**
+   * Opens a journal: in files with an engine made from `papyra-node.wasm`, in a store written in JavaScript with one
+   * made from `papyra-engine.wasm`.
+   */
+  static open(engine: Engine, store: Store | FileStore, options?: JournalOptions): Journal;
   /** Opens a journal that the component reaches through WASI; see `papyra-persistence/wasi`. */
   static openWasi(engine: Engine, imports: () => Imports, options?: { retention?: Retention }): Journal;
   /** Writes records in this order, all or none. They are durable when this returns. */
@@ -128,19 +132,16 @@ export declare class Journal {
   close(): void;
 }
 
-/** A journal in one file, which any number of processes may use at once. */
-export declare class FileStore implements Store {
+/**
+ * A journal in one file, or in a set of rotating ones, which any number of processes may use at once. It needs an
+ * engine made from `papyra-node.wasm`, which keeps the files.
+ */
+export declare class FileStore {
   constructor(path: string, options?: FileStoreOptions);
   path: string;
   quarantineDir: string | undefined;
-  lockWait: number;
   locking: boolean;
   attributes: boolean;
-  describe(): Description;
-  append(lines: string): void;
-  snapshot(): Snapshot;
-  loadIndex(): string;
-  saveIndex(text: string): void;
 }
 
 /** A journal in memory, for tests and for records that need not outlive the process. It only grows. */

@@ -367,6 +367,13 @@ export interface FileStoreOptions {
   /** `false` saves 2 ms a call; safe only if no other process writes. */
   locking?: boolean;
   /**
+   * Either of these makes the journal a set of rotating files, `path`, `path.1` and so on. `maxBytes` is the maximum
+   * size of a file, 50,000,000 bytes by default; a single record may be larger.
+   */
+  maxBytes?: number;
+  /** Maximum number of files, with the one that is appended to: 1 to 1,000, 5 by default. The oldest is dropped. */
+  maxFiles?: number;
+  /**
    * `false`: a rewrite keeps owner, group and mode, but neither access control lists nor extended attributes.
    * Needed where `cp` of GNU coreutils is missing, as outside Linux.
    */

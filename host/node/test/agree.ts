@@ -6,7 +6,7 @@ import type * as declared from "../src/public.js";
 import type * as wasi from "../src/public-wasi.js";
 
 /** Members that only the package itself uses. */
-type Internal = "lock";
+type Internal = "settings";
 /** The members of a class, without what is private. */
 type Members<T> = { [K in keyof T]: T[K] };
 type Keys<T> = Exclude<keyof T, Internal>;

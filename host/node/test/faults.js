@@ -1,21 +1,23 @@
-/** Faults of programs, stores and disks: `node --test test/faults.js`, with the engine beside it. */
+/** Faults of programs, stores and disks: `node --test test/faults.js`. */
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
-import { Engine, FileStore, Journal, MemoryStore, StoreError } from "papyra-persistence";
-import { journalFile } from "./places.js";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { FileStore, Journal, MemoryStore, StoreError } from "papyra-persistence";
+import { engine, files, journalFile, opened } from "./places.js";
 
-const engine = await Engine.load(process.env.PAPYRA_ENGINE ?? "papyra-engine/papyra-engine.js");
 const RECORD = '{"kind": "event", "timestamp": 1}\n';
 
-/** A journal in a directory that is removed after the test. */
-function journalAt(t, text, options) {
-  const { path, store } = journalFile(t, text, options);
-  return { path, store, journal: Journal.open(engine, store) };
-}
+test("an engine that does not fit the store is refused with the one that does", (t) => {
+  const { store } = journalFile(t, RECORD);
+  const said = { name: "TypeError", message: /`FileStore` needs an engine made from `papyra-node.wasm`, any other/ };
+  assert.throws(() => Journal.open(engine, store).scan(), said);
+  assert.throws(() => Journal.open(files, new MemoryStore()).scan(), said);
+});
 
 test("a store that is not synchronous is refused, and ends nothing", async () => {
   class Later extends MemoryStore {
@@ -48,16 +50,26 @@ test("a failed append says how much was written", () => {
   assert.throws(() => journal.compact(), { code: "invalid-argument", written: undefined });
 });
 
-test("an idle journal has no file open", (t) => {
-  const { path, journal } = journalAt(t, RECORD);
+test("only the file that is appended to stays open, until the journal is closed or forgotten", async (t) => {
+  const { path, journal } = journalFile(t, RECORD);
   journal.scan();
   journal.query().next();
-  const { ino } = fs.statSync(path);
-  const opened = fs.readdirSync("/proc/self/fd").filter((fd) => {
-    return fs.statSync(`/proc/self/fd/${fd}`, { throwIfNoEntry: false })?.ino === ino;
-  });
-  assert.deepEqual(opened, []);
-  assert.equal(journal.scan().records, 1);
+  assert.deepEqual(opened(path), []);
+  journal.append([{ kind: "event" }]);
+  journal.scan();
+  assert.deepEqual(opened(path), [basename(path)]);
+  journal.close();
+  assert.deepEqual(opened(path), []);
+  assert.equal(journal.scan().records, 2, "a closed journal opens again");
+
+  (() => Journal.open(files, new FileStore(path)).append([{ kind: "event" }]))();
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc");
+  for (let tries = 0; opened(path).length > 0 && tries < 50; tries++) {
+    collect();
+    await new Promise(setImmediate);
+  }
+  assert.deepEqual(opened(path), []);
 });
 
 test("a moment is a number of seconds or a date, and nothing else", () => {
@@ -82,23 +94,40 @@ test("wrong arguments are refused with what is right", () => {
   refused(() => journal.recover("bogus"), /mode must be one of repair, quarantine, not bogus/);
   refused(() => journal.startupCheck("bogus"), /mode must be one of ignore, scan-only, fail, recover, not/);
   refused(() => journal.recover("repair", { recordAudit: "no" }), /recordAudit must be true or false, not no/);
+  const store = (options, message) => refused(() => new FileStore("x", options), message);
+  for (const lockWait of [-1, NaN, "5"]) store({ lockWait }, /lockWait must be a number of seconds that is not/);
+  store({ sync: "never" }, /sync must be true or false, not never/);
+  for (const maxFiles of [0, 1001, 1.5]) store({ maxFiles }, /maxFiles must be a whole number from 1 to 1000/);
+  store({ maxBytes: 0 }, /maxBytes must be a whole number from 1/);
   for (const maxFindings of [-1, 1.5, 2 ** 40, "x"]) refused(() => journal.scan({ maxFindings }), /maxFindings must be/);
   for (const mode of ["scan_only", "scan-only"]) assert.notEqual(journal.startupCheck(mode).outcome, "ignored");
 });
 
 const python = (program, ...given) => spawnSync("python3", ["-c", `import os, sys; ${program}`, ...given]);
 
-test("an append says how its directory can be made", (t) => {
-  const { path } = journalAt(t, RECORD);
+test("an append says which directory is missing", (t) => {
+  const { path } = journalFile(t, RECORD);
   const inside = join(dirname(path), "missing", "events.ndjson");
-  const said = { code: "not-found", message: /give the store `createParents: true`/ };
-  assert.throws(() => new FileStore(inside).append(RECORD), said);
-  new FileStore(inside, { createParents: true }).append(RECORD);
+  const append = (options) => {
+    const journal = Journal.open(files, new FileStore(inside, options));
+    journal.appendLines(RECORD);
+    journal.close();
+  };
+  const said = { code: "not-found", message: /for want of its directory, .*\/missing/, written: "none" };
+  assert.throws(() => append({}), said);
+  append({ createParents: true });
   assert.equal(fs.readFileSync(inside, "utf8"), RECORD);
 });
 
+test("what is no regular file is refused unopened", (t) => {
+  const { path, journal } = journalFile(t, undefined);
+  assert.equal(spawnSync("mkfifo", [path]).status, 0);
+  const said = { code: "unsupported", message: /it is a pipe, and a journal must be a regular file/ };
+  for (const call of [() => journal.scan(), () => journal.appendLines(RECORD)]) assert.throws(call, said);
+});
+
 test("a rewrite keeps extended attributes and access control lists", (t) => {
-  const { path, journal } = journalAt(t, `${RECORD}damaged\n`);
+  const { path, journal } = journalFile(t, `${RECORD}damaged\n`);
   fs.chmodSync(path, 0o640);
   // user::rw- user:1:rw- group::--- mask::rw- other::---, as `setfacl` writes it.
   const entries = [[1, 6, -1], [2, 6, 1], [4, 0, -1], [16, 6, -1], [32, 0, -1]];
@@ -116,7 +145,7 @@ os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + ${lis
 });
 
 test("a rewrite that cannot keep attributes is refused, unless they do not matter", (t) => {
-  const { path, store, journal } = journalAt(t, `${RECORD}damaged\n`, { locking: false });
+  const { path, store, journal } = journalFile(t, `${RECORD}damaged\n`, { locking: false });
   const { PATH } = process.env;
   process.env.PATH = "/nonexistent";
   t.after(() => (process.env.PATH = PATH));
@@ -138,7 +167,7 @@ async function warnings(work) {
 }
 
 test("old names of options keep working, with one warning each", async (t) => {
-  const { path, journal } = journalAt(t, `damaged\n${RECORD}`);
+  const { path, journal } = journalFile(t, `damaged\n${RECORD}`);
   const evidenceDir = join(dirname(path), "kept");
   const said = await warnings(() => {
     for (const store of [new FileStore(path, { evidenceDir }), new FileStore(path, { evidenceDir })]) {
@@ -158,27 +187,30 @@ test("old names of options keep working, with one warning each", async (t) => {
   assert.doesNotThrow(() => new FileStore(path, { evidenceDir, quarantineDir: evidenceDir }));
 });
 
-test("a store of the program may still use the old names", (t) => {
-  const { path, store } = journalAt(t, `damaged\n${RECORD}`);
-  const old = {
-    describe: () => store.describe(),
-    append: (lines) => store.append(lines),
-    snapshot() {
-      const snapshot = store.snapshot();
-      const rewrite = (segment, { keepEvidence, force }) => {
-        const inner = snapshot.rewrite(segment, { keepQuarantine: keepEvidence, force });
+test("a store of the program may still use the old names", () => {
+  let text = `damaged\n${RECORD}`;
+  const at = (minor) => ({ major: 0n, minor: BigInt(minor) });
+  const store = {
+    describe: () => ({ ...new MemoryStore().describe(), volatile: false }),
+    append: (lines) => void (text += lines),
+    snapshot: () => ({
+      segments: [{ name: "all", role: "active", number: 0, start: at(0), end: at(text.length), bytes: 0n }],
+      read: (_, { minor }) => ({ start: at(minor), data: Buffer.from(text.slice(Number(minor))), last: true }),
+      readBack: () => ({ start: at(0), data: Buffer.from(text), last: true }),
+      rewrite(_, { keepEvidence }) {
+        assert.equal(keepEvidence, true);
+        let rest = "";
+        const edit = ([{ start, end }]) => (rest = text.slice(0, Number(start.minor)) + text.slice(Number(end.minor)));
         const commit = () => {
-          const { quarantine, ...rest } = inner.commit();
-          return { ...rest, evidence: quarantine };
+          const done = { bytesBefore: BigInt(text.length), bytesAfter: BigInt(rest.length), evidence: ["kept"] };
+          text = rest;
+          return done;
         };
-        return { edit: (edits) => inner.edit(edits), commit, abort: () => inner.abort() };
-      };
-      const read = (...asked) => snapshot.read(...asked);
-      const readBack = (...asked) => snapshot.readBack(...asked);
-      return { segments: snapshot.segments, read, readBack, rewrite, close: () => snapshot.close() };
-    },
+        return { edit, commit, abort() {} };
+      },
+      close() {},
+    }),
   };
-  const { quarantine } = Journal.open(engine, old).recover("quarantine");
-  assert.deepEqual(quarantine.map((name) => fs.readFileSync(name, "utf8")), ["damaged\n"]);
-  assert.equal(dirname(quarantine[0]), dirname(path));
+  assert.deepEqual(Journal.open(engine, store).recover("quarantine", { recordAudit: false }).quarantine, ["kept"]);
+  assert.equal(text, RECORD);
 });

@@ -1,6 +1,6 @@
 /**
  * Limits on address space: a program works with what it gets, or is told which limit stops it:
- * `node --test test/room.js`, with the engine beside it.
+ * `node --test test/room.js`.
  */
 
 import assert from "node:assert/strict";
@@ -12,7 +12,7 @@ import { journalFile } from "./places.js";
 const UNGUARDED = "--disable-wasm-trap-handler";
 const PROGRAM = `
 import { Engine, EngineError, FileStore, Journal } from "papyra-persistence";
-const engine = await Engine.load(process.env.PAPYRA_ENGINE ?? "papyra-engine/papyra-engine.js");
+const engine = await Engine.load("papyra-node/papyra-node.js");
 const journal = Journal.open(engine, new FileStore(process.argv[1], { attributes: false }));
 try {
   journal.append([{ kind: "event" }]);
@@ -26,8 +26,8 @@ try {
 function ended(t, gibibytes, ...options) {
   const { path } = journalFile(t, "damaged\n");
   const node = [process.execPath, ...options, "--input-type=module", "-e", PROGRAM, path];
-  const limit = `ulimit -v ${gibibytes << 20} && exec "$@"`;
-  const { status, stdout, stderr } = spawnSync("sh", ["-c", limit, "sh", ...node], { encoding: "utf8", timeout: 60_000 });
+  const limit = ["-c", `ulimit -v ${gibibytes << 20} && exec "$@"`, "sh", ...node];
+  const { status, stdout, stderr } = spawnSync("sh", limit, { encoding: "utf8", timeout: 60_000 });
   assert.equal(status, 0, stderr);
   assert.equal(fs.readFileSync(path, "utf8").includes("event"), stdout === "true\n");
   return stdout;

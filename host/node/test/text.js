@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Engine, Failure, FileStore, Journal, MemoryStore } from "papyra-persistence";
+import { Failure, FileStore, Journal, MemoryStore } from "papyra-persistence";
+import { engine } from "./places.js";
 
-const engine = await Engine.load(process.env.PAPYRA_ENGINE ?? "papyra-engine/papyra-engine.js");
 const RECORD = '{"kind": "event", "timestamp": 1}\n';
 const HALF = "\ud83d";
 
@@ -36,6 +36,7 @@ test("an argument that is not text is refused with its name", () => {
     field: (field) => [...journal.query({ matching: [{ field, value: "x" }] })],
     value: (value) => [...journal.query({ matching: [{ field: "x", value }] })],
     path: (path) => new FileStore(path),
+    quarantineDir: (quarantineDir) => new FileStore("x", { quarantineDir }),
   };
   for (const [name, call] of Object.entries(calls)) {
     const said = `${name} has half of a surrogate pair (U+D83D) as character 2, which is not text`;

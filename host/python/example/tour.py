@@ -1,4 +1,4 @@
-"""Writes, damages, repairs, compacts and reads a journal: python tour.py papyra-engine.wasm"""
+"""Writes, damages, repairs, compacts and reads a journal: python tour.py papyra-python.wasm"""
 
 import json
 import sys

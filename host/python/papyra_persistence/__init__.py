@@ -2,7 +2,7 @@
 
 ``Engine`` loads the component, a store keeps the bytes, and ``Journal`` is the interface for programs::
 
-    engine = Engine("papyra-engine.wasm")
+    engine = Engine("papyra-python.wasm")
     journal = Journal(engine, FileStore("events.ndjson"))
     print(journal.scan().records)
 

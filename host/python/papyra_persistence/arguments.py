@@ -68,8 +68,8 @@ def _real(name: str, value: Any) -> float:
 
 #: The fields of the contract that a program fills in.
 _FIELDS: dict[str, Callable[[str, Any], Any]] = {
-    **dict.fromkeys(("limit", "sample", "max_records", "max_total_bytes"), _whole(64)),
-    "max_findings": _whole(32),
+    **dict.fromkeys(("limit", "sample", "max_records", "max_total_bytes", "max_bytes"), _whole(64)),
+    **dict.fromkeys(("max_findings", "max_files"), _whole(32)),
     **dict.fromkeys(("timestamp", "since", "until", "max_age_seconds", "as_of"), _real),
     **dict.fromkeys(("fields", "field", "value", "cursor"), _text),
     **dict.fromkeys(("dry_run", "force", "keep_quarantine", "record_audit", "full"), _flag),

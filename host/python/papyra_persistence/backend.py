@@ -3,7 +3,7 @@ on the same file and with the same interface::
 
     from papyra_persistence.backend import JournalPersistence
 
-    persistence = JournalPersistence("events.ndjson", engine="papyra-engine.wasm")
+    persistence = JournalPersistence("events.ndjson", engine="papyra-python.wasm")
 
 The event loop never blocks: the engine works in threads. Records that are written at the same time share
 one write and one ``fdatasync``.
@@ -11,9 +11,11 @@ one write and one ``fdatasync``.
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,20 +45,17 @@ from .errors import Failure
 from .file import FileStore
 from .journal import Journal
 from .reports import Finding, Limits, Retention, ScanReport
-from .wasi import WasiJournal
 from .writer import Writer
 
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
-_BACKEND = "json"
 #: Maximum number of anomalies in a report. The metrics count all of them.
 _MAX_ANOMALIES = 1000
+_NAME = "papyra-python.wasm"
 #: The first bytes of a component.
 _COMPONENT = b"\0asm\x0d\0\1\0"
 _TORN = ("truncated_line", "unterminated_line")
-#: Minimum size of a file to scan with the second component. Smaller ones take 25 ms without it.
-_LARGE = 8 << 20
 
 
 class _Metrics(PersistenceMetrics):
@@ -68,8 +67,8 @@ class _Metrics(PersistenceMetrics):
 
 
 class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
-    """Papyra's records in one NDJSON file, kept by the engine. Only one event loop may write at a time: while
-    one is writing, a record of another fails with `RuntimeError`."""
+    """Papyra's records in an NDJSON file, or in rotating ones, kept by the engine. Only one event loop may
+    write at a time: while one is writing, a record of another fails with `RuntimeError`."""
 
     def __init__(
         self,
@@ -83,11 +82,14 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
         raise_on_write_error: bool = False,
         allow_loss: bool = False,
         allow_expire_all: bool = False,
+        max_bytes: int | None = None,
+        max_files: int | None = None,
     ):
-        """``engine``: the path of ``papyra-engine.wasm``, or a loaded `Engine`; by default the file of that
-        name beside this package. ``wasi``: the same for ``papyra-wasi.wasm``; by default that file beside
-        the engine, if it exists. It scans large files more than twice as fast, because their bytes do not
-        pass through Python. A file that is missing or not a component is refused here.
+        """``engine``: the path of ``papyra-python.wasm``, or an `Engine` made from it; by default the file of
+        that name beside this package. A file that is missing or not that component is refused here. ``wasi``
+        is not needed any more, and ignored.
+
+        ``max_bytes`` and ``max_files``: either makes the journal a set of rotating files, see `FileStore`.
 
         ``sync=False``: a written record survives the end of the process, but not a power failure.
         ``strict``: `scan` also reports suspect records, such as those with ``NaN`` or of an unknown kind.
@@ -102,15 +104,18 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
         self._metrics = _Metrics()
         self._path = Path(path)
         self._limits = Retention(_limits(policy))
-        engine = engine or Path(__file__).with_name("papyra-engine.wasm")
-        self._engine = _Lazy(engine)
-        wasi = wasi or _beside(engine)
-        self._wasi = _Lazy(wasi) if wasi else None
+        if wasi is not None:
+            _warn("wasi is not needed any more: papyra-python.wasm reads fast by itself")
         self._strict = strict
         self._raise = raise_on_write_error
         self._allow_loss = checked("allow_loss", allow_loss)
         self._allow_expire_all = checked("allow_expire_all", allow_expire_all)
-        self._store = FileStore(path, sync=sync, create_parents=True)
+        # As Papyra names its backends in reports.
+        self._name = "json" if (max_bytes, max_files) == (None, None) else "rotating"
+        self._store = FileStore(
+            path, sync=sync, create_parents=True, max_bytes=max_bytes, max_files=max_files
+        )
+        self._engine = _Lazy(engine or Path(__file__).with_name(_NAME), self._store)
         self._writer = Writer(lambda: self._journal(self._store))
         self._closed = False
 
@@ -158,7 +163,7 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
             report = await self._scan(_MAX_ANOMALIES)
         except Failure as failure:
             if failure.code == "not-found":
-                return PersistenceScanReport(backend=_BACKEND, anomalies=())
+                return PersistenceScanReport(backend=self._name, anomalies=())
             self._metrics.scan_errors += 1
             raise
         except Exception:
@@ -173,7 +178,7 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
         self._metrics.recoveries += 1
         try:
             if config.mode is PersistenceRecoveryMode.IGNORE or not self._path.exists():
-                return PersistenceRecoveryReport(backend=_BACKEND, scan=await self.scan())
+                return PersistenceRecoveryReport(backend=self._name, scan=await self.scan())
             return await self._recover(config)
         except Exception:
             self._metrics.recovery_errors += 1
@@ -193,7 +198,7 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
         """Waits for the writes in progress and refuses further ones. Reads still work."""
         self._closed = True
         await self._writer.drain()
-        await _in_thread(self._store.close)
+        await _in_thread(self._writer.close)
 
     async def _record(self, kind: str, value: Any) -> None:
         try:
@@ -235,7 +240,8 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
         quarantine = config.mode is PersistenceRecoveryMode.QUARANTINE
         quarantine_dir = (config.quarantine_dir or self._path.parent) if quarantine else None
         mode = "quarantine" if quarantine else "repair"
-        store = FileStore(self._path, quarantine_dir=quarantine_dir)
+        store = copy.copy(self._store)
+        store.quarantine_dir = None if quarantine_dir is None else os.path.abspath(quarantine_dir)
         done = await self._run(
             lambda journal: journal.recover(
                 mode,
@@ -246,7 +252,7 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
             store,
         )
         return PersistenceRecoveryReport(
-            backend=_BACKEND,
+            backend=self._name,
             scan=self._scanned(done.before),
             repaired_files=(str(self._path),) if done.changed else (),
             quarantined_files=tuple(done.quarantine),
@@ -254,45 +260,22 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
 
     async def _compact(self) -> CompactionReport:
         if not self._path.exists():
-            return CompactionReport(_BACKEND, 0, 0, 0, 0)
+            return CompactionReport(self._name, 0, 0, 0, 0)
         if self._limits.journal == Limits():
             report = await self._scan(0)
             records, size = report.records, report.bytes
-            return CompactionReport(_BACKEND, records, records, size, size)
+            return CompactionReport(self._name, records, records, size, size)
         done = await self._run(
             lambda journal: journal.compact(
                 record_audit=False, allow_expire_all=self._allow_expire_all
             )
         )
         return CompactionReport(
-            _BACKEND, done.records_before, done.records_after, done.bytes_before, done.bytes_after
+            self._name, done.records_before, done.records_after, done.bytes_before, done.bytes_after
         )
 
     async def _scan(self, max_findings: int) -> ScanReport:
-        wasi = self._wasi
-        if wasi and not self._strict and self._size() >= _LARGE:
-            report = await _in_thread(lambda: self._scan_large(wasi, max_findings))
-            if report is not None:
-                return report
         return await self._run(lambda journal: journal.scan(max_findings=max_findings))
-
-    def _scan_large(self, wasi: _Lazy, max_findings: int) -> ScanReport | None:
-        """Scans without locks. Returns ``None`` if the last line looks torn, since a writer may just be
-        completing it, and if WASI cannot reach the file."""
-        journal = WasiJournal(wasi.get(), self._path)
-        try:
-            report = journal.scan(max_findings=max_findings)
-        except Failure:
-            return None
-        finally:
-            journal.close()
-        return None if any(count.anomaly in _TORN for count in report.anomalies) else report
-
-    def _size(self) -> int:
-        try:
-            return self._path.stat().st_size
-        except OSError:
-            return 0
 
     def _scanned(self, report: ScanReport) -> PersistenceScanReport:
         found = tuple(
@@ -301,7 +284,7 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
             if self._strict or finding.severity == "damage"
         )
         self._metrics.anomalies_detected += report.damaged + (report.suspect if self._strict else 0)
-        return PersistenceScanReport(backend=_BACKEND, anomalies=found)
+        return PersistenceScanReport(backend=self._name, anomalies=found)
 
     async def _run(self, work: Callable[[Journal], T], store: FileStore | None = None) -> T:
         """Runs ``work`` in a thread, on an instance of its own, so that operations do not wait for each
@@ -321,11 +304,13 @@ class JournalPersistence(forks.OfOneProcess, PersistenceBackend):
 
 
 class _Lazy:
-    """An engine that the first thread that needs it loads."""
+    """An engine for this store, which the first thread that needs it loads."""
 
-    def __init__(self, source: str | os.PathLike[str] | Engine):
-        if not isinstance(source, Engine):
-            _check_component(source)
+    def __init__(self, source: str | os.PathLike[str] | Engine, store: FileStore):
+        if isinstance(source, Engine):
+            source.check(store)
+        else:
+            source = _checked_component(Path(source))
         self._source = source
         self._forked()
         forks.track(self)
@@ -340,18 +325,23 @@ class _Lazy:
             return self._source
 
 
-def _check_component(path: str | os.PathLike[str]) -> None:
-    """Checks early, and cheaply: later, a record that cannot be written would only be logged."""
-    with open(path, "rb") as file:
-        if file.read(8) != _COMPONENT:
-            raise ValueError(f"{os.fspath(path)!r} is not a WebAssembly component")
+def _checked_component(path: Path) -> Path:
+    """Checks early, and cheaply: later, a record that cannot be written would only be logged. Programs that
+    were written for an earlier version name the wrong one of two components."""
+    component = path.read_bytes()
+    if not component.startswith(_COMPONENT):
+        raise ValueError(f"{os.fspath(path)!r} is not a WebAssembly component")
+    if b"papyra:persistence/disk-text@" in component:
+        return path
+    other = path.with_name(_NAME)
+    if not other.exists():
+        raise ValueError(f"{os.fspath(path)!r} does not keep files; put {_NAME} beside it, and give that")
+    _warn(f"{path.name} does not keep files: give the backend {_NAME}")
+    return _checked_component(other)
 
 
-def _beside(engine: str | os.PathLike[str] | Engine) -> Path | None:
-    if isinstance(engine, Engine):
-        return None
-    path = Path(engine).with_name("papyra-wasi.wasm")
-    return path if path.exists() else None
+def _warn(text: str) -> None:
+    warnings.warn(f"papyra-persistence: {text}", DeprecationWarning, stacklevel=3)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -11,8 +11,10 @@ import wasmtime
 from wasmtime.component import Component, Func, Instance, Linker
 
 from . import forks
+from .disk import Disk
 from .errors import EngineError, Failure
-from .host import Host
+from .file import FileStore
+from .host import Host, link_clock
 from .interrupts import Interrupts, Stopped
 from .room import Room
 from .store import Store
@@ -21,6 +23,8 @@ from .values import outcome
 _JOURNAL = "papyra:persistence/journal@0.2.0"
 #: Maximum memory of an instance. Its need does not depend on the size of the journal.
 MEMORY_LIMIT = 64 << 20
+#: The interfaces that tell the components apart.
+_DISK, _STORAGE = "papyra:persistence/disk-text@", "papyra:persistence/storage@"
 
 
 class Engine(forks.OfOneProcess):
@@ -29,9 +33,9 @@ class Engine(forks.OfOneProcess):
     def __init__(
         self, path: str | os.PathLike[str], *, memory_limit: int = MEMORY_LIMIT, cache: bool = True
     ):
-        """Compiles ``papyra-engine.wasm``, in 0.3 seconds, or in 6 ms if wasmtime's ``cache`` in the
-        user's cache directory has the compiled code already. ``memory_limit`` is the maximum memory of
-        an instance, in bytes.
+        """Compiles ``papyra-python.wasm``, for a `FileStore`, or ``papyra-engine.wasm``, for any other
+        store, in 0.3 seconds, or in 6 ms if wasmtime's ``cache`` in the user's cache directory has the
+        compiled code already. ``memory_limit`` is the maximum memory of an instance, in bytes.
 
         Where address space is limited (``ulimit -v``), each instance reserves no more than that instead of
         4 GiB; the code for that is slower by some percent, and cached apart. Raises `EngineError` if the
@@ -42,33 +46,65 @@ class Engine(forks.OfOneProcess):
         self._room.configure(config)
         self._engine = wasmtime.Engine(config)
         self._component = Component.from_file(self._engine, os.fspath(path))
+        self._imports = tuple(self._component.type.imports(self._engine))
         self._memory_limit = memory_limit
 
-    def instantiate(self, store: Store, clock: Callable[[], float] | None = None) -> Session:
+    def check(self, store: Store | FileStore) -> None:
+        """Raises `TypeError` if the component is not made for the store."""
+        needed, name = _STORAGE, "papyra-engine.wasm"
+        if isinstance(store, FileStore):
+            needed, name = _DISK, "papyra-python.wasm"
+        if not any(one.startswith(needed) for one in self._imports):
+            raise TypeError(
+                f"a {type(store).__name__} needs an engine made from {name}, and this one is made from "
+                "another component"
+            )
+
+    def instantiate(
+        self, store: Store | FileStore, clock: Callable[[], float] | None = None
+    ) -> Session:
         """Makes an instance over one store. ``clock`` replaces the wall clock (seconds since the epoch)."""
-        interrupts = Interrupts()
-        host = Host(store, clock, interrupts)
+        self.check(store)
+        interrupts, wasi = Interrupts(), None
+        reach: Host | Disk
+        if isinstance(store, FileStore):
+            wasi = wasmtime.WasiConfig()
+            # The threads of WASI take address space, too.
+            reach = Disk(store, self._room.roomy and _preopened(wasi, store.path))
+        else:
+            reach = Host(store)
         with interrupts:
             linker = Linker(self._engine)
-            host.link(linker)
-            session = self._session(linker, host.close, interrupts)
+            if wasi is not None:
+                linker.add_wasip2()
+            reach.link(linker, interrupts)
+            if wasi is None or clock is not None:
+                # That of WASI has another version, and so gives way to the very one that is asked for.
+                link_clock(linker, clock, interrupts)
+            session = self._session(linker, reach, interrupts, wasi)
         interrupts.settle()
         return session
 
     def instantiate_wasi(self, wasi: wasmtime.WasiConfig) -> Session:
         """Makes an instance of a component that needs nothing but WASI. Refused in a child that was forked
         from a process that has used WASI."""
-        _claim_wasi()
+        if not _claim_wasi():
+            raise Failure(
+                "unsupported",
+                "WASI cannot be used here, because this process was forked from one that has used it; start "
+                "it with the method `spawn` of multiprocessing, or use a FileStore",
+            )
+        self._room.check_wasi()
         linker = Linker(self._engine)
         linker.add_wasip2()
-        return self._session(linker, lambda: None, Interrupts(), wasi)
+        return self._session(linker, None, Interrupts(), wasi)
 
     def _session(
         self,
         linker: Linker,
-        close: Callable[[], None],
+        reach: Host | Disk | None,
         interrupts: Interrupts,
-        wasi: wasmtime.WasiConfig | None = None,
+        wasi: wasmtime.WasiConfig | None,
     ) -> Session:
         self._room.check_instance()
         store = wasmtime.Store(self._engine)
@@ -76,23 +112,33 @@ class Engine(forks.OfOneProcess):
         if wasi is not None:
             store.set_wasi(wasi)
         instance = linker.instantiate(store, self._component)
-        return Session(store, instance, close, interrupts)
+        return Session(store, instance, reach, interrupts)
 
 
 #: The process that has started the threads of wasmtime's WASI.
 _wasi_process: int | None = None
 
 
-def _claim_wasi() -> None:
-    """Without the threads, which a child does not have, the first access to a file would wait for ever."""
+def _claim_wasi() -> bool:
+    """Returns whether this process may use WASI. Without the threads, which a child does not have, the first
+    access to a file would wait for ever."""
     global _wasi_process
     _wasi_process = _wasi_process or os.getpid()
-    if _wasi_process != os.getpid():
-        raise Failure(
-            "unsupported",
-            "WASI cannot be used here, because this process was forked from one that has used it; start it "
-            "with the method `spawn` of multiprocessing, or use a FileStore",
-        )
+    return _wasi_process == os.getpid()
+
+
+def _preopened(wasi: wasmtime.WasiConfig, path: str) -> bool:
+    """Returns whether the component can read the journal by itself, under this name and the one that it
+    resolves to."""
+    directories = {os.path.dirname(path), os.path.dirname(os.path.realpath(path))}
+    if not all(map(os.path.isdir, directories)) or not _claim_wasi():
+        return False
+    try:
+        for directory in directories:
+            wasi.preopen_dir(directory, directory, fs_mutable=False)
+    except (wasmtime.WasmtimeError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def _config(cache: bool) -> wasmtime.Config:
@@ -114,12 +160,12 @@ class Session:
         self,
         store: wasmtime.Store,
         instance: Instance,
-        close: Callable[[], None],
+        reach: Host | Disk | None,
         interrupts: Interrupts,
     ):
         self._store = store
         self._instance = instance
-        self._close = close
+        self._reach = reach
         self._interrupts = interrupts
         self._journal = instance.get_export_index(store, _JOURNAL)
         self._functions: dict[str, Func] = {}
@@ -130,18 +176,12 @@ class Session:
         Raises `Failure` if the engine refuses, `EngineError` if it traps. An exception from a signal
         handler is raised as soon as the engine has ended.
         """
-        try:
-            return self._call(name, *arguments)
-        finally:
-            # Every operation takes its own snapshot; keeping the last one would only hold files open.
-            self._close()
-
-    def _call(self, name: str, *arguments: Any) -> Any:
-        function = self._function(name)
+        function = self._function(name, self._journal)
         try:
             with self._interrupts:
                 answer = function(self._store, *arguments)
                 function.post_return(self._store)
+                self._release()
         except Stopped:
             pass
         except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
@@ -149,6 +189,8 @@ class Session:
                 raise EngineError(f"the engine failed in `{name}`: {error}") from error
         self._interrupts.settle()
         succeeded, value = outcome(answer)
+        if isinstance(self._reach, Disk):
+            value = self._reach.readable(value)
         if not succeeded:
             where = value.segment, value.line
             raise Failure(value.code, value.message, *where, value.retryable, value.written)
@@ -156,11 +198,23 @@ class Session:
 
     def close(self) -> None:
         """Closes what the instance has open in its store."""
-        self._close()
+        if self._reach is not None:
+            self._reach.close()
 
-    def _function(self, name: str) -> Func:
+    def _release(self) -> None:
+        """Closes what was read. Every operation takes its own snapshot; keeping the last one would only hold
+        files open."""
+        if isinstance(self._reach, Host):
+            self._reach.close()
+        elif isinstance(self._reach, Disk) and self._reach.opened:
+            self._reach.opened = False
+            release = self._function("release", None)
+            release(self._store)
+            release.post_return(self._store)
+
+    def _function(self, name: str, interface: Any) -> Func:
         if name not in self._functions:
-            index = self._instance.get_export_index(self._store, name, self._journal)
+            index = self._instance.get_export_index(self._store, name, interface)
             function = index and self._instance.get_func(self._store, index)
             if function is None:
                 raise EngineError(

@@ -7,26 +7,20 @@ import inspect
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 from wasmtime.component import Linker, Record, Variant
 
 from . import payload
 from .errors import StoreError
-from .interrupts import Interrupts, Stopped
+from .interrupts import Interrupts
 from .store import Chunk, Edit, Indexed, Position, Rewrite, Snapshot, Store
 from .text import sayable
 from .values import lowered, record
 
-_PACKAGE = "papyra:persistence"
-_VERSION = "0.2.0"
 #: A larger chunk would end the instance before the engine could report it.
 _MAX_CHUNK = 17 << 20
 _MAX_FRAMES = 1 << 17
-#: Maximum bytes of lines to read at once after a chunk that was not ASCII. Python keeps a text with an emoji
-#: in four bytes a character, and a larger one falls out of the processor's cache (a scan takes 1.2 times as
-#: long). ASCII is read in chunks as large as the engine asks for, because calls are expensive.
-_MOST_LINES = 384 << 10
 #: The functions of `groups` and `claims`. Stores in Python have no consumer groups.
 _GROUPS = (
     "ensure-group",
@@ -44,12 +38,10 @@ _CLAIMS = ("list-pending", "claim", "auto-claim")
 
 
 class Host:
-    """Everything that one instance of the engine can reach: one store, and the clock."""
+    """Everything that one instance of the engine can reach but the clock: one store."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] | None, interrupts: Interrupts):
-        self._interrupts = interrupts
+    def __init__(self, store: Store):
         self._store = store
-        self._clock = clock
         self._lines = asked(store.describe).framing == "lines"
         self._snapshot: Snapshot | None = None
         #: The names of segments as the store knows them, by those that the engine is given.
@@ -58,8 +50,8 @@ class Host:
         self._ascii = False
         self._rewrite: Rewrite | None = None
 
-    def link(self, linker: Linker) -> None:
-        """Defines all imports."""
+    def link(self, linker: Linker, interrupts: Interrupts) -> None:
+        """Defines all imports but the clock."""
         storage = {
             "describe": self._describe,
             "segments": self._segments,
@@ -73,16 +65,17 @@ class Host:
             "load-index": self._load_index,
             "save-index": self._save_index,
         }
-        clock = {"now": self._now, "resolution": lambda: record(seconds=0, nanoseconds=1)}
         interfaces = {
             "storage": storage,
             "groups": dict.fromkeys(_GROUPS, _no_groups),
             "claims": dict.fromkeys(_CLAIMS, _no_groups),
         }
         with linker.root() as root:
-            for name, functions in interfaces.items():
-                self._define(root, f"{_PACKAGE}/{name}@{_VERSION}", functions)
-            self._define(root, "wasi:clocks/wall-clock@0.2.0", clock)
+            for interface, functions in interfaces.items():
+                with root.add_instance(f"papyra:persistence/{interface}@0.2.0") as instance:
+                    for name, answer in functions.items():
+                        refusal = _append_error if name == "append" else _error
+                        instance.add_func(name, interrupts.guarded(answer, refusal))
 
     def close(self) -> None:
         """Closes the snapshot and gives up the rewrite, if they are open."""
@@ -90,42 +83,6 @@ class Host:
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
             asked(snapshot.close)
-
-    def _define(self, root: Any, name: str, functions: dict[str, Callable[..., Any]]) -> None:
-        with root.add_instance(name) as instance:
-            for function, answer in functions.items():
-                refusal = _append_error if function == "append" else _error
-                instance.add_func(function, self._guarded(answer, refusal))
-
-    def _guarded(
-        self, function: Callable[..., Any], refusal: Callable[[StoreError], Any]
-    ) -> Callable[..., Any]:
-        """Makes a `StoreError` the answer of the import. Any other exception ends the instance."""
-
-        def call(_store: object, *arguments: Any) -> Any:
-            self._interrupts.check()
-            try:
-                return function(*arguments)
-            except StoreError as error:
-                return refusal(error)
-            except OSError as error:
-                return refusal(StoreError("failed", f"the store failed: {error}"))
-            except Exception:
-                raise
-            except BaseException as error:
-                self._interrupts.raised = error
-                raise Stopped("the store was interrupted") from error
-
-        return call
-
-    def _now(self) -> Record:
-        if self._clock is None:
-            seconds, nanoseconds = divmod(time.time_ns(), 10**9)
-        else:
-            # Kept apart, since their sum has more digits than a float.
-            seconds, fraction = divmod(max(self._clock(), 0.0), 1)
-            nanoseconds = int(fraction * 1e9)
-        return record(seconds=int(seconds), nanoseconds=nanoseconds)
 
     def _describe(self) -> Record:
         description = asked(self._store.describe)
@@ -154,10 +111,10 @@ class Host:
         segment = self._named(segment)
         if not self._lines:
             return _framed(_checked(asked(self._opened().read, segment, _position(at), max_bytes)))
-        most = max_bytes if self._ascii else min(max_bytes, _MOST_LINES)
+        most = max_bytes if self._ascii else min(max_bytes, payload.MOST_TEXT)
         chunk = _checked(asked(self._opened().read, segment, _position(at), most))
         self._ascii = chunk.data.isascii()
-        data, whole = payload.forward(chunk)
+        data, whole = payload.forward(chunk.data)
         return _chunk(chunk.start, data, chunk.last and whole)
 
     def _read_back(self, segment: str, before: Record, max_bytes: int) -> Record:
@@ -222,12 +179,43 @@ def asked(function: Callable[..., Any], *arguments: Any) -> Any:
     raise StoreError("failed", f"the store must be synchronous, and `{name}` returned an awaitable")
 
 
-def _error(error: StoreError) -> Variant:
-    return Variant(error.code, sayable(str(error)))
+def link_clock(linker: Linker, clock: Callable[[], float] | None, interrupts: Interrupts) -> None:
+    """Defines the wall clock."""
+
+    def now() -> Record:
+        if clock is None:
+            seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+        else:
+            # Kept apart, since their sum has more digits than a float.
+            whole, fraction = divmod(max(clock(), 0.0), 1)
+            seconds, nanoseconds = int(whole), int(fraction * 1e9)
+        return record(seconds=seconds, nanoseconds=nanoseconds)
+
+    with linker.root() as root, root.add_instance("wasi:clocks/wall-clock@0.2.0") as instance:
+        instance.add_func("now", interrupts.guarded(now, _raised))
+        instance.add_func("resolution", lambda _store: record(seconds=0, nanoseconds=1))
 
 
-def _append_error(error: StoreError) -> Record:
-    return record(error=_error(error), written=error.written or "unknown")
+def _raised(error: Exception) -> NoReturn:
+    raise error
+
+
+def _error(error: Exception) -> Variant:
+    """Makes the error of a store the answer of the import. Any other one ends the instance."""
+    told = _told(error)
+    return Variant(told.code, sayable(str(told)))
+
+
+def _append_error(error: Exception) -> Record:
+    return record(error=_error(error), written=_told(error).written or "unknown")
+
+
+def _told(error: Exception) -> StoreError:
+    if isinstance(error, StoreError):
+        return error
+    if isinstance(error, OSError):
+        return StoreError("failed", f"the store failed: {error}")
+    raise error
 
 
 def _no_groups(*_arguments: Any) -> Variant:

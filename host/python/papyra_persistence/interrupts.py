@@ -17,8 +17,11 @@ from typing import Any
 from . import forks
 
 _SIGNALS = tuple(sorted(signal.valid_signals()))
-#: The wrapper in `signal` turns each answer into an enumeration, which takes ten times as long.
-_handler_of = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+try:
+    # The wrapper in `signal` turns each answer into an enumeration, which takes up to sixty times as long.
+    from _signal import getsignal as _handler_of
+except ImportError:
+    _handler_of = signal.getsignal
 
 
 class Stopped(Exception):
@@ -42,10 +45,27 @@ class Interrupts:
         if self._running and self._thread != threading.get_ident():
             self._restore()
 
-    def check(self) -> None:
-        """Ends the engine if an exception is waiting. Every callback calls this first."""
-        if self.raised is not None:
-            raise Stopped("the call was interrupted")
+    def guarded(
+        self,
+        function: Callable[..., Any],
+        refusal: Callable[[Exception], Any],
+        ends: type[Exception] | None = Stopped,
+    ) -> Callable[..., Any]:
+        """Returns a callback for wasmtime. ``refusal`` turns an exception into the answer of the import, or
+        raises it again, which ends the instance. ``ends`` is raised if another exception is waiting."""
+
+        def call(_store: object, *arguments: Any) -> Any:
+            try:
+                if ends is not None and self.raised is not None:
+                    raise ends("the call was interrupted")
+                return function(*arguments)
+            except Exception as error:
+                return refusal(error)
+            except BaseException as error:
+                self.raised = error
+                raise Stopped("the call was interrupted") from error
+
+        return call
 
     def settle(self) -> None:
         """Raises the exception that was kept, if any."""

@@ -11,6 +11,7 @@ from . import forks
 from .arguments import KINDS, RECOVERY_MODES, STARTUP_MODES, all_are, chosen
 from .engine import Engine, Session
 from .errors import Failure
+from .file import FileStore
 from .renamed import renamed
 from .reports import (
     Appended,
@@ -56,13 +57,15 @@ class Journal(forks.OfOneProcess):
     def __init__(
         self,
         engine: Engine,
-        store: Store,
+        store: Store | FileStore,
         retention: Retention | None = None,
         *,
         clock: Callable[[], float] | None = None,
     ):
-        """``retention`` hides records from `query` and `inspect`; `compact` removes them.
+        """``engine``: made from ``papyra-python.wasm`` for a `FileStore`, from ``papyra-engine.wasm`` for
+        any other store. ``retention`` hides records from `query` and `inspect`; `compact` removes them.
         ``clock`` replaces the wall clock."""
+        engine.check(store)
         self._start = lambda: engine.instantiate(store, clock)
         self._begin(retention)
 

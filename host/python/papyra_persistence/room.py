@@ -20,6 +20,8 @@ _SCARCE = 64 << 20
 _COMPILING = 256 << 20
 #: What an instance takes beside its memory: what crosses into it and out of it.
 _BESIDE = 64 << 20
+#: What the threads of WASI may take, each of which sets memory apart.
+_THREADS = 512 << 20
 
 
 def can_reserve(size: int) -> bool:
@@ -55,6 +57,10 @@ class Room:
     def check_instance(self) -> None:
         """Raises `EngineError` if there cannot be another instance."""
         self._check("an instance of the engine", self._reserved + _BESIDE)
+
+    def check_wasi(self) -> None:
+        """Raises `EngineError` if there cannot be another instance that uses WASI."""
+        self._check("an instance of the engine over WASI", self._reserved + _BESIDE + _THREADS)
 
     def _check(self, what: str, size: int) -> None:
         if not self.roomy and not can_reserve(size):

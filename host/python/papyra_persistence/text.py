@@ -47,6 +47,33 @@ def sayable(text: str) -> str:
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
+#: Bytes of paths that are not UTF-8, as Python has them and as characters for private use.
+_PRIVATE = {0xDC00 + byte: 0xF700 + byte for byte in range(0x80, 0x100)}
+_HALVES = {there: here for here, there in _PRIVATE.items()}
+_ESCAPES = {there: f"\\u{here:04x}" for here, there in _PRIVATE.items()}
+
+
+class Paths:
+    """Paths as a component is told them, which must be text."""
+
+    def __init__(self) -> None:
+        #: A path that is not text has been told. Only then such characters are not taken for themselves.
+        self.odd = False
+
+    def told(self, path: str) -> str:
+        if _half(path) is None:
+            return path
+        self.odd = True
+        return path.translate(_PRIVATE)
+
+    def meant(self, told: str) -> str:
+        return told.translate(_HALVES) if self.odd else told
+
+    def sayable(self, text: str) -> str:
+        """Returns what the component says about paths, as `sayable` would."""
+        return text.translate(_ESCAPES) if self.odd else text
+
+
 def _half(text: str) -> int | None:
     """Returns the place of the first half of a pair."""
     if text.isascii():

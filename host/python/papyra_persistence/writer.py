@@ -60,6 +60,12 @@ class Writer:
                 while self._waiting:
                     await self._flush()
 
+    def close(self) -> None:
+        """Closes the journal. The next line opens it again."""
+        with self._settling:
+            if self._journal is not None:
+                self._journal.close()
+
     @contextlib.contextmanager
     def _entered(self) -> Iterator[None]:
         """Refuses a second event loop: its tasks, in a thread of their own, would never be woken."""

@@ -44,7 +44,7 @@ async def written_by_papyra(path: Path, size: int) -> None:
 
 
 async def compare(
-    engines: dict[str, Engine], journal: Path, policy: RetentionPolicy
+    engine: Engine, journal: Path, policy: RetentionPolicy
 ) -> list[dict[str, Any]]:
     rows = []
     copy = journal.with_name("copy.ndjson")
@@ -56,11 +56,11 @@ async def compare(
         result = await getattr(backend, name)(**OPERATIONS[name])
         return time.perf_counter() - began, result
 
-    await run(JournalPersistence, "scan", **engines)
+    await run(JournalPersistence, "scan", engine=engine)
     for name in OPERATIONS:
-        ours = [await run(JournalPersistence, name, **engines) for _ in range(3)]
+        ours = [await run(JournalPersistence, name, engine=engine) for _ in range(3)]
         theirs = await run(JsonFilePersistence, name)
-        ours += [await run(JournalPersistence, name, **engines) for _ in range(3)]
+        ours += [await run(JournalPersistence, name, engine=engine) for _ in range(3)]
         same = "records" if name == "compact" else ""
         if not same and repr(ours[0][1]) != repr(theirs[1]):
             raise SystemExit(f"{name}: the results differ")
@@ -72,16 +72,15 @@ async def compare(
 
 
 async def main(journal: str, size: str) -> None:
-    engine = Path(os.environ["PAPYRA_ENGINE"])
-    engines = {"engine": Engine(engine), "wasi": Engine(engine.with_name("papyra-wasi.wasm"))}
+    engine = Engine(os.environ["PAPYRA_PYTHON"])
     policy = RetentionPolicy(max_records=50_000)
     with tempfile.TemporaryDirectory(dir=Path(journal).parent) as directory:
         given, written = Path(directory, "given.ndjson"), Path(directory, "written.ndjson")
         os.link(journal, given)
         await written_by_papyra(written, int(size))
         tables = {
-            "the journal above": await compare(engines, given, policy),
-            f"{int(size) / 1e6:.0f} MB that Papyra has written": await compare(engines, written, policy),
+            "the journal above": await compare(engine, given, policy),
+            f"{int(size) / 1e6:.0f} MB that Papyra has written": await compare(engine, written, policy),
         }
     json.dump(tables, sys.stdout)
 

@@ -23,11 +23,10 @@ from papyra.persistence.models import (
     PersistenceRecoveryMode,
 )
 from papyra.persistence.startup import PersistenceStartupConfig, PersistenceStartupMode
-from papyra_persistence import Engine, Failure, FileStore
+from papyra_persistence import Engine, Failure
 from papyra_persistence.backend import JournalPersistence
 
-ENGINE = Engine(os.environ["PAPYRA_ENGINE"])
-WASI = Engine(Path(os.environ["PAPYRA_ENGINE"]).with_name("papyra-wasi.wasm"))
+ENGINE = Engine(os.environ["PAPYRA_PYTHON"])
 NOW = 1_760_000_000.0
 
 
@@ -97,34 +96,36 @@ class BackendTest(unittest.IsolatedAsyncioTestCase):
         await theirs.record_event(event(1, 2403.198))
         self.assertEqual(len(await ours.list_events()), 4)
 
-    async def test_it_scans_a_large_file_outside_of_python(self) -> None:
-        await fill(self.ours())
-        sound = self.path.read_bytes()
-        large = self.ours(wasi=WASI)
-        cases = {
-            "sound": (sound, True),
-            "damaged": (sound + b"nonsense\xff\n" + sound, True),
-            "torn": (sound + b'{"kind": "event"', False),
-            "unterminated": (sound.rstrip(b"\n"), False),
-        }
-        for name, (content, trusted) in cases.items():
-            self.path.write_bytes(content)
-            with (
-                self.subTest(name),
-                mock.patch("papyra_persistence.backend._LARGE", 1),
-                mock.patch.object(FileStore, "snapshot", autospec=True, side_effect=FileStore.snapshot)
-                as under_lock,
-            ):
-                self.assertEqual(await large.scan(), await self.ours().scan())
-                # The scan it is compared with takes a snapshot under the lock as well.
-                self.assertEqual(under_lock.call_count, 1 if trusted else 2)
+    async def test_it_keeps_rotating_files(self) -> None:
+        ours = self.ours(max_bytes=2_000, max_files=3)
+        await fill(ours, 60)
+        names = sorted(one.name for one in self.dir.iterdir() if one.name[0] != ".")
+        self.assertEqual(names, [self.path.name, f"{self.path.name}.1", f"{self.path.name}.2"])
+        listed = await ours.list_events()
+        numbers = [one.payload["n"] for one in listed]
+        self.assertEqual(numbers, list(range(numbers[0], 60)))
+        self.assertLess(self.path.stat().st_size, 2_000)
+        sealed = self.path.with_name(names[1])
+        with sealed.open("a") as file:
+            file.write("nonsense\n")
+        self.assertEqual(len((await ours.scan()).anomalies), 1)
+        await ours.recover()
+        self.assertFalse((await ours.scan()).has_anomalies)
+        limited = self.ours(None, RetentionPolicy(max_records=5), max_bytes=2_000, max_files=3)
+        self.assertEqual((await limited.compact()).after_records, 5)
 
-    async def test_what_wasi_cannot_reach_is_scanned_in_python(self) -> None:
-        await fill(self.ours())
-        link = self.dir / "link.ndjson"
-        link.symlink_to(self.path)
-        with mock.patch("papyra_persistence.backend._LARGE", 1):
-            self.assertFalse((await self.ours(link, wasi=WASI).scan()).has_anomalies)
+    async def test_a_program_that_names_the_component_for_other_stores_goes_on(self) -> None:
+        engine = Path(os.environ["PAPYRA_ENGINE"])
+        with self.assertWarnsRegex(DeprecationWarning, "give the backend papyra-python.wasm"):
+            backend = JournalPersistence(self.path, engine=engine)
+        await fill(backend, 1)
+        self.assertEqual(len(await backend.list_events()), 1)
+        with self.assertWarnsRegex(DeprecationWarning, "wasi is not needed any more"):
+            self.ours(wasi=engine)
+        alone = self.dir / engine.name
+        alone.write_bytes(engine.read_bytes())
+        with self.assertRaisesRegex(ValueError, "put papyra-python.wasm beside it"):
+            JournalPersistence(self.path, engine=alone)
 
     async def test_it_finds_the_damage_that_papyra_finds(self) -> None:
         await fill(JsonFilePersistence(self.path))

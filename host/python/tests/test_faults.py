@@ -12,8 +12,8 @@ import unittest
 from unittest import mock
 
 import anyio.to_thread
-from in_directory import InDirectory
-from papyra_persistence import Engine, FileStore, Journal, StoreError
+from in_directory import FILES, InDirectory, line
+from papyra_persistence import Failure
 from papyra_persistence.backend import JournalPersistence
 from papyra_persistence.writer import Writer
 
@@ -108,42 +108,15 @@ class LoopsTest(unittest.TestCase):
         asyncio.run(writer.drain())
 
 
-class TakeBackTest(InDirectory):
-    def append_short(self, behind: bytes) -> None:
-        """Appends until the disk is full half-way, while another program writes behind the part."""
-        write = os.write
-
-        def short(fd: int, data: bytes) -> int:
-            if len(data) < len(b"a long line\n"):
-                with self.path.open("ab", buffering=0) as other:
-                    other.write(behind)
-                raise OSError(errno.ENOSPC, "no space")
-            return write(fd, bytes(data)[:4])
-
-        with mock.patch("os.write", short), self.assertRaises(StoreError) as raised:
-            self.store().append("a long line\n", [])
-        self.assertEqual(raised.exception.code, "full")
-
-    def test_a_short_write_is_cut_off_again(self) -> None:
-        self.path.write_text("first\n")
-        self.append_short(b"")
-        self.assertEqual(self.path.read_text(), "first\n")
-
-    def test_what_others_wrote_behind_a_short_write_stays(self) -> None:
-        self.path.write_text("first\n")
-        self.append_short(b"\nx\n")
-        self.assertEqual(self.path.read_text(), "first\na lo\nx\n")
-
-
 class DurableNameTest(InDirectory):
     def test_a_directory_that_could_not_be_synced_is_synced_by_the_next_append(self) -> None:
-        store = self.store()
+        journal = self.journal()
         failing = mock.Mock(side_effect=OSError(errno.EIO, "broken"))
-        with mock.patch("papyra_persistence.file.sync_dir", failing):
-            self.assertEqual(self.code_of_append(store), "failed")
-        with mock.patch("papyra_persistence.file.sync_dir") as synced:
-            self.assertEqual(self.code_of_append(store), "written")
-            self.assertEqual(self.code_of_append(store), "written")
+        with mock.patch("papyra_persistence.disk._sync_dir", failing):
+            self.assertEqual(self.code_of_append(journal), "failed")
+        with mock.patch("papyra_persistence.disk._sync_dir", return_value=None) as synced:
+            self.assertEqual(self.code_of_append(journal), "written")
+            self.assertEqual(self.code_of_append(journal), "written")
         synced.assert_called_once()
 
 
@@ -160,7 +133,7 @@ class UnreadableTest(InDirectory):
             sound(4),
         ]
         self.path.write_text("\n".join(rows) + "\n")
-        backend = JournalPersistence(self.path, engine=Engine(os.environ["PAPYRA_ENGINE"]))
+        backend = JournalPersistence(self.path, engine=FILES)
         with self.assertLogs("papyra_persistence.records", "WARNING") as logs:
             found = asyncio.run(backend.list_events())
             newest = asyncio.run(backend.list_events(limit=2))
@@ -171,24 +144,24 @@ class UnreadableTest(InDirectory):
 
 
 class MissingDirectoryTest(InDirectory):
-    def test_an_append_says_how_its_directory_can_be_made(self) -> None:
-        path = self.dir / "missing" / "events.ndjson"
-        with self.assertRaisesRegex(StoreError, "give the store `create_parents=True`") as raised:
-            FileStore(path).append("first\n", [])
+    def test_an_append_says_that_its_directory_is_missing_or_makes_it(self) -> None:
+        self.path = self.dir / "missing" / "events.ndjson"
+        with self.assertRaisesRegex(Failure, "for want of its directory") as raised:
+            self.journal().append_lines(line(1))
         self.assertEqual(raised.exception.code, "not-found")
-        FileStore(path, create_parents=True).append("first\n", [])
-        self.assertEqual(path.read_text(), "first\n")
+        self.journal(create_parents=True).append_lines(line(1))
+        self.assertEqual(self.content(), line(1))
 
 
 class IdleTest(InDirectory):
     def test_an_idle_journal_has_no_snapshot_open(self) -> None:
-        self.path.write_text('{"kind": "event", "timestamp": 1}\n')
-        journal = Journal(Engine(os.environ["PAPYRA_ENGINE"]), self.store())
+        self.path.write_text(line(1) * 10_000)
+        journal = self.journal()
         journal.scan()
         next(journal.query())
         opened = (os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd"))
         self.assertNotIn(os.path.realpath(self.path), list(opened))
-        self.assertEqual(journal.scan().records, 1)
+        self.assertEqual(journal.scan().records, 10_000)
 
 
 if __name__ == "__main__":

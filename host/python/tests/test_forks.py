@@ -15,22 +15,18 @@ from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
 import wasmtime
-from in_directory import InDirectory
+from in_directory import FILES, InDirectory, line
 from papyra_persistence import (
     Draft,
-    Edit,
     Engine,
     Failure,
     FileStore,
     Journal,
     MemoryStore,
-    Position,
-    StoreError,
     WasiJournal,
 )
 from papyra_persistence.backend import _Lazy
 from papyra_persistence.interrupts import Interrupts
-from papyra_persistence.locks import held
 from papyra_persistence.writer import Writer
 
 ENGINE = os.environ["PAPYRA_ENGINE"]
@@ -77,61 +73,76 @@ class Forking(InDirectory):
 
 
 class StoreTest(Forking):
+    def opened(self, journal: Journal) -> list[int]:
+        """Returns the descriptors that a journal has open."""
+        return [file.fd for file in journal._session._reach._files.values()]
+
+    def paused(self, name: str, work: Callable[[], object]) -> threading.Event:
+        """Runs a function in a thread until it calls this one of `os`, in which it stays until the event."""
+        real, begun, may_go_on = getattr(os, name), threading.Event(), threading.Event()
+        parent = os.getpid()
+
+        def slow(*given: object) -> object:
+            if os.getpid() == parent and not begun.is_set():
+                begun.set()
+                may_go_on.wait(60)
+            return real(*given)
+
+        patch = mock.patch(f"os.{name}", slow)
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.background(work)
+        self.addCleanup(may_go_on.set)
+        begun.wait(60)
+        return may_go_on
+
     def test_a_child_neither_shares_nor_drops_the_lock_of_its_parent(self) -> None:
-        store = self.store()
-        store.append("first\n", [])
-        store.lock_wait = 0.05
-        fd, _ = store._opened()
-        with held(fd, fcntl.LOCK_EX, time.monotonic() + 1, store.path):
-            self.child(lambda: self.assertEqual(self.code_of_append(store), "locked"))
-            self.assertEqual(self.code_of_append(self.store(lock_wait=0.05)), "locked")
-        store.append("second\n", [])
-        self.assertEqual(self.path.read_text(), "first\nsecond\n")
+        journal, other = self.journal(lock_wait=0.05), self.journal(lock_wait=0.05)
+        journal.append_lines(line(1))
+        (fd,) = self.opened(journal)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        self.child(lambda: self.assertEqual(self.code_of_append(journal), "locked"))
+        self.assertEqual(self.code_of_append(other), "locked")
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        journal.append_lines(line(2))
+        self.assertEqual(self.content(), line(1) + line(2))
 
     def test_a_child_forked_during_an_append_can_append(self) -> None:
-        store, begun, may_end = self.store(), threading.Event(), threading.Event()
-
-        def slow(_fd: int) -> None:
-            begun.set()
-            may_end.wait(60)
-
-        def append() -> None:
-            with mock.patch("os.fdatasync", slow):
-                store.append("first\n", [])
-
-        self.background(append)
-        self.addCleanup(may_end.set)
-        begun.wait(60)
-        store.lock_wait = 0.05
-        # The thread of the parent holds the lock of the file, and the lock of the store, which is not shared.
-        self.child(lambda: self.assertEqual(self.code_of_append(store), "locked"))
+        journal = self.journal(lock_wait=0.05)
+        self.paused("fdatasync", lambda: journal.append_lines(line(1)))
+        # The thread of the parent holds the lock of the file, and that of the journal, which is not shared.
+        self.child(lambda: self.assertEqual(self.code_of_append(journal), "locked"))
 
     def test_a_child_leaves_the_rewrite_of_its_parent_alone(self) -> None:
-        store = self.store(lock_wait=0.2)
-        store.append("first\nsecond\n", [])
-        snapshot = store.snapshot()
-        self.addCleanup(snapshot.close)
-        rewrite = snapshot.rewrite(self.path.name, "recover", True, False)
-        rewrite.edit([Edit(Position(0, 0), Position(0, 6))])
+        self.path.write_text("damaged\n" + line(1))
+        journal, done = self.journal(lock_wait=0.2), []
 
-        def end() -> None:
-            rewrite.abort()
-            snapshot.close()
-            with self.assertRaisesRegex(StoreError, "another process is rewriting"):
-                store.snapshot().rewrite(self.path.name, "recover", False, False)
+        def recover() -> None:
+            done.append(journal.recover("quarantine", record_audit=False))
 
-        self.child(end)
-        self.assertEqual(len(rewrite.commit().quarantine), 1)
-        self.assertEqual(self.code_of_append(store), "written")
-        self.assertEqual(self.path.read_text(), "second\nlate\n")
-        self.assertEqual(self.quarantine(), ["first\n"])
+        may_go_on = self.paused("fsync", recover)
+
+        def child() -> None:
+            journal.close()
+            with self.assertRaisesRegex(Failure, "is rewriting"):
+                journal.recover()
+
+        self.child(child)
+        may_go_on.set()
+        self.doCleanups()
+        self.assertEqual(len(done[0].quarantine), 1)
 
     def test_a_child_that_lives_on_does_not_keep_the_lock_of_a_rewrite(self) -> None:
-        store = self.store(lock_wait=0.2)
-        store.append("first\nsecond\n", [])
-        snapshot = store.snapshot()
-        self.addCleanup(snapshot.close)
-        rewrite = snapshot.rewrite(self.path.name, "recover", False, False)
+        self.path.write_text("damaged\n" + line(1))
+        journal, raised = self.journal(), []
+
+        def recover() -> None:
+            try:
+                journal.recover()
+            except Failure as failure:
+                raised.append(failure)
+
+        may_go_on = self.paused("fsync", recover)
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
@@ -140,14 +151,17 @@ class StoreTest(Forking):
             os._exit(0)
         try:
             # As if the parent were killed now: only the child could still hold the lock.
-            for fd in (rewrite._source, rewrite._new):
+            for fd in self.opened(journal):
                 os.close(fd)
-            rewrite._source = rewrite._new = -1
-            store.snapshot().rewrite(self.path.name, "recover", False, False).abort()
+            other = self.journal(lock_wait=0.2)
+            self.assertTrue(other.recover(record_audit=False).changed)
+            other.close()
+            may_go_on.set()
         finally:
             for fd in (reading, writing):
                 os.close(fd)
             os.waitpid(child, 0)
+        self.assertEqual(self.content(), line(1))
 
     def test_the_lines_that_wait_are_written_by_the_parent_alone(self) -> None:
         written: list[str] = []
@@ -180,7 +194,7 @@ class StoreTest(Forking):
             self.child(lambda: self.assertEqual(store.copy(0, 6), b"first\n"))
 
     def test_an_engine_that_is_being_loaded_can_be_loaded_by_the_child(self) -> None:
-        lazy = _Lazy(Engine.__new__(Engine))
+        lazy = _Lazy(FILES, self.store())
         with lazy._lock:
             self.child(lazy.get)
 
@@ -207,8 +221,10 @@ class CallTest(Forking):
         self.child(lambda: self.assertEqual(journal.append([Draft("event")]).records, 1))
 
     def test_children_forked_at_any_moment_can_use_what_they_inherit(self) -> None:
-        engine = Engine(ENGINE, cache=False)
+        engine = Engine(os.environ["PAPYRA_PYTHON"], cache=False)
         store = FileStore(self.path)
+        # Large enough to be read through WASI, the threads of which no child has.
+        self.path.write_text(line(1) * 20_000)
         journal, stopped = Journal(engine, store), threading.Event()
 
         def busy() -> None:
@@ -223,7 +239,7 @@ class CallTest(Forking):
 
         def use() -> None:
             journal.append([Draft("audit")])
-            self.assertGreater(journal.scan().records, 0)
+            self.assertGreater(journal.scan().records, 20_000)
 
         for _ in range(30):
             self.child(use)
@@ -239,6 +255,9 @@ class CallTest(Forking):
         component = self.dir / "component.wasm"
         component.write_bytes(wasmtime.wat2wasm("(component)"))
         engine = Engine(component)
+        patch = mock.patch("papyra_persistence.engine._wasi_process", None)
+        patch.start()
+        self.addCleanup(patch.stop)
         self.child(lambda: engine.instantiate_wasi(wasmtime.WasiConfig()))
         engine.instantiate_wasi(wasmtime.WasiConfig())
 
@@ -250,7 +269,7 @@ class CallTest(Forking):
         self.child(child)
 
     def test_a_failure_of_a_child_is_a_failure(self) -> None:
-        journal = Journal(Engine(ENGINE), FileStore(self.dir / "missing"))
+        journal = Journal(FILES, FileStore(self.dir / "missing"))
 
         def child() -> None:
             with self.assertRaises(Failure) as raised:

@@ -6,17 +6,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 import unittest
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
 from in_directory import InDirectory
-from papyra_persistence import Engine, Failure, Journal, Limits, Retention
+from papyra_persistence import Failure, Journal, Limits, Retention
 
-ENGINE = Engine(os.environ["PAPYRA_ENGINE"])
 CALLS = (
     "write",
+    "pwrite",
     "copy_file_range",
     "fsync",
     "fdatasync",
@@ -33,7 +34,7 @@ SOUND = "".join(f'{{"kind": "event", "timestamp": {number}}}\n' for number in ra
 #: Damage that recovery removes, moves apart and completes.
 DAMAGED = SOUND + 'nonsense\n{"kind": "ev' + SOUND.rstrip("\n") + "\0\0\n" + SOUND + '{"kind"'
 BATCH = '{"kind": "audit", "timestamp": 7}\n{"kind": "metric", "timestamp": 8}\n'
-FULL = ("write", "copy_file_range")
+FULL = ("write", "pwrite", "copy_file_range")
 
 
 class Injected:
@@ -82,9 +83,9 @@ class Injected:
         self._note(number, name)
         if len(self.hit) > 1:
             raise OSError(errno.ENOSPC, "no space")
-        if name == "write":
-            fd, data = given
-            return real(fd, bytes(data)[: len(data) // 2] or data)
+        if name != "copy_file_range":
+            fd, data, *offset = given
+            return real(fd, bytes(data)[: len(data) // 2] or data, *offset)
         source, target, count = given
         return real(source, target, count // 2 or count, **named)
 
@@ -93,16 +94,20 @@ class InjectedTest(InDirectory):
     def setUp(self) -> None:
         super().setUp()
         # Nobody is completing the torn line.
-        patch = mock.patch("papyra_persistence.file._SETTLING", 0)
-        patch.start()
-        self.addCleanup(patch.stop)
+        self.waited = 0
+        for name, instead in (("sleep", self.wait), ("monotonic_ns", self.monotonic)):
+            patch = mock.patch(f"papyra_persistence.disk.time.{name}", instead)
+            patch.start()
+            self.addCleanup(patch.stop)
 
-    def journal(self) -> Journal:
-        retention = Retention(Limits(max_records=3))
-        return Journal(ENGINE, self.store(), retention)
+    def wait(self, seconds: float) -> None:
+        self.waited += int(seconds * 1e9)
 
-    def content(self) -> str:
-        return self.path.read_text() if self.path.exists() else ""
+    def monotonic(self) -> int:
+        return time.perf_counter_ns() + self.waited
+
+    def limited(self) -> Journal:
+        return self.journal(Retention(Limits(max_records=3)))
 
     def begin(self, text: str | None) -> None:
         """Begins with a journal of this content, or with none."""
@@ -123,7 +128,7 @@ class InjectedTest(InDirectory):
             number = 0
             while True:
                 self.begin(text)
-                journal, injected = self.journal(), Injected(number, way)
+                journal, injected = self.limited(), Injected(number, way)
                 report, error = None, None
                 with injected():
                     try:
@@ -161,7 +166,7 @@ class InjectedTest(InDirectory):
                     return
                 said.add(error.written)
                 self.check_written(before or "", error.written, after)
-                self.journal().append_lines(BATCH)
+                self.limited().append_lines(BATCH)
                 self.assertTrue(self.content().startswith(after), "nothing that was there goes")
                 self.assertTrue(("\n" + self.content()).endswith("\n" + BATCH))
 
@@ -173,14 +178,14 @@ class InjectedTest(InDirectory):
     ) -> None:
         """Each failure leaves the original or the new content, whole, and no byte is nowhere."""
         self.begin(DAMAGED)
-        done = operation(self.journal())
-        new, removed = self.content(), self.quarantined()
+        done = operation(self.limited())
+        new, removed = self.content(), self.quarantine()
         self.assertTrue(done.changed)
         self.assertEqual(bool(removed), keeps_quarantine)
         seen = {DAMAGED: 0, new: 0}
 
         def check(injected: Injected, report: Any, error: Failure | None) -> None:
-            content, quarantine = self.content(), self.quarantined()
+            content, quarantine = self.content(), self.quarantine()
             self.assertIn(content, (DAMAGED, new))
             seen[content] += 1
             if content == new:
@@ -202,15 +207,11 @@ class InjectedTest(InDirectory):
 
     def heal(self, operation: Callable[[Journal], Any], new: str, removed: list[str]) -> None:
         """The next run finishes the work, and clears away what the failed one has left."""
-        operation(self.journal())
+        operation(self.limited())
         self.assertEqual(self.content(), new)
-        self.assertIn(self.quarantined(), (removed, removed * 2))
+        self.assertIn(self.quarantine(), (removed, removed * 2))
         hidden = [one.name for one in self.dir.rglob(".*papyra-rewrite")]
         self.assertEqual(hidden, [])
-
-    def quarantined(self) -> list[str]:
-        directory = self.dir / "quarantine"
-        return [one.read_text() for one in directory.glob("*.quarantine") if one.name[0] != "."]
 
     def test_a_repair_leaves_the_original_or_the_new_content(self) -> None:
         self.check_rewrites(lambda journal: journal.recover(record_audit=False), False)
@@ -227,7 +228,7 @@ class InjectedTest(InDirectory):
 
     def test_a_recovery_whose_audit_record_fails_has_still_recovered(self) -> None:
         self.begin(DAMAGED)
-        self.journal().recover("quarantine", record_audit=False)
+        self.limited().recover("quarantine", record_audit=False)
         new = self.content()
         unaudited = []
 

@@ -76,6 +76,98 @@ class InterruptTest(unittest.TestCase):
             "1\n",
         )
 
+    def test_an_interrupted_rewrite_is_done_whole_or_taken_back(self) -> None:
+        self.check(
+            """
+            import tempfile
+            from papyra_persistence import FileStore
+
+            directory = tempfile.TemporaryDirectory()
+            path = os.path.join(directory.name, "j.ndjson")
+            kept = os.path.join(directory.name, "quarantine")
+            sound = '{"kind": "event", "timestamp": 1}\\n'
+            damaged = sound + "damaged\\n" + sound
+            files = Engine(os.environ["PAPYRA_PYTHON"])
+            original = signal.getsignal(signal.SIGINT)
+
+            class Killing:
+                def __init__(self, at):
+                    self.left = at
+
+                def __call__(self, frame, event, _argument):
+                    self.left -= event == "call" and frame.f_code.co_filename.endswith("disk.py")
+                    if self.left == 0 and event == "call":
+                        self.left = -1
+                        os.kill(os.getpid(), signal.SIGINT)
+
+            at = 0
+            seen = set()
+            while True:
+                at += 1
+                with open(path, "w") as file:
+                    file.write(damaged)
+                killing = Killing(at)
+                journal = Journal(files, FileStore(path, quarantine_dir=kept))
+                sys.setprofile(killing)
+                try:
+                    journal.recover("quarantine", record_audit=False)
+                except KeyboardInterrupt:
+                    pass
+                finally:
+                    sys.setprofile(None)
+                assert signal.getsignal(signal.SIGINT) is original, at
+                with open(path) as file:
+                    text = file.read()
+                assert text in (damaged, sound * 2), (at, text)
+                seen.add(text)
+                quarantine = os.listdir(kept) if os.path.isdir(kept) else []
+                assert len(quarantine) == (text == sound * 2), (at, quarantine)
+                assert not [name for name in os.listdir(directory.name) if "rewrite" in name], at
+                for name in quarantine:
+                    os.unlink(os.path.join(kept, name))
+                journal.close()
+                if killing.left > 0:
+                    break
+            assert len(seen) == 2 and at > 30, (seen, at)
+            print("fine")
+            """,
+            0,
+            "fine\n",
+        )
+
+    def test_a_long_scan_outside_of_python_can_be_interrupted(self) -> None:
+        self.check(
+            """
+            import tempfile, time
+            from papyra_persistence import FileStore
+
+            with tempfile.NamedTemporaryFile("w") as file:
+                file.write('{"kind": "event", "timestamp": 1, "x": "' + "x" * 900 + '"}\\n')
+                file.flush()
+                line = os.path.getsize(file.name)
+                with open(file.name) as first:
+                    lines = first.read() * (1 << 10)
+                for _ in range(400):
+                    file.write(lines)
+                file.flush()
+                journal = Journal(Engine(os.environ["PAPYRA_PYTHON"]), FileStore(file.name))
+                began = time.perf_counter()
+                journal.scan()
+                whole = time.perf_counter() - began
+
+                signal.setitimer(signal.ITIMER_REAL, whole / 4)
+                signal.signal(signal.SIGALRM, signal.default_int_handler)
+                began = time.perf_counter()
+                try:
+                    journal.scan()
+                except KeyboardInterrupt:
+                    took = time.perf_counter() - began
+                    print("interrupted" if took < whole / 2 else f"{took} of {whole}")
+            """,
+            0,
+            "interrupted\n",
+        )
+
     def test_a_handler_that_ends_the_program_ends_it(self) -> None:
         self.check(
             """

@@ -19,10 +19,10 @@ limit, home, cache, kind = int(sys.argv[1]) << 20, sys.argv[2], sys.argv[3] == "
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 from papyra_persistence import Draft, Engine, EngineError, FileStore, Journal, WasiJournal
 
-path, component = os.path.join(home, "journal.ndjson"), os.environ["PAPYRA_ENGINE"]
+path, component = os.path.join(home, "journal.ndjson"), os.environ["PAPYRA_PYTHON"]
 try:
     if kind == "wasi":
-        engine = Engine(component.replace("papyra-engine", "papyra-wasi"), cache=cache)
+        engine = Engine(component.replace("papyra-python", "papyra-wasi"), cache=cache)
         journal = WasiJournal(engine, path)
     else:
         engine = Engine(component, cache=cache)

@@ -7,7 +7,7 @@ import unittest
 from collections.abc import Callable
 from typing import Any
 
-from in_directory import InDirectory
+from in_directory import FILES, InDirectory
 from papyra_persistence import Draft, Engine, Failure, FileStore, Journal, MemoryStore, StoreError
 from papyra_persistence.reports import FieldMatch
 
@@ -58,12 +58,30 @@ class TextTest(InDirectory):
         path = os.fsdecode(os.fsencode(self.dir) + b"/\xff.ndjson")
         with open(path, "w") as file:
             file.write(RECORD + "damaged\n")
-        journal = Journal(ENGINE, FileStore(path, quarantine_dir=self.dir))
+        journal = Journal(FILES, FileStore(path, quarantine_dir=self.dir))
         report = journal.scan()
         self.assertEqual((report.records, report.damaged), (1, 1))
         self.assertTrue(report.location.endswith("/\\udcff.ndjson"), report.location)
+        self.assertEqual({one.segment for one in report.findings}, {"\\udcff.ndjson"})
         (quarantine,) = journal.recover("quarantine").quarantine
         self.assertIn("/\\udcff.ndjson.", quarantine)
+        os.unlink(path)
+        with self.assertRaisesRegex(Failure, r"/\\udcff\.ndjson"):
+            journal.scan()
+        # Such characters in a record stay what they are.
+        journal.append([Draft("event", '{"x": "\uf7ff"}')])
+        (page,) = journal.query()
+        self.assertIn("\uf7ff", page.records)
+
+    def test_a_link_to_a_file_name_that_is_not_text_is_served(self) -> None:
+        target = os.fsdecode(os.fsencode(self.dir) + b"/\xff.ndjson")
+        with open(target, "w") as file:
+            file.write(RECORD + "damaged\n")
+        self.path.symlink_to(target)
+        self.assertTrue(self.journal().recover().changed)
+        with open(target) as file:
+            self.assertTrue(file.read().startswith(RECORD))
+        self.assertTrue(self.path.is_symlink())
 
     def test_the_message_of_a_store_may_name_such_a_file(self) -> None:
         class Failing(MemoryStore):

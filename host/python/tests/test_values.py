@@ -26,6 +26,7 @@ from papyra_persistence import (
 from papyra_persistence.backend import JournalPersistence
 
 ENGINE = Engine(os.environ["PAPYRA_ENGINE"])
+FILES = Engine(os.environ["PAPYRA_PYTHON"])
 
 
 class ValuesTest(unittest.TestCase):
@@ -56,12 +57,25 @@ class ValuesTest(unittest.TestCase):
 
     def test_a_policy_out_of_range_is_refused_by_the_backend(self) -> None:
         for policy in (RetentionPolicy(max_records=2**64), RetentionPolicy(max_total_bytes=2**64)):
-            self.refused(ValueError, "must lie", lambda: JournalPersistence("x", policy, engine=ENGINE))
+            self.refused(ValueError, "must lie", lambda: JournalPersistence("x", policy, engine=FILES))
 
     def test_an_engine_that_is_none_is_refused_by_the_backend_at_once(self) -> None:
         for error, engine in ((FileNotFoundError, "nowhere.wasm"), (ValueError, __file__)):
             self.refused(error, "", lambda: JournalPersistence("x", engine=engine))
-            self.refused(error, "", lambda: JournalPersistence("x", engine=ENGINE, wasi=engine))
+
+    def test_an_engine_for_other_stores_is_refused_at_once(self) -> None:
+        said = "needs an engine made from papyra-python.wasm"
+        self.refused(TypeError, f"a FileStore {said}", lambda: Journal(ENGINE, FileStore("x")))
+        self.refused(TypeError, said, lambda: JournalPersistence("x", engine=ENGINE))
+        said = "a MemoryStore needs an engine made from papyra-engine.wasm"
+        self.refused(TypeError, said, lambda: Journal(FILES, MemoryStore()))
+
+    def test_limits_of_rotating_files_are_whole_numbers(self) -> None:
+        for name in ("max_bytes", "max_files"):
+            said = f"{name} must be a whole number"
+            self.refused(TypeError, said, lambda name=name: FileStore("x", **{name: 1.5}))
+        self.assertEqual(vars(FileStore("x", max_files=2))["max_bytes"], 50_000_000)
+        self.assertEqual(vars(FileStore("x", max_bytes=2))["max_files"], 5)
 
     def test_a_store_that_is_not_synchronous_is_refused(self) -> None:
         class Later(MemoryStore):

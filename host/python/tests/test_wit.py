@@ -9,8 +9,11 @@ import typing
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from papyra_persistence import errors, host, journal, reports, store
+from papyra_persistence import FileStore, disk, errors, host, journal, reports, store
+from papyra_persistence.disk import Disk
+from papyra_persistence.interrupts import Interrupts
 
 WIT = Path(__file__).parents[3] / "wit"
 NODE = Path(__file__).parents[2] / "node" / "src" / "types.d.ts"
@@ -103,6 +106,15 @@ class WitTest(unittest.TestCase):
     def test_every_function_of_the_groups_is_answered(self) -> None:
         self.assertEqual(set(host._GROUPS), functions("groups"))
         self.assertEqual(set(host._CLAIMS), functions("claims"))
+
+    def test_every_function_of_the_disk_is_answered(self) -> None:
+        linker, given = mock.MagicMock(), set()
+        instance = linker.root().__enter__().add_instance().__enter__()
+        instance.add_func = lambda name, _: given.add(name)
+        Disk(FileStore("x"), False).link(linker, Interrupts())
+        self.assertEqual(given, functions("disk"))
+        causes = re.search(r"enum cause \{(.*?)\}", interface("disk"), re.S)
+        self.assertLessEqual({*disk._CAUSES.values(), "other"}, set(re.findall(r"[\w-]+", causes[1])))
 
     def test_the_words_for_errors_are_those_of_the_contract(self) -> None:
         cases = re.search(r"variant storage-error \{(.*?)\}", interface("storage"), re.S)

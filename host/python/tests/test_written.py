@@ -7,17 +7,15 @@ import contextlib
 import errno
 import fcntl
 import os
-import time
 import unittest
 from collections.abc import Iterator
 from unittest import mock
 
-from in_directory import InDirectory
-from papyra_persistence import Failure, FileStore, MemoryStore, StoreError
-from papyra_persistence.locks import held
+from in_directory import FILES, InDirectory, line
+from papyra_persistence import Failure, FileStore, Journal, MemoryStore, StoreError
 from papyra_persistence.writer import Writer
 
-BATCH = "first\nsecond\n"
+OLD, BATCH = line(1), line(2) + line(3)
 
 
 class FileTest(InDirectory):
@@ -34,62 +32,60 @@ class FileTest(InDirectory):
         """Lets the disk be full after eight bytes, while another program writes behind them."""
         write, seen = os.write, []
 
-        def short(fd: int, data: memoryview) -> int:
+        def short(fd: int, data: bytes) -> int:
             if seen:
                 with self.path.open("ab", buffering=0) as other:
                     write(other.fileno(), behind.encode())
                 raise OSError(errno.ENOSPC, "no space")
-            seen.append(write(fd, bytes(data)[:8]))
+            seen.append(write(fd, data[:8]))
             return seen[0]
 
         with mock.patch("os.write", short):
             yield
 
-    def check(self, code: str, written: str, left: str, store: FileStore | None = None) -> None:
-        with self.assertRaises(StoreError) as raised:
-            (store or self.store()).append(BATCH, [])
+    def check(self, code: str, written: str, left: str, journal: Journal | None = None) -> None:
+        with self.assertRaises(Failure) as raised:
+            (journal or self.journal()).append_lines(BATCH)
         self.assertEqual((raised.exception.code, raised.exception.written), (code, written))
-        self.assertEqual(self.path.read_text(), left)
+        self.assertEqual(self.content(), left)
 
     def test_what_fails_before_a_byte_is_written_wrote_none(self) -> None:
         self.path.write_text("")
         for name in ("write", "fstat", "open"):
             with self.subTest(name), self.failing(name):
                 self.check("failed", "none", "")
-        with open(self.path) as file, held(file.fileno(), fcntl.LOCK_EX, time.monotonic() + 1, ""):
-            self.check("locked", "none", "", self.store(lock_wait=0.05))
-        for store, lines in ((FileStore(self.dir / "no/j"), BATCH), (self.store(), "unterminated")):
-            with self.assertRaises(StoreError) as raised:
-                store.append(lines, [])
-            self.assertEqual(raised.exception.written, "none")
+        with open(self.path) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.check("locked", "none", "", self.journal(lock_wait=0.05))
+        self.check("not-found", "none", "", Journal(FILES, FileStore(self.dir / "no/j")))
 
     def test_what_is_taken_back_is_none(self) -> None:
-        self.path.write_text("old\n")
+        self.path.write_text(OLD)
         with self.full():
-            self.check("full", "none", "old\n")
+            self.check("full", "none", OLD)
         with self.failing("fdatasync"):
-            self.check("failed", "none", "old\n")
+            self.check("failed", "none", OLD)
 
     def test_a_part_that_cannot_be_taken_back_is_some(self) -> None:
-        self.path.write_text("old\n")
+        self.path.write_text(OLD)
         with self.full(), self.failing("ftruncate"):
-            self.check("full", "some", "old\nfirst\nse")
+            self.check("full", "some", OLD + BATCH[:8])
 
     def test_a_batch_that_cannot_be_taken_back_is_all(self) -> None:
-        self.path.write_text("old\n")
+        self.path.write_text(OLD)
         with self.failing("fdatasync", "ftruncate"):
-            self.check("failed", "all", "old\n" + BATCH)
+            self.check("failed", "all", OLD + BATCH)
 
     def test_what_others_wrote_behind_keeps_the_batch(self) -> None:
-        self.path.write_text("old\n")
+        self.path.write_text(OLD)
         with self.full(behind="\nx\n"):
-            self.check("full", "some", "old\nfirst\nse\nx\n")
+            self.check("full", "some", OLD + BATCH[:8] + "\nx\n")
 
     def test_a_file_that_grew_although_nothing_was_written_is_unknown(self) -> None:
         self.path.write_text("")
         write = os.write
 
-        def lost(fd: int, data: memoryview) -> int:
+        def lost(fd: int, data: bytes) -> int:
             write(fd, data)
             raise OSError(errno.EIO, "the answer was lost")
 
@@ -97,7 +93,7 @@ class FileTest(InDirectory):
             self.check("failed", "unknown", BATCH)
 
     def test_a_file_that_was_cut_by_others_is_unknown(self) -> None:
-        self.path.write_text("old\n")
+        self.path.write_text(OLD)
 
         def cut(_fd: int) -> None:
             self.path.write_text("")

@@ -106,7 +106,11 @@ impl Driver {
 
     /// Opens a journal in any store.
     pub fn open_store(&mut self, mut options: Value) {
-        let name = if options["store"] == "wasi" { "papyra-wasi" } else { "papyra-engine" };
+        let name = match options["store"].as_str() {
+            Some("file") => self.host.component(),
+            Some("wasi") => "papyra-wasi",
+            _ => "papyra-engine",
+        };
         let engine = match self.host {
             Host::Node | Host::NodeWasi => {
                 install::node().join(name).join(name).with_extension("js")

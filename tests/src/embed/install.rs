@@ -68,7 +68,7 @@ fn install_node() -> PathBuf {
         copy_dir(&from.join(dir), &to.join(dir));
     }
     fs::copy(from.join("tsconfig.json"), to.join("tsconfig.json")).expect("a copy");
-    for (name, bytes) in components() {
+    for (name, bytes) in components("papyra-node") {
         let wasm = component(&home, name, &bytes);
         let (dir, done) = (to.join(name), to.join(name).join("source"));
         if fs::read(&done).ok().as_deref() == Some(&bytes[..]) {
@@ -113,7 +113,7 @@ fn install_python() -> PathBuf {
         pip(&interpreter, &["--no-deps", "--target", &into, wanted.trim()]);
         fs::write(old.join("stamp"), wanted).expect("a file can be written");
     }
-    for (name, bytes) in components() {
+    for (name, bytes) in components("papyra-python") {
         component(&home, name, &bytes);
     }
     interpreter
@@ -130,6 +130,7 @@ pub fn python_command() -> Command {
     let mut command = Command::new(python());
     command.env("PYTHONPATH", sources().join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
     command.env("PAPYRA_ENGINE", wasm("papyra-engine"));
+    command.env("PAPYRA_PYTHON", wasm("papyra-python"));
     command
 }
 
@@ -144,9 +145,11 @@ pub(super) fn wasm(name: &str) -> PathBuf {
 }
 
 /// The components to host: names and contents.
-fn components() -> [(&'static str, Vec<u8>); 2] {
-    let wasi = fs::read(portable::component("papyra-wasi.wasm")).expect("a component");
-    [("papyra-engine", Engine::component_bytes().to_vec()), ("papyra-wasi", wasi)]
+fn components(files: &'static str) -> [(&'static str, Vec<u8>); 3] {
+    let built =
+        |name: &str| fs::read(portable::component(&format!("{name}.wasm"))).expect("a component");
+    let engine = Engine::component_bytes().to_vec();
+    [("papyra-engine", engine), (files, built(files)), ("papyra-wasi", built("papyra-wasi"))]
 }
 
 /// Writes a component as a file, unless it is there already.

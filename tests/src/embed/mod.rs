@@ -12,9 +12,9 @@ pub use install::{node, node_command, older_papyra, python, python_command};
 /// A host of the engine, and the store that it gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// `papyra-engine.wasm` in Node, with the file store in JavaScript.
+    /// `papyra-node.wasm`, whose files Node opens; `papyra-engine.wasm` with stores in JavaScript.
     Node,
-    /// `papyra-engine.wasm` in wasmtime-py, with the file store in Python.
+    /// `papyra-python.wasm`, whose files Python opens; `papyra-engine.wasm` with stores in Python.
     Python,
     /// `papyra-wasi.wasm` in Node, through the WASI shim.
     NodeWasi,
@@ -27,6 +27,15 @@ impl Host {
     #[must_use]
     pub fn is_wasi(self) -> bool {
         matches!(self, Self::NodeWasi | Self::PythonWasi)
+    }
+
+    /// The component that keeps files in this host's language.
+    #[must_use]
+    pub fn component(self) -> &'static str {
+        match self {
+            Self::Node | Self::NodeWasi => "papyra-node",
+            Self::Python | Self::PythonWasi => "papyra-python",
+        }
     }
 }
 
@@ -54,6 +63,7 @@ macro_rules! embed_suite {
             compaction_keeps_what_the_command_keeps
             an_audit_record_says_what_was_done
             a_torn_line_stays_alone
+            rotating_files_are_those_of_the_command
             a_writer_at_work_loses_nothing_to_rewrites
             writers_of_two_languages_share_a_file
             a_lock_held_elsewhere_is_an_error

@@ -35,7 +35,8 @@ pub fn home() -> TempDir {
     let dir = temp();
     let engine = install::wasm("papyra-engine");
     let components = engine.parent().expect("a directory");
-    for name in ["papyra-engine.wasm", "papyra-wasi.wasm"] {
+    for name in ["papyra-engine.wasm", "papyra-node.wasm", "papyra-python.wasm", "papyra-wasi.wasm"]
+    {
         let from = components.join(name);
         if from.exists() {
             fs::copy(from, dir.path().join(name)).expect("a copy");

@@ -299,6 +299,38 @@ pub fn a_torn_line_stays_alone(host: Host) {
     assert_eq!(fs::read_to_string(&path).expect("text"), lines(0..3));
 }
 
+/// A host and the command append to one set of rotating files in turn, and see and recover the same in it.
+pub fn rotating_files_are_those_of_the_command(host: Host) {
+    let dir = temp();
+    let path = dir.path().join("j.ndjson");
+    let (bytes, files) = (6 * line(10).len(), 4);
+    let set = format!("rotating:{}?max_bytes={bytes}&max_files={files}", path.display());
+    let set = Path::new(&set);
+    let mut driver = opened(host, &path, json!({"max_bytes": bytes, "max_files": files}));
+    for number in 10..38 {
+        if number % 3 == 0 {
+            let mut append = persistence("append", set);
+            assert_eq!(command::run_with(&mut append, line(number).as_bytes()).code, Some(0));
+        } else {
+            append(&mut driver, &line(number)).report();
+        }
+    }
+    assert_eq!(names(dir.path()), ["j.ndjson", "j.ndjson.1", "j.ndjson.2", "j.ndjson.3"]);
+    for name in ["j.ndjson.2", "j.ndjson"] {
+        let mut file = OpenOptions::new().append(true).open(dir.path().join(name)).expect("a file");
+        file.write_all(b"damage\n").expect("a write");
+    }
+    let mut report = scan(&mut driver);
+    let expected = document("scan", set, &["--findings", "10000"]);
+    assert_eq!((&report["segments"], &report["damaged"]), (&json!(4), &json!(2)));
+    report["location"] = expected["location"].clone();
+    assert_eq!(report, expected);
+    driver.ask("recover", json!({"mode": "repair"})).report();
+    // The first file was dropped.
+    assert_eq!(command::run(persistence("read", set).arg("--quiet")).stdout, lines(16..38));
+    assert_eq!(driver.ask("query", json!({})).report()["records"], lines(16..38));
+}
+
 /// Appends of another process during rewrites are all kept, in order.
 pub fn a_writer_at_work_loses_nothing_to_rewrites(host: Host) {
     let dir = temp();
@@ -422,7 +454,7 @@ pub fn bad_input_is_a_failure_and_writes_nothing(host: Host) {
     fs::write(&path, b"{\"kind\":\"event\",\"timestamp\":1}\n\xff\xfe\n\x80").expect("a journal");
     assert_eq!(scan(&mut driver)["anomalies"]["invalid_utf8"], 1);
     driver.open(dir.path(), json!({}));
-    assert_eq!(driver.ask("scan", json!({"max_findings": 1})).failure(), "failed");
+    assert_eq!(driver.ask("scan", json!({"max_findings": 1})).failure(), "unsupported");
 }
 
 /// A store with a bug ends one instance, and no more.

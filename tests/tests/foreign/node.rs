@@ -1,4 +1,4 @@
-//! The engine in Node, with stores in JavaScript.
+//! The engine in Node, with files that Node opens and stores in JavaScript.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -35,15 +35,8 @@ fn a_program_run_by_jco_prints_and_ends_as_the_command_does() {
 }
 
 #[test]
-fn mistakes_of_programs_and_stores_are_refused_and_leave_nothing() {
-    printed(node_command().args(["--test", "test/faults.js"]));
-}
-
-#[test]
 fn the_tests_of_the_package_pass() {
-    for name in
-        ["rewrite", "written", "injected", "switch", "index-file", "text", "room", "package"]
-    {
+    for name in ["faults", "injected", "locks", "package", "room", "rotating", "text", "written"] {
         printed(node_command().args(["--test", &format!("test/{name}.js")]));
     }
 }
@@ -56,7 +49,7 @@ fn the_types_that_the_package_states_are_consistent() {
 #[test]
 fn the_example_prints_what_it_should() {
     let mut command = node_command();
-    command.args(["example/tour.js", "papyra-engine/papyra-engine.js"]);
+    command.args(["example/tour.js", "papyra-node/papyra-node.js"]);
     assert_eq!(printed(&mut command), readme::TOUR);
 }
 
@@ -81,7 +74,7 @@ fn the_programs_in_the_page_run() {
     let [transpile] = &documents::blocks("docs/node.md", "Programs", "sh")[..] else {
         panic!("one command")
     };
-    for command in [transpile.clone(), transpile.replace("papyra-engine", "papyra-wasi")] {
+    for command in [transpile.clone(), transpile.replace("papyra-node", "papyra-wasi")] {
         printed(Command::new("sh").args(["-ec", &command]).current_dir(dir.path()));
     }
     let programs = documents::blocks("docs/node.md", "Programs", "js");

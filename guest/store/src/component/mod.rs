@@ -1,27 +1,48 @@
-//! The component, of one of two kinds: with the engine in it (`papyra-wasi.wasm`), or a store by itself
-//! (`papyra-wasi-store.wasm`), which any engine can be composed with.
+//! The components: the file protocol with the engine in it, or as a store by itself, which any engine can be
+//! composed with.
 
 #![allow(unsafe_code, reason = "generated code crosses the sandbox by raw pointers")]
 
-mod ahead;
-mod disk;
 mod errors;
 #[cfg(not(feature = "engine"))]
-mod groups;
-mod place;
+mod exported;
+#[cfg(feature = "imported")]
+mod imported;
+#[cfg(any(not(feature = "imported"), feature = "python"))]
+mod preopened;
 mod snapshot;
-#[cfg(not(feature = "engine"))]
-mod storage;
 mod store;
 
+#[cfg(feature = "imported")]
+use self::imported::{Reading, place};
+#[cfg(not(feature = "imported"))]
+use self::preopened::{Reading, place};
+
+#[cfg(not(feature = "imported"))]
 wit_bindgen::generate!({
     path: "wit",
-    world: "papyra:wasi/store",
+    world: "papyra:stores/wasi-store",
     generate_all,
     pub_export_macro: true,
     with: {
         "papyra:persistence/types@0.2.0": papyra_engine::bindings::papyra::persistence::types,
     },
+});
+
+#[cfg(all(feature = "imported", not(feature = "python")))]
+wit_bindgen::generate!({
+    path: "wit",
+    world: "papyra:stores/files",
+    generate_all,
+    pub_export_macro: true,
+});
+
+#[cfg(feature = "python")]
+wit_bindgen::generate!({
+    path: "wit",
+    world: "papyra:stores/files-read-by-wasi",
+    generate_all,
+    pub_export_macro: true,
 });
 
 #[cfg(feature = "engine")]
@@ -30,8 +51,15 @@ type Journal = papyra_engine::component::Component<store::FileStore>;
 #[cfg(feature = "engine")]
 papyra_engine::bindings::export!(Journal);
 
-#[cfg(not(feature = "engine"))]
+#[cfg(any(not(feature = "engine"), feature = "imported"))]
 struct Component;
 
-#[cfg(not(feature = "engine"))]
+#[cfg(any(not(feature = "engine"), feature = "imported"))]
 export!(Component with_types_in self);
+
+#[cfg(feature = "imported")]
+impl Guest for Component {
+    fn release() {
+        store::release();
+    }
+}

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use papyra_engine::host::{Chunk, Position, Role, Segment, StorageError};
 use papyra_file_store::{Beside, DiskFile, FileSet, Member, View, Why};
 
-use super::ahead::Ahead;
-use super::disk::WasiFile;
+use super::Reading;
 use super::errors::{cut_short, storage_error};
 
 /// The maximum size of one read, however much is asked for.
@@ -18,14 +17,14 @@ type Found<'a> = (Option<&'a Arc<dyn DiskFile>>, u64);
 pub(super) struct Snapshot {
     files: Arc<dyn FileSet>,
     view: View,
-    /// The segment that was read last, and what was read beyond.
-    ahead: (String, Ahead),
+    /// The segment that was read last, and how it is read.
+    reading: (String, Reading),
 }
 
 impl Snapshot {
     pub fn take(files: Arc<dyn FileSet>) -> Result<Self, StorageError> {
         let view = files.view().map_err(storage_error)?;
-        Ok(Self { files, view, ahead: Default::default() })
+        Ok(Self { files, view, reading: Default::default() })
     }
 
     pub fn segments(&self) -> Vec<Segment> {
@@ -58,13 +57,10 @@ impl Snapshot {
         let Some(file) = file.filter(|_| start < stop) else {
             return Ok(chunk(start, Vec::new(), true));
         };
-        let Some(file) = file.as_any().downcast_ref::<WasiFile>() else {
-            return Err(StorageError::Failed("the file is none of this component".to_owned()));
-        };
-        if self.ahead.0 != segment {
-            self.ahead = (segment.to_owned(), Ahead::default());
+        if self.reading.0 != segment {
+            self.reading = (segment.to_owned(), Reading::default());
         }
-        let read = self.ahead.1.read(&file.file, (start, stop, end));
+        let read = self.reading.1.read(&*file, (start, stop, end));
         let data = read.map_err(|cause| cut_short(&*self.files, cause))?;
         let stop = start.saturating_add(data.len() as u64);
         Ok(chunk(start, data, stop == end))

@@ -54,6 +54,16 @@ fn with<T>(run: impl FnOnce(&mut Session) -> Result<T, StorageError>) -> Result<
     })
 }
 
+/// Closes the files of the snapshot. The file that is appended to stays open.
+#[cfg(feature = "imported")]
+pub(super) fn release() {
+    let _ = with(|session| {
+        session.snapshot = None;
+        session.rewrite = None;
+        Ok(())
+    });
+}
+
 fn none_open() -> StorageError {
     StorageError::Failed("no rewrite is open".to_owned())
 }
@@ -68,11 +78,15 @@ impl Host for FileStore {
     }
 
     fn describe(&mut self) -> Description {
-        let location = with(|session| Ok(session.files()?.settings().location.clone()));
+        let said = with(|session| {
+            let files = session.files()?;
+            Ok((place::backend(&*files), files.settings().location.clone()))
+        });
+        // Every other call says what is wrong with the environment.
+        let (backend, location) = said.unwrap_or_default();
         Description {
-            backend: "wasi".to_owned(),
-            // Every other call says what is wrong with the environment.
-            location: location.unwrap_or_default(),
+            backend: backend.to_owned(),
+            location,
             framing: Framing::Lines,
             layout: Layout::Sequence,
             volatile: false,

@@ -5,10 +5,10 @@ use papyra_engine::groups::{
 };
 use papyra_engine::json::Kind;
 
-use super::Component;
-use super::exports::papyra::persistence::claims::{self, AutoClaimed};
-use super::exports::papyra::persistence::groups::{Delivered, Guest};
-use super::exports::papyra::persistence::storage::StorageError;
+use crate::component::Component;
+use crate::component::exports::papyra::persistence::claims::{self, AutoClaimed};
+use crate::component::exports::papyra::persistence::groups::{Delivered, Guest};
+use crate::component::exports::papyra::persistence::storage::StorageError;
 
 type Partition = Option<u32>;
 

@@ -2,12 +2,12 @@
 
 use papyra_engine::host::{self, Host};
 
-use super::Component;
-use super::exports::papyra::persistence::storage::{
+use crate::component::Component;
+use crate::component::exports::papyra::persistence::storage::{
     AppendError, Chunk, Description, Edit, Framing, Guest, Layout, Payload, Position, Purpose,
     RewriteOptions, Rewritten, Role, Run, Segment, StorageError,
 };
-use super::store::FileStore;
+use crate::component::store::FileStore;
 
 impl Guest for Component {
     fn describe() -> Description {

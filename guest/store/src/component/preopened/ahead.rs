@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::disk::{error, stream_error};
-use super::wasi::filesystem::types::Descriptor;
-use super::wasi::io::streams::{InputStream, StreamError};
+use super::errors::{error, stream_error};
+use crate::component::wasi::filesystem::types::Descriptor;
+use crate::component::wasi::io::streams::{InputStream, StreamError};
 
 /// How much is read at once, as much as the engine asks for: in Node each call is a message to another
 /// thread and back.
@@ -20,7 +20,7 @@ const LEAST: u64 = 16 << 10;
 
 /// Reads one file, piece by piece.
 #[derive(Default)]
-pub(super) struct Ahead {
+pub(in crate::component) struct Ahead {
     /// Where [`Ahead::kept`] begins.
     start: u64,
     /// The end of what was handed out last, from its last line end on, no more than [`HANDED`] and

@@ -10,24 +10,21 @@ use std::time::Duration;
 use papyra_file_store::disk::{Create, FileId, FileKind, How, Metadata, Tried};
 use papyra_file_store::{Disk, DiskFile, parent};
 
-use super::wasi::cli::environment;
-use super::wasi::clocks::wall_clock;
-use super::wasi::filesystem::preopens;
-use super::wasi::filesystem::types::{
+use super::errors::{error, stream_error};
+use super::{Ahead, Roots};
+use crate::component::wasi::cli::environment;
+use crate::component::wasi::clocks::wall_clock;
+use crate::component::wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, MetadataHashValue,
-    OpenFlags, PathFlags, filesystem_error_code,
+    OpenFlags, PathFlags,
 };
-use super::wasi::io::streams::StreamError;
-use crate::names;
 
 /// The maximum number of symlinks that are followed one after another.
 const MAX_LINKS: u32 = 16;
 
 #[derive(Debug)]
 pub(super) struct WasiDisk {
-    roots: Vec<Descriptor>,
-    names: Vec<String>,
-    cwd: Option<String>,
+    roots: Roots,
     /// How long was waited so far, in nanoseconds. WASI can wait, but not for so short a time.
     waited: AtomicU64,
 }
@@ -35,26 +32,11 @@ pub(super) struct WasiDisk {
 impl WasiDisk {
     /// The directories that this component may use.
     pub fn new() -> Self {
-        let (roots, names) = preopens::get_directories().into_iter().unzip();
-        let cwd = environment::initial_cwd();
-        Self { roots, names, cwd, waited: AtomicU64::new(0) }
-    }
-
-    /// The preopened directory in which a path lies, and the path in it.
-    fn find(&self, path: &Path) -> io::Result<(&Descriptor, String)> {
-        let found = path.to_str().and_then(|path| {
-            let (index, path) = names::find(&self.names, self.cwd.as_deref(), path)?;
-            Some((self.roots.get(index)?, path))
-        });
-        found.ok_or_else(|| {
-            let what =
-                "it is in no directory that this component may use; preopen the one it is in";
-            io::Error::new(ErrorKind::PermissionDenied, what)
-        })
+        Self { roots: Roots::new(environment::initial_cwd()), waited: AtomicU64::new(0) }
     }
 
     fn stat(&self, path: &Path, follow: bool) -> io::Result<(DescriptorStat, FileId)> {
-        let (root, name) = self.find(path)?;
+        let (root, name) = self.roots.find(path)?;
         let name = if name.is_empty() { "." } else { &name };
         let flags = if follow { PathFlags::SYMLINK_FOLLOW } else { PathFlags::empty() };
         let stat = root.stat_at(flags, name).map_err(error)?;
@@ -65,33 +47,6 @@ impl WasiDisk {
 /// Only the half that a runtime does not derive from the time of the last change.
 fn id(hash: MetadataHashValue) -> FileId {
     FileId { device: 0, inode: hash.lower }
-}
-
-pub(super) fn error(code: ErrorCode) -> io::Error {
-    let kind = match code {
-        ErrorCode::NoEntry => ErrorKind::NotFound,
-        ErrorCode::NotDirectory => ErrorKind::NotADirectory,
-        ErrorCode::Exist => ErrorKind::AlreadyExists,
-        ErrorCode::Access => ErrorKind::PermissionDenied,
-        ErrorCode::NotPermitted => {
-            let what = "the runtime does not allow it, check what it preopens";
-            return io::Error::new(ErrorKind::PermissionDenied, what);
-        }
-        ErrorCode::ReadOnly => ErrorKind::ReadOnlyFilesystem,
-        ErrorCode::InsufficientSpace => ErrorKind::StorageFull,
-        ErrorCode::Quota => ErrorKind::QuotaExceeded,
-        ErrorCode::FileTooLarge => ErrorKind::FileTooLarge,
-        _ => ErrorKind::Other,
-    };
-    io::Error::new(kind, code.name())
-}
-
-pub(super) fn stream_error(cause: &StreamError) -> io::Error {
-    let code = match cause {
-        StreamError::LastOperationFailed(cause) => filesystem_error_code(cause),
-        StreamError::Closed => None,
-    };
-    error(code.unwrap_or(ErrorCode::Io))
 }
 
 fn kind_of(type_: DescriptorType) -> FileKind {
@@ -134,7 +89,6 @@ impl Disk for WasiDisk {
             Err(cause) if cause.kind() == ErrorKind::NotFound && how.create != Create::No => {}
             Err(cause) => return Err(cause),
         }
-        let (root, name) = self.find(path)?;
         let follow = if how.here { PathFlags::empty() } else { PathFlags::SYMLINK_FOLLOW };
         let create = match how.create {
             Create::No => OpenFlags::empty(),
@@ -142,8 +96,7 @@ impl Disk for WasiDisk {
             Create::New => OpenFlags::CREATE | OpenFlags::EXCLUSIVE,
         };
         let write = if how.write { DescriptorFlags::WRITE } else { DescriptorFlags::empty() };
-        let file = root.open_at(follow, &name, create, DescriptorFlags::READ | write);
-        let file = file.map_err(error)?;
+        let file = self.roots.open(path, follow, create, DescriptorFlags::READ | write)?;
         let id = id(file.metadata_hash().map_err(error)?);
         Ok(Arc::new(WasiFile { file, id }))
     }
@@ -159,7 +112,7 @@ impl Disk for WasiDisk {
             if self.stat(&path, false)?.0.type_ != DescriptorType::SymbolicLink {
                 return Ok(path);
             }
-            let (root, name) = self.find(&path)?;
+            let (root, name) = self.roots.find(&path)?;
             let target = root.readlink_at(&name).map_err(error)?;
             if target.starts_with('/') {
                 let what = "it is a link to an absolute path, which WASI does not follow; give the \
@@ -172,7 +125,7 @@ impl Disk for WasiDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let ((from, old), (to, new)) = (self.find(from)?, self.find(to)?);
+        let ((from, old), (to, new)) = (self.roots.find(from)?, self.roots.find(to)?);
         from.rename_at(&old, to, &new).map_err(error)
     }
 
@@ -181,17 +134,17 @@ impl Disk for WasiDisk {
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let ((from, old), (to, new)) = (self.find(from)?, self.find(to)?);
+        let ((from, old), (to, new)) = (self.roots.find(from)?, self.roots.find(to)?);
         from.link_at(PathFlags::empty(), &old, to, &new).map_err(error)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let (root, name) = self.find(path)?;
+        let (root, name) = self.roots.find(path)?;
         root.unlink_file_at(&name).map_err(error)
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        let (root, name) = self.find(path)?;
+        let (root, name) = self.roots.find(path)?;
         root.create_directory_at(&name).map_err(error)
     }
 
@@ -233,16 +186,28 @@ impl Disk for WasiDisk {
 
 impl WasiDisk {
     fn open_dir(&self, dir: &Path) -> io::Result<Descriptor> {
-        let (root, name) = self.find(dir)?;
-        let name = if name.is_empty() { "." } else { &name };
-        let follow = PathFlags::SYMLINK_FOLLOW;
-        root.open_at(follow, name, OpenFlags::DIRECTORY, DescriptorFlags::READ).map_err(error)
+        let (follow, flags) = (PathFlags::SYMLINK_FOLLOW, OpenFlags::DIRECTORY);
+        self.roots.open(dir, follow, flags, DescriptorFlags::READ)
+    }
+}
+
+/// Reads a file from one end to the other.
+#[derive(Default)]
+pub(in crate::component) struct Reading(Ahead);
+
+impl Reading {
+    /// See [`Ahead::read`].
+    pub fn read(&mut self, file: &dyn DiskFile, range: (u64, u64, u64)) -> io::Result<Vec<u8>> {
+        let Some(file) = file.as_any().downcast_ref::<WasiFile>() else {
+            return Err(io::Error::other("the file is none of this component"));
+        };
+        self.0.read(&file.file, range)
     }
 }
 
 #[derive(Debug)]
-pub(super) struct WasiFile {
-    pub file: Descriptor,
+struct WasiFile {
+    file: Descriptor,
     id: FileId,
 }
 

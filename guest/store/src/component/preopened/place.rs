@@ -7,10 +7,10 @@ use papyra_engine::host::StorageError;
 use papyra_file_store::{Durability, FileSet, Limits, MAX_FILES, OneFile, Rotating, Settings};
 
 use super::disk::WasiDisk;
-use super::wasi::cli::environment;
+use crate::component::wasi::cli::environment;
 
 /// The files that the environment says. Touches none of them.
-pub(super) fn files() -> Result<Arc<dyn FileSet>, StorageError> {
+pub fn files() -> Result<Arc<dyn FileSet>, StorageError> {
     let variables = environment::get_environment();
     let variable = |name: &str| {
         let mut found = variables.iter().filter(|(key, value)| key == name && !value.is_empty());
@@ -46,6 +46,11 @@ pub(super) fn files() -> Result<Arc<dyn FileSet>, StorageError> {
     let max_files = u32::try_from(max_files).unwrap_or(MAX_FILES);
     let max_bytes = max_bytes.unwrap_or(50_000_000).max(1);
     Ok(Arc::new(Rotating::new(settings, Limits { max_bytes, max_files })))
+}
+
+/// The short name in reports.
+pub fn backend(_: &dyn FileSet) -> &'static str {
+    "wasi"
 }
 
 fn wrong(what: &str) -> StorageError {

@@ -1,0 +1,4 @@
+//! What a store exports to an engine that it is composed with.
+
+mod groups;
+mod storage;
