@@ -220,7 +220,7 @@ class Run:
     def watched(self):
         """The paths whose calls may fail. Hidden quarantine files have device and inode in their names."""
         names = ["", "j", "j.1", "j.2", "j.3", "j.4", ".j.papyra-rewrite", ".j.papyra-next"]
-        names += [".j.papyra-checkpoint", ".j.papyra-checkpoint-new", "q"]
+        names += [".j.papyra-index", ".j.papyra-index-new", "q"]
         for name in self.case.files:
             known = os.stat(os.path.join(self.directory, name))
             for of in {"j", name}:
@@ -444,7 +444,7 @@ class Run:
             wanted = wanted[-len(numbers) :] if numbers else wanted
         if numbers != wanted:
             self.fail(f"after recovery and an append there are {numbers} instead of {wanted}")
-        hidden = [name for name in after if os.path.basename(name).startswith(".") and "checkpoint" not in name]
+        hidden = [name for name in after if os.path.basename(name).startswith(".") and "papyra-index" not in name]
         if hidden:
             self.fail(f"hidden files are left: {hidden}")
 
@@ -485,7 +485,7 @@ class Faults:
             lies = "write writev pwrite64 copy_file_range rename renameat2".split()
             return [(*one[:3], "LIE") for one in faults if one[1] in lies and one[3] == "EIO"]
         # A limit on the size of files, in the middle of what is written.
-        sizes = {name: len(content) for name, content in expected.items() if not name.endswith("checkpoint")}
+        sizes = {name: len(content) for name, content in expected.items() if not name.endswith("papyra-index")}
         for name, size in sizes.items():
             old = len(case.files.get(name, b"")) if case.appends else 0
             for part in range(1, 6):

@@ -710,10 +710,10 @@ class Check:
             self.fail(f"after another append the last record is {last} and not {more[-1]}")
         if not scenario.max_files:
             self.compare(output.splitlines(), "after another append")
-        leftovers = [path for path in self.hidden() if not path.endswith(".papyra-checkpoint")]
+        leftovers = [path for path in self.hidden() if not path.endswith(".papyra-index")]
         if "check" in scenario.helpers:
             self.command("startup-check", *target)
-            leftovers = [path for path in self.hidden() if not path.endswith(".papyra-checkpoint")]
+            leftovers = [path for path in self.hidden() if not path.endswith(".papyra-index")]
         if leftovers:
             self.fail(f"another append has left {leftovers}")
 
@@ -729,7 +729,7 @@ class Check:
         if (scan == 2) != (code == 3) or anomalies - {"gap_in_rotation"}:
             self.fail(f"recovery has ended with {code}, and then a scan with {scan}: {sorted(anomalies)}")
         settled = self.everything()
-        hidden = [path for path in self.hidden() if not path.endswith((".papyra-checkpoint", ".papyra-checkpoint-new"))]
+        hidden = [path for path in self.hidden() if not path.endswith((".papyra-index", ".papyra-index-new"))]
         if hidden:
             self.fail(f"one recovery has left {hidden}")
         self.compare(self.lines(), "after recovery")

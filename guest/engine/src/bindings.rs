@@ -11,6 +11,6 @@ wit_bindgen::generate!({
     generate_all,
     pub_export_macro: true,
     default_bindings_module: "papyra_engine::bindings",
-    // Cursors, surveys and checkpoints hold some of them, and the golden vectors all.
+    // Cursors, surveys and indexes hold some of them, and the golden vectors all.
     additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
 });

@@ -8,6 +8,7 @@
 //! | [`json`] | whether a line is a record, and its kind and time |
 //! | [`walk`] | where entries begin and end, forward and backward, in bounded memory |
 //! | [`health`] | what is wrong with a store, its repair, and the verdict before a start |
+//! | [`index`] | what is known of each block of a store, so that it need not be read again |
 //! | [`retention`] | which records are visible, and the removal of the others |
 //! | [`read`] | which records to return, and where to go on |
 //! | [`write`] | what may be written, audit records included |
@@ -26,8 +27,10 @@ pub mod component;
 pub mod consumer;
 pub mod failure;
 pub mod groups;
+mod hash;
 pub mod health;
 pub mod host;
+pub mod index;
 pub mod json;
 pub mod operations;
 pub mod read;

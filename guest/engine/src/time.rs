@@ -21,10 +21,15 @@ pub enum Moment {
     Future,
 }
 
+/// Whether a timestamp is more than a day ahead of the clock.
+pub fn is_ahead(timestamp: f64, now: f64) -> bool {
+    timestamp > now + AHEAD
+}
+
 impl Moment {
     pub fn of(timestamp: Option<f64>, now: f64) -> Self {
         match timestamp {
-            Some(timestamp) if timestamp > now + AHEAD => Self::Future,
+            Some(timestamp) if is_ahead(timestamp, now) => Self::Future,
             Some(timestamp) if timestamp >= PLAUSIBLE_FROM => Self::Calendar,
             _ => Self::None,
         }

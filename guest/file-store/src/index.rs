@@ -35,7 +35,8 @@ pub fn load(files: &dyn FileSet) -> String {
 pub fn save(files: &dyn FileSet, text: &str) -> Result<()> {
     let settings = files.settings();
     let cannot = |cause| settings.cannot("keep an index beside", cause);
-    let (path, new) = names::index(&files.steps().lock_path().map_err(cannot)?);
+    let home = files.steps().lock_path().map_err(cannot)?;
+    let (path, new) = names::index(&home);
     // It vouches for bytes that whoever wrote them need not have synced.
     if !has(Defect::IndexBeforeFiles) {
         for file in files.steps().files()? {
@@ -47,7 +48,10 @@ pub fn save(files: &dyn FileSet, text: &str) -> Result<()> {
         // The rest is no index, and the next one would only overwrite it.
         let _ = disk.remove(&new);
         cannot(cause)
-    })
+    })?;
+    // Nobody reads it any more.
+    let _ = disk.remove(&names::checkpoint(&home));
+    Ok(())
 }
 
 fn write(disk: &dyn Disk, new: &Path, text: &str) -> io::Result<()> {

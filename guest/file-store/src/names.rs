@@ -25,9 +25,14 @@ pub fn temporary(lock_path: &Path, purpose: Use) -> PathBuf {
     )
 }
 
-/// `.events.ndjson.papyra-checkpoint` for `events.ndjson`, and the same before it is complete.
+/// `.events.ndjson.papyra-index` for `events.ndjson`, and the same before it is complete.
 pub(crate) fn index(target: &Path) -> (PathBuf, PathBuf) {
-    (hidden(target, ".papyra-checkpoint"), hidden(target, ".papyra-checkpoint-new"))
+    (hidden(target, ".papyra-index"), hidden(target, ".papyra-index-new"))
+}
+
+/// What versions before 0.2 kept in place of an index.
+pub(crate) fn checkpoint(target: &Path) -> PathBuf {
+    hidden(target, ".papyra-checkpoint")
 }
 
 /// A hidden name beside a file.

@@ -54,6 +54,12 @@ pub(super) struct ReadArgs {
     /// Newest first
     #[arg(long)]
     reverse: bool,
+    /// Read everything, whatever the index says
+    ///
+    /// The index beside a journal, which startup-check leaves, says which parts of it hold no record of these
+    /// kinds or times. It is believed only while samples of the journal agree with it.
+    #[arg(long)]
+    no_index: bool,
     /// Continue with records that are appended, until interrupted
     #[arg(long, conflicts_with_all = ["reverse", "until", "json"])]
     follow: bool,
@@ -81,6 +87,7 @@ pub(super) async fn run(args: ReadArgs, context: &mut Context<'_>) -> Result<Exi
         matching: args.matching,
         limit: args.limit,
         order: if args.reverse { Order::NewestFirst } else { Order::OldestFirst },
+        no_index: args.no_index,
         cursor: None,
     };
     let (journal, targets) = context.routed()?;

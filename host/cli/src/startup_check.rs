@@ -19,8 +19,8 @@ use crate::{report, values, warnings};
 /// Decide by exit code whether a service may start
 ///
 /// Exit code 0 means yes. A store that does not exist yet is accepted, because the first append creates
-/// it. A clean check leaves a small checkpoint beside the journal, so that the next check reads only what
-/// was appended since. A checkpoint that does not match the journal is ignored.
+/// it. The check leaves an index beside the journal, so that the next check reads only what was appended
+/// since, and `read` and `inspect` only what they need. An index that does not match the journal is ignored.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence startup-check --path app.ndjson && exec my-server\n  \

@@ -86,7 +86,7 @@ export class Journal {
    * @param {import("./types.js").Selection} [selection]
    * @returns {Generator<import("./types.js").Page, void>}
    */
-  *query({ kinds = [], since, until, matching = [], limit, newestFirst = false, cursor } = {}) {
+  *query({ kinds = [], since, until, matching = [], limit, newestFirst = false, noIndex = false, cursor } = {}) {
     const fixed = {
       kinds: kinds.map((kind) => chosen("kind", kind, KINDS)),
       since: seconds("since", since),
@@ -94,6 +94,7 @@ export class Journal {
       matching: matching.map(({ field, value }) => ({ field: text("field", field), value: text("value", value) })),
       limit: whole("limit", limit),
       order: newestFirst ? "newest-first" : "oldest-first",
+      noIndex: flag("noIndex", noIndex),
     };
     if (cursor !== undefined) text("cursor", cursor);
     for (let end = false; !end; ) {

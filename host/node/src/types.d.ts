@@ -33,6 +33,8 @@ export interface Selection {
   matching?: { field: string; value: string }[];
   limit?: number;
   newestFirst?: boolean;
+  /** Reads everything, whatever the index beside the journal says. */
+  noIndex?: boolean;
   cursor?: string;
 }
 

@@ -39,7 +39,7 @@ function parameters(call, { retention, ...given }) {
 }
 
 function pages(session, { selection, retention }) {
-  const asked = { kinds: [], matching: [], order: "oldest-first", ...selection };
+  const asked = { kinds: [], matching: [], order: "oldest-first", noIndex: false, ...selection };
   const all = [];
   for (let { cursor } = asked, end = false; !end; ) {
     const page = session.call("query", [{ ...asked, cursor }, policy(retention)]);

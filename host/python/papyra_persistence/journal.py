@@ -103,10 +103,12 @@ class Journal(forks.OfOneProcess):
         matching: Sequence[FieldMatch] = (),
         limit: int | None = None,
         newest_first: bool = False,
+        no_index: bool = False,
         cursor: str | None = None,
     ) -> Iterator[Page]:
         """Yields pages of the records that match and that retention does not hide, oldest first unless
-        ``newest_first``. With ``limit`` these are the newest that match."""
+        ``newest_first``. With ``limit`` these are the newest that match. ``no_index`` reads everything,
+        whatever the index beside the journal says."""
         end = False
         while not end:
             selection = record(
@@ -116,6 +118,7 @@ class Journal(forks.OfOneProcess):
                 matching=lowered(all_are("matching", matching, FieldMatch)),
                 limit=limit,
                 order="newest-first" if newest_first else "oldest-first",
+                no_index=no_index,
                 cursor=cursor,
             )
             page = self._call(Page, "query", selection, self._retention)

@@ -50,7 +50,7 @@ def _parameters(call: str, given: dict[str, Any]) -> list[Any]:
 
 def _pages(session: Session, given: dict[str, Any]) -> list[dict[str, Any]]:
     absent = dict.fromkeys(("since", "until", "limit", "cursor"))
-    usual = {"kinds": [], "matching": [], "order": "oldest-first"}
+    usual = {"kinds": [], "matching": [], "order": "oldest-first", "no_index": False}
     selection = absent | usual | given.get("selection", {})
     pages, end = [], False
     while not end:

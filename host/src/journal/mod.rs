@@ -247,6 +247,7 @@ impl Default for Selection {
             matching: Vec::new(),
             limit: None,
             order: Order::OldestFirst,
+            no_index: false,
             cursor: None,
         }
     }

@@ -85,9 +85,9 @@ fn main() -> Result<()> {
 const WRITTEN: u64 = 12_000_000;
 
 const HOSTS: &[(&str, Host, f64)] = &[
-    ("Node, store in JavaScript", Host::Node, 0.4),
+    ("Node, `papyra-node.wasm`", Host::Node, 0.8),
     ("Node, `papyra-wasi.wasm`", Host::NodeWasi, 0.4),
-    ("wasmtime-py, store in Python", Host::Python, 0.0),
+    ("wasmtime-py, `papyra-python.wasm`", Host::Python, 0.8),
     ("wasmtime-py, `papyra-wasi.wasm`", Host::PythonWasi, 0.8),
 ];
 

@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -210,7 +211,7 @@ pub fn compaction_keeps_what_the_command_keeps(host: Host) {
 pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
     let dir = temp();
     let path = dir.path().join("j.ndjson");
-    let checkpoint = dir.path().join(".j.ndjson.papyra-checkpoint");
+    let checkpoint = dir.path().join(".j.ndjson.papyra-index");
     fs::write(&path, lines(0..100)).expect("a journal");
     let mut driver = opened(host, &path, json!({}));
     let mut indexed = |full: bool| {
@@ -226,7 +227,7 @@ pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
         file.write_all(line(number).as_bytes()).expect("a write");
     };
     assert_eq!(indexed(false), (0, json!("")));
-    assert_eq!(names(dir.path()), [".j.ndjson.papyra-checkpoint", "j.ndjson"]);
+    assert_eq!(names(dir.path()), [".j.ndjson.papyra-index", "j.ndjson"]);
     assert_eq!(theirs(), size(), "the command believes it");
     let known = size();
     more(100);
@@ -244,7 +245,7 @@ pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
     // A leftover of a killed check, or a link by another program, is no obstacle, and is not followed.
     let victim = dir.path().join("victim");
     fs::write(&victim, "untouched").expect("a file");
-    symlink("victim", dir.path().join(".j.ndjson.papyra-checkpoint-new")).expect("a link");
+    symlink("victim", dir.path().join(".j.ndjson.papyra-index-new")).expect("a link");
     more(102);
     assert_eq!(indexed(false).1, "");
     assert_eq!(indexed(false).0, size());
@@ -305,12 +306,16 @@ pub fn rotating_files_are_those_of_the_command(host: Host) {
     let path = dir.path().join("j.ndjson");
     let (bytes, files) = (6 * line(10).len(), 4);
     let set = format!("rotating:{}?max_bytes={bytes}&max_files={files}", path.display());
-    let set = Path::new(&set);
+    let on_set = |operation: &str| {
+        let mut command = Command::new(command::papyra());
+        command.args(["persistence", operation, "--store", &set]);
+        command
+    };
     let mut driver = opened(host, &path, json!({"max_bytes": bytes, "max_files": files}));
     for number in 10..38 {
         if number % 3 == 0 {
-            let mut append = persistence("append", set);
-            assert_eq!(command::run_with(&mut append, line(number).as_bytes()).code, Some(0));
+            let ended = command::run_with(&mut on_set("append"), line(number).as_bytes());
+            assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         } else {
             append(&mut driver, &line(number)).report();
         }
@@ -321,13 +326,15 @@ pub fn rotating_files_are_those_of_the_command(host: Host) {
         file.write_all(b"damage\n").expect("a write");
     }
     let mut report = scan(&mut driver);
-    let expected = document("scan", set, &["--findings", "10000"]);
+    let mut scanned = on_set("scan");
+    let mut expected = command::run(scanned.args(["--findings", "10000", "--json"])).document();
+    strip(&mut expected);
     assert_eq!((&report["segments"], &report["damaged"]), (&json!(4), &json!(2)));
     report["location"] = expected["location"].clone();
     assert_eq!(report, expected);
     driver.ask("recover", json!({"mode": "repair"})).report();
     // The first file was dropped.
-    assert_eq!(command::run(persistence("read", set).arg("--quiet")).stdout, lines(16..38));
+    assert_eq!(command::run(on_set("read").arg("--quiet")).stdout, lines(16..38));
     assert_eq!(driver.ask("query", json!({})).report()["records"], lines(16..38));
 }
 
@@ -336,6 +343,9 @@ pub fn a_writer_at_work_loses_nothing_to_rewrites(host: Host) {
     let dir = temp();
     let path = dir.path().join("j.ndjson");
     fs::write(&path, lines(0..1)).expect("a journal");
+    let mut driver = opened(host, &path, json!({"retention": {"max_records": 60}}));
+    // An instance takes time to be made.
+    scan(&mut driver);
     let writer = path.clone();
     let writer = std::thread::spawn(move || {
         for number in 1..120 {
@@ -346,7 +356,6 @@ pub fn a_writer_at_work_loses_nothing_to_rewrites(host: Host) {
             assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         }
     });
-    let mut driver = opened(host, &path, json!({"retention": {"max_records": 60}}));
     let mut rewrites = 0;
     while !writer.is_finished() {
         let mut torn = OpenOptions::new().append(true).open(&path).expect("a journal");

@@ -55,8 +55,10 @@ fn the_example_prints_what_it_should() {
 
 /// Returns a directory as the pages assume it: with the files they name, and the packages installed.
 fn page_home() -> tempfile::TempDir {
+    // Before the page's files are copied, which this makes.
+    let home = node();
     let dir = readme::home();
-    let (home, modules) = (node(), dir.path().join("node_modules"));
+    let modules = dir.path().join("node_modules");
     fs::create_dir(&modules).expect("a directory");
     let packages = "node_modules/@bytecodealliance";
     symlink(home.join(packages), dir.path().join(packages)).expect("a link");

@@ -112,10 +112,10 @@ fn what_a_killed_rewrite_left_behind_is_removed_by_recovery() {
     assert_eq!(given("startup-check", &path, &[]).code, Some(2));
     let ended = given("recover", &path, &["--dry-run"]);
     assert!(ended.code == Some(0) && ended.stdout.contains("is to be removed"), "{ended:?}");
-    assert_eq!(names(place.0.path()).len(), 2);
+    assert_eq!(names(place.0.path()).len(), 3);
     let ended = given("recover", &path, &[]);
     assert!(ended.code == Some(0) && ended.stdout.contains("was removed"), "{ended:?}");
-    assert_eq!(names(place.0.path()), ["app.ndjson"]);
+    assert_eq!(names(place.0.path()), [".app.ndjson.papyra-index", "app.ndjson"]);
     assert_eq!(fs::read_to_string(&path).unwrap(), RECORD);
     assert_eq!(given("startup-check", &path, &[]).code, Some(0));
 }

@@ -93,6 +93,7 @@ async fn follow(journal: Journal) -> Vec<u64> {
         matching: Vec::new(),
         limit: None,
         order: Order::OldestFirst,
+        no_index: false,
         cursor: None,
     };
     let mut pages = journal.query(selection);

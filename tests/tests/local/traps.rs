@@ -51,6 +51,7 @@ fn everything() -> Selection {
         matching: Vec::new(),
         limit: None,
         order: Order::OldestFirst,
+        no_index: false,
         cursor: None,
     }
 }

@@ -255,8 +255,11 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
             let filter = Filter::new(Vec::new(), None, None, matching)?;
             let limit = random.once_in(2).then(|| random.below(9) as u64);
             let given = cursor.take().map(|text| mutated_cursor(text, random));
-            let page =
-                query::query(host, &Selection { filter, limit, order, cursor: given }, &policy)?;
+            let page = query::query(
+                host,
+                &Selection { filter, limit, order, no_index: false, cursor: given },
+                &policy,
+            )?;
             *cursor = Some(page.cursor);
             Ok(())
         }
@@ -382,7 +385,8 @@ fn in_shares(host: &mut Lines, shares: u32) -> ScanReport {
 fn answer<H: Host>(host: &mut H, order: Order, policy: &Retention) -> (String, u64) {
     let (mut text, mut damaged, mut cursor) = (String::new(), 0, None);
     loop {
-        let selection = Selection { filter: Filter::default(), limit: None, order, cursor };
+        let selection =
+            Selection { filter: Filter::default(), limit: None, order, no_index: false, cursor };
         let page = query::query(host, &selection, policy).unwrap();
         text.push_str(&page.records);
         damaged += page.damaged;

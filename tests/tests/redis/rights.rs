@@ -102,7 +102,7 @@ async fn a_writer_appends_and_checks_and_does_not_compact() {
     for words in [&["startup-check"][..], &["scan"], &["read"], &["inspect"]] {
         writer.may(words);
     }
-    assert_ne!(server.cli(&["get", "papyra:local:checkpoint"]), "", "the check has left its index");
+    assert_ne!(server.cli(&["get", "papyra:local:index"]), "", "the check has left its index");
     writer.may_not(&["compact", "--max-records", "3"], "");
     assert_eq!(server.cli(&["xlen", EVENTS]), "21");
     server.cli(&["xadd", EVENTS, "*", "data", "{"]);

@@ -1,15 +1,20 @@
-//! An overview that costs the same however large the store is.
+//! An overview that costs the same however large the store is: of everything, if there is an index, otherwise of
+//! the newest entries.
 
 pub use crate::bindings::exports::papyra::persistence::journal::Inspection;
 use crate::failure::Outcome;
 use crate::health::tally::Tally;
 use crate::host::Host;
+use crate::index::{Index, Part, Passed, Pieces};
 use crate::retention::{Retainer, Retention, Verdict};
 use crate::time::{self, Moment};
 use crate::walk::{Entry, NEXT, STOP, View};
 
 /// How many entries are looked at, from the oldest on, to find one with a usable timestamp.
 const OLDEST_AMONG: u32 = 100;
+
+/// How many bytes are read to count what the index cannot tell.
+const LITTLE: u64 = 16 << 20;
 
 /// How many entries beyond the limit are looked at for one more visible record. Where so many are damaged
 /// or hidden, more is taken to be there: the cost must not depend on how much retention hides.
@@ -19,6 +24,10 @@ pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome
     let view = View::open(host)?;
     view.require_order()?;
     let now = host.now();
+    if let Some(tally) = exactly(host, &view, policy, now)? {
+        let oldest = tally.span.oldest;
+        return Ok(inspection(&view, &tally, false, oldest));
+    }
     let mut retainer = Retainer::new(now);
     let mut tally = Tally::default();
     let (mut sampled, mut beyond) = (false, 0);
@@ -43,7 +52,11 @@ pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome
         if sampled { STOP } else { NEXT }
     })?;
     let oldest = if sampled { oldest(host, &view, policy, now)? } else { tally.span.oldest };
-    Ok(Inspection {
+    Ok(inspection(&view, &tally, sampled, oldest))
+}
+
+fn inspection(view: &View, tally: &Tally, sampled: bool, oldest: Option<f64>) -> Inspection {
+    Inspection {
         backend: view.description.backend.clone(),
         location: view.description.location.clone(),
         segments: u32::try_from(view.members.len()).unwrap_or(u32::MAX),
@@ -57,7 +70,38 @@ pub fn inspect<H: Host>(host: &mut H, limit: u64, policy: &Retention) -> Outcome
         untimed: tally.untimed,
         from_future: tally.from_future,
         time_note: time::note(tally.future),
-    })
+    }
+}
+
+/// Counts everything, if the index leaves little to read and nothing is hidden.
+fn exactly<H: Host>(
+    host: &mut H,
+    view: &View,
+    policy: &Retention,
+    now: f64,
+) -> Outcome<Option<Tally>> {
+    if !policy.is_empty() || view.is_parallel() {
+        return Ok(None);
+    }
+    let Some(index) = Index::load(host) else { return Ok(None) };
+    let known = index.matching(host, view)?;
+    let pieces = Pieces::without(known, |block| block.speaks_for_itself(now));
+    let left: u64 = view.members.iter().enumerate().map(|(of, one)| pieces.left_of(of, one)).sum();
+    let Some(start) = view.start().filter(|_| left <= LITTLE) else { return Ok(None) };
+    let mut tally = Tally::default();
+    for (_, block) in known.iter().flat_map(Part::blocks) {
+        if block.speaks_for_itself(now) {
+            tally.merge(&block.tally());
+        }
+    }
+    let _ = pieces.forward_from(host, view, start, &mut |_: &mut H, passed: Passed<'_>| {
+        if let Passed::Entry(_, entry) = passed {
+            tally.add(entry, now);
+            tally.damaged += u64::from(entry.anomalies.is_damage());
+        }
+        NEXT
+    })?;
+    Ok(Some(tally))
 }
 
 /// The first usable timestamp of the store that is not too old.

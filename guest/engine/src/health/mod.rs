@@ -1,7 +1,7 @@
 //! The state of a store: what is wrong with it, its repair, and the verdict before a start.
 
-pub mod checkpoint;
 pub mod inspect;
+pub mod look;
 pub mod recover;
 pub mod salvage;
 pub mod scan;

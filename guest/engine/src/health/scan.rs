@@ -88,9 +88,10 @@ pub struct ScanState {
 }
 
 impl ScanState {
-    /// Goes on in a segment whose first entries, all sound, have been counted before.
-    pub fn resumed(tally: &Tally) -> Self {
-        Self { tally: tally.clone(), line: tally.entries, ..Self::default() }
+    /// Counts entries that are not looked at, since what is known of them is enough.
+    pub fn pass(&mut self, known: &Tally) {
+        self.tally.merge(known);
+        self.line += known.entries;
     }
 
     /// Counts an entry and lists what is wrong with it. Returns what a closer look at an anomalous one has

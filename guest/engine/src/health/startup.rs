@@ -4,9 +4,10 @@ pub use crate::bindings::exports::papyra::persistence::journal::{
     StartupMode, StartupOptions, StartupOutcome, StartupReport,
 };
 use crate::failure::{FailureCode, Outcome};
-use crate::health::checkpoint::{self, Checkpoint, Look};
+use crate::health::look::{self, Look};
 use crate::health::recover::{RecoverOptions, RecoveryMode};
 use crate::host::{Host, StorageError};
+use crate::index::Index;
 use crate::operations;
 
 /// How many findings a startup report lists.
@@ -19,17 +20,19 @@ pub fn startup_check<H: Host>(host: &mut H, options: StartupOptions) -> Outcome<
     }
     let known = match options.full {
         true => None,
-        // Without an index, whatever the reason, everything is read.
-        false => host.load_index().ok().as_deref().and_then(Checkpoint::parse),
+        false => Index::load(host),
     };
-    let look = match checkpoint::look(host, known.as_ref(), FINDINGS) {
+    let look = match look::look(host, known.as_deref(), FINDINGS) {
         Ok(look) => look,
         Err(failure) if failure.code == FailureCode::NotFound => {
             return Ok(StartupReport::of(Absent));
         }
         Err(failure) => return Err(failure),
     };
-    let note = keep(host, known.as_ref(), look.next.as_ref());
+    if !look.report.is_healthy() && options.mode == StartupMode::Recover {
+        return recover_and_verify(host, options, look);
+    }
+    let note = keep(host, known.as_deref(), look.next.as_ref());
     let report = StartupReport { indexed_bytes: look.indexed, note, ..StartupReport::of(Healthy) };
     if look.report.is_healthy() {
         return Ok(StartupReport { scan: Some(look.report), ..report });
@@ -38,10 +41,9 @@ pub fn startup_check<H: Host>(host: &mut H, options: StartupOptions) -> Outcome<
         StartupMode::Ignore | StartupMode::ScanOnly => {
             Ok(StartupReport { outcome: Tolerated, scan: Some(look.report), ..report })
         }
-        StartupMode::Fail => {
+        StartupMode::Fail | StartupMode::Recover => {
             Ok(StartupReport { outcome: Refused, scan: Some(look.report), ..report })
         }
-        StartupMode::Recover => recover_and_verify(host, options, look),
     }
 }
 
@@ -55,6 +57,7 @@ fn recover_and_verify<H: Host>(
     let nothing_to_do = before.report.damaged == 0 && mode == RecoveryMode::Repair;
     if nothing_to_do {
         return Ok(StartupReport {
+            note: keep(host, None, before.next.as_ref()),
             scan: Some(before.report),
             indexed_bytes: before.indexed,
             ..StartupReport::of(StartupOutcome::Tolerated)
@@ -74,7 +77,7 @@ fn recover_and_verify<H: Host>(
         }
         Err(failure) => return Err(failure),
     };
-    let after = checkpoint::look(host, None, FINDINGS)?;
+    let after = look::look(host, None, FINDINGS)?;
     let outcome = match (after.report.damaged, recovery.changed) {
         (0, true) => StartupOutcome::Recovered,
         (0, false) => StartupOutcome::Tolerated,
@@ -90,11 +93,11 @@ fn recover_and_verify<H: Host>(
 
 /// Has the store keep the index, if it is new. That it cannot is no reason not to start; the
 /// returned text, if any, says so.
-fn keep<H: Host>(host: &mut H, old: Option<&Checkpoint>, new: Option<&Checkpoint>) -> String {
+fn keep<H: Host>(host: &mut H, old: Option<&Index>, new: Option<&Index>) -> String {
     if new.is_none() || old == new {
         return String::new();
     }
-    let Some(text) = new.and_then(Checkpoint::write) else { return String::new() };
+    let Some(text) = new.and_then(Index::write) else { return String::new() };
     match host.save_index(&text) {
         Ok(()) | Err(StorageError::Unsupported(_)) => String::new(),
         Err(error) => {

@@ -12,6 +12,7 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
+use crate::hash::{hash, mix};
 use crate::host::{Framing, Host, Position, Range, Segment};
 use crate::json::{Validator, Verdict};
 use crate::walk::{self, Entry, NEXT, STOP, Step, StorePosition, View};
@@ -403,17 +404,4 @@ impl<'t> Search<'t> {
         }
         self.found
     }
-}
-
-/// Tells a record apart from others, not from an adversary's. Eight bytes at a time.
-fn hash(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let hash =
-        words.iter().fold(bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
-}
-
-fn mix(hash: u64, word: u64) -> u64 {
-    let product = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    product ^ (product >> 32)
 }

@@ -7,6 +7,7 @@ use crate::bindings::exports::papyra::persistence::journal;
 pub use crate::bindings::exports::papyra::persistence::journal::{Order, Page};
 use crate::failure::{Failure, Outcome};
 use crate::host::{Host, Position, Segment};
+use crate::index::{Index, Passed, Pieces};
 use crate::json::Kind;
 use crate::read::cursor::Cursor;
 use crate::read::landmarks::{Landmarks, Side};
@@ -23,6 +24,7 @@ pub struct Selection {
     pub filter: Filter,
     pub limit: Option<u64>,
     pub order: Order,
+    pub no_index: bool,
     pub cursor: Option<String>,
 }
 
@@ -30,8 +32,10 @@ impl TryFrom<journal::Selection> for Selection {
     type Error = Failure;
 
     fn try_from(selection: journal::Selection) -> Outcome<Self> {
-        let journal::Selection { kinds, since, until, matching, limit, order, cursor } = selection;
-        Ok(Self { filter: Filter::new(kinds, since, until, matching)?, limit, order, cursor })
+        let journal::Selection { kinds, since, until, matching, limit, order, no_index, cursor } =
+            selection;
+        let filter = Filter::new(kinds, since, until, matching)?;
+        Ok(Self { filter, limit, order, no_index, cursor })
     }
 }
 
@@ -42,10 +46,29 @@ pub fn query<H: Host>(host: &mut H, selection: &Selection, policy: &Retention) -
         Some(text) => Some(Cursor::parse(text)?),
         None => None,
     };
+    let pieces = pieces(host, &view, selection, policy)?;
     match selection.order {
-        Order::NewestFirst => newest_first(host, &view, selection, policy, cursor),
-        Order::OldestFirst => oldest_first(host, &view, selection, policy, cursor),
+        Order::NewestFirst => newest_first(host, &view, &pieces, selection, policy, cursor),
+        Order::OldestFirst => oldest_first(host, &view, &pieces, selection, policy, cursor),
     }
+}
+
+/// What has to be read. Where limits count records, all that is newer than an answer does. Segments side by side are
+/// merged entry by entry.
+fn pieces<H: Host>(
+    host: &mut H,
+    view: &View,
+    selection: &Selection,
+    policy: &Retention,
+) -> Outcome<Pieces> {
+    let helps = selection.filter.is_selective()
+        && !selection.no_index
+        && !policy.counts()
+        && !view.is_parallel();
+    let index = if helps { Index::load(host) } else { None };
+    let Some(index) = index else { return Ok(Pieces::default()) };
+    let known = index.matching(host, view)?;
+    Ok(Pieces::without(known, |block| selection.filter.rules_out(block)))
 }
 
 /// A page that is being filled.
@@ -67,6 +90,11 @@ struct Reached {
 impl Reached {
     fn from(place: Option<StorePosition>) -> Self {
         Self { place, sound: None }
+    }
+
+    /// Sound records that were not read lie before this place.
+    fn skip(&mut self, place: StorePosition) {
+        *self = Self { place: Some(place), sound: Some(place) };
     }
 
     fn pass(&mut self, place: StorePosition, entry: &Entry<'_>) {
@@ -162,6 +190,7 @@ fn go_on_from<H: Host>(
 fn newest_first<H: Host>(
     host: &mut H,
     view: &View,
+    pieces: &Pieces,
     selection: &Selection,
     policy: &Retention,
     cursor: Option<Cursor>,
@@ -184,7 +213,14 @@ fn newest_first<H: Host>(
     };
     let mut end = true;
     let retainer = &mut cursor.retainer;
-    let mut visit = |_: &mut H, index: usize, entry: &Entry<'_>| -> Step {
+    let mut visit = |_: &mut H, passed: Passed<'_>| -> Step {
+        let (index, entry) = match passed {
+            Passed::Entry(index, entry) => (index, entry),
+            Passed::UpTo(place) => {
+                filling.reached.skip(place);
+                return NEXT;
+            }
+        };
         if filling.is_full(entry.bytes.len()) || !filling.has_room() {
             end = false;
             return STOP;
@@ -202,7 +238,7 @@ fn newest_first<H: Host>(
         NEXT
     };
     if let Some(from) = from {
-        let _ = view.backward_from(host, from, &mut visit)?;
+        let _ = pieces.backward_from(host, view, from, &mut visit)?;
     }
     filling.finish(host, view, cursor, Order::NewestFirst, end)
 }
@@ -210,6 +246,7 @@ fn newest_first<H: Host>(
 fn oldest_first<H: Host>(
     host: &mut H,
     view: &View,
+    pieces: &Pieces,
     selection: &Selection,
     policy: &Retention,
     cursor: Option<Cursor>,
@@ -224,7 +261,7 @@ fn oldest_first<H: Host>(
             // If nothing is left of what was looked at, all that is there is newer.
             (cursor, found.or_else(|| view.start()))
         }
-        None => begin(host, view, selection, policy)?,
+        None => begin(host, view, pieces, selection, policy)?,
     };
     let boundaries = find_boundaries(host, view, &mut cursor, from)?;
     let mut filling = Filling {
@@ -237,7 +274,14 @@ fn oldest_first<H: Host>(
     let mut abreast = starts.clone();
     let mut end = true;
     let as_of = cursor.retainer.as_of();
-    let mut visit = |_: &mut H, index: usize, entry: &Entry<'_>| -> Step {
+    let mut visit = |_: &mut H, passed: Passed<'_>| -> Step {
+        let (index, entry) = match passed {
+            Passed::Entry(index, entry) => (index, entry),
+            Passed::UpTo(place) => {
+                filling.reached.skip(place);
+                return NEXT;
+            }
+        };
         if filling.is_full(entry.bytes.len()) || !filling.has_room() {
             end = false;
             return STOP;
@@ -253,11 +297,13 @@ fn oldest_first<H: Host>(
         NEXT
     };
     if view.is_parallel() {
-        let _ = view.forward_abreast(host, &starts, &mut visit)?;
+        let _ = view.forward_abreast(host, &starts, &mut |host: &mut H, index, entry| {
+            visit(host, Passed::Entry(index, entry))
+        })?;
         let names = view.members.iter().map(|segment| segment.name.clone());
         cursor.abreast = names.zip(abreast).collect();
     } else if let Some(from) = from {
-        let _ = view.forward_from(host, from, &mut visit)?;
+        let _ = pieces.forward_from(host, view, from, &mut visit)?;
     }
     filling.finish(host, view, cursor, Order::OldestFirst, end)
 }
@@ -334,6 +380,7 @@ fn is_hidden_by(view: &View, boundary: StorePosition, record: StorePosition) -> 
 fn begin<H: Host>(
     host: &mut H,
     view: &View,
+    pieces: &Pieces,
     selection: &Selection,
     policy: &Retention,
 ) -> Outcome<(Cursor, Option<StorePosition>)> {
@@ -348,7 +395,8 @@ fn begin<H: Host>(
     let mut left = selection.limit;
     let mut boundaries = Boundaries::default();
     let retainer = &mut cursor.retainer;
-    let _ = view.backward(host, &mut |_: &mut H, index, entry: &Entry<'_>| {
+    let mut visit = |_: &mut H, passed: Passed<'_>| -> Step {
+        let Passed::Entry(index, entry) = passed else { return NEXT };
         let Some(envelope) = &entry.envelope else { return NEXT };
         match retainer.admit(policy, envelope, entry.stored) {
             Verdict::Full => return STOP,
@@ -364,7 +412,10 @@ fn begin<H: Host>(
             left = left.map(|left| left - 1);
         }
         if left == Some(0) { STOP } else { NEXT }
-    })?;
+    };
+    if let Some(end) = view.end() {
+        let _ = pieces.backward_from(host, view, end, &mut visit)?;
+    }
     for (landmarks, boundary) in cursor.kind_boundaries.iter_mut().zip(boundaries) {
         if let Some(boundary) = boundary {
             *landmarks = Landmarks::make(host, view, boundary, Side::Older, None, None)?;

@@ -4,6 +4,7 @@ use memchr::memmem;
 
 pub use crate::bindings::exports::papyra::persistence::journal::FieldMatch;
 use crate::failure::{Failure, Outcome};
+use crate::index::Block;
 use crate::json::{self, Envelope, Kind};
 
 /// The most conditions on fields in one query.
@@ -39,6 +40,17 @@ impl Filter {
             return Err(Failure::argument(message));
         }
         Ok(Self { kinds, since, until, matching })
+    }
+
+    /// Whether it asks for some kinds or times only.
+    pub fn is_selective(&self) -> bool {
+        !self.kinds.is_empty() || self.since.is_some() || self.until.is_some()
+    }
+
+    /// Whether no record of a block is accepted, by what is known of it.
+    pub fn rules_out(&self, block: &Block) -> bool {
+        let kind_fits = self.kinds.is_empty() || self.kinds.iter().any(|kind| block.holds(*kind));
+        block.anomalous == 0 && !(kind_fits && block.may_hold_times(self.since, self.until))
     }
 
     pub fn accepts(&self, bytes: &[u8], envelope: &Envelope) -> bool {

@@ -22,7 +22,7 @@ fn lines(kind: &str, numbers: std::ops::Range<usize>, filler: usize) -> Vec<Stri
 }
 
 fn all(order: Order) -> Selection {
-    Selection { filter: Filter::default(), limit: None, order, cursor: None }
+    Selection { filter: Filter::default(), limit: None, order, no_index: false, cursor: None }
 }
 
 /// One page, and the selection for the next one.

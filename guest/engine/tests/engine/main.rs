@@ -7,6 +7,7 @@ mod consumer;
 mod consumers;
 mod cursor;
 mod dead_letters;
+mod index;
 mod inspect;
 mod parallel;
 mod query;

@@ -87,7 +87,8 @@ fn read(
     order: Order,
     limit: Option<u64>,
 ) -> (String, u64) {
-    let mut selection = Selection { filter: Filter::default(), limit, order, cursor: None };
+    let mut selection =
+        Selection { filter: Filter::default(), limit, order, no_index: false, cursor: None };
     let (mut records, mut damaged) = (String::new(), 0);
     loop {
         let page = query::query(host, &selection, policy).unwrap();
@@ -232,6 +233,7 @@ fn following_misses_nothing_that_arrives_at_a_position_another_stream_has_passed
         filter: Filter::default(),
         limit: None,
         order: Order::OldestFirst,
+        no_index: false,
         cursor: None,
     };
     let page = query::query(&mut streams, &selection, &policy).unwrap();
@@ -259,6 +261,7 @@ fn a_limit_of_none_follows_only_what_comes_afterwards() {
         filter: Filter::default(),
         limit: Some(0),
         order: Order::OldestFirst,
+        no_index: false,
         cursor: None,
     };
     let page = query::query(&mut streams, &selection, &Retention::default()).unwrap();

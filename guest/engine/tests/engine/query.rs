@@ -14,7 +14,7 @@ fn ask(host: &mut Lines, selection: &Selection) -> Page {
 }
 
 fn all(order: Order) -> Selection {
-    Selection { filter: Filter::default(), limit: None, order, cursor: None }
+    Selection { filter: Filter::default(), limit: None, order, no_index: false, cursor: None }
 }
 
 fn numbered(count: usize, filler: usize) -> Vec<String> {

@@ -143,7 +143,8 @@ fn retention((journal, per_kind): &Policy) -> Retention {
 }
 
 fn read_all(host: &mut Lines, policy: &Retention, order: Order, limit: Option<u64>) -> Vec<String> {
-    let mut selection = Selection { filter: Filter::default(), limit, order, cursor: None };
+    let mut selection =
+        Selection { filter: Filter::default(), limit, order, no_index: false, cursor: None };
     let mut records = Vec::new();
     loop {
         let page = query::query(host, &selection, policy).unwrap();

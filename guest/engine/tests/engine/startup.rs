@@ -75,18 +75,23 @@ fn a_clean_check_lets_the_next_one_read_what_came_since() {
 }
 
 #[test]
-fn damage_after_the_checkpoint_has_its_true_line_and_leaves_the_checkpoint() {
+fn damage_after_a_clean_check_has_its_true_line_each_time() {
     let mut host = checked();
-    let kept = host.index.clone();
+    let size = host.data.len() as u64;
     host.data.extend(b"garbage\n");
-    let report = again(&mut host, StartupMode::Fail, false);
-    assert_eq!(report.outcome, StartupOutcome::Refused);
-    assert_eq!(report.scan.unwrap().findings[0].line, Some(1201));
-    assert_eq!(host.index, kept);
-
+    for _ in 0..2 {
+        host.data.extend(record("event", NOW, 1).bytes());
+        let report = again(&mut host, StartupMode::Fail, false);
+        assert_eq!((report.outcome, report.indexed_bytes), (StartupOutcome::Refused, size));
+        assert_eq!(report.scan.unwrap().findings[0].line, Some(1201));
+    }
     let report = again(&mut host, StartupMode::Recover, false);
     assert_eq!(report.outcome, StartupOutcome::Recovered);
-    assert_ne!(host.index, "");
+    let report = again(&mut host, StartupMode::Fail, false);
+    assert_eq!(
+        (report.outcome, report.indexed_bytes),
+        (StartupOutcome::Healthy, host.data.len() as u64)
+    );
 }
 
 #[test]
@@ -121,8 +126,8 @@ fn a_journal_that_was_cut_or_rewritten_is_read_in_full() {
 }
 
 #[test]
-fn a_checkpoint_that_is_nonsense_is_no_checkpoint() {
-    for text in ["", "{", "null", "{\"format\": \"papyra.checkpoint/1 9.9.9\", \"marks\": []}"] {
+fn an_index_that_is_nonsense_is_no_index() {
+    for text in ["", "{", "null", "{\"format\": \"papyra.index/1 9.9.9\", \"parts\": []}"] {
         let mut host = checked();
         host.index = text.to_owned();
         assert_eq!(again(&mut host, StartupMode::Fail, false).indexed_bytes, 0, "{text}");

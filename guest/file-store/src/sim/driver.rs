@@ -587,9 +587,7 @@ impl World {
         let hidden = self.disk.names();
         let hidden = hidden.iter().filter(|path| {
             let name = crate::name_of(path);
-            name.starts_with('.')
-                && !name.ends_with("-checkpoint")
-                && !name.ends_with("-quarantine")
+            name.starts_with('.') && !name.ends_with("-index") && !name.ends_with("-quarantine")
         });
         assert_eq!(hidden.count(), 0, "{:?} are left; {}", self.disk.names(), context());
         let appended = self.append(&[1, 2]);

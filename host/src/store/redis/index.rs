@@ -9,7 +9,7 @@ impl RedisStore {
     pub(super) async fn read_index(&self) -> Result<String, StoreError> {
         let mut command = redis::cmd("GETRANGE");
         // Both ends are included: one byte too many tells that it is too long.
-        command.arg(self.keys.checkpoint()).arg(0).arg(MAX_INDEX);
+        command.arg(self.keys.index()).arg(0).arg(MAX_INDEX);
         let reply = self.link.call("read the index", Repeat::Yes, &command).await?;
         let text = reply::text(reply).filter(|text| text.len() <= MAX_INDEX);
         Ok(text.unwrap_or_default())
@@ -17,9 +17,14 @@ impl RedisStore {
 
     /// Replaces what was saved before.
     pub(super) async fn write_index(&self, text: &str) -> Result<(), StoreError> {
-        let mut call = scripts::save_checkpoint(self.keys.checkpoint());
+        let mut call = scripts::save_index(self.keys.index());
         call.arg(text);
         // Saving the same twice is saving it once.
-        self.link.call("keep an index", Repeat::Yes, &call).await.map(drop)
+        self.link.call("keep an index", Repeat::Yes, &call).await?;
+        // Nobody reads any more what versions before 0.2 kept; a user who may not remove it leaves it.
+        let mut old = redis::cmd("UNLINK");
+        old.arg(self.keys.checkpoint());
+        let _ = self.link.call("remove the old index", Repeat::Yes, &old).await;
+        Ok(())
     }
 }

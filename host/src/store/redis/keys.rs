@@ -7,6 +7,7 @@ use super::super::Kind;
 pub struct Keys {
     streams: [String; 4],
     quarantine: String,
+    index: String,
     checkpoint: String,
 }
 
@@ -17,7 +18,8 @@ impl Keys {
             Some(prefix) => prefix.to_owned(),
             None => format!("{prefix}:{system_id}:quarantine"),
         };
-        Self { streams, quarantine, checkpoint: format!("{prefix}:{system_id}:checkpoint") }
+        let beside = |name: &str| format!("{prefix}:{system_id}:{name}");
+        Self { streams, quarantine, index: beside("index"), checkpoint: beside("checkpoint") }
     }
 
     /// Kinds and their streams.
@@ -31,7 +33,12 @@ impl Keys {
         found.map_or("", |(_, key)| key)
     }
 
-    /// Where the index of startup checks is kept.
+    /// Where the index is kept.
+    pub fn index(&self) -> &str {
+        &self.index
+    }
+
+    /// Where versions before 0.2 kept one.
     pub fn checkpoint(&self) -> &str {
         &self.checkpoint
     }
@@ -50,7 +57,7 @@ mod tests {
     fn keys_are_those_of_papyra() {
         let keys = Keys::new("papyra", "local", None);
         assert_eq!(keys.of(Kind::DeadLetter), "papyra:local:dead_letters");
-        assert_eq!(keys.checkpoint(), "papyra:local:checkpoint");
+        assert_eq!(keys.index(), "papyra:local:index");
         assert_eq!(
             keys.quarantine(keys.of(Kind::Event)),
             "papyra:local:quarantine:papyra_local_events"

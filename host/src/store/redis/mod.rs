@@ -2,7 +2,7 @@
 //!
 //! The keys are `{prefix}:{system_id}:events`, `audits`, `dead_letters` and `metrics`. The field
 //! `data` of an entry holds the record and `kind` its class; entries that have `data` alone, as
-//! Papyra writes them, are read as well. Streams are never deleted. `{prefix}:{system_id}:checkpoint`
+//! Papyra writes them, are read as well. Streams are never deleted. `{prefix}:{system_id}:index`
 //! is a text that startup checks leave for the next one.
 //!
 //! # Guarantees

@@ -47,8 +47,8 @@ const KEEP: &str = include_str!("scripts/keep.lua");
 /// `KEYS`: stream, quarantine. `ARGV`: group, id, reason. Quarantines an entry and acknowledges it.
 const QUARANTINE: &str = include_str!("scripts/quarantine.lua");
 
-/// `KEYS`: checkpoint. `ARGV`: text. Replaces a text and nothing of another type.
-const CHECKPOINT: &str = include_str!("scripts/checkpoint.lua");
+/// `KEYS`: index. `ARGV`: text. Replaces a text and nothing of another type.
+const SAVE_INDEX: &str = include_str!("scripts/save_index.lua");
 
 /// A call of a script; its arguments are added to it.
 fn eval(libraries: &[&str], script: &str, keys: &[&str]) -> Cmd {
@@ -74,8 +74,8 @@ pub fn remove(stream: &str, quarantine: Option<&str>) -> Cmd {
     eval(&[NEEDED, COPY], REMOVE, &keys)
 }
 
-pub fn save_checkpoint(key: &str) -> Cmd {
-    eval(&[], CHECKPOINT, &[key])
+pub fn save_index(key: &str) -> Cmd {
+    eval(&[], SAVE_INDEX, &[key])
 }
 
 pub fn keep(quarantine: &str) -> Cmd {

@@ -170,8 +170,12 @@ fn call(name: &str, with: &Value) -> Call {
             Call::Compact(retention(with), options)
         }
         "query" => {
-            let defaults =
-                [("kinds", json!([])), ("matching", json!([])), ("order", json!("oldest-first"))];
+            let defaults = [
+                ("kinds", json!([])),
+                ("matching", json!([])),
+                ("order", json!("oldest-first")),
+                ("no_index", json!(false)),
+            ];
             Call::Query(parse(&with["selection"], &defaults), retention(with))
         }
         "inspect" => {

@@ -30,7 +30,7 @@ async fn a_clean_check_leaves_a_checkpoint_and_a_scan_leaves_nothing() {
 
     let first = journal.startup_check(CHECK, None).await.unwrap();
     assert_eq!((first.outcome, first.indexed_bytes), (StartupOutcome::Healthy, 0));
-    assert!(dir.path(".a.papyra-checkpoint").exists());
+    assert!(dir.path(".a.papyra-index").exists());
     append(&store, &line(2)).await.unwrap();
     let second = journal.startup_check(CHECK, None).await.unwrap();
     assert_eq!((second.indexed_bytes, second.scan.unwrap().records), (line(1).len() as u64, 2));
@@ -44,7 +44,7 @@ async fn a_checkpoint_never_touches_what_lies_in_its_way() {
     append(&store, &line(1)).await.unwrap();
     fs::write(dir.path("precious"), "precious").unwrap();
     for link in [symlink::<_, _> as fn(_, _) -> _, fs::hard_link] {
-        link(dir.path("precious"), dir.path(".a.papyra-checkpoint-new")).unwrap();
+        link(dir.path("precious"), dir.path(".a.papyra-index-new")).unwrap();
         store.save_index("mine".into()).await.unwrap();
         assert_eq!(store.load_index().await.unwrap(), "mine");
     }
@@ -57,9 +57,9 @@ async fn a_checkpoint_that_cannot_be_read_is_none() {
     let store = FileStore::open(dir.path("a"));
     assert_eq!(store.load_index().await.unwrap(), "");
     append(&store, &line(1)).await.unwrap();
-    fs::write(dir.path(".a.papyra-checkpoint"), vec![b'x'; MAX_INDEX + 1]).unwrap();
+    fs::write(dir.path(".a.papyra-index"), vec![b'x'; MAX_INDEX + 1]).unwrap();
     assert_eq!(store.load_index().await.unwrap(), "");
-    fs::write(dir.path(".a.papyra-checkpoint"), [0xff]).unwrap();
+    fs::write(dir.path(".a.papyra-index"), [0xff]).unwrap();
     assert_eq!(store.load_index().await.unwrap(), "");
 }
 

@@ -19,7 +19,7 @@ const WORTH_IT: u64 = 64 << 10;
 const LOOKS: u32 = 8;
 
 /// How many pieces are read between two calls of the host, which fail once the user has interrupted the program.
-const PIECES: u32 = 16;
+const PIECES: u32 = 64;
 
 /// How a file is read.
 #[derive(Default)]

@@ -1,0 +1,203 @@
+//! An index saves reading, and changes no answer.
+
+use papyra_engine::health::recover::RecoveryMode;
+use papyra_engine::health::startup::{self, StartupMode, StartupOptions};
+use papyra_engine::health::{inspect, scan};
+use papyra_engine::host::{Host, Range};
+use papyra_engine::index::{Builder, Index};
+use papyra_engine::json::Kind;
+use papyra_engine::read::query::{self, Order, Selection};
+use papyra_engine::read::select::Filter;
+use papyra_engine::retention::{Limits, Retention};
+use papyra_engine::testing::{Lines, NOW, record};
+use papyra_engine::walk::{self, NEXT, View};
+use proptest::prelude::*;
+
+/// Keeps an index of small blocks.
+fn index(host: &mut Lines, least: u64) {
+    let view = View::open(host).unwrap();
+    let mut members = Vec::new();
+    for segment in &view.members {
+        let mut builder = Builder::of_size(Vec::new(), least, 2 * least);
+        let range = Range { start: segment.start, end: segment.end };
+        let framing = view.description.framing;
+        let _ = walk::forward(host, segment, framing, range, &mut |_: &mut Lines, entry| {
+            builder.add(entry);
+            NEXT
+        });
+        members.push(builder.finish());
+    }
+    let index = Index::of(host, &view, members).unwrap();
+    assert_eq!(Index::parse(&index.write().unwrap()).as_ref(), Some(&index));
+    host.index = index.write().unwrap();
+}
+
+/// A line: a record of a kind and time, or something else.
+fn line() -> impl Strategy<Value = String> {
+    let kind = prop::sample::select(&["event", "audit", "dead_letter", "metric", "other"][..]);
+    let time = prop_oneof![
+        8 => (0..1000_u32).prop_map(|ago| NOW - f64::from(ago)),
+        1 => Just(NOW + 200_000.0),
+        1 => Just(17.5),
+    ];
+    prop_oneof![
+        12 => (kind, time, 0..80_usize).prop_map(|(kind, time, filler)| record(kind, time, filler)),
+        1 => Just("garbage\n".to_owned()),
+        1 => Just("{\"kind\": \"event\", \"timestamp\": \"soon\"}\n".to_owned()),
+        1 => Just("{\"kind\": \"event\", \"timestamp\": 1e999}\n".to_owned()),
+    ]
+}
+
+/// What happens to a journal, or to its index, after that was made.
+#[derive(Clone, Debug)]
+enum Event {
+    Append(Vec<String>),
+    Rotate(String),
+    /// The first line goes.
+    Rewrite,
+    Truncate(usize),
+    /// A byte of the index becomes another one.
+    Damage(usize),
+    CutIndex(usize),
+    /// The index is that of another journal.
+    Foreign(Vec<String>),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let lines = || prop::collection::vec(line(), 0..30);
+    prop_oneof![
+        4 => lines().prop_map(Event::Append),
+        1 => line().prop_map(Event::Rotate),
+        1 => Just(Event::Rewrite),
+        1 => (0..4000_usize).prop_map(Event::Truncate),
+        2 => any::<usize>().prop_map(Event::Damage),
+        1 => any::<usize>().prop_map(Event::CutIndex),
+        1 => lines().prop_map(Event::Foreign),
+    ]
+}
+
+fn happen(host: &mut Lines, event: &Event, least: u64) {
+    match event {
+        Event::Append(lines) => host.data.extend(lines.concat().bytes()),
+        Event::Rotate(first) => host.rotate(first),
+        Event::Rewrite => {
+            let end = host.data.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            host.data.drain(..end);
+        }
+        Event::Truncate(by) => host.data.truncate(host.data.len().saturating_sub(*by)),
+        Event::Damage(at) => {
+            let mut bytes = std::mem::take(&mut host.index).into_bytes();
+            let at = at % bytes.len();
+            bytes[at] = if bytes[at] == b'1' { b'7' } else { b'1' };
+            host.index = String::from_utf8(bytes).unwrap();
+        }
+        Event::CutIndex(to) => host.index.truncate(to % host.index.len()),
+        Event::Foreign(lines) => {
+            let mut other = Lines::new(lines.concat());
+            index(&mut other, least);
+            host.index = other.index;
+        }
+    }
+}
+
+/// What a query returns.
+fn answer(host: &mut Lines, selection: &Selection, policy: &Retention) -> (String, u32, u64, bool) {
+    let page = query::query(host, selection, policy).unwrap();
+    (page.records, page.count, page.damaged, page.end)
+}
+
+/// The verdict of a check, as text.
+fn check(host: &mut Lines, full: bool) -> String {
+    let (mode, recovery) = (StartupMode::ScanOnly, RecoveryMode::Repair);
+    let options = StartupOptions { mode, recovery, full, record_audit: false };
+    let report = startup::startup_check(host, options).unwrap();
+    format!("{:?} {:?}", report.outcome, report.scan)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 10_000 }))]
+
+    #[test]
+    fn no_answer_depends_on_the_index(
+        lines in prop::collection::vec(line(), 1..80),
+        events in prop::collection::vec(event(), 0..3),
+        least in 50..2000_u64,
+        kinds in prop::collection::vec(prop::sample::select(&Kind::ALL[..]), 0..2),
+        since in prop::option::of(0..1000_u32),
+        until in prop::option::of(0..1000_u32),
+        limit in prop::option::of(0..20_u64),
+        newest_first in any::<bool>(),
+        age in prop::option::of(1..1000_u32),
+        most in prop::option::of(1..40_u64),
+    ) {
+        let mut host = Lines::new(lines.concat());
+        index(&mut host, least);
+        for event in &events {
+            if !host.index.is_empty() {
+                happen(&mut host, event, least);
+            }
+        }
+        let [since, until] = [since, until].map(|ago| ago.map(|ago| NOW - f64::from(ago)));
+        let order = if newest_first { Order::NewestFirst } else { Order::OldestFirst };
+        let filter = Filter::new(kinds, since, until, Vec::new()).unwrap();
+        let with = Selection { filter, limit, order, no_index: false, cursor: None };
+        let without = Selection { no_index: true, ..with.clone() };
+        let limits = Limits { max_records: most, max_age_seconds: age.map(f64::from), ..Limits::NONE };
+        for policy in [Retention::default(), Retention::new(limits, &[]).unwrap()] {
+            let (with, without) =
+                (answer(&mut host, &with, &policy), answer(&mut host, &without, &policy));
+            prop_assert_eq!(with, without);
+        }
+
+        let policy = Retention::default();
+        let with = inspect::inspect(&mut host, u64::MAX, &policy).unwrap();
+        let kept = std::mem::take(&mut host.index);
+        let without = inspect::inspect(&mut host, u64::MAX, &policy).unwrap();
+        prop_assert_eq!(with, without);
+        host.index = kept;
+        let with = check(&mut host, false);
+        let again = check(&mut host, false);
+        prop_assert_eq!((&with, &again), (&check(&mut host, true), &with));
+    }
+}
+
+/// A journal of some 9 MB, a second a record, and its index.
+fn large() -> Lines {
+    let line = |n: u32| record("event", NOW - 30_000.0 + f64::from(n), 250);
+    let mut host = Lines::new((0..30_000).map(line).collect::<String>());
+    check(&mut host, false);
+    host.bytes_read = 0;
+    host
+}
+
+#[test]
+fn an_answer_costs_what_is_in_the_answer() {
+    for (since, until) in [(Some(NOW - 60.0), None), (None, Some(NOW - 29_990.0))] {
+        for order in [Order::OldestFirst, Order::NewestFirst] {
+            let mut host = large();
+            let filter = Filter::new(Vec::new(), since, until, Vec::new()).unwrap();
+            let selection = Selection { filter, limit: None, order, no_index: false, cursor: None };
+            let page = query::query(&mut host, &selection, &Retention::default()).unwrap();
+            assert!(page.end && (10..=60).contains(&page.count), "{}", page.count);
+            // The windows, one block, and what the cursor is found again by.
+            assert!(host.bytes_read < 2_500_000, "{} bytes were read", host.bytes_read);
+        }
+    }
+}
+
+#[test]
+fn an_inspection_counts_everything_and_reads_next_to_nothing() {
+    let mut host = large();
+    let found = inspect::inspect(&mut host, 1000, &Retention::default()).unwrap();
+    assert_eq!((found.records, found.sampled), (30_000, false));
+    assert!(host.bytes_read < 500_000, "{} bytes were read", host.bytes_read);
+    let options = scan::ScanOptions { max_findings: 0, sample: None };
+    assert_eq!(scan::scan(&mut host, options).unwrap().records, 30_000);
+}
+
+#[test]
+fn an_index_is_small() {
+    let mut host = large();
+    let index = host.load_index().unwrap();
+    assert!(index.len() * 1000 < host.data.len() * 3 / 2, "{} bytes", index.len());
+}
