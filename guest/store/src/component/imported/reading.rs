@@ -6,7 +6,7 @@ use papyra_file_store::DiskFile;
 
 /// Nothing is kept from one piece to the next.
 #[derive(Default)]
-pub(in crate::component) struct Reading;
+pub(in crate::component) struct Reading {}
 
 impl Reading {
     /// The bytes from `start` to `stop`.
