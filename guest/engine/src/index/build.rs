@@ -61,16 +61,15 @@ impl Builder {
     }
 }
 
-/// Joins neighbours.
-pub(super) fn coarsen(blocks: &mut Vec<Block>) {
+/// Joins each two neighbours, so that half as many are left.
+pub fn halve<B: Clone>(blocks: &mut Vec<B>, join: impl Fn(&mut B, &B)) {
     let pairs = blocks.chunks(2);
-    *blocks = pairs
-        .filter_map(|pair| {
-            let mut joined = pair.first()?.clone();
-            if let Some(second) = pair.get(1) {
-                joined.join(second);
-            }
-            Some(joined)
-        })
-        .collect();
+    let joined = pairs.filter_map(|pair| {
+        let mut joined = pair.first()?.clone();
+        if let Some(second) = pair.get(1) {
+            join(&mut joined, second);
+        }
+        Some(joined)
+    });
+    *blocks = joined.collect();
 }

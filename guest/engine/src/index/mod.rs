@@ -14,7 +14,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 pub use self::block::Block;
-pub use self::build::Builder;
+pub use self::build::{Builder, halve};
 pub use self::pieces::{Passed, Pieces};
 use crate::failure::Outcome;
 use crate::hash::hash;
@@ -67,8 +67,8 @@ pub struct Index {
 }
 
 thread_local! {
-    /// The text that was read last, and what it says: a query reads it for every page.
-    static LAST: RefCell<(String, Option<Rc<Index>>)> = RefCell::default();
+    /// The hash of the text that was read last, and what that says: a query reads it for every page.
+    static LAST: RefCell<(u64, Option<Rc<Index>>)> = RefCell::default();
 }
 
 impl Index {
@@ -99,9 +99,9 @@ impl Index {
     pub fn load<H: Host>(host: &mut H) -> Option<Rc<Self>> {
         let text = host.load_index().ok().filter(|text| !text.is_empty())?;
         LAST.with_borrow_mut(|(known, index)| {
-            if *known != text {
+            let now = hash(text.as_bytes());
+            if std::mem::replace(known, now) != now {
                 *index = Self::parse(&text).map(Rc::new);
-                *known = text;
             }
             index.clone()
         })
@@ -116,7 +116,7 @@ impl Index {
         while members.iter().map(Vec::len).sum::<usize>() > MAX_BLOCKS
             && members.iter().any(|blocks| blocks.len() > 1)
         {
-            members.iter_mut().for_each(build::coarsen);
+            members.iter_mut().for_each(|blocks| halve(blocks, Block::join));
         }
         let mut parts = Vec::new();
         for (segment, blocks) in view.members.iter().zip(members) {

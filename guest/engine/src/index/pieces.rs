@@ -37,8 +37,7 @@ impl Pieces {
         self.skipped.get(index).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Visits the entries from a place on that have to be read, oldest first. `pass` is told of a place up to which
-    /// nothing has to be.
+    /// Visits the entries from a place on that have to be read, oldest first, and is told what was passed instead.
     ///
     /// # Errors
     ///
@@ -51,37 +50,28 @@ impl Pieces {
         visit: &mut impl FnMut(&mut H, Passed<'_>) -> Step,
     ) -> Step {
         if view.is_parallel() {
-            return view.forward_from(
-                host,
-                place,
-                &mut |host: &mut H, index, entry: &Entry<'_>| {
-                    visit(host, Passed::Entry(index, entry))
-                },
-            );
+            return view.forward_from(host, place, &mut each(visit));
         }
         let (first, position) = place;
         for (index, segment) in view.members.iter().enumerate().skip(first) {
-            let mut at = if index == first { position } else { segment.start };
-            let begin = at;
-            for skip in self.of(index).iter().filter(|skip| skip.end > begin) {
-                let read = Range { start: at, end: skip.start.max(at) };
-                if self.read(host, view, index, read, true, visit)?.is_break() {
+            let start = if index == first { position } else { segment.start };
+            for (piece, skipped) in self.cut(index, Range { start, end: segment.end }) {
+                let step = match skipped {
+                    true => visit(host, Passed::UpTo((index, piece.end))),
+                    false => {
+                        let visit = &mut in_member(index, visit);
+                        walk::forward(host, segment, view.description.framing, piece, visit)
+                    }
+                };
+                if step?.is_break() {
                     return STOP;
                 }
-                at = skip.end;
-                if visit(host, Passed::UpTo((index, at)))?.is_break() {
-                    return STOP;
-                }
-            }
-            let rest = Range { start: at, end: segment.end };
-            if self.read(host, view, index, rest, true, visit)?.is_break() {
-                return STOP;
             }
         }
         NEXT
     }
 
-    /// Visits the entries before a place that have to be read, newest first.
+    /// Visits the entries before a place that have to be read, newest first, and is told what was passed instead.
     ///
     /// # Errors
     ///
@@ -94,59 +84,59 @@ impl Pieces {
         visit: &mut impl FnMut(&mut H, Passed<'_>) -> Step,
     ) -> Step {
         if view.is_parallel() {
-            return view.backward_from(
-                host,
-                place,
-                &mut |host: &mut H, index, entry: &Entry<'_>| {
-                    visit(host, Passed::Entry(index, entry))
-                },
-            );
+            return view.backward_from(host, place, &mut each(visit));
         }
         let (last, position) = place;
         for (index, segment) in view.members.iter().enumerate().take(last + 1).rev() {
-            let mut at = if index == last { position } else { segment.end };
-            let end = at;
-            for skip in self.of(index).iter().rev().filter(|skip| skip.start < end) {
-                let read = Range { start: skip.end.min(at), end: at };
-                if self.read(host, view, index, read, false, visit)?.is_break() {
+            let end = if index == last { position } else { segment.end };
+            let pieces = self.cut(index, Range { start: segment.start, end });
+            for (piece, skipped) in pieces.into_iter().rev() {
+                let step = match skipped {
+                    true => visit(host, Passed::UpTo((index, piece.start))),
+                    false => {
+                        let visit = &mut in_member(index, visit);
+                        walk::backward(host, segment, view.description.framing, piece, visit)
+                    }
+                };
+                if step?.is_break() {
                     return STOP;
                 }
-                at = skip.start;
-                if visit(host, Passed::UpTo((index, at)))?.is_break() {
-                    return STOP;
-                }
-            }
-            let rest = Range { start: segment.start, end: at };
-            if self.read(host, view, index, rest, false, visit)?.is_break() {
-                return STOP;
             }
         }
         NEXT
     }
 
-    fn read<H: Host>(
-        &self,
-        host: &mut H,
-        view: &View,
-        index: usize,
-        range: Range,
-        forward: bool,
-        visit: &mut impl FnMut(&mut H, Passed<'_>) -> Step,
-    ) -> Step {
-        let Some(segment) = view.members.get(index).filter(|_| range.start < range.end) else {
-            return NEXT;
-        };
-        let framing = view.description.framing;
-        let visit = &mut |host: &mut H, entry: &Entry<'_>| visit(host, Passed::Entry(index, entry));
-        match forward {
-            true => walk::forward(host, segment, framing, range, visit),
-            false => walk::backward(host, segment, framing, range, visit),
+    /// The pieces of a range of a member, in order, and whether each is left out.
+    fn cut(&self, index: usize, range: Range) -> Vec<(Range, bool)> {
+        let mut pieces = Vec::new();
+        let mut at = range.start;
+        for skip in self.of(index) {
+            let (start, end) = (skip.start.clamp(at, range.end), skip.end.clamp(at, range.end));
+            pieces.push((Range { start: at, end: start }, false));
+            pieces.push((Range { start, end }, true));
+            at = end;
         }
+        pieces.push((Range { start: at, end: range.end }, false));
+        pieces.retain(|(piece, _)| piece.start < piece.end);
+        pieces
     }
 }
 
+fn each<H: Host>(
+    visit: &mut impl FnMut(&mut H, Passed<'_>) -> Step,
+) -> impl FnMut(&mut H, usize, &Entry<'_>) -> Step {
+    |host, index, entry| visit(host, Passed::Entry(index, entry))
+}
+
+fn in_member<H: Host>(
+    index: usize,
+    visit: &mut impl FnMut(&mut H, Passed<'_>) -> Step,
+) -> impl FnMut(&mut H, &Entry<'_>) -> Step {
+    move |host, entry| visit(host, Passed::Entry(index, entry))
+}
+
 /// What a walk has passed.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Passed<'a> {
     /// An entry, with the index of its member.
     Entry(usize, &'a Entry<'a>),

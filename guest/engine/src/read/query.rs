@@ -92,9 +92,15 @@ impl Reached {
         Self { place, sound: None }
     }
 
-    /// Sound records that were not read lie before this place.
-    fn skip(&mut self, place: StorePosition) {
-        *self = Self { place: Some(place), sound: Some(place) };
+    /// The entry, unless it is sound records that were passed and not read.
+    fn entry<'e>(&mut self, passed: Passed<'e>) -> Option<(usize, &'e Entry<'e>)> {
+        match passed {
+            Passed::Entry(index, entry) => Some((index, entry)),
+            Passed::UpTo(place) => {
+                *self = Self { place: Some(place), sound: Some(place) };
+                None
+            }
+        }
     }
 
     fn pass(&mut self, place: StorePosition, entry: &Entry<'_>) {
@@ -214,13 +220,7 @@ fn newest_first<H: Host>(
     let mut end = true;
     let retainer = &mut cursor.retainer;
     let mut visit = |_: &mut H, passed: Passed<'_>| -> Step {
-        let (index, entry) = match passed {
-            Passed::Entry(index, entry) => (index, entry),
-            Passed::UpTo(place) => {
-                filling.reached.skip(place);
-                return NEXT;
-            }
-        };
+        let Some((index, entry)) = filling.reached.entry(passed) else { return NEXT };
         if filling.is_full(entry.bytes.len()) || !filling.has_room() {
             end = false;
             return STOP;
@@ -275,13 +275,7 @@ fn oldest_first<H: Host>(
     let mut end = true;
     let as_of = cursor.retainer.as_of();
     let mut visit = |_: &mut H, passed: Passed<'_>| -> Step {
-        let (index, entry) = match passed {
-            Passed::Entry(index, entry) => (index, entry),
-            Passed::UpTo(place) => {
-                filling.reached.skip(place);
-                return NEXT;
-            }
-        };
+        let Some((index, entry)) = filling.reached.entry(passed) else { return NEXT };
         if filling.is_full(entry.bytes.len()) || !filling.has_room() {
             end = false;
             return STOP;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::amount::{Amount, Kinds};
 use crate::failure::Outcome;
 use crate::host::{Framing, Host, Position};
+use crate::index::halve;
 use crate::json::Kind;
 use crate::retention::Retention;
 use crate::time::Moment;
@@ -193,16 +194,7 @@ impl Survey {
     }
 
     fn coarsen(&mut self) {
-        let pairs = self.blocks.chunks(2);
-        self.blocks = pairs
-            .filter_map(|pair| {
-                let mut joined = pair.first()?.clone();
-                if let Some(second) = pair.get(1) {
-                    joined.join(second);
-                }
-                Some(joined)
-            })
-            .collect();
+        halve(&mut self.blocks, Block::join);
         self.block_size *= 2;
     }
 }

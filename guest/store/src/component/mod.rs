@@ -3,6 +3,7 @@
 
 #![allow(unsafe_code, reason = "generated code crosses the sandbox by raw pointers")]
 
+mod bytes;
 mod errors;
 #[cfg(not(feature = "engine"))]
 mod exported;

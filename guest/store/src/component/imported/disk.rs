@@ -9,6 +9,7 @@ use papyra_file_store::disk::{Create, FileId, FileKind, How, Metadata, NotAlike,
 use papyra_file_store::{Disk, DiskFile};
 
 use super::transfer;
+use crate::component::bytes::{joined, read_all};
 use crate::component::papyra::persistence::disk as host;
 #[cfg(feature = "python")]
 use crate::component::preopened::Roots;
@@ -209,35 +210,13 @@ impl DiskFile for HostFile {
         Ok(bytes.len())
     }
 
-    /// Takes the host's own list where it holds everything.
     fn read(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let mut at = start;
-        while at < end {
-            let piece = self.piece(at, end - at)?;
-            if piece.is_empty() {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            at = at.saturating_add(piece.len() as u64);
-            if bytes.is_empty() {
-                bytes = piece;
-            } else {
-                bytes.extend_from_slice(&piece);
-            }
-        }
-        Ok(bytes)
+        read_all(start, end, |at, length| self.piece(at, length))
     }
 
     fn append(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let joined;
-        let bytes = match pieces {
-            [piece] => piece,
-            _ => {
-                joined = pieces.iter().flat_map(|piece| piece.iter().copied()).collect::<Vec<_>>();
-                joined.as_slice()
-            }
-        };
-        let written = transfer::append(self.opened.0, bytes).map_err(failed)?;
+        let bytes = joined(pieces);
+        let written = transfer::append(self.opened.0, &bytes).map_err(failed)?;
         Ok(usize::try_from(written).unwrap_or(usize::MAX).min(bytes.len()))
     }
 

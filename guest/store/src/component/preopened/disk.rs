@@ -12,6 +12,7 @@ use papyra_file_store::{Disk, DiskFile, parent};
 
 use super::errors::{error, stream_error};
 use super::{Ahead, Roots};
+use crate::component::bytes::{joined, read_all};
 use crate::component::wasi::cli::environment;
 use crate::component::wasi::clocks::wall_clock;
 use crate::component::wasi::filesystem::types::{
@@ -254,38 +255,14 @@ impl DiskFile for WasiFile {
         Ok(count)
     }
 
-    /// Takes the runtime's own list where it holds everything.
     fn read(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let mut at = start;
-        while at < end {
-            let (piece, _) = self.file.read(end - at, at).map_err(error)?;
-            if piece.is_empty() {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            at = at.saturating_add(piece.len() as u64);
-            if bytes.is_empty() {
-                bytes = piece;
-            } else {
-                bytes.extend_from_slice(&piece);
-            }
-        }
-        // A runtime that gives more than was asked for is not trusted.
-        bytes.truncate(usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX));
-        Ok(bytes)
+        read_all(start, end, |at, length| Ok(self.file.read(length, at).map_err(error)?.0))
     }
 
     fn append(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let joined;
-        let bytes = match pieces {
-            [piece] => piece,
-            _ => {
-                joined = pieces.iter().flat_map(|piece| piece.iter().copied()).collect::<Vec<_>>();
-                joined.as_slice()
-            }
-        };
+        let bytes = joined(pieces);
         let before = self.length()?;
-        let Err(cause) = self.write_at_end(bytes) else { return Ok(bytes.len()) };
+        let Err(cause) = self.write_at_end(&bytes) else { return Ok(bytes.len()) };
         // What was written before it failed is known by the length only.
         let written = self.length().map_or(0, |now| now.saturating_sub(before));
         let written = usize::try_from(written).unwrap_or(usize::MAX).min(bytes.len());
