@@ -78,6 +78,7 @@ long: export PAPYRA_SEQUENCES ?= 10000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
 long: export PAPYRA_SIM ?= long
 long: export PAPYRA_CLEAN_BUILDS ?= 1
+long: export PAPYRA_ALL_SUITES ?= 1
 long: test ## run the same tests at full size: 1,000 kills, 50,000 damaged files, 10,000 sequences, all crashes
 
 fuzz: export PAPYRA_FUZZ_SECONDS ?= 600

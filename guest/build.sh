@@ -5,8 +5,8 @@
 #   guest/build.sh --all OUTPUT_DIR   also the engine on a store in files: papyra-wasi.wasm over WASI,
 #                                     papyra-node.wasm and papyra-python.wasm on files that the host opens,
 #                                     and papyra-command.wasm, a program over WASI
-#   guest/build.sh --tests OUTPUT_DIR also papyra-plugin.wasm and papyra-wasi-store.wasm, the store alone,
-#                                     which the tests compose with them
+#   guest/build.sh --tests OUTPUT_DIR also papyra-plugin.wasm, and the stores alone, which the tests compose
+#                                     with them and put through the suite of all stores
 #   guest/build.sh --lint OUTPUT_DIR  runs clippy on the same code, warnings are errors
 #   guest/build.sh --which            says where the standard library comes from, or fails
 #
@@ -153,8 +153,8 @@ if [ $task = lint ]; then
     for crate in engine wasi-command plugin store; do
         $clippy clippy -p papyra-$crate "$@" -- -D warnings
     done
-    for feature in engine imported python; do
-        $clippy clippy -p papyra-store "$@" --features $feature -- -D warnings
+    for features in engine engine,imported engine,python imported python; do
+        $clippy clippy -p papyra-store "$@" --features $features -- -D warnings
     done
     exit
 fi
@@ -191,11 +191,13 @@ build engine papyra-engine "$@"
 [ $task != build ] || exit 0
 
 build store papyra-wasi "$@" --features engine
-build store papyra-node "$@" --features imported
-build store papyra-python "$@" --features python
+build store papyra-node "$@" --features engine,imported
+build store papyra-python "$@" --features engine,python
 build wasi-command papyra-wasi-command "$@"
 if [ $task = tests ]; then
     build store papyra-wasi-store "$@"
+    build store papyra-node-store "$@" --features imported
+    build store papyra-python-store "$@" --features python
     build plugin papyra-plugin "$@"
 fi
 wac=$(tool wac)

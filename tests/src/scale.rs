@@ -30,6 +30,11 @@ pub fn clean_builds() -> usize {
     variable("PAPYRA_CLEAN_BUILDS", 0)
 }
 
+/// Whether the stores in other languages go through the suite with one file as well: `PAPYRA_ALL_SUITES`, 0.
+pub fn all_suites() -> bool {
+    variable("PAPYRA_ALL_SUITES", 0) > 0
+}
+
 /// Where the random tests begin, to repeat a failure or to try others: `PAPYRA_SEED`, 1.
 pub fn seed() -> u64 {
     variable("PAPYRA_SEED", 1)

@@ -1,12 +1,14 @@
 //! The file protocol as a store for the engine, in runtimes other than our Rust host: no libc, no std I/O, no
-//! network. The engine is in it, but for `papyra-wasi-store.wasm`, which exports `storage` for `wac plug`.
+//! network.
 //!
 //! | component | features | files are |
 //! |---|---|---|
 //! | `papyra-wasi.wasm` | `engine` | those of WASI 0.2 |
-//! | `papyra-node.wasm` | `imported` | opened by the host, which implements the interface `disk` |
-//! | `papyra-python.wasm` | `python` | the same, and read through WASI |
-//! | `papyra-wasi-store.wasm` | | those of WASI 0.2 |
+//! | `papyra-node.wasm` | `engine`, `imported` | opened by the host, which implements the interface `disk` |
+//! | `papyra-python.wasm` | `engine`, `python` | the same, and read through WASI |
+//!
+//! Without `engine` each of them is a store by itself, which exports `storage` (`papyra-wasi-store.wasm` and so
+//! on): for `wac plug`, and for the suite of all stores.
 //!
 //! Over WASI alone it learns what to work on from its environment:
 //!

@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { Engine, EngineError, Failure, FileStore, Journal, MemoryStore } from "papyra-persistence";
 import { preopened } from "papyra-persistence/wasi";
 import { contract } from "./contract.js";
+import { callStorage, closeStorage, openStorage } from "./storage.js";
 
 /** @type {Map<string, Engine>} */
 const engines = new Map();
@@ -37,6 +38,9 @@ const operations = {
   startup_check: ({ mode, recovery, ...options }) => journal.startupCheck(mode, recovery, camel(options)),
   contract: ({ call, with: options }) => contract(start, call, options),
   metrics: () => journal.metrics(),
+  storage_open: (options) => openStorage(camel(options)),
+  storage_call: callStorage,
+  storage_close: closeStorage,
 };
 
 async function open({ engine, store, path, retention, clock, ...options }) {

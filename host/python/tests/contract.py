@@ -11,6 +11,8 @@ from papyra_persistence.values import record
 from wasmtime.component import Record
 
 _FINDINGS = 1000
+#: Fields that are integers in ``wit/``, and that the tests write as text.
+_WHOLE = ("major", "minor")
 #: Fields that are floating point numbers in ``wit/``, and that JSON may write as integers.
 _FLOATS = ("since", "until", "timestamp", "max_age_seconds", "as_of")
 
@@ -20,7 +22,7 @@ def contract(start: Callable[[], Session], call: str, given: dict[str, Any]) -> 
     try:
         if call == "query":
             return {"pages": _pages(session, given)}
-        return _plain(session.call(call, *_parameters(call, given)))
+        return plain(session.call(call, *_parameters(call, given)))
     finally:
         session.close()
 
@@ -28,23 +30,23 @@ def contract(start: Callable[[], Session], call: str, given: dict[str, Any]) -> 
 def _parameters(call: str, given: dict[str, Any]) -> list[Any]:
     given = given or {}
     if call == "scan":
-        return [_lowered({"max_findings": _FINDINGS, "sample": None} | given)]
+        return [lowered({"max_findings": _FINDINGS, "sample": None} | given)]
     if call == "recover":
         flags = dict.fromkeys(("dry_run", "record_audit", "allow_loss"), False)
-        return [_lowered({"max_findings": _FINDINGS} | flags | given)]
+        return [lowered({"max_findings": _FINDINGS} | flags | given)]
     if call == "compact":
         retention = given.pop("retention", {})
         names = ("dry_run", "force", "keep_quarantine", "record_audit", "allow_expire_all")
         flags = dict.fromkeys(names, False)
-        return [_policy(retention), _lowered(flags | {"as_of": None} | given)]
+        return [_policy(retention), lowered(flags | {"as_of": None} | given)]
     if call == "inspect":
-        return [_lowered({"limit": given["limit"]}), _policy(given.get("retention", {}))]
+        return [lowered({"limit": given["limit"]}), _policy(given.get("retention", {}))]
     if call == "append":
-        return [[_lowered({"timestamp": None} | draft) for draft in given["drafts"]]]
+        return [[lowered({"timestamp": None} | draft) for draft in given["drafts"]]]
     if call == "append-lines":
         return [given["lines"]]
     if call == "startup-check":
-        return [_lowered({"full": False, "record_audit": False} | given)]
+        return [lowered({"full": False, "record_audit": False} | given)]
     raise TypeError(f"there is no call {call}")
 
 
@@ -54,7 +56,7 @@ def _pages(session: Session, given: dict[str, Any]) -> list[dict[str, Any]]:
     selection = absent | usual | given.get("selection", {})
     pages, end = [], False
     while not end:
-        page = session.call("query", _lowered(selection), _policy(given.get("retention", {})))
+        page = session.call("query", lowered(selection), _policy(given.get("retention", {})))
         selection["cursor"], end = page.cursor, page.end
         names = ("records", "count", "damaged", "end")
         times = [None if math.isnan(time) else time for time in page.times]
@@ -72,20 +74,22 @@ def _policy(retention: dict[str, Any]) -> Record:
 
 def _limits(limits: dict[str, Any]) -> Record:
     absent = dict.fromkeys(("max_records", "max_age_seconds", "max_total_bytes"))
-    return _lowered(absent | limits)
+    return lowered(absent | limits)
 
 
-def _lowered(value: Any, name: str = "") -> Any:
+def lowered(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
-        return record(**{name: _lowered(inner, name) for name, inner in value.items()})
+        return record(**{name: lowered(inner, name) for name, inner in value.items()})
     if isinstance(value, list):
-        return [_lowered(one) for one in value]
+        return [lowered(one) for one in value]
+    if name in _WHOLE:
+        return int(value)
     return float(value) if name in _FLOATS and value is not None else value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     if isinstance(value, Record):
-        return {name.replace("-", "_"): _plain(inner) for name, inner in vars(value).items()}
+        return {name.replace("-", "_"): plain(inner) for name, inner in vars(value).items()}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return value

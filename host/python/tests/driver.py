@@ -27,6 +27,7 @@ from papyra_persistence import (
     WasiJournal,
 )
 from papyra_persistence.engine import Session
+from storage import Storage
 
 
 class Broken(MemoryStore):
@@ -61,6 +62,8 @@ class Driver:
         self.journal: Journal
         #: Makes an instance over the store that was opened last.
         self.start: Callable[[], Session]
+        storage = Storage()
+        self.storage_open, self.storage_call, self.storage_close = storage.open, storage.call, storage.close
 
     def open(
         self,

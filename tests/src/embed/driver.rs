@@ -111,14 +111,17 @@ impl Driver {
             Some("wasi") => "papyra-wasi",
             _ => "papyra-engine",
         };
-        let engine = match self.host {
-            Host::Node | Host::NodeWasi => {
-                install::node().join(name).join(name).with_extension("js")
-            }
-            Host::Python | Host::PythonWasi => install::wasm(name),
-        };
-        merge(&mut options, json!({ "engine": engine }));
+        merge(&mut options, json!({ "engine": self.host.installed(name) }));
         self.ask("open", options).report();
+    }
+
+    /// Makes an instance of the host's file store by itself. Returns its number.
+    pub fn open_storage(&mut self, path: &std::path::Path, options: Value) -> u64 {
+        let store = self.host.installed(&format!("{}-store", self.host.component()));
+        let mut request = json!({"component": store, "path": path});
+        merge(&mut request, options);
+        let opened = self.ask_as_is("storage_open", request).expect("an instance");
+        opened["instance"].as_u64().expect("a number")
     }
 
     /// Asks without waiting.

@@ -68,7 +68,7 @@ fn install_node() -> PathBuf {
         copy_dir(&from.join(dir), &to.join(dir));
     }
     fs::copy(from.join("tsconfig.json"), to.join("tsconfig.json")).expect("a copy");
-    for (name, bytes) in components("papyra-node") {
+    for (name, bytes) in components(["papyra-node", "papyra-node-store"]) {
         let wasm = component(&home, name, &bytes);
         let (dir, done) = (to.join(name), to.join(name).join("source"));
         if fs::read(&done).ok().as_deref() == Some(&bytes[..]) {
@@ -113,7 +113,7 @@ fn install_python() -> PathBuf {
         pip(&interpreter, &["--no-deps", "--target", &into, wanted.trim()]);
         fs::write(old.join("stamp"), wanted).expect("a file can be written");
     }
-    for (name, bytes) in components("papyra-python") {
+    for (name, bytes) in components(["papyra-python", "papyra-python-store"]) {
         component(&home, name, &bytes);
     }
     interpreter
@@ -145,11 +145,13 @@ pub(super) fn wasm(name: &str) -> PathBuf {
 }
 
 /// The components to host: names and contents.
-fn components(files: &'static str) -> [(&'static str, Vec<u8>); 3] {
-    let built =
-        |name: &str| fs::read(portable::component(&format!("{name}.wasm"))).expect("a component");
-    let engine = Engine::component_bytes().to_vec();
-    [("papyra-engine", engine), (files, built(files)), ("papyra-wasi", built("papyra-wasi"))]
+fn components([files, store]: [&'static str; 2]) -> Vec<(&'static str, Vec<u8>)> {
+    let built = |name: &'static str| {
+        let component = portable::component(&format!("{name}.wasm"));
+        (name, fs::read(component).expect("a component"))
+    };
+    let engine = ("papyra-engine", Engine::component_bytes().to_vec());
+    vec![engine, built(files), built(store), built("papyra-wasi")]
 }
 
 /// Writes a component as a file, unless it is there already.

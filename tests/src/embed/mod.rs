@@ -6,6 +6,8 @@ mod install;
 pub mod readme;
 pub mod suite;
 
+use std::path::PathBuf;
+
 pub use driver::{Driver, Reply};
 pub use install::{node, node_command, older_papyra, python, python_command};
 
@@ -35,6 +37,14 @@ impl Host {
         match self {
             Self::Node | Self::NodeWasi => "papyra-node",
             Self::Python | Self::PythonWasi => "papyra-python",
+        }
+    }
+
+    /// Returns what this host loads of a component.
+    fn installed(self, name: &str) -> PathBuf {
+        match self {
+            Self::Node | Self::NodeWasi => node().join(name).join(name).with_extension("js"),
+            Self::Python | Self::PythonWasi => install::wasm(name),
         }
     }
 }

@@ -9,3 +9,4 @@ mod node;
 mod portable;
 mod prometheus;
 mod python;
+mod stores;

@@ -19,32 +19,39 @@ use self::imported::{Reading, place};
 #[cfg(not(feature = "imported"))]
 use self::preopened::{Reading, place};
 
+/// The bindings of a world, in the types of the engine.
+macro_rules! bindings {
+    ($world:tt) => {
+        wit_bindgen::generate!({
+            path: "wit",
+            world: $world,
+            generate_all,
+            pub_export_macro: true,
+            with: {
+                "papyra:persistence/types@0.2.0": papyra_engine::bindings::papyra::persistence::types,
+            },
+        });
+    };
+    ($world:tt without types) => {
+        wit_bindgen::generate!({
+            path: "wit",
+            world: $world,
+            generate_all,
+            pub_export_macro: true,
+        });
+    };
+}
+
 #[cfg(not(feature = "imported"))]
-wit_bindgen::generate!({
-    path: "wit",
-    world: "papyra:stores/wasi-store",
-    generate_all,
-    pub_export_macro: true,
-    with: {
-        "papyra:persistence/types@0.2.0": papyra_engine::bindings::papyra::persistence::types,
-    },
-});
-
-#[cfg(all(feature = "imported", not(feature = "python")))]
-wit_bindgen::generate!({
-    path: "wit",
-    world: "papyra:stores/files",
-    generate_all,
-    pub_export_macro: true,
-});
-
-#[cfg(feature = "python")]
-wit_bindgen::generate!({
-    path: "wit",
-    world: "papyra:stores/files-read-by-wasi",
-    generate_all,
-    pub_export_macro: true,
-});
+bindings!("papyra:stores/wasi-store");
+#[cfg(all(feature = "imported", not(feature = "python"), feature = "engine"))]
+bindings!("papyra:stores/files" without types);
+#[cfg(all(feature = "imported", not(feature = "python"), not(feature = "engine")))]
+bindings!("papyra:stores/node-store");
+#[cfg(all(feature = "python", feature = "engine"))]
+bindings!("papyra:stores/files-read-by-wasi" without types);
+#[cfg(all(feature = "python", not(feature = "engine")))]
+bindings!("papyra:stores/python-store");
 
 #[cfg(feature = "engine")]
 type Journal = papyra_engine::component::Component<store::FileStore>;
