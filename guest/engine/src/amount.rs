@@ -42,6 +42,12 @@ impl Kinds {
         }
     }
 
+    pub fn put(&mut self, kind: Kind, amount: Amount) {
+        if let Some(mine) = self.0.get_mut(kind.index()) {
+            *mine = amount;
+        }
+    }
+
     pub fn get(&self, kind: Kind) -> Amount {
         self.0.get(kind.index()).copied().unwrap_or_default()
     }

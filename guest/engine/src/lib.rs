@@ -27,7 +27,7 @@ pub mod component;
 pub mod consumer;
 pub mod failure;
 pub mod groups;
-mod hash;
+pub mod hash;
 pub mod health;
 pub mod host;
 pub mod index;

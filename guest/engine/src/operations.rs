@@ -11,6 +11,7 @@
 use crate::failure::Outcome;
 use crate::health::recover::{self, RecoverOptions, Recovery};
 use crate::host::Host;
+use crate::index;
 use crate::retention::Retention;
 use crate::retention::compact::{self, CompactOptions, Compaction};
 use crate::write::audit;
@@ -19,8 +20,11 @@ use crate::write::audit;
 /// failure kept the recovery from its end.
 pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
     let (mut done, failure) = recover::recover(host, options)?;
-    if options.record_audit && done.changed && !done.dry_run {
-        (done.audit, done.note) = audit::of_recovery(host, &done);
+    if done.changed && !done.dry_run {
+        index::drop_stale(host);
+        if options.record_audit {
+            (done.audit, done.note) = audit::of_recovery(host, &done);
+        }
     }
     let Some(mut failure) = failure else { return Ok(done) };
     let names = done.rewritten.join(", ");

@@ -27,7 +27,7 @@ pub fn load(files: &dyn FileSet) -> String {
     read().ok().flatten().unwrap_or_default()
 }
 
-/// Replaces the text that was saved before, in one step.
+/// Replaces the text that was saved before, in one step. An empty text removes it.
 ///
 /// # Errors
 ///
@@ -37,6 +37,12 @@ pub fn save(files: &dyn FileSet, text: &str) -> Result<()> {
     let cannot = |cause| settings.cannot("keep an index beside", cause);
     let home = files.steps().lock_path().map_err(cannot)?;
     let (path, new) = names::index(&home);
+    if text.is_empty() {
+        return match settings.disk.remove(&path) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cannot(cause)),
+            _ => Ok(()),
+        };
+    }
     // It vouches for bytes that whoever wrote them need not have synced.
     if !has(Defect::IndexBeforeFiles) {
         for file in files.steps().files()? {

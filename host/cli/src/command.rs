@@ -9,8 +9,8 @@ use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::problem::Problem;
 use crate::{
-    append, args, compact, completions, config, consume, groups, inspect, log, man, metrics, read,
-    recover, scan, startup_check,
+    append, args, compact, completions, config, consume, groups, index, inspect, log, man, metrics,
+    read, recover, scan, startup_check, verify,
 };
 
 /// Check, repair, compact, read and write journals of newline-delimited JSON.
@@ -56,6 +56,8 @@ pub(super) enum PersistenceCommand {
     Inspect(inspect::InspectArgs),
     Metrics(metrics::MetricsArgs),
     StartupCheck(startup_check::StartupCheckArgs),
+    Index(index::IndexArgs),
+    Verify(verify::VerifyArgs),
     Read(read::ReadArgs),
     Append(append::AppendArgs),
     Consume(consume::ConsumeArgs),
@@ -71,6 +73,8 @@ impl PersistenceCommand {
             Self::Inspect(_) => "inspect",
             Self::Metrics(_) => "metrics",
             Self::StartupCheck(_) => "startup-check",
+            Self::Index(_) => "index",
+            Self::Verify(_) => "verify",
             Self::Read(_) => "read",
             Self::Append(_) => "append",
             Self::Consume(_) => "consume",
@@ -87,6 +91,8 @@ impl PersistenceCommand {
             Self::Inspect(args) => return args.apply(config),
             Self::Metrics(args) => args.apply(config),
             Self::StartupCheck(args) => args.apply(config),
+            Self::Index(args) => args.apply(config),
+            Self::Verify(args) => args.apply(config),
             Self::Read(args) => return args.apply(config),
             Self::Append(args) => args.apply(config),
             Self::Consume(args) => args.apply(config),
@@ -98,7 +104,11 @@ impl PersistenceCommand {
     /// Number of threads that the command can use.
     pub fn jobs(&self, config: &Config) -> usize {
         match self {
-            Self::Scan(_) | Self::Compact(_) | Self::Metrics(_) => args::jobs(config),
+            Self::Scan(_)
+            | Self::Compact(_)
+            | Self::Metrics(_)
+            | Self::Index(_)
+            | Self::Verify(_) => args::jobs(config),
             _ => 1,
         }
     }
@@ -111,6 +121,8 @@ impl PersistenceCommand {
             Self::Inspect(args) => inspect::run(args, context).await,
             Self::Metrics(args) => metrics::run(args, context).await,
             Self::StartupCheck(args) => startup_check::run(args, context).await,
+            Self::Index(args) => index::run(args, context).await,
+            Self::Verify(args) => verify::run(args, context).await,
             Self::Read(args) => read::run(args, context).await,
             Self::Append(args) => append::run(args, context).await,
             Self::Consume(args) => consume::run(args, context).await,

@@ -1,6 +1,7 @@
 //! The `papyra` command: one file per subcommand, one definition for help, man pages and
 //! completions, one place that writes.
 
+mod anchor;
 mod append;
 mod args;
 mod capacity;
@@ -14,6 +15,7 @@ mod deliveries;
 mod exit;
 mod group_values;
 mod groups;
+mod index;
 mod inspect;
 mod log;
 mod man;
@@ -37,6 +39,7 @@ mod startup_check;
 mod target;
 mod text;
 mod values;
+mod verify;
 mod warnings;
 
 use std::cell::OnceCell;

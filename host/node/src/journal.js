@@ -193,6 +193,34 @@ export class Journal {
   }
 
   /**
+   * Makes the index, or adds to it what was appended since, so that later calls read only what they need. `hash`:
+   * hash the blocks too, for `verify`; `full`: read everything again.
+   *
+   * @param {import("./types.js").IndexOptions} [options]
+   * @returns {import("./types.js").IndexReport}
+   */
+  index({ hash = true, full = false } = {}) {
+    return this.#call("index", { hash: flag("hash", hash), full: flag("full", full) });
+  }
+
+  /** Removes the index. Everything works without, and reads more. */
+  dropIndex() {
+    this.#call("dropIndex");
+  }
+
+  /**
+   * Tells whether the journal is what it was when its index was made with hashes, or when `head` was noted. Whoever
+   * can write the journal can make its index anew, so only a head that is kept elsewhere proves anything.
+   *
+   * @param {string} [head]
+   * @returns {import("./types.js").VerifyReport}
+   */
+  verify(head) {
+    if (head !== undefined) text("head", head);
+    return this.#call("verify", { head });
+  }
+
+  /**
    * Returns what this journal has counted since its instance was made.
    *
    * @returns {import("./types.js").Counters}

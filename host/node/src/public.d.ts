@@ -13,6 +13,8 @@ import type {
   FailureCode,
   FailureFields,
   FileStoreOptions,
+  IndexOptions,
+  IndexReport,
   Inspection,
   JournalOptions,
   MemoryStoreOptions,
@@ -30,6 +32,7 @@ import type {
   StartupReport,
   Store,
   StoreErrorCode,
+  VerifyReport,
   Written,
 } from "./types.js";
 
@@ -124,6 +127,12 @@ export declare class Journal {
   inspect(limit?: number): Inspection;
   /** Checks the journal before a system starts. */
   startupCheck(mode?: StartupMode, recovery?: RecoveryMode, options?: StartupOptions): StartupReport;
+  /** Makes the index, or adds to it what was appended since, so that later calls read only what they need. */
+  index(options?: IndexOptions): IndexReport;
+  /** Removes the index. Everything works without, and reads more. */
+  dropIndex(): void;
+  /** Tells whether the journal is what it was when its index was made with hashes, or when `head` was noted. */
+  verify(head?: string): VerifyReport;
   /** Returns what this journal has counted since its instance was made. */
   metrics(): Counters;
   /** Sets all counters to zero. */

@@ -191,6 +191,8 @@ export interface Compaction {
   pinnedKept: number;
   rewritten: string[];
   quarantine: string[];
+  /** Bytes that were not read, because the index knew enough of them. */
+  indexedBytes: number;
   asOf: number;
   note: string;
   /** The audit record that was appended, with its line end; empty if there is none. */
@@ -227,6 +229,57 @@ export interface StartupReport {
   recovery?: Recovery;
   /** Bytes that an earlier clean check has examined, and that were not read again. */
   indexedBytes: number;
+  note: string;
+}
+
+export interface IndexOptions {
+  /** Hash the blocks too, for `verify`. That costs about as much as a scan. */
+  hash?: boolean;
+  /** Read everything again, also what the index knows. */
+  full?: boolean;
+}
+
+export interface IndexReport {
+  backend: string;
+  location: string;
+  segments: number;
+  bytes: number;
+  entries: number;
+  blocks: number;
+  /** Bytes that were not read, because the index knew them. */
+  indexedBytes: number;
+  indexBytes: number;
+  /** `LENGTH:HASH`; absent without hashes. */
+  head?: string;
+}
+
+/** The first place at which a journal is not what it was. */
+export interface Difference {
+  segment: string;
+  start: Place;
+  end: Place;
+  firstLine: number;
+  lastLine: number;
+  oldest?: number;
+  newest?: number;
+}
+
+/** Where a report says that something lies; in a file `minor` counts bytes. */
+export interface Place {
+  major: number;
+  minor: number;
+}
+
+export interface VerifyReport {
+  backend: string;
+  location: string;
+  segments: number;
+  bytes: number;
+  blocks: number;
+  outcome: "intact" | "differs" | "unverifiable";
+  /** The head of the journal as it is now. */
+  head: string;
+  difference?: Difference;
   note: string;
 }
 

@@ -18,12 +18,14 @@ from .reports import (
     Compaction,
     Counters,
     FieldMatch,
+    IndexReport,
     Inspection,
     Page,
     Recovery,
     Retention,
     ScanReport,
     StartupReport,
+    VerifyReport,
 )
 from .store import Store
 from .text import check_fields, check_lines
@@ -200,6 +202,21 @@ class Journal(forks.OfOneProcess):
             record_audit=record_audit,
         )
         return self._call(StartupReport, "startup-check", options)
+
+    def index(self, *, hash: bool = True, full: bool = False) -> IndexReport:
+        """Makes the index, or adds to it what was appended since, so that later calls read only what they need.
+        ``hash``: hash the blocks too, for `verify`; ``full``: read everything again."""
+        return self._call(IndexReport, "index", record(hash=hash, full=full))
+
+    def drop_index(self) -> None:
+        """Removes the index. Everything works without, and reads more."""
+        self._run("drop-index")
+
+    def verify(self, head: str | None = None) -> VerifyReport:
+        """Tells whether the journal is what it was when its index was made with hashes, or when ``head`` was
+        noted. Whoever can write the journal can make its index anew, so only a head that is kept elsewhere proves
+        anything."""
+        return self._call(VerifyReport, "verify", record(head=head))
 
     def metrics(self) -> Counters:
         """Returns what this journal has counted since its instance was made."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .store import Position
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -166,6 +168,8 @@ class Compaction:
     pinned_kept: int
     rewritten: list[str]
     quarantine: list[str]
+    #: Bytes that were not read, because the index knew enough of them.
+    indexed_bytes: int
     as_of: float
     note: str
     #: The audit record that was appended, with its line end; empty if there is none.
@@ -196,6 +200,49 @@ class StartupReport:
     recovery: Recovery | None
     #: Bytes that an earlier clean check has examined, and that were not read again.
     indexed_bytes: int
+    note: str
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    backend: str
+    location: str
+    segments: int
+    bytes: int
+    entries: int
+    blocks: int
+    #: Bytes that were not read, because the index knew them.
+    indexed_bytes: int
+    index_bytes: int
+    #: ``LENGTH:HASH``; absent without hashes.
+    head: str | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first place at which a journal is not what it was."""
+
+    segment: str
+    start: Position
+    end: Position
+    first_line: int
+    last_line: int
+    oldest: float | None
+    newest: float | None
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    backend: str
+    location: str
+    segments: int
+    bytes: int
+    blocks: int
+    #: ``intact``, ``differs`` or ``unverifiable``.
+    outcome: str
+    #: The head of the journal as it is now.
+    head: str
+    difference: Difference | None
     note: str
 
 

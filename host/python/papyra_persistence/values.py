@@ -67,6 +67,8 @@ def _fitted(hint: Any, value: Any) -> Any:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         hint = next(one for one in arguments if one is not type(None))
         return _fitted(hint, value)
+    if hasattr(hint, "_fields"):
+        return hint(*(getattr(value, name) for name in hint._fields))
     if typing.get_origin(hint) is list:
         return [_fitted(arguments[0], one) for one in value]
     return raised(hint, value)
@@ -75,7 +77,9 @@ def _fitted(hint: Any, value: Any) -> Any:
 @functools.cache
 def _is_plain(hint: Any) -> bool:
     """Returns whether no record is in it."""
-    return not dataclasses.is_dataclass(hint) and all(map(_is_plain, typing.get_args(hint)))
+    if dataclasses.is_dataclass(hint) or hasattr(hint, "_fields"):
+        return False
+    return all(map(_is_plain, typing.get_args(hint)))
 
 
 def outcome(value: Any) -> tuple[bool, Any]:

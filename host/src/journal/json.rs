@@ -5,13 +5,14 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{
-    AnomalyCount, Appended, Compaction, Counters, Finding, Inspection, KindCount, Limits, Recovery,
-    RecoveryMode, Retention, ScanReport, Severity, StartupOutcome, StartupReport,
+    AnomalyCount, Appended, Compaction, Counters, Difference, Finding, IndexReport, Inspection,
+    KindCount, Limits, Recovery, RecoveryMode, Retention, ScanReport, Severity, StartupOutcome,
+    StartupReport, VerifyOutcome, VerifyReport,
 };
-use crate::store::Kind;
 use crate::store::groups::{
     ConsumerInfo, ConsumerPending, GroupInfo, GroupLoss, PendingEntry, PendingSummary,
 };
+use crate::store::{Kind, Position};
 
 /// Serialises a type as an object of its fields, and of values that are computed.
 macro_rules! object {
@@ -46,7 +47,8 @@ object! { Recovery, r,
 object! { Compaction, r,
     backend, location, as_of, dry_run, changed, records_before, records_after, bytes_before,
     bytes_after, kept: by_kind(&r.kept), damaged_removed, damaged_kept, untimed_kept,
-    from_future_kept, time_note, pinned_removed, pinned_kept, rewritten, quarantine, audit: record(&r.audit), note,
+    from_future_kept, time_note, pinned_removed, pinned_kept, rewritten, quarantine, indexed_bytes,
+    audit: record(&r.audit), note,
 }
 
 object! { Inspection, r,
@@ -56,6 +58,18 @@ object! { Inspection, r,
 
 object! { StartupReport, r,
     outcome, may_start: r.may_start(), scan, recovery, indexed_bytes, note,
+}
+
+object! { IndexReport, r,
+    backend, location, segments, bytes, entries, blocks, indexed_bytes, index_bytes, head,
+}
+
+object! { VerifyReport, r,
+    backend, location, segments, bytes, blocks, outcome, intact: r.is_intact(), head, difference, note,
+}
+
+object! { Difference, d,
+    segment, start: place(d.start), end: place(d.end), first_line, last_line, oldest, newest,
 }
 
 object! { Appended, r, records, bytes }
@@ -157,6 +171,16 @@ impl Serialize for StartupOutcome {
     }
 }
 
+impl Serialize for VerifyOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Intact => "intact",
+            Self::Differs => "differs",
+            Self::Unverifiable => "unverifiable",
+        })
+    }
+}
+
 /// Records and bytes under the name of each kind.
 pub(crate) fn by_kind(counts: &[KindCount]) -> impl Serialize {
     let both = |of: &KindCount| (of.kind.name(), Appended { records: of.records, bytes: of.bytes });
@@ -165,6 +189,14 @@ pub(crate) fn by_kind(counts: &[KindCount]) -> impl Serialize {
 
 fn by_anomaly(counts: &[AnomalyCount]) -> impl Serialize {
     Entries(counts.iter().map(|of| (&of.anomaly, of.count)))
+}
+
+/// A byte of a file, or the id of an entry.
+fn place(position: Position) -> Value {
+    match position {
+        Position { major: 0, minor } => minor.into(),
+        Position { major, minor } => format!("{major}-{minor}").into(),
+    }
 }
 
 /// An object of named values.

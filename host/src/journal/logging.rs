@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use super::{
-    Appended, Compaction, Inspection, JournalError, Page, Recovery, ScanReport, StartupReport,
+    Appended, Compaction, IndexReport, Inspection, JournalError, Page, Recovery, ScanReport,
+    StartupReport, VerifyReport,
 };
 
 /// A report that can be logged.
@@ -60,6 +61,10 @@ figures! { Page, debug, r, records = r.count, damaged, bytes = r.records.len() }
 figures! { Inspection, debug, r, records, bytes, damaged }
 
 figures! { ScanReport, info, r, records, bytes, damaged, suspect, structural, sampled }
+
+figures! { IndexReport, info, r, bytes, blocks, indexed_bytes, index_bytes }
+
+figures! { VerifyReport, info, r, outcome = tracing::field::debug(r.outcome), bytes, blocks }
 
 figures! { Recovery, info, r,
     mode = tracing::field::debug(r.mode), dry_run, changed, removed_entries, removed_bytes,

@@ -64,8 +64,11 @@ impl Journal {
         let as_of = options.as_of.unwrap_or_else(now);
         let options = CompactOptions { as_of: Some(as_of), ..options };
         self.run_on("compact", work.clone(), async |session| {
-            let shares = self.shares(session, &work, "compact", 0).await?;
-            if shares.is_empty() {
+            let shares = match self.number_of_shares(&work, 0) {
+                0 => Vec::new(),
+                most => session.survey_partitions("compact", most, retention, as_of).await?,
+            };
+            if shares.len() < 2 {
                 return session.compact("compact", retention, options).await;
             }
             let task = Task::Survey { retention: retention.clone(), as_of };
@@ -116,7 +119,7 @@ impl Journal {
         self.run_on(operation, self.work(), run).await
     }
 
-    async fn run_on<T: Figures>(
+    pub(super) async fn run_on<T: Figures>(
         &self,
         operation: &'static str,
         work: Work,

@@ -2,6 +2,7 @@
 
 mod error;
 mod histogram;
+mod index;
 pub(crate) mod json;
 mod logging;
 mod maintain;
@@ -21,10 +22,11 @@ pub use self::read::Pages;
 pub(crate) use self::session::Session;
 pub use self::strict_json::strict_json;
 pub use crate::bindings::exports::papyra::persistence::journal::{
-    AnomalyCount, Appended, CompactOptions, Compaction, Counters, Draft, FieldMatch, Finding,
-    InspectOptions, Inspection, KindCount, Order, Page, RecoverOptions, Recovery, RecoveryMode,
-    ScanOptions, ScanReport, Selection, Severity, StartupMode, StartupOptions, StartupOutcome,
-    StartupReport,
+    AnomalyCount, Appended, CompactOptions, Compaction, Counters, Difference, Draft, FieldMatch,
+    Finding, IndexOptions, IndexReport, InspectOptions, Inspection, KindCount, Order, Page,
+    RecoverOptions, Recovery, RecoveryMode, ScanOptions, ScanReport, Selection, Severity,
+    StartupMode, StartupOptions, StartupOutcome, StartupReport, VerifyOptions, VerifyOutcome,
+    VerifyReport,
 };
 pub use crate::bindings::papyra::persistence::types::{
     Failure, FailureCode, KindLimits, Limits, Retention,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::task::JoinSet;
 
-use super::{Journal, JournalError, Retention, ScanOptions, Session};
+use super::{IndexOptions, Journal, JournalError, Retention, ScanOptions, Session};
 use crate::bindings::exports::papyra::persistence::journal::Partition;
 use crate::engine::{Engine, Work};
 use crate::store::StoreError;
@@ -31,6 +31,8 @@ const MAX_FINDINGS: usize = 10_000;
 pub(super) enum Task {
     Scan(ScanOptions),
     Survey { retention: Retention, as_of: f64 },
+    Index(IndexOptions),
+    Verify,
 }
 
 impl Task {
@@ -38,6 +40,8 @@ impl Task {
         match self {
             Self::Scan(_) => "scan",
             Self::Survey { .. } => "compact",
+            Self::Index(_) => "index",
+            Self::Verify => "verify",
         }
     }
 }
@@ -63,13 +67,20 @@ impl Journal {
         operation: &'static str,
         max_findings: u32,
     ) -> Result<Vec<Partition>, JournalError> {
+        match self.number_of_shares(work, max_findings) {
+            0 => Ok(Vec::new()),
+            shares => session.partitions(operation, shares).await,
+        }
+    }
+
+    /// How many shares to cut a store into; 0 if one instance is the better choice.
+    pub(super) fn number_of_shares(&self, work: &Work, max_findings: u32) -> u32 {
         if self.jobs == 1 || work.total() < PARALLEL_FROM || self.describe().volatile {
-            return Ok(Vec::new());
+            return 0;
         }
         let fitting = FINDINGS_TOGETHER / (max_findings as usize).clamp(1, MAX_FINDINGS);
         let shares = self.jobs.saturating_mul(SHARES_PER_JOB).min(fitting);
-        let shares = u32::try_from(shares).unwrap_or(u32::MAX);
-        session.partitions(operation, shares).await
+        u32::try_from(shares).unwrap_or(u32::MAX)
     }
 
     /// Runs `task` on every share, and returns the results in the order of the shares.
@@ -123,6 +134,8 @@ async fn run_worker(
             Task::Survey { retention, as_of } => {
                 session.survey_partition(operation, share, retention, *as_of)
             }
+            Task::Index(options) => session.index_partition(operation, share, *options),
+            Task::Verify => session.verify_partition(operation, share),
         };
         results.push((index, result.await?));
     }

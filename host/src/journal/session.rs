@@ -5,9 +5,9 @@ use std::pin::Pin;
 use wasmtime::Store;
 
 use super::{
-    Appended, CompactOptions, Compaction, Draft, InspectOptions, Inspection, JournalError, Page,
-    RecoverOptions, Recovery, Retention, ScanOptions, ScanReport, Selection, StartupOptions,
-    StartupReport,
+    Appended, CompactOptions, Compaction, Draft, IndexOptions, IndexReport, InspectOptions,
+    Inspection, JournalError, Page, RecoverOptions, Recovery, Retention, ScanOptions, ScanReport,
+    Selection, StartupOptions, StartupReport, VerifyOptions, VerifyReport,
 };
 use crate::bindings::exports::papyra::persistence::consumer::{Batch, Subscription};
 use crate::bindings::exports::papyra::persistence::journal::{Counters, Partition};
@@ -60,6 +60,9 @@ exports! {
         scan_conclude, call_scan_conclude(parts: &'s [String], options: ScanOptions) -> ScanReport;
         recover, call_recover(options: RecoverOptions) -> Recovery;
         compact, call_compact(retention: &'s Retention, options: CompactOptions) -> Compaction;
+        survey_partitions, call_survey_partitions(
+            most: u32, retention: &'s Retention, as_of: f64
+        ) -> Vec<Partition>;
         survey_partition, call_survey_partition(
             partition: &'s Partition, retention: &'s Retention, as_of: f64
         ) -> String;
@@ -67,6 +70,22 @@ exports! {
             surveys: &'s [String], retention: &'s Retention, options: CompactOptions
         ) -> Compaction;
         partitions, call_partitions(most: u32) -> Vec<Partition>;
+        index, call_index(options: IndexOptions) -> IndexReport;
+        index_partitions, call_index_partitions(
+            most: u32, options: IndexOptions
+        ) -> Vec<Partition>;
+        index_partition, call_index_partition(
+            partition: &'s Partition, options: IndexOptions
+        ) -> String;
+        index_conclude, call_index_conclude(
+            parts: &'s [String], options: IndexOptions
+        ) -> IndexReport;
+        drop_index, call_drop_index() -> ();
+        verify, call_verify(options: &'s VerifyOptions) -> VerifyReport;
+        verify_partition, call_verify_partition(partition: &'s Partition) -> String;
+        verify_conclude, call_verify_conclude(
+            parts: &'s [String], options: &'s VerifyOptions
+        ) -> VerifyReport;
         startup_check, call_startup_check(options: StartupOptions) -> StartupReport;
         inspect, call_inspect(options: InspectOptions, retention: &'s Retention) -> Inspection;
         query, call_query(selection: &'s Selection, retention: &'s Retention) -> Page;

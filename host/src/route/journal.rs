@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::Route;
 use crate::engine::Engine;
 use crate::journal::{
-    CompactOptions, Compaction, InspectOptions, Inspection, Journal, JournalError, Progress,
-    RecoverOptions, Recovery, Retention, ScanOptions, ScanReport, StartupOptions, StartupReport,
+    CompactOptions, Compaction, IndexOptions, IndexReport, InspectOptions, Inspection, Journal,
+    JournalError, Progress, RecoverOptions, Recovery, Retention, ScanOptions, ScanReport,
+    StartupOptions, StartupReport,
 };
 use crate::store::{Description, Kind};
 
@@ -124,6 +125,11 @@ impl RoutedJournal {
     /// See [`Journal::inspect`].
     pub async fn inspect(&self, options: InspectOptions) -> Vec<Outcome<Inspection>> {
         self.each(async |journal| journal.inspect(options).await).await
+    }
+
+    /// See [`Journal::index`].
+    pub async fn index(&self, options: IndexOptions) -> Vec<Outcome<IndexReport>> {
+        self.each(async |journal| journal.index(options).await).await
     }
 
     /// See [`Journal::startup_check`]; `limit` is for each store. The system may start if every store

@@ -153,7 +153,8 @@ pub trait Store: Send + Sync + 'static {
         Ok(String::new())
     }
 
-    /// Keeps a text beside the entries, in place of the one before; after a crash either is there.
+    /// Keeps a text beside the entries, in place of the one before; after a crash either is there. An empty one
+    /// removes it.
     ///
     /// # Errors
     ///

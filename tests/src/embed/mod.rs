@@ -60,7 +60,8 @@ macro_rules! embed_suite {
                 an_audit_record_says_what_was_done
                 a_torn_line_stays_alone
                 a_batch_that_does_not_fit_leaves_nothing
-                a_checkpoint_spares_the_next_check_and_serves_all_hosts
+                an_index_spares_the_next_check_and_serves_all_hosts
+                a_change_is_noticed_and_heads_are_those_of_the_command
                 bytes_that_are_no_text_cross_unharmed
             );
         }
@@ -79,7 +80,8 @@ macro_rules! embed_suite {
             a_lock_held_elsewhere_is_an_error
             a_leftover_of_a_killed_rewrite_is_no_obstacle
             a_batch_that_does_not_fit_leaves_nothing
-            a_checkpoint_spares_the_next_check_and_serves_all_hosts
+            an_index_spares_the_next_check_and_serves_all_hosts
+                a_change_is_noticed_and_heads_are_those_of_the_command
             bad_input_is_a_failure_and_writes_nothing
             a_bug_of_a_store_costs_one_instance
             a_store_that_returns_too_much_is_corrupt

@@ -207,11 +207,36 @@ pub fn compaction_keeps_what_the_command_keeps(host: Host) {
     assert_eq!(driver.ask("compact", json!({})).failure(), "invalid-argument", "no limit at all");
 }
 
-/// A clean check leaves a checkpoint that every host finds, so that the next check reads only later appends.
-pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
+/// What one host has noted, every other one can check.
+pub fn a_change_is_noticed_and_heads_are_those_of_the_command(host: Host) {
     let dir = temp();
     let path = dir.path().join("j.ndjson");
-    let checkpoint = dir.path().join(".j.ndjson.papyra-index");
+    fs::write(&path, lines(0..100)).expect("a journal");
+    let mut driver = opened(host, &path, json!({}));
+    assert_eq!(driver.ask("verify", json!({})).failure(), "not-found", "nothing to compare with");
+    let made = driver.ask("index", json!({})).report();
+    let theirs = document("index", &path, &[]);
+    assert_eq!(made["head"], theirs["head"], "{made}");
+    let head = made["head"].as_str().expect("a head");
+    fs::write(&path, lines(0..101)).expect("a journal");
+    for head in [json!({}), json!({"head": head})] {
+        assert_eq!(driver.ask("verify", head).report()["outcome"], "intact");
+    }
+    assert_eq!(document("verify", &path, &["--head", head])["intact"], true);
+    let changed = lines(0..101).replacen("event", "audit", 1);
+    fs::write(&path, changed).expect("a journal");
+    let found = driver.ask("verify", json!({"head": head})).report();
+    assert_eq!(found["outcome"], "differs");
+    assert_eq!(found["difference"]["first_line"], 1, "{found}");
+    driver.ask("drop_index", json!({})).report();
+    assert_eq!(names(dir.path()), ["j.ndjson"]);
+}
+
+/// A clean check leaves an index that every host finds, so that the next check reads only later appends.
+pub fn an_index_spares_the_next_check_and_serves_all_hosts(host: Host) {
+    let dir = temp();
+    let path = dir.path().join("j.ndjson");
+    let index = dir.path().join(".j.ndjson.papyra-index");
     fs::write(&path, lines(0..100)).expect("a journal");
     let mut driver = opened(host, &path, json!({}));
     let mut indexed = |full: bool| {
@@ -238,7 +263,7 @@ pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
     assert_eq!(indexed(true).0, 0);
 
     for nonsense in [&b"\xff["[..], b"{}", &[b' '; 2 << 20]] {
-        fs::write(&checkpoint, nonsense).expect("a file");
+        fs::write(&index, nonsense).expect("a file");
         assert_eq!(indexed(false), (0, json!("")));
         assert_eq!(indexed(false).0, size(), "it was replaced");
     }
@@ -250,13 +275,13 @@ pub fn a_checkpoint_spares_the_next_check_and_serves_all_hosts(host: Host) {
     assert_eq!(indexed(false).1, "");
     assert_eq!(indexed(false).0, size());
     assert_eq!(fs::read_to_string(&victim).expect("text"), "untouched");
-    // The check works without a place for the checkpoint.
-    fs::remove_file(&checkpoint).expect("a checkpoint");
-    fs::create_dir(&checkpoint).expect("a directory");
+    // The check works without a place for the index.
+    fs::remove_file(&index).expect("an index");
+    fs::create_dir(&index).expect("a directory");
     let (bytes, note) = indexed(false);
     assert_eq!(bytes, 0);
     assert!(note.as_str().is_some_and(|note| note.contains("no index was kept")), "{note}");
-    fs::remove_dir(&checkpoint).expect("a directory");
+    fs::remove_dir(&index).expect("a directory");
     indexed(false);
     // A change in the part that was checked is found.
     let changed = fs::read_to_string(&path).expect("text").replacen('{', "[", 1);

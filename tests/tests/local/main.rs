@@ -29,3 +29,4 @@ mod spellings;
 mod support;
 mod transcripts;
 mod traps;
+mod verify;

@@ -1,7 +1,6 @@
 //! Behaviour on a real Redis: one server, Cluster, Sentinel and TLS.
 
 mod actors;
-mod checkpoint;
 mod compaction;
 mod conformance;
 mod consumer;
@@ -9,6 +8,7 @@ mod edges;
 mod failures;
 mod fetch;
 mod groups;
+mod index;
 mod kill;
 mod records;
 mod resharding;

@@ -13,9 +13,11 @@ use crate::health::recover::{RecoverOptions, Recovery};
 use crate::health::scan::{self, ScanOptions, ScanReport};
 use crate::health::startup::{self, StartupOptions, StartupReport};
 use crate::host::Host;
+use crate::index::make::{self, IndexOptions, IndexReport, Pass};
+use crate::index::verify::{self, VerifyOptions, VerifyReport};
 use crate::operations;
 use crate::read::query::{self, Page};
-use crate::retention::compact::{CompactOptions, Compaction};
+use crate::retention::compact::{self, CompactOptions, Compaction};
 use crate::retention::survey;
 use crate::walk::partition::{self, Partition, write_result};
 use crate::write::append::{self, Appended, Draft};
@@ -147,6 +149,15 @@ impl<H: Host + Default> Guest for Component<H> {
         finish(operations::compact(&mut H::default(), None, &policy, options), count_compaction)
     }
 
+    fn survey_partitions(
+        maximum: u32,
+        retention: Retention,
+        as_of: f64,
+    ) -> Outcome<Vec<Partition>> {
+        let policy = retention.try_into()?;
+        compact::survey_partitions(&mut H::default(), maximum, &policy, as_of)
+    }
+
     fn survey_partition(partition: Partition, retention: Retention, as_of: f64) -> Outcome<String> {
         let policy = retention.try_into()?;
         write_result(&survey::survey_partition(&mut H::default(), &partition, &policy, as_of)?)
@@ -184,6 +195,38 @@ impl<H: Host + Default> Guest for Component<H> {
             }
             None => count_scan(counters, None),
         })
+    }
+
+    fn index(options: IndexOptions) -> Outcome<IndexReport> {
+        make::index(&mut H::default(), options)
+    }
+
+    fn index_partitions(maximum: u32, options: IndexOptions) -> Outcome<Vec<Partition>> {
+        make::partitions(&mut H::default(), maximum, options)
+    }
+
+    fn index_partition(partition: Partition, options: IndexOptions) -> Outcome<String> {
+        write_result(&make::partition(&mut H::default(), &partition, options)?)
+    }
+
+    fn index_conclude(results: Vec<String>, options: IndexOptions) -> Outcome<IndexReport> {
+        make::conclude(&mut H::default(), &results, options)
+    }
+
+    fn drop_index() -> Outcome<()> {
+        make::drop_index(&mut H::default())
+    }
+
+    fn verify(options: VerifyOptions) -> Outcome<VerifyReport> {
+        verify::verify(&mut H::default(), &options)
+    }
+
+    fn verify_partition(partition: Partition) -> Outcome<String> {
+        write_result(&make::stretch(&mut H::default(), &partition, Pass::Verify)?)
+    }
+
+    fn verify_conclude(results: Vec<String>, options: VerifyOptions) -> Outcome<VerifyReport> {
+        verify::conclude(&mut H::default(), &results, &options)
     }
 
     fn metrics() -> Counters {

@@ -4,7 +4,7 @@ use crate::failure::Outcome;
 use crate::health::scan::{Place, ScanReport, ScanState};
 use crate::health::tally::Tally;
 use crate::host::{Host, Range, Segment};
-use crate::index::{Block, Builder, Index, MAX_SEGMENTS, Part};
+use crate::index::{Block, Builder, Index, MAX_SEGMENTS, Member, Part, are_hashed};
 use crate::walk::{self, NEXT, View};
 
 /// The state of a store, and how it was found out.
@@ -35,11 +35,11 @@ pub fn look<H: Host>(host: &mut H, known: Option<&Index>, max: u32) -> Outcome<L
     if !parts.is_empty() && (pass.disagrees || miscounted(&view, &pass.entries)) {
         pass = Pass::run(host, &view, &[], max)?;
     }
-    let Pass { mut total, indexed, blocks, .. } = pass;
+    let Pass { mut total, indexed, members, .. } = pass;
     total.observe_structure(&view, max);
     let report = total.report(&view, false);
     let next = match view.members.len() <= MAX_SEGMENTS {
-        true => Some(Index::of(host, &view, blocks)?),
+        true => Some(Index::of(host, &view, members)?),
         false => None,
     };
     Ok(Look { report, indexed, next })
@@ -58,38 +58,47 @@ struct Pass {
     indexed: u64,
     /// Of each segment.
     entries: Vec<u64>,
-    blocks: Vec<Vec<Block>>,
+    members: Vec<Member>,
     /// A block that was read is not what the index says.
     disagrees: bool,
 }
 
 impl Pass {
     fn run<H: Host>(host: &mut H, view: &View, known: &[Part], max: u32) -> Outcome<Self> {
-        let now = host.now();
+        let (now, hashed) = (host.now(), are_hashed(known));
         let mut pass = Self::default();
         for (index, segment) in view.members.iter().enumerate() {
             let framing = view.description.framing;
             let place = Place { segment, framing, now, max_findings: max };
             let mut one = OneSegment { state: ScanState::default(), place };
-            let mut start = segment.start;
-            let mut blocks = Vec::new();
-            for (range, block) in known.get(index).into_iter().flat_map(Part::blocks) {
+            let (mut member, start) = match known.get(index) {
+                Some(part) => part.before(segment.end),
+                None => (Member::default(), segment.start),
+            };
+            let kept = known.get(index).into_iter().flat_map(Part::blocks);
+            for (range, block) in kept.take_while(|(range, _)| range.start < start) {
                 if block.speaks_for_itself(now) {
                     let tally: Tally = block.tally();
                     one.state.pass(&tally);
                     pass.indexed = pass.indexed.saturating_add(tally.bytes);
                 } else {
                     let mut seen = Block::default();
-                    one.read(host, range, &mut |entry| seen.add(entry))?;
+                    one.read(host, range, &mut |_, entry| {
+                        seen.add(entry);
+                        Ok(())
+                    })?;
                     pass.disagrees |= seen != *block;
                 }
-                blocks.push(block.clone());
-                start = range.end;
             }
-            let mut builder = Builder::after(blocks);
+            let mut builder = Builder::new(hashed);
             let rest = Range { start, end: segment.end };
-            one.read(host, rest, &mut |entry| builder.add(entry))?;
-            pass.blocks.push(builder.finish());
+            one.read(host, rest, &mut |host, entry| {
+                let built = builder.add(host, segment, framing, entry)?;
+                built.into_iter().for_each(|built| member.push(built));
+                Ok(())
+            })?;
+            builder.finish().into_iter().for_each(|last| member.push(last));
+            pass.members.push(member);
             pass.finish(one, segment, max);
         }
         Ok(pass)
@@ -113,12 +122,12 @@ impl OneSegment<'_> {
         &mut self,
         host: &mut H,
         range: Range,
-        seen: &mut impl FnMut(&walk::Entry<'_>),
+        seen: &mut impl FnMut(&mut H, &walk::Entry<'_>) -> Outcome<()>,
     ) -> Outcome<()> {
         let Self { state, place } = self;
         let visit = &mut |host: &mut H, entry: &walk::Entry<'_>| {
             state.look(host, *place, entry)?;
-            seen(entry);
+            seen(host, entry)?;
             NEXT
         };
         let _ = walk::forward(host, place.segment, place.framing, range, visit)?;

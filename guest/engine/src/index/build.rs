@@ -1,64 +1,89 @@
 //! Where blocks end.
 //!
-//! That follows from the bytes alone, so that blocks find each other again after a beginning has gone.
+//! That follows from the bytes alone, so that blocks find each other again after a beginning has gone, and a later
+//! reading hashes the same ones.
+
+use serde::{Deserialize, Serialize};
 
 use super::block::Block;
+use super::digest::{Digest, Digester};
+use crate::failure::Outcome;
 use crate::hash::hash;
+use crate::host::{Framing, Host, Segment};
 use crate::walk::Entry;
 
 /// A block has at least so many bytes, but for the last one of a segment.
-const LEAST: u64 = 512 << 10;
+pub(super) const LEAST: u64 = 512 << 10;
 
 /// A block ends with the first entry that makes it so long.
 const MOST: u64 = 2 << 20;
 
-/// In between, a block ends with an entry whose last bytes have a hash with these bits clear: about every
-/// thousandth does.
+/// In between, a block ends with an entry whose hash has these bits clear: about every thousandth does. It is of the
+/// whole entry, for the ends of all records of a journal can be the same.
 const PATTERN: u64 = 0x3ff;
 
-/// How many of its last bytes.
-const LAST: usize = 64;
+/// A block, and its hash if it was hashed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Built {
+    pub block: Block,
+    pub digest: Option<Digest>,
+}
 
-/// The blocks of one segment while its entries go by.
+/// The block that goes by at the moment.
 #[derive(Debug)]
 pub struct Builder {
-    blocks: Vec<Block>,
-    /// The last block goes on.
-    open: bool,
+    block: Block,
+    digester: Option<Digester>,
     least: u64,
     most: u64,
 }
 
 impl Builder {
-    /// Goes on after these blocks.
-    pub fn after(blocks: Vec<Block>) -> Self {
-        Self::of_size(blocks, LEAST, MOST)
+    /// The next entry begins a block.
+    pub fn new(hashed: bool) -> Self {
+        let digester = hashed.then(Digester::default);
+        Self { block: Block::default(), digester, least: LEAST, most: MOST }
     }
 
-    /// The same with blocks of another size, for tests.
-    pub fn of_size(blocks: Vec<Block>, least: u64, most: u64) -> Self {
-        let open = blocks.last().is_some_and(|last| last.bytes < least);
-        Self { blocks, open, least, most }
+    /// Makes blocks of another size, for tests.
+    #[must_use]
+    pub fn of_size(self, least: u64, most: u64) -> Self {
+        Self { least, most, ..self }
     }
 
-    /// Adds the next entry.
-    pub fn add(&mut self, entry: &Entry<'_>) {
-        if !std::mem::replace(&mut self.open, true) {
-            self.blocks.push(Block::default());
+    /// Adds the next entry. Returns the block that ends with it, if one does.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading what is to be hashed.
+    pub fn add<H: Host>(
+        &mut self,
+        host: &mut H,
+        segment: &Segment,
+        framing: Framing,
+        entry: &Entry<'_>,
+    ) -> Outcome<Option<Built>> {
+        if let Some(digester) = &mut self.digester {
+            digester.add(host, segment, framing, entry)?;
         }
-        let Some(block) = self.blocks.last_mut() else { return };
-        block.add(entry);
-        if block.bytes >= self.least {
-            let last = entry.bytes.get(entry.bytes.len().saturating_sub(LAST)..);
-            let meets = || hash(last.unwrap_or_default()) & PATTERN == 0;
-            self.open = block.bytes < self.most && !meets();
-        }
+        self.block.add(entry);
+        let ends = ends_after(entry, self.block.bytes, self.least, self.most);
+        Ok(if ends { self.finish() } else { None })
     }
 
-    /// All blocks, oldest first.
-    pub fn finish(self) -> Vec<Block> {
-        self.blocks
+    /// The block that is not at its end yet, if it has begun. The next entry begins another one.
+    pub fn finish(&mut self) -> Option<Built> {
+        let block = std::mem::take(&mut self.block);
+        let built = |block| Built { block, digest: self.digester.as_mut().map(Digester::finish) };
+        (block.entries > 0).then_some(block).map(built)
     }
+}
+
+/// Whether a block of so many bytes ends with this entry.
+fn ends_after(entry: &Entry<'_>, bytes: u64, least: u64, most: u64) -> bool {
+    let meets = || hash(entry.bytes) & PATTERN == 0;
+    // An unterminated one goes on.
+    entry.terminated && bytes >= least && (bytes >= most || meets())
 }
 
 /// Joins each two neighbours, so that half as many are left.

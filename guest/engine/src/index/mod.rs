@@ -5,8 +5,13 @@
 
 mod block;
 mod build;
+mod carry;
+mod digest;
+pub mod head;
+pub mod make;
 mod pieces;
 mod trust;
+pub mod verify;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,11 +19,13 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 pub use self::block::Block;
-pub use self::build::{Builder, halve};
+pub use self::build::{Builder, Built, halve};
+pub use self::carry::{carry, drop_stale};
+pub use self::digest::Digest;
 pub use self::pieces::{Passed, Pieces};
 use crate::failure::Outcome;
 use crate::hash::hash;
-use crate::host::{Host, Position, Range};
+use crate::host::{Host, Position, Range, StorageError};
 use crate::walk::View;
 
 /// Told apart from what other versions of the engine have written.
@@ -35,13 +42,44 @@ const MAX_BLOCKS: usize = 16_384;
 pub struct Part {
     start: Position,
     blocks: Vec<Block>,
+    /// The chain value after each block; none if they were not hashed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    chain: Vec<Digest>,
+    /// The hash of each block; none if they were not hashed, or if blocks were joined.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    digests: Vec<Digest>,
+    /// Where the chains of the segment go on that it had before its beginning was removed, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    older: Vec<OlderChain>,
     /// See [`trust`].
     hashes: Vec<u64>,
+}
+
+/// A chain that began with bytes which are not there any more.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OlderChain {
+    /// How many bytes more there were before what is there now.
+    removed: u64,
+    /// The end of a block, and the value of the chain there.
+    at: Position,
+    chain: Digest,
 }
 
 impl Part {
     fn end(&self) -> Position {
         self.blocks.last().map_or(self.start, |block| block.end)
+    }
+
+    /// What stays as it is when a segment has grown up to `end`, and from where on it is to be read. The last block
+    /// can go on, and is hashed as a whole.
+    pub fn before(&self, end: Position) -> (Member, Position) {
+        let Self { blocks, chain, digests, older, .. } = self.clone();
+        let mut member = Member { blocks, chain, digests, older };
+        if self.end() < end && !member.chain.is_empty() {
+            member.pop();
+        }
+        let from = member.blocks.last().map_or(self.start, |block| block.end);
+        (member, from)
     }
 
     /// The blocks, and where each of them lies.
@@ -55,8 +93,17 @@ impl Part {
     }
 
     fn is_possible(&self) -> bool {
-        self.blocks().all(|(range, block)| range.start < range.end && block.is_possible())
+        (self.chain.is_empty() || self.chain.len() == self.blocks.len())
+            && (self.digests.is_empty() || self.digests.len() == self.chain.len())
+            && self.older.len() <= carry::OLDER
+            && self.blocks().all(|(range, block)| range.start < range.end && block.is_possible())
     }
+}
+
+/// Whether all blocks of these parts were hashed, and there are any.
+pub fn are_hashed(parts: &[Part]) -> bool {
+    parts.iter().all(|part| part.chain.len() == part.blocks.len())
+        && parts.iter().any(|part| !part.chain.is_empty())
 }
 
 /// The segments of a store, oldest first.
@@ -112,20 +159,89 @@ impl Index {
     /// # Errors
     ///
     /// Those of reading.
-    pub fn of<H: Host>(host: &mut H, view: &View, mut members: Vec<Vec<Block>>) -> Outcome<Self> {
-        while members.iter().map(Vec::len).sum::<usize>() > MAX_BLOCKS
-            && members.iter().any(|blocks| blocks.len() > 1)
+    pub fn of<H: Host>(host: &mut H, view: &View, mut members: Vec<Member>) -> Outcome<Self> {
+        while members.iter().map(|member| member.blocks.len()).sum::<usize>() > MAX_BLOCKS
+            && members.iter().any(|member| member.blocks.len() > 1)
         {
-            members.iter_mut().for_each(|blocks| halve(blocks, Block::join));
+            members.iter_mut().for_each(Member::halve);
         }
         let mut parts = Vec::new();
-        for (segment, blocks) in view.members.iter().zip(members) {
-            let mut part = Part { start: segment.start, blocks, hashes: Vec::new() };
+        for (segment, member) in view.members.iter().zip(members) {
+            let Member { blocks, chain, digests, older } = member;
+            let (start, hashes) = (segment.start, Vec::new());
+            let mut part = Part { start, blocks, chain, digests, older, hashes };
             let range = Range { start: part.start, end: part.end() };
             part.hashes = trust::hashes(host, view.description.framing, segment, range)?;
             parts.push(part);
         }
         Ok(Self { format: FORMAT.to_owned(), parts })
+    }
+
+    /// Has the store keep it. Returns how many bytes that took.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub fn save<H: Host>(&self, host: &mut H) -> Result<usize, StorageError> {
+        let Some(text) = self.write() else { return Ok(0) };
+        host.save_index(&text)?;
+        Ok(text.len())
+    }
+
+    /// How many blocks it has.
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.blocks.len()).sum()
+    }
+}
+
+/// What was seen of one segment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Member {
+    pub blocks: Vec<Block>,
+    /// The chain value after each block; none if they were not hashed.
+    pub chain: Vec<Digest>,
+    /// The hash of each block; none if they were not hashed, or if blocks were joined.
+    pub digests: Vec<Digest>,
+    /// Chains that began earlier.
+    pub older: Vec<OlderChain>,
+}
+
+impl Member {
+    fn pop(&mut self) {
+        self.blocks.pop();
+        self.chain.pop();
+        self.digests.pop();
+    }
+
+    /// Adds the next block.
+    pub fn push(&mut self, Built { block, digest }: Built) {
+        match self.blocks.last_mut() {
+            // It was the last one when it was read.
+            Some(last) if digest.is_none() && last.bytes < build::LEAST => last.join(&block),
+            _ => self.blocks.push(block),
+        }
+        if let Some(digest) = digest {
+            if self.digests.len() == self.chain.len() {
+                self.digests.push(digest);
+            }
+            self.chain.push(self.link().followed_by(digest));
+        }
+        // Whatever the size of a segment.
+        if self.blocks.len() > 2 * MAX_BLOCKS {
+            self.halve();
+        }
+    }
+
+    /// The chain value after the last block.
+    pub fn link(&self) -> Digest {
+        self.chain.last().copied().unwrap_or(Digest::BEGINNING)
+    }
+
+    fn halve(&mut self) {
+        halve(&mut self.blocks, Block::join);
+        // The value after both is that after the second one.
+        halve(&mut self.chain, |chain, next| *chain = *next);
+        self.digests.clear();
     }
 }
 

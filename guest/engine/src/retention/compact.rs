@@ -1,6 +1,6 @@
 //! Removing what retention hides.
 //!
-//! Three steps: survey the store (in parallel, where the host likes), walk back to find where the
+//! Three steps: survey the store (in parallel, where the host likes; what the index tells of a block is not read), walk back to find where the
 //! limits are reached, then go forward and hand what goes to the store. In a sequence the walk back
 //! goes from block to block, and only blocks in which something goes and something stays are read a
 //! second time. Blocks of segments side by side overlap, so there the walk is over entries, as far as
@@ -13,39 +13,40 @@ use std::ops::ControlFlow;
 pub use crate::bindings::exports::papyra::persistence::journal::{CompactOptions, Compaction};
 use crate::failure::{Failure, Outcome};
 use crate::host::{Framing, Host, Position, Purpose, Range, RewriteOptions, Rewritten, Segment};
+use crate::index;
 use crate::json::Kind;
 use crate::retention::boundaries::Boundaries;
-use crate::retention::survey::{Block, Clock, Survey};
+use crate::retention::survey::{self, Block, Clock, Survey};
+use crate::retention::told::Told;
 use crate::retention::{Retainer, Retention};
 use crate::time;
-use crate::walk::partition::{Partition, parse_result, visit_partition};
+use crate::walk::partition::{self, Partition, parse_result};
 use crate::walk::{self, Entry, NEXT, STOP, Step, StorePosition, View};
 use crate::write::plan::Plan;
 
-/// Compacts the store, surveying it with this instance alone.
+/// Compacts the store, surveying it with this instance alone. What the index tells is not read.
 pub fn compact<H: Host>(
     host: &mut H,
     policy: &Retention,
     options: CompactOptions,
 ) -> Outcome<Compaction> {
-    require_limits(policy)?;
-    let clock = clock(host, options)?;
+    let job = Job::begin(host, policy, options)?;
+    let told = Told::of(host, &job.view, policy, job.clock)?;
+    let surveys = job.surveys(host, &told)?;
+    job.run(host, surveys, told)
+}
+
+/// The partitions of the store that must be surveyed for [`compact_surveyed`]: what the index does not tell.
+pub fn survey_partitions<H: Host>(
+    host: &mut H,
+    maximum: u32,
+    policy: &Retention,
+    as_of: f64,
+) -> Outcome<Vec<Partition>> {
     let view = View::open(host)?;
-    let mut surveys = Vec::new();
-    if !view.description.volatile {
-        view.require_order()?;
-        for segment in &view.members {
-            let partition =
-                Partition { segment: segment.name.clone(), start: segment.start, end: segment.end };
-            let mut survey = Survey::new(&view, &partition);
-            visit_partition(host, &partition, &mut |_: &mut H, _, _, entry| {
-                survey.add(entry, policy, clock);
-                Ok(())
-            })?;
-            surveys.push(survey);
-        }
-    }
-    Compactor::new(&view, policy, options, clock, surveys)?.run(host)
+    let clock = Clock { as_of, now: host.now() };
+    let told = Told::of(host, &view, policy, clock)?;
+    partition::cut(host, view.description.framing, &told.rest(&view), maximum)
 }
 
 /// Compacts the store with surveys that other instances have made of the same snapshot.
@@ -55,13 +56,82 @@ pub fn compact_surveyed<H: Host>(
     policy: &Retention,
     options: CompactOptions,
 ) -> Outcome<Compaction> {
-    require_limits(policy)?;
-    let clock = clock(host, options)?;
-    let view = View::open(host)?;
-    view.require_order()?;
+    let job = Job::begin(host, policy, options)?;
     let surveys = surveys.iter().map(|text| parse_result(text)).collect::<Outcome<Vec<_>>>()?;
-    Compactor::new(&view, policy, options, clock, surveys)?.run(host)
+    let told = Told::of(host, &job.view, policy, job.clock)?;
+    job.run(host, surveys, told)
 }
+
+/// What one compaction works on.
+struct Job<'p> {
+    view: View,
+    policy: &'p Retention,
+    options: CompactOptions,
+    clock: Clock,
+}
+
+impl<'p> Job<'p> {
+    fn begin<H: Host>(
+        host: &mut H,
+        policy: &'p Retention,
+        options: CompactOptions,
+    ) -> Outcome<Self> {
+        require_limits(policy)?;
+        let clock = clock(host, options)?;
+        let view = View::open(host)?;
+        if !view.description.volatile {
+            view.require_order()?;
+        }
+        Ok(Self { view, policy, options, clock })
+    }
+
+    /// Surveys what was not told.
+    fn surveys<H: Host>(&self, host: &mut H, told: &Told) -> Outcome<Vec<Survey>> {
+        let mut surveys = Vec::new();
+        let rest = if self.view.description.volatile { Vec::new() } else { told.rest(&self.view) };
+        for (segment, Range { start, end }) in rest {
+            let partition = Partition { segment: segment.name.clone(), start, end };
+            surveys.push(survey::survey(host, &self.view, &partition, self.policy, self.clock)?);
+        }
+        Ok(surveys)
+    }
+
+    /// Compacts by what was read and what the index has told. If that does not fit, everything is read.
+    fn run<H: Host>(&self, host: &mut H, surveys: Vec<Survey>, told: Told) -> Outcome<Compaction> {
+        let plan = match self.plan(host, surveys, &told) {
+            Ok(Some(plan)) => plan,
+            Err(failure) if told.blocks.is_empty() => return Err(failure),
+            Ok(None) | Err(_) => {
+                let surveys = self.surveys(host, &Told::default())?;
+                let plan = self.plan(host, surveys, &Told::default())?;
+                plan.ok_or_else(|| Failure::argument("the surveys do not fit the store"))?
+            }
+        };
+        let (compactor, boundaries) = plan;
+        let (done, cuts) = compactor.run(host, &boundaries)?;
+        if done.changed && !done.dry_run {
+            index::carry(host, &self.view, &told.parts, &cuts);
+        }
+        Ok(done)
+    }
+
+    /// What is to be done; none if the index has told something that is not so.
+    fn plan<H: Host>(
+        &self,
+        host: &mut H,
+        surveys: Vec<Survey>,
+        told: &Told,
+    ) -> Outcome<Option<(Compactor<'_>, Boundaries)>> {
+        let mut compactor =
+            Compactor::new(&self.view, self.policy, self.options, self.clock, surveys, told)?;
+        let boundaries = compactor.find_boundaries(host)?;
+        let holds = compactor.check_told(host, told, &boundaries)?;
+        Ok(holds.then_some((compactor, boundaries)))
+    }
+}
+
+/// Of the blocks that go as a whole, one in so many is read to see whether the index has told the truth.
+const CHECKED: usize = 64;
 
 /// How far `as-of` may lie ahead, in seconds: clocks are set back now and then.
 const AHEAD: f64 = 60.0;
@@ -97,7 +167,11 @@ struct Compactor<'v> {
     clock: Clock,
     /// Blocks with the index of their segment, oldest first.
     blocks: Vec<(usize, Block)>,
+    /// Bytes of blocks that were not read.
+    indexed: u64,
     removed: Block,
+    /// What goes of each segment if that is its beginning; absent if it is something else.
+    cuts: Vec<Option<Position>>,
     /// The store was to remove something from a segment, and has removed nothing.
     refused: bool,
 }
@@ -109,8 +183,9 @@ impl<'v> Compactor<'v> {
         options: CompactOptions,
         clock: Clock,
         surveys: Vec<Survey>,
+        told: &Told,
     ) -> Outcome<Self> {
-        let mut blocks = Vec::new();
+        let mut blocks = told.blocks.clone();
         for survey in surveys {
             let index = view.members.iter().position(|segment| segment.name == survey.segment);
             let index = index.ok_or_else(|| {
@@ -118,8 +193,13 @@ impl<'v> Compactor<'v> {
             })?;
             blocks.extend(survey.blocks.into_iter().map(|block| (index, block)));
         }
-        let removed = Block::default();
-        let compactor = Self { view, policy, options, clock, blocks, removed, refused: false };
+        if !told.blocks.is_empty() {
+            blocks.sort_by_key(|(index, block)| (*index, block.start));
+        }
+        let (removed, indexed) = (Block::default(), 0);
+        let (refused, cuts) = (false, Vec::new());
+        let compactor =
+            Self { view, policy, options, clock, blocks, indexed, removed, refused, cuts };
         compactor.check_coverage()?;
         compactor.check_age()?;
         Ok(compactor)
@@ -163,14 +243,55 @@ impl<'v> Compactor<'v> {
         )))
     }
 
-    fn run<H: Host>(mut self, host: &mut H) -> Outcome<Compaction> {
+    fn run<H: Host>(
+        mut self,
+        host: &mut H,
+        boundaries: &Boundaries,
+    ) -> Outcome<(Compaction, Vec<Option<Position>>)> {
         let view = self.view;
-        let boundaries = self.find_boundaries(host)?;
         let mut report = self.blank_report();
         for (index, segment) in view.members.iter().enumerate() {
-            self.compact_segment(host, index, segment, &boundaries, &mut report)?;
+            self.compact_segment(host, index, segment, boundaries, &mut report)?;
         }
-        Ok(self.complete(report))
+        let cuts = std::mem::take(&mut self.cuts);
+        Ok((self.complete(report), cuts))
+    }
+
+    /// An index never deletes: blocks of which a part goes, and a sample of those that go as a whole, are read
+    /// again. Returns whether all of them are what was told.
+    fn check_told<H: Host>(
+        &mut self,
+        host: &mut H,
+        told: &Told,
+        boundaries: &Boundaries,
+    ) -> Outcome<bool> {
+        let mut going = 0;
+        for (index, block) in &told.blocks {
+            let checked = match self.disposition(*index, block, boundaries) {
+                Disposition::Stays => false,
+                Disposition::Mixed => true,
+                Disposition::Goes => {
+                    going += 1;
+                    going % CHECKED == 1
+                }
+            };
+            if !checked {
+                self.indexed = self.indexed.saturating_add(block.entries().bytes);
+                continue;
+            }
+            let Some(segment) = self.view.members.get(*index) else { continue };
+            let mut seen = Block::new(block.start);
+            let range = Range { start: block.start, end: block.end };
+            let framing = self.view.description.framing;
+            let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
+                seen.add(entry, self.policy, self.clock);
+                NEXT
+            })?;
+            if seen != *block {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Walks back until the limits are reached.
@@ -228,6 +349,7 @@ impl<'v> Compactor<'v> {
             boundaries,
             plan: Plan::new(segment, options, self.options.dry_run),
             kept_since: true,
+            cut: Some(segment.start),
             removed: Block::default(),
             pinned_removed: 0,
             pinned_kept: 0,
@@ -238,7 +360,8 @@ impl<'v> Compactor<'v> {
                 return Err(failure);
             }
         }
-        let SegmentWork { plan, mut removed, pinned_removed, pinned_kept, .. } = work;
+        let SegmentWork { plan, cut, mut removed, pinned_removed, pinned_kept, .. } = work;
+        self.cuts.push(cut);
         report.pinned_removed += pinned_removed;
         report.pinned_kept += pinned_kept;
         match plan.finish(host)? {
@@ -404,6 +527,7 @@ impl<'v> Compactor<'v> {
             pinned_kept: 0,
             rewritten: Vec::new(),
             quarantine: Vec::new(),
+            indexed_bytes: self.indexed,
             as_of: self.clock.as_of,
             audit: String::new(),
             note: String::new(),
@@ -458,6 +582,8 @@ struct SegmentWork<'s> {
     plan: Plan<'s>,
     /// Something stays between the last entry that goes and the next one.
     kept_since: bool,
+    /// See [`Compactor::cuts`].
+    cut: Option<Position>,
     removed: Block,
     pinned_removed: u64,
     pinned_kept: u64,
@@ -478,6 +604,7 @@ impl SegmentWork<'_> {
             _ => range.start,
         };
         self.kept_since = false;
+        self.cut = self.cut.filter(|cut| *cut == start).map(|_| range.end);
         self.plan.remove(host, Range { start, ..range }, entries, bytes)
     }
 }

@@ -5,6 +5,7 @@ pub mod compact;
 mod policy;
 mod retainer;
 pub mod survey;
+mod told;
 
 pub use self::policy::{Limits, Retention};
 pub use self::retainer::{Retainer, Verdict};

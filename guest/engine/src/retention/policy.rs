@@ -172,16 +172,36 @@ impl Retention {
     }
 
     fn outlives(&self, envelope: &Envelope, as_of: f64, times: f64) -> bool {
-        match (self.age_limit(envelope.kind), envelope.timestamp) {
-            (Some(age), Some(timestamp)) if timestamp >= time::PLAUSIBLE_FROM => {
-                timestamp < as_of - times * age
-            }
+        envelope.timestamp.is_some_and(|time| self.is_older(envelope.kind, time, as_of, times))
+    }
+
+    fn is_older(&self, kind: Option<Kind>, timestamp: f64, as_of: f64, times: f64) -> bool {
+        match self.age_limit(kind) {
+            Some(age) if timestamp >= time::PLAUSIBLE_FROM => timestamp < as_of - times * age,
             _ => false,
         }
     }
 
+    /// Whether all records of a kind are older than so many times what they may be, or none is, if their calendar
+    /// times lie between these; `None` if some are and others are not.
+    pub(super) fn outlives_all(
+        &self,
+        kind: Option<Kind>,
+        calendar: Option<(f64, f64)>,
+        as_of: f64,
+        times: f64,
+    ) -> Option<bool> {
+        let Some((oldest, newest)) = calendar else { return Some(false) };
+        let both = [oldest, newest].map(|time| self.is_older(kind, time, as_of, times));
+        (both[0] == both[1]).then_some(both[0])
+    }
+
     /// Whether an age limit applies to this record.
     pub fn limits_age_of(&self, envelope: &Envelope) -> bool {
-        self.age_limit(envelope.kind).is_some()
+        self.limits_age(envelope.kind)
+    }
+
+    pub(super) fn limits_age(&self, kind: Option<Kind>) -> bool {
+        self.age_limit(kind).is_some()
     }
 }

@@ -12,8 +12,8 @@ use crate::index::halve;
 use crate::json::Kind;
 use crate::retention::Retention;
 use crate::time::Moment;
-use crate::walk::partition::{Partition, visit_partition};
-use crate::walk::{Entry, View};
+use crate::walk::partition::{self, Partition};
+use crate::walk::{self, Entry, NEXT, View};
 
 /// How many bytes a block covers at first.
 const BLOCK: u64 = 1 << 20;
@@ -221,11 +221,25 @@ pub fn survey_partition<H: Host>(
     policy: &Retention,
     as_of: f64,
 ) -> Outcome<Survey> {
-    let mut survey = Survey::new(&View::open(host)?, partition);
+    let view = View::open(host)?;
     let clock = Clock { as_of, now: host.now() };
-    visit_partition(host, partition, &mut |_: &mut H, _, _, entry| {
+    survey(host, &view, partition, policy, clock)
+}
+
+/// Surveys a part of a member.
+pub fn survey<H: Host>(
+    host: &mut H,
+    view: &View,
+    partition: &Partition,
+    policy: &Retention,
+    clock: Clock,
+) -> Outcome<Survey> {
+    let mut survey = Survey::new(view, partition);
+    let (segment, range) = partition::find(view, partition)?;
+    let framing = view.description.framing;
+    let _ = walk::forward(host, segment, framing, range, &mut |_: &mut H, entry| {
         survey.add(entry, policy, clock);
-        Ok(())
+        NEXT
     })?;
     Ok(survey)
 }

@@ -14,22 +14,48 @@ use super::{
 use crate::MAX_ENTRY;
 use crate::failure::Outcome;
 use crate::host::{Host, Position, Range, Segment};
-use crate::json::{Line, Validator};
+use crate::json::{Damage, Line, Validator, Verdict};
+
+/// Finds the line that starts at a place.
+pub(super) trait Judge {
+    fn line(&mut self, data: &[u8], start: usize) -> Line;
+}
+
+impl Judge for Validator {
+    #[inline]
+    fn line(&mut self, data: &[u8], start: usize) -> Line {
+        Validator::line(self, data, start)
+    }
+}
+
+/// Finds lines without looking into them. None of them counts as a record.
+pub(super) struct LineEnds;
+
+impl Judge for LineEnds {
+    fn line(&mut self, data: &[u8], start: usize) -> Line {
+        let newline = memchr(b'\n', data.get(start..).unwrap_or_default());
+        Line {
+            end: newline.map_or(data.len(), |newline| start + newline),
+            terminated: newline.is_some(),
+            verdict: Verdict::Damaged(Damage::Malformed),
+        }
+    }
+}
 
 pub(super) fn forward<H: Host>(
     host: &mut H,
+    mut judge: impl Judge,
     segment: &Segment,
     range: Range,
     visit: &mut impl FnMut(&mut H, &Entry<'_>) -> Step,
 ) -> Step {
-    let mut validator = Validator::new();
     let mut at = range.start;
     while at < range.end {
         let data = read_line_bytes(host, segment, at, range.end, CHUNK)?;
         let complete = at.plus(data.len() as u64) >= range.end;
         let mut used = 0;
         while used < data.len() {
-            let line = validator.line(&data, used);
+            let line = judge.line(&data, used);
             if !line.terminated && !complete {
                 break;
             }
@@ -176,7 +202,7 @@ fn visit_long<H: Host>(
     let terminated = tail.last() == Some(&b'\n');
     let length = span.start.until(span.end).saturating_sub(u64::from(terminated));
     if length <= MAX_ENTRY as u64 {
-        return forward(host, segment, span, visit);
+        return forward(host, Validator::new(), segment, span, visit);
     }
     let head = read_line_bytes(host, segment, span.start, span.end, HEAD as u32)?;
     visit(host, &Entry::oversized(span, &head, length, terminated))

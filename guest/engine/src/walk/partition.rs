@@ -15,23 +15,39 @@ const MAX_PARTITIONS: u32 = 4096;
 /// Cuts the store into at most `maximum` partitions of about equal size, between entries.
 pub fn partition<H: Host>(host: &mut H, maximum: u32) -> Outcome<Vec<Partition>> {
     let view = View::open(host)?;
+    let whole = |segment: &Segment| Range { start: segment.start, end: segment.end };
+    let ranges: Vec<_> = view.members.iter().map(|segment| (segment, whole(segment))).collect();
+    cut(host, view.description.framing, &ranges, maximum)
+}
+
+/// Cuts ranges of segments into at most `maximum` partitions of about equal size, between entries.
+///
+/// # Errors
+///
+/// Those of reading.
+pub fn cut<H: Host>(
+    host: &mut H,
+    framing: Framing,
+    ranges: &[(&Segment, Range)],
+    maximum: u32,
+) -> Outcome<Vec<Partition>> {
     let maximum = maximum.clamp(1, MAX_PARTITIONS);
-    let total = view.bytes().max(1);
+    let total: u64 = ranges.iter().map(|(_, range)| range.start.until(range.end)).sum();
     let mut partitions = Vec::new();
-    for segment in &view.members {
-        let wanted = match view.description.framing {
+    for (segment, range) in ranges {
+        let length = range.start.until(range.end);
+        let wanted = match framing {
             Framing::Lines => {
-                let bytes = u128::from(maximum) * u128::from(segment.bytes);
-                u64::try_from(bytes.div_ceil(u128::from(total))).unwrap_or(1)
+                let bytes = u128::from(maximum) * u128::from(length);
+                u64::try_from(bytes.div_ceil(u128::from(total.max(1)))).unwrap_or(1)
             }
             Framing::Entries => 1,
         };
-        let mut start = segment.start;
-        let length = segment.start.until(segment.end);
+        let mut start = range.start;
         for index in 1..=wanted.max(1) {
-            let target = segment.start.plus(length / wanted.max(1) * index);
+            let target = range.start.plus(length / wanted.max(1) * index);
             let end = match index == wanted.max(1) {
-                true => segment.end,
+                true => range.end,
                 false if target < start => continue,
                 false => line_end(host, segment, target)?,
             };
@@ -52,6 +68,20 @@ pub fn visit_partition<H: Host>(
 ) -> Outcome<()> {
     let view = View::open(host)?;
     let framing = view.description.framing;
+    let (segment, range) = find(&view, partition)?;
+    let _ = forward(host, segment, framing, range, &mut |host: &mut H, entry| {
+        visit(host, segment, framing, entry)?;
+        NEXT
+    })?;
+    Ok(())
+}
+
+/// Finds a partition that a caller named.
+///
+/// # Errors
+///
+/// `InvalidArgument` if it is not of this store.
+pub fn find<'v>(view: &'v View, partition: &Partition) -> Outcome<(&'v Segment, Range)> {
     let segment = view.members.iter().find(|segment| segment.name == partition.segment);
     let segment = segment.ok_or_else(|| {
         let message =
@@ -66,12 +96,7 @@ pub fn visit_partition<H: Host>(
             "the partition lies outside its segment; call `partitions` again",
         ));
     }
-    let range = Range { start: partition.start, end: partition.end };
-    let _ = forward(host, segment, framing, range, &mut |host: &mut H, entry| {
-        visit(host, segment, framing, entry)?;
-        NEXT
-    })?;
-    Ok(())
+    Ok((segment, Range { start: partition.start, end: partition.end }))
 }
 
 /// Reads what another instance has written.

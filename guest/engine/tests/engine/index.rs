@@ -4,12 +4,14 @@ use papyra_engine::health::recover::RecoveryMode;
 use papyra_engine::health::startup::{self, StartupMode, StartupOptions};
 use papyra_engine::health::{inspect, scan};
 use papyra_engine::host::{Host, Range};
-use papyra_engine::index::{Builder, Index};
+use papyra_engine::index::{Builder, Index, Member};
 use papyra_engine::json::Kind;
 use papyra_engine::read::query::{self, Order, Selection};
 use papyra_engine::read::select::Filter;
-use papyra_engine::retention::{Limits, Retention};
+use papyra_engine::retention::compact::{self, CompactOptions, Compaction};
+use papyra_engine::retention::{Limits, Retention, survey};
 use papyra_engine::testing::{Lines, NOW, record};
+use papyra_engine::walk::partition::write_result;
 use papyra_engine::walk::{self, NEXT, View};
 use proptest::prelude::*;
 
@@ -18,14 +20,17 @@ fn index(host: &mut Lines, least: u64) {
     let view = View::open(host).unwrap();
     let mut members = Vec::new();
     for segment in &view.members {
-        let mut builder = Builder::of_size(Vec::new(), least, 2 * least);
+        let mut builder = Builder::new(true).of_size(least, 2 * least);
+        let mut member = Member::default();
         let range = Range { start: segment.start, end: segment.end };
         let framing = view.description.framing;
-        let _ = walk::forward(host, segment, framing, range, &mut |_: &mut Lines, entry| {
-            builder.add(entry);
+        let _ = walk::forward(host, segment, framing, range, &mut |host: &mut Lines, entry| {
+            let built = builder.add(host, segment, framing, entry).unwrap();
+            built.into_iter().for_each(|built| member.push(built));
             NEXT
         });
-        members.push(builder.finish());
+        builder.finish().into_iter().for_each(|last| member.push(last));
+        members.push(member);
     }
     let index = Index::of(host, &view, members).unwrap();
     assert_eq!(Index::parse(&index.write().unwrap()).as_ref(), Some(&index));
@@ -161,10 +166,87 @@ proptest! {
     }
 }
 
+const COMPACT: CompactOptions = CompactOptions {
+    dry_run: false,
+    force: false,
+    keep_quarantine: true,
+    as_of: None,
+    record_audit: false,
+    allow_expire_all: true,
+};
+
+/// What a compaction leaves, and what it says, but for how much it has read.
+fn compacted(host: &mut Lines, policy: &Retention, most: Option<u32>) -> (String, Vec<Vec<u8>>) {
+    let done = match most {
+        None => compact::compact(host, policy, COMPACT),
+        Some(most) => {
+            let partitions = compact::survey_partitions(host, most, policy, NOW).unwrap();
+            let one = |partition| survey::survey_partition(host, partition, policy, NOW).unwrap();
+            let surveys: Vec<_> = partitions.iter().map(one).collect();
+            let surveys: Vec<_> =
+                surveys.iter().map(|survey| write_result(survey).unwrap()).collect();
+            let options = CompactOptions { as_of: Some(NOW), ..COMPACT };
+            compact::compact_surveyed(host, &surveys, policy, options)
+        }
+    };
+    let done = done.map(|done| Compaction { indexed_bytes: 0, ..done });
+    let mut left = host.sealed.clone();
+    left.extend([host.data.clone(), host.quarantine.clone()]);
+    (format!("{done:?}"), left)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 10_000 }))]
+
+    #[test]
+    fn nothing_is_kept_or_removed_otherwise_than_without_the_index(
+        lines in prop::collection::vec(line(), 1..80),
+        events in prop::collection::vec(event(), 0..3),
+        least in 50..2000_u64,
+        age in prop::option::of(1..1000_u32),
+        age_of_events in prop::option::of(1..1000_u32),
+        most in prop::option::of(1..40_u64),
+        most_audits in prop::option::of(0..10_u64),
+        bytes in prop::option::of(0..4000_u64),
+        parts in prop::option::of(1..5_u32),
+    ) {
+        let [mut host, mut plain] = [0, 1].map(|_| {
+            let mut host = Lines::new(lines.concat());
+            index(&mut host, least);
+            for event in &events {
+                if !host.index.is_empty() {
+                    happen(&mut host, event, least);
+                }
+            }
+            host
+        });
+        plain.index.clear();
+        let age = age.map(f64::from);
+        let limits =
+            Limits { max_records: most, max_age_seconds: age, max_total_bytes: bytes };
+        let events = Limits { max_age_seconds: age_of_events.map(f64::from), ..Limits::NONE };
+        let audits = Limits { max_records: most_audits, ..Limits::NONE };
+        let per_kind = [(Kind::Event, events), (Kind::Audit, audits)];
+        let policy = Retention::new(limits, &per_kind).unwrap();
+        let expected = compacted(&mut plain, &policy, None);
+        prop_assert_eq!(compacted(&mut host, &policy, parts), expected);
+        // And what is left of the index is that of what is left of the journal.
+        let policy = Retention::default();
+        let with = inspect::inspect(&mut host, u64::MAX, &policy).unwrap();
+        host.index.clear();
+        prop_assert_eq!(with, inspect::inspect(&mut host, u64::MAX, &policy).unwrap());
+    }
+}
+
 /// A journal of some 9 MB, a second a record, and its index.
 fn large() -> Lines {
-    let line = |n: u32| record("event", NOW - 30_000.0 + f64::from(n), 250);
-    let mut host = Lines::new((0..30_000).map(line).collect::<String>());
+    records(30_000)
+}
+
+/// The same of any size.
+fn records(count: u32) -> Lines {
+    let line = |n: u32| record("event", NOW - f64::from(count) + f64::from(n), 250);
+    let mut host = Lines::new((0..count).map(line).collect::<String>());
     check(&mut host, false);
     host.bytes_read = 0;
     host
@@ -200,4 +282,58 @@ fn an_index_is_small() {
     let mut host = large();
     let index = host.load_index().unwrap();
     assert!(index.len() * 1000 < host.data.len() * 3 / 2, "{} bytes", index.len());
+}
+
+#[test]
+fn a_compaction_reads_what_the_index_does_not_tell() {
+    let policy = |limits| Retention::new(limits, &[]).unwrap();
+    let by_count = policy(Limits { max_records: Some(60_000), ..Limits::NONE });
+    let by_age = policy(Limits { max_age_seconds: Some(60_000.5), ..Limits::NONE });
+    for policy in [by_count, by_age] {
+        let mut host = records(120_000);
+        let size = host.data.len();
+        let done = compact::compact(&mut host, &policy, COMPACT).unwrap();
+        assert_eq!(done.records_after, 60_000);
+        // Windows, the block in which the limit lies, a few times, and one that is sampled.
+        assert!(host.bytes_read < size / 3, "{} bytes of {size} were read", host.bytes_read);
+        assert!(done.indexed_bytes as usize > size * 4 / 5, "{done:?}");
+        // The index goes on.
+        host.bytes_read = 0;
+        let found = inspect::inspect(&mut host, 10, &Retention::default()).unwrap();
+        assert_eq!((found.records, found.sampled), (60_000, false));
+        assert!(host.bytes_read < 500_000, "{} bytes were read", host.bytes_read);
+        let again = compact::compact(&mut host, &policy, COMPACT).unwrap();
+        assert!(!again.changed && again.indexed_bytes > 0, "{again:?}");
+    }
+}
+
+/// Makes the index say of one block, consistently, that its events are audits.
+fn forge(host: &mut Lines, block: usize) {
+    let (written, _) = host.index.trim_end().rsplit_once('\n').unwrap();
+    let mut index: serde_json::Value = serde_json::from_str(written).unwrap();
+    let kinds = index["parts"][0]["blocks"][block][4].as_array_mut().unwrap();
+    kinds.swap(0, 1);
+    let written = index.to_string();
+    let sum = papyra_engine::hash::hash(written.as_bytes());
+    host.index = format!("{written}\n{sum:016x}\n");
+    assert!(Index::parse(&host.index).is_some());
+}
+
+#[test]
+fn a_forged_block_that_is_looked_at_makes_everything_be_read() {
+    let limits = Limits { max_records: Some(10_000), ..Limits::NONE };
+    let policy = Retention::new(limits, &[]).unwrap();
+    let mut plain = large();
+    plain.index.clear();
+    let (_, expected) = compacted(&mut plain, &policy, None);
+    let mut noticed = 0;
+    for block in 0..Index::parse(&large().index).unwrap().len() {
+        let mut host = large();
+        forge(&mut host, block);
+        let report = compact::compact(&mut host, &policy, COMPACT).unwrap();
+        noticed += usize::from(report.indexed_bytes == 0);
+        assert_eq!(host.data, expected[0], "block {block}");
+    }
+    // The first one of those that go is sampled, and the one with the limit in it is read.
+    assert_eq!(noticed, 2);
 }

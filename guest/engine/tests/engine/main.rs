@@ -16,3 +16,4 @@ mod retention;
 mod salvage;
 mod scan;
 mod startup;
+mod verify;

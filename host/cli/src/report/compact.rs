@@ -57,6 +57,10 @@ pub(crate) fn text(
         let line = format!("{records} kept at any age: more than a day ahead of this host's clock");
         field(&mut text, "future", &line);
     }
+    if c.indexed_bytes > 0 {
+        let trusted = size(c.indexed_bytes);
+        field(&mut text, "read", &format!("all but {trusted}, of which the index tells enough"));
+    }
     if !c.time_note.is_empty() {
         field(&mut text, "", &printable(&c.time_note));
     }
@@ -136,6 +140,7 @@ mod tests {
             pinned_kept: 0,
             rewritten: vec!["app.ndjson".into()],
             quarantine: Vec::new(),
+            indexed_bytes: 0,
             as_of: 1_738_000_000.25,
             audit: String::new(),
             note: String::new(),

@@ -4,11 +4,13 @@
 pub(crate) mod append;
 pub(crate) mod compact;
 pub(crate) mod groups;
+pub(crate) mod index;
 pub(crate) mod inspect;
 pub(crate) mod metrics;
 pub(crate) mod recover;
 pub(crate) mod scan;
 pub(crate) mod startup_check;
+pub(crate) mod verify;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};

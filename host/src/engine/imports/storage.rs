@@ -108,7 +108,10 @@ impl storage::Host for PapyraCtx {
 
     async fn rewrite_commit(&mut self) -> Reply<storage::Rewritten> {
         let Some(rewrite) = self.rewrite.take() else { return Ok(Err(none_open())) };
-        Ok(rewrite.commit().await.map_err(|error| to_wit(&error)))
+        let done = rewrite.commit().await;
+        // What all instances were to see is not there any more.
+        self.work.snapshot = None;
+        Ok(done.map_err(|error| to_wit(&error)))
     }
 
     async fn rewrite_abort(&mut self) -> wasmtime::Result<()> {

@@ -15,8 +15,14 @@ impl RedisStore {
         Ok(text.unwrap_or_default())
     }
 
-    /// Replaces what was saved before.
+    /// Replaces what was saved before. An empty text removes it.
     pub(super) async fn write_index(&self, text: &str) -> Result<(), StoreError> {
+        if text.is_empty() {
+            let mut gone = redis::cmd("UNLINK");
+            gone.arg(self.keys.index());
+            self.link.call("remove the index", Repeat::Yes, &gone).await?;
+            return Ok(());
+        }
         let mut call = scripts::save_index(self.keys.index());
         call.arg(text);
         // Saving the same twice is saving it once.

@@ -7,7 +7,7 @@
 )]
 
 mod appends;
-mod checkpoints;
+mod indexes;
 mod processes;
 mod refusals;
 mod rewrites;

@@ -6,8 +6,8 @@
     reason = "tests fail by panicking"
 )]
 
-mod checkpoints;
 mod concurrency;
+mod indexes;
 mod rewrites;
 mod rotations;
 mod structure;

@@ -38,7 +38,7 @@ async fn a_clean_check_leaves_a_checkpoint_and_a_scan_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_never_touches_what_lies_in_its_way() {
+async fn an_index_never_touches_what_lies_in_its_way() {
     let dir = TempDir::new();
     let store = FileStore::open(dir.path("a"));
     append(&store, &line(1)).await.unwrap();
@@ -52,7 +52,7 @@ async fn a_checkpoint_never_touches_what_lies_in_its_way() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_that_cannot_be_read_is_none() {
+async fn an_index_that_cannot_be_read_is_none() {
     let dir = TempDir::new();
     let store = FileStore::open(dir.path("a"));
     assert_eq!(store.load_index().await.unwrap(), "");

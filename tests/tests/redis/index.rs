@@ -1,9 +1,11 @@
-//! Startup checks of a journal in Redis: what one has read the next one need not read again, and
-//! nothing is believed that has changed.
+//! The index of a journal in Redis: what one check has read the next one need not read again, and nothing is
+//! believed that has changed.
 
 use std::sync::Arc;
 
-use papyra_persistence::journal::{StartupMode, StartupOptions, StartupOutcome};
+use papyra_persistence::journal::{
+    IndexOptions, StartupMode, StartupOptions, StartupOutcome, VerifyOptions,
+};
 use papyra_persistence::store::{Kind, MAX_INDEX, ReadOnlyStore, Store, StoreErrorKind};
 use papyra_persistence::{Engine, Journal};
 use papyra_tests::redis::{Aof, Cluster, Server, append, records};
@@ -11,7 +13,7 @@ use papyra_tests::redis::{Aof, Cluster, Server, append, records};
 const EVENTS: &str = "papyra:local:events";
 const KEY: &str = "papyra:local:index";
 
-/// Outcome, records, bytes that the checkpoint vouches for, and the note.
+/// Outcome, records, bytes that the index vouches for, and the note.
 async fn check(engine: &Engine, store: Arc<dyn Store>) -> (StartupOutcome, u64, u64, String) {
     let journal = Journal::with_store(engine, store);
     let report = journal.startup_check(StartupOptions::default(), None).await.unwrap();
@@ -72,7 +74,7 @@ async fn what_was_removed_anywhere_is_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_that_was_tampered_with_is_not_believed() {
+async fn an_index_that_was_tampered_with_is_not_believed() {
     let (server, engine) = (Server::start(Aof::Off, &[]), Engine::new().unwrap());
     let store = Arc::new(server.store());
     append(&*store, Kind::Event, &records("event", 0..10)).await.unwrap();
@@ -104,7 +106,31 @@ async fn a_checkpoint_that_was_tampered_with_is_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_only_looks_writes_no_checkpoint() {
+async fn an_entry_that_is_gone_is_found_and_the_index_can_go() {
+    let (server, engine) = (Server::start(Aof::Off, &[]), Engine::new().unwrap());
+    let store: Arc<dyn Store> = Arc::new(server.store());
+    append(&*store, Kind::Audit, &records("audit", 0..10)).await.unwrap();
+    append(&*store, Kind::Event, &records("event", 0..4_000)).await.unwrap();
+    let journal = Journal::with_store(&engine, store.clone());
+    let head = journal.index(IndexOptions::default()).await.unwrap().head;
+    append(&*store, Kind::Event, &records("event", 4_000..4_010)).await.unwrap();
+    for head in [None, head.clone()] {
+        assert!(journal.verify(&VerifyOptions { head }).await.unwrap().is_intact());
+    }
+    let id = server.cli(&["xrange", EVENTS, "-", "+", "count", "3000"]);
+    let id = id.lines().nth(2_500 * 5).unwrap();
+    assert_eq!(server.cli(&["xdel", EVENTS, id]), "1");
+    for head in [None, head] {
+        let found = journal.verify(&VerifyOptions { head }).await.unwrap();
+        assert!(!found.is_intact(), "{found:?}");
+        assert_eq!(found.difference.unwrap().segment, EVENTS);
+    }
+    journal.drop_index().await.unwrap();
+    assert_eq!(server.cli(&["exists", KEY]), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_looks_writes_no_index() {
     let (server, engine) = (Server::start(Aof::Off, &[]), Engine::new().unwrap());
     let store: Arc<dyn Store> = Arc::new(server.store());
     append(&*store, Kind::Event, &records("event", 0..10)).await.unwrap();
@@ -119,7 +145,7 @@ async fn who_only_looks_writes_no_checkpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_keeps_a_checkpoint_also_with_all_keys_in_one_slot() {
+async fn a_cluster_keeps_an_index_also_with_all_keys_in_one_slot() {
     let (cluster, engine) = (Cluster::start(), Engine::new().unwrap());
     for system in ["local", "{one}"] {
         let store = Arc::new(cluster.store(system));

@@ -33,7 +33,7 @@ async fn check(engine: &Engine, store: &RotatingStore) -> StartupReport {
     journal.startup_check(StartupOptions::default(), None).await.unwrap()
 }
 
-/// Outcome, records that the checkpoint vouches for, and all.
+/// Outcome, records that the index vouches for, and all.
 async fn figures(engine: &Engine, store: &RotatingStore) -> (StartupOutcome, u64, u64) {
     let report = check(engine, store).await;
     assert_eq!(report.note, "");
@@ -41,7 +41,7 @@ async fn figures(engine: &Engine, store: &RotatingStore) -> (StartupOutcome, u64
 }
 
 #[tokio::test]
-async fn a_checkpoint_outlives_rotations_and_the_loss_of_the_oldest_file() {
+async fn an_index_outlives_rotations_and_the_loss_of_the_oldest_file() {
     let (dir, engine) = (TempDir::new(), Engine::new().unwrap());
     let store = open(&dir, 4);
     fill(&store, 0..4).await;
@@ -67,7 +67,7 @@ async fn a_checkpoint_outlives_rotations_and_the_loss_of_the_oldest_file() {
 }
 
 #[tokio::test]
-async fn a_change_in_a_sealed_file_is_found_although_there_is_a_checkpoint() {
+async fn a_change_in_a_sealed_file_is_found_although_there_is_an_index() {
     let (dir, engine) = (TempDir::new(), Engine::new().unwrap());
     let store = open(&dir, 9);
     fill(&store, 0..8).await;
