@@ -214,7 +214,7 @@ impl Work {
             segments: u32::try_from(view.members.len()).unwrap_or(u32::MAX),
             bytes,
             entries,
-            blocks: u32::try_from(index.len()).unwrap_or(u32::MAX),
+            blocks: u32::try_from(index.number_of_blocks()).unwrap_or(u32::MAX),
             indexed_bytes: view.bytes().saturating_sub(read),
             index_bytes: index_bytes as u64,
             head,

@@ -189,7 +189,7 @@ impl Index {
     }
 
     /// How many blocks it has.
-    pub fn len(&self) -> usize {
+    pub fn number_of_blocks(&self) -> usize {
         self.parts.iter().map(|part| part.blocks.len()).sum()
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod boundaries;
 pub mod compact;
+mod compactor;
 mod policy;
 mod retainer;
 pub mod survey;

@@ -327,7 +327,7 @@ fn a_forged_block_that_is_looked_at_makes_everything_be_read() {
     plain.index.clear();
     let (_, expected) = compacted(&mut plain, &policy, None);
     let mut noticed = 0;
-    for block in 0..Index::parse(&large().index).unwrap().len() {
+    for block in 0..Index::parse(&large().index).unwrap().number_of_blocks() {
         let mut host = large();
         forge(&mut host, block);
         let report = compact::compact(&mut host, &policy, COMPACT).unwrap();
