@@ -328,19 +328,20 @@ fn a_locked_file_is_left_alone_after_a_while() {
     let path = place.put("a.ndjson", [RECORD, "garbage\n"].concat());
     let held = File::open(&path).unwrap();
     held.lock().unwrap();
-    let began = Instant::now();
     std::thread::scope(|scope| {
         for (operation, options) in OPERATIONS {
             let path = &path;
             scope.spawn(move || {
+                let began = Instant::now();
                 let ended = given(operation, path, &[options, &["--json"]].concat());
                 assert_eq!(ended.code, Some(75), "{operation}: {ended:?}");
                 assert_eq!(ended.document()["exit"], 75);
                 assert!(ended.says(&[path.to_str().unwrap(), "lock", "try again"]), "{ended:?}");
+                // Ten seconds, and the rest of twenty for a slow machine.
+                assert!(began.elapsed() < Duration::from_secs(20), "{operation} waits once");
             });
         }
     });
-    assert!(began.elapsed() < Duration::from_secs(17), "each waits once, for ten seconds");
     held.unlock().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), [RECORD, "garbage\n"].concat());
     assert_eq!(given("append", &path, &[]).code, Some(0));
