@@ -16,8 +16,8 @@ use crate::report;
 
 /// Tell whether a journal is what it was when its index was made, or when its head was noted
 ///
-/// Hashes every byte, and names the first part that differs. What was appended since does not matter. Whoever can
-/// write the journal can make its index anew: only a head that is kept elsewhere proves anything.
+/// Hashes every byte, and names the first part that differs. What was appended since does not matter. Only a head
+/// that is kept elsewhere proves anything: the index can be made anew by anybody who can write the journal.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence verify --path app.ndjson\n  \
@@ -25,7 +25,7 @@ use crate::report;
     exit::help(&[
         (Exit::Done, "every byte is what it was"),
         (Exit::Anomalies, "something was changed, removed or inserted"),
-        (Exit::Remaining, "it cannot be told: what the head stands for was compacted away"),
+        (Exit::Remaining, "it cannot be told of all: a compaction has removed a part of it"),
         (Exit::NotFound, "no such store, or nothing to compare it with"),
     ])
 ))]
@@ -35,7 +35,7 @@ pub(super) struct VerifyArgs {
     /// Compare with this head, which `index --head` has printed, and not with the index
     #[arg(long, value_name = "LENGTH:HASH")]
     head: Option<String>,
-    /// Compare with the last head of the journal in this file, then append the present one
+    /// Compare with the last head of the journal in this file, and append the present one if nothing differs
     #[arg(long, value_name = "FILE", conflicts_with = "head")]
     anchor: Option<PathBuf>,
     #[command(flatten)]
@@ -65,7 +65,7 @@ pub(super) async fn run(args: VerifyArgs, context: &mut Context<'_>) -> Result<E
             Some(None) => report::verify::first(&found, paint),
             _ => report::verify::text(&found, paint),
         };
-        if let (Some(file), true) = (&args.anchor, found.outcome != VerifyOutcome::Differs) {
+        if let (Some(file), true) = (&args.anchor, found.is_intact()) {
             anchor::append(file, &location, &found.head)?;
             text.push_str(&report::verify::noted(file));
         }

@@ -209,8 +209,8 @@ export class Journal {
   }
 
   /**
-   * Tells whether the journal is what it was when its index was made with hashes, or when `head` was noted. Whoever
-   * can write the journal can make its index anew, so only a head that is kept elsewhere proves anything.
+   * Tells whether the journal is what it was when its index was made with hashes, or when `head` was noted. Anybody
+   * who can write the journal can make its index anew: only a head that is kept elsewhere proves anything.
    *
    * @param {string} [head]
    * @returns {import("./types.js").VerifyReport}

@@ -214,8 +214,8 @@ class Journal(forks.OfOneProcess):
 
     def verify(self, head: str | None = None) -> VerifyReport:
         """Tells whether the journal is what it was when its index was made with hashes, or when ``head`` was
-        noted. Whoever can write the journal can make its index anew, so only a head that is kept elsewhere proves
-        anything."""
+        noted. Anybody who can write the journal can make its index anew: only a head that is kept elsewhere
+        proves anything."""
         return self._call(VerifyReport, "verify", record(head=head))
 
     def metrics(self) -> Counters:

@@ -15,7 +15,7 @@ impl Journal {
         let operation = "index";
         let work = self.pinned_work(operation).await?;
         self.run_on(operation, work.clone(), async |session| {
-            let shares = self.number_of_shares(&work, 1);
+            let shares = self.number_of_shares(&work, 0);
             let parts = match shares {
                 0 => Vec::new(),
                 most => session.index_partitions(operation, most, options).await?,
@@ -42,7 +42,8 @@ impl Journal {
     /// Tells whether the journal is what it was when its index was made with hashes, or when a head was noted.
     /// What was appended since does not matter.
     ///
-    /// Whoever can write the journal can make its index anew. So only a head that is kept elsewhere proves anything.
+    /// Anybody who can write the journal can make its index anew: only a head that is kept elsewhere proves
+    /// anything.
     ///
     /// # Errors
     ///
@@ -51,7 +52,7 @@ impl Journal {
         let operation = "verify";
         let work = self.pinned_work(operation).await?;
         self.run_on(operation, work.clone(), async |session| {
-            let shares = self.shares(session, &work, operation, 1).await?;
+            let shares = self.shares(session, &work, operation, 0).await?;
             if shares.is_empty() {
                 return session.verify(operation, options).await;
             }

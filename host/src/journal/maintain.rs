@@ -21,10 +21,7 @@ impl Journal {
     pub async fn scan(&self, options: ScanOptions) -> Result<ScanReport, JournalError> {
         let sample = options.sample.or_else(|| self.store.scan_sample());
         let options = ScanOptions { sample, ..options };
-        let work = self
-            .pinned_work("scan")
-            .await
-            .map_err(|error| self.failed("scan", Duration::ZERO, error))?;
+        let work = self.pinned_work("scan").await?;
         self.run_on("scan", work.clone(), async |session| {
             let shares = match options.sample {
                 Some(_) => Vec::new(),
@@ -33,9 +30,7 @@ impl Journal {
             if shares.is_empty() {
                 return session.scan("scan", options).await;
             }
-            let results = self.run_shares(&work, shares, &Task::Scan(options)).await;
-            // The instances that met it are gone, and so are their counters.
-            let results = results.inspect_err(|_| self.count(&trapped("scan")))?;
+            let results = self.run_shares(&work, shares, &Task::Scan(options)).await?;
             session.scan_conclude("scan", &results, options).await
         })
         .await
@@ -59,8 +54,7 @@ impl Journal {
     /// [`Journal::recover`].
     pub async fn compact(&self, options: CompactOptions) -> Result<Compaction, JournalError> {
         let retention = &self.retention;
-        let work = self.pinned_work("compact").await;
-        let work = work.map_err(|error| self.failed("compact", Duration::ZERO, error))?;
+        let work = self.pinned_work("compact").await?;
         let as_of = options.as_of.unwrap_or_else(now);
         let options = CompactOptions { as_of: Some(as_of), ..options };
         self.run_on("compact", work.clone(), async |session| {
@@ -72,8 +66,7 @@ impl Journal {
                 return session.compact("compact", retention, options).await;
             }
             let task = Task::Survey { retention: retention.clone(), as_of };
-            let surveys = self.run_shares(&work, shares, &task).await;
-            let surveys = surveys.inspect_err(|_| self.count(&trapped("compact")))?;
+            let surveys = self.run_shares(&work, shares, &task).await?;
             session.compact_surveyed("compact", &surveys, retention, options).await
         })
         .await
@@ -152,7 +145,7 @@ impl Journal {
 impl Journal {
     /// Counts and logs an operation that failed without an instance that could count it: before there
     /// was one, or after it was dropped.
-    fn failed(
+    pub(super) fn failed(
         &self,
         operation: &'static str,
         elapsed: Duration,
@@ -165,7 +158,7 @@ impl Journal {
 }
 
 /// What an operation counts that came to no end.
-fn trapped(operation: &'static str) -> Counters {
+pub(super) fn trapped(operation: &'static str) -> Counters {
     let mut counters = Counters::default();
     match operation {
         "scan" | "startup-check" => (counters.scans, counters.scan_errors) = (1, 1),

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::maintain::trapped;
 use super::{IndexOptions, Journal, JournalError, Retention, ScanOptions, Session};
 use crate::bindings::exports::papyra::persistence::journal::Partition;
 use crate::engine::{Engine, Work};
@@ -53,7 +55,9 @@ impl Journal {
         let limit = self.engine.limits().storage_timeout;
         let taken = tokio::time::timeout(limit, self.store.snapshot()).await;
         let taken = taken.unwrap_or_else(|_| Err(StoreError::timed_out(limit)));
-        let snapshot = taken.map_err(|error| JournalError::store(operation, &error))?;
+        let snapshot = taken.map_err(|error| {
+            self.failed(operation, Duration::ZERO, JournalError::store(operation, &error))
+        })?;
         work.expect(&*snapshot);
         work.snapshot = Some(snapshot);
         Ok(work)
@@ -102,7 +106,9 @@ impl Journal {
         }
         let mut results = vec![String::new(); queue.shares.len()];
         while let Some(joined) = workers.join_next().await {
-            for (index, result) in joined.map_err(|error| lost_worker(task, &error))?? {
+            let done = joined.unwrap_or_else(|error| Err(lost_worker(task, &error)));
+            // The instances that met it are gone, and so are their counters.
+            for (index, result) in done.inspect_err(|_| self.count(&trapped(task.operation())))? {
                 if let Some(slot) = results.get_mut(index) {
                     *slot = result;
                 }

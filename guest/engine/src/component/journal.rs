@@ -13,7 +13,8 @@ use crate::health::recover::{RecoverOptions, Recovery};
 use crate::health::scan::{self, ScanOptions, ScanReport};
 use crate::health::startup::{self, StartupOptions, StartupReport};
 use crate::host::Host;
-use crate::index::make::{self, IndexOptions, IndexReport, Pass};
+use crate::index::make::{self, IndexOptions, IndexReport};
+use crate::index::stretch::Pass;
 use crate::index::verify::{self, VerifyOptions, VerifyReport};
 use crate::operations;
 use crate::read::query::{self, Page};
@@ -222,7 +223,7 @@ impl<H: Host + Default> Guest for Component<H> {
     }
 
     fn verify_partition(partition: Partition) -> Outcome<String> {
-        write_result(&make::stretch(&mut H::default(), &partition, Pass::Verify)?)
+        write_result(&Pass::Verify.stretch(&mut H::default(), &partition)?)
     }
 
     fn verify_conclude(results: Vec<String>, options: VerifyOptions) -> Outcome<VerifyReport> {

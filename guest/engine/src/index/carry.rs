@@ -1,6 +1,6 @@
 //! The index after a compaction.
 
-use super::make::{Pass, Stretch};
+use super::stretch::{Pass, Stretch};
 use super::{Block, Built, Index, Member, OlderChain, Part};
 use crate::failure::Outcome;
 use crate::host::{Host, Position, Segment};
@@ -58,12 +58,11 @@ impl Part {
         cut: Position,
     ) -> Outcome<Member> {
         if cut == self.start {
-            let Self { blocks, chain, digests, older, .. } = self.clone();
-            return Ok(Member { blocks, chain, digests, older });
+            return Ok(self.seen.clone());
         }
         let shifted = |position: Position| Position { minor: cut.until(position), ..position };
-        let hash = !self.digests.is_empty();
-        let digests = self.digests.iter().copied().map(Some).chain(std::iter::repeat(None));
+        let hash = !self.seen.digests.is_empty();
+        let digests = self.seen.digests.iter().copied().map(Some).chain(std::iter::repeat(None));
         // What is left of the block in which the cut lies begins another one, which need not end with it.
         let mut begun = None;
         let mut kept = Vec::new();
@@ -76,11 +75,12 @@ impl Part {
             }
         }
         let pass = Pass::Index { hash };
-        let begun = Stretch::of(segment, begun.into_iter().collect());
-        let stretches = vec![begun, Stretch::of(segment, kept)];
+        let start = segment.start;
+        let begun = Stretch::of(segment, start, begun.into_iter().collect());
+        let kept = Stretch::of(segment, begun.end(), kept);
         let framing = view.description.framing;
         let mut member = Member::default();
-        let blocks = pass.join(host, segment, framing, segment.start, stretches)?;
+        let blocks = pass.join(host, segment, framing, start, [begun, kept])?;
         blocks.into_iter().for_each(|built| member.push(built));
         if hash {
             member.older = self.older_chains(cut, &member);
@@ -91,16 +91,16 @@ impl Part {
     /// Where the chains go on of which the beginning is gone: at the first end of a block that was one before. If there
     /// is none, at the end: nothing is left of them.
     fn older_chains(&self, cut: Position, now: &Member) -> Vec<OlderChain> {
-        let index_of = |at| self.blocks.binary_search_by_key(&at, |block| block.end).ok();
+        let index_of = |at| self.seen.blocks.binary_search_by_key(&at, |block| block.end).ok();
         let mut ends = now.blocks.iter().map(|block| block.end);
         let found = ends.find_map(|at| Some((at, index_of(at.plus(cut.minor))?)));
         let end = now.blocks.last().map_or(self.start, |block| block.end);
-        let (at, index) = found.unwrap_or((end, self.blocks.len().saturating_sub(1)));
+        let (at, index) = found.unwrap_or((end, self.seen.blocks.len().saturating_sub(1)));
         let gone = cut.minor;
-        let last = self.chain.get(index);
+        let last = self.seen.chain.get(index);
         let last = last.map(|chain| OlderChain { removed: gone, at, chain: *chain });
-        let before = self.older.iter().filter_map(|older| {
-            let since = self.digests.get(index_of(older.at)? + 1..=index)?;
+        let before = self.seen.older.iter().filter_map(|older| {
+            let since = self.seen.digests.get(index_of(older.at)? + 1..=index)?;
             let chain = since.iter().fold(older.chain, |chain, block| chain.followed_by(*block));
             Some(OlderChain { removed: older.removed.saturating_add(gone), at, chain })
         });

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Outcome;
-use crate::host::{Framing, Host, Position, Segment};
+use crate::host::{Framing, Host, Position, Range, Segment};
 use crate::walk::{self, Entry};
 
 /// Entries are copied together up to so many bytes: BLAKE3 hashes four kilobytes at once, but not twice two.
@@ -91,21 +91,36 @@ impl Digester {
             return Ok(());
         }
         self.put(entry.bytes);
-        let mut at = entry.start.plus(entry.bytes.len() as u64);
+        let start = entry.start.plus(entry.bytes.len() as u64);
         let end = entry.start.plus(entry.length);
-        while at < end {
-            let bytes = walk::read_piece(host, segment, at, end, walk::CHUNK as usize)?;
-            self.put(&bytes);
-            at = at.plus(bytes.len() as u64);
-        }
+        self.add_bytes(host, segment, Range { start, end })?;
         if entry.terminated {
             self.put(b"\n");
         }
         Ok(())
     }
 
-    /// Adds bytes of a segment of lines.
-    pub fn put(&mut self, bytes: &[u8]) {
+    /// Adds a range of a segment of lines.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading.
+    pub fn add_bytes<H: Host>(
+        &mut self,
+        host: &mut H,
+        segment: &Segment,
+        range: Range,
+    ) -> Outcome<()> {
+        let mut at = range.start;
+        while at < range.end {
+            let bytes = walk::read_piece(host, segment, at, range.end, walk::CHUNK as usize)?;
+            self.put(&bytes);
+            at = at.plus(bytes.len() as u64);
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
         if self.together.len() + bytes.len() > TOGETHER {
             self.flush();
         }

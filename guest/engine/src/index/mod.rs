@@ -10,6 +10,7 @@ mod digest;
 pub mod head;
 pub mod make;
 mod pieces;
+pub mod stretch;
 mod trust;
 pub mod verify;
 
@@ -41,16 +42,7 @@ const MAX_BLOCKS: usize = 16_384;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     start: Position,
-    blocks: Vec<Block>,
-    /// The chain value after each block; none if they were not hashed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    chain: Vec<Digest>,
-    /// The hash of each block; none if they were not hashed, or if blocks were joined.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    digests: Vec<Digest>,
-    /// Where the chains of the segment go on that it had before its beginning was removed, newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    older: Vec<OlderChain>,
+    seen: Member,
     /// See [`trust`].
     hashes: Vec<u64>,
 }
@@ -67,14 +59,13 @@ pub struct OlderChain {
 
 impl Part {
     fn end(&self) -> Position {
-        self.blocks.last().map_or(self.start, |block| block.end)
+        self.seen.blocks.last().map_or(self.start, |block| block.end)
     }
 
     /// What stays as it is when a segment has grown up to `end`, and from where on it is to be read. The last block
     /// can go on, and is hashed as a whole.
     pub fn before(&self, end: Position) -> (Member, Position) {
-        let Self { blocks, chain, digests, older, .. } = self.clone();
-        let mut member = Member { blocks, chain, digests, older };
+        let mut member = self.seen.clone();
         if self.end() < end && !member.chain.is_empty() {
             member.pop();
         }
@@ -85,7 +76,7 @@ impl Part {
     /// The blocks, and where each of them lies.
     pub fn blocks(&self) -> impl Iterator<Item = (Range, &Block)> {
         let mut start = self.start;
-        self.blocks.iter().map(move |block| {
+        self.seen.blocks.iter().map(move |block| {
             let range = Range { start, end: block.end };
             start = block.end;
             (range, block)
@@ -93,17 +84,18 @@ impl Part {
     }
 
     fn is_possible(&self) -> bool {
-        (self.chain.is_empty() || self.chain.len() == self.blocks.len())
-            && (self.digests.is_empty() || self.digests.len() == self.chain.len())
-            && self.older.len() <= carry::OLDER
+        let Member { blocks, chain, digests, older } = &self.seen;
+        (chain.is_empty() || chain.len() == blocks.len())
+            && (digests.is_empty() || digests.len() == chain.len())
+            && older.len() <= carry::OLDER
             && self.blocks().all(|(range, block)| range.start < range.end && block.is_possible())
     }
 }
 
 /// Whether all blocks of these parts were hashed, and there are any.
 pub fn are_hashed(parts: &[Part]) -> bool {
-    parts.iter().all(|part| part.chain.len() == part.blocks.len())
-        && parts.iter().any(|part| !part.chain.is_empty())
+    parts.iter().all(|part| part.seen.chain.len() == part.seen.blocks.len())
+        && parts.iter().any(|part| !part.seen.chain.is_empty())
 }
 
 /// The segments of a store, oldest first.
@@ -126,7 +118,7 @@ impl Index {
             return None;
         }
         let index: Self = serde_json::from_str(written).ok()?;
-        let blocks: usize = index.parts.iter().map(|part| part.blocks.len()).sum();
+        let blocks: usize = index.parts.iter().map(|part| part.seen.blocks.len()).sum();
         let possible = index.format == FORMAT
             && index.parts.len() <= MAX_SEGMENTS
             && blocks <= 2 * MAX_BLOCKS
@@ -166,10 +158,8 @@ impl Index {
             members.iter_mut().for_each(Member::halve);
         }
         let mut parts = Vec::new();
-        for (segment, member) in view.members.iter().zip(members) {
-            let Member { blocks, chain, digests, older } = member;
-            let (start, hashes) = (segment.start, Vec::new());
-            let mut part = Part { start, blocks, chain, digests, older, hashes };
+        for (segment, seen) in view.members.iter().zip(members) {
+            let mut part = Part { start: segment.start, seen, hashes: Vec::new() };
             let range = Range { start: part.start, end: part.end() };
             part.hashes = trust::hashes(host, view.description.framing, segment, range)?;
             parts.push(part);
@@ -190,20 +180,23 @@ impl Index {
 
     /// How many blocks it has.
     pub fn number_of_blocks(&self) -> usize {
-        self.parts.iter().map(|part| part.blocks.len()).sum()
+        self.parts.iter().map(|part| part.seen.blocks.len()).sum()
     }
 }
 
 /// What was seen of one segment.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    pub blocks: Vec<Block>,
+    blocks: Vec<Block>,
     /// The chain value after each block; none if they were not hashed.
-    pub chain: Vec<Digest>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    chain: Vec<Digest>,
     /// The hash of each block; none if they were not hashed, or if blocks were joined.
-    pub digests: Vec<Digest>,
-    /// Chains that began earlier.
-    pub older: Vec<OlderChain>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    digests: Vec<Digest>,
+    /// Where the chains go on that the segment had before its beginning was removed, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    older: Vec<OlderChain>,
 }
 
 impl Member {

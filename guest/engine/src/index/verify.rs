@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::head::Head;
-use super::make::{self, Pass, Stretch};
+use super::stretch::{Pass, Stretches};
 use super::{Block, Built, Digest, Index, OlderChain, Part, are_hashed};
 pub use crate::bindings::exports::papyra::persistence::journal::{
     Difference, VerifyOptions, VerifyOutcome, VerifyReport,
@@ -11,7 +11,7 @@ pub use crate::bindings::exports::papyra::persistence::journal::{
 use crate::failure::{Failure, FailureCode, Outcome};
 use crate::host::{Framing, Host, Position, Range, Segment};
 use crate::index::digest::Digester;
-use crate::walk::{self, CHUNK, NEXT, View};
+use crate::walk::{self, NEXT, View};
 
 /// Compares the store with its index, or with a head.
 ///
@@ -38,28 +38,24 @@ pub fn verify<H: Host>(host: &mut H, options: &VerifyOptions) -> Outcome<VerifyR
 ///
 /// # Errors
 ///
-/// Those of reading; `NotFound` if there is nothing to compare with.
+/// Those of reading; `NotFound` if there is nothing to compare with, `InvalidArgument` for other results.
 pub fn conclude<H: Host>(
     host: &mut H,
-    stretches: &[String],
+    results: &[String],
     options: &VerifyOptions,
 ) -> Outcome<VerifyReport> {
     let view = View::open(host)?;
     let mut work = Work::begin(host, &view, options)?;
     let framing = view.description.framing;
-    let mut stretches = make::parsed(stretches)?.into_iter().peekable();
+    let mut stretches = Stretches::parse(results)?;
     for (index, segment) in view.members.iter().enumerate() {
-        let of_segment = std::iter::from_fn(|| stretches.next_if(|one| one.is_of(segment)));
-        let of_segment: Vec<Stretch> = of_segment.collect();
-        let blocks = Pass::Verify.join(host, segment, framing, segment.start, of_segment)?;
+        let blocks = stretches.of(host, Pass::Verify, segment, framing, segment.start)?;
         let mut check = work.check(index, segment, framing);
         blocks.iter().try_for_each(|built| check.block(host, built))?;
         work.finish(check);
     }
-    match stretches.next() {
-        None => Ok(work.report()),
-        Some(_) => Err(Failure::argument("the partitions are not in the order of the store")),
-    }
+    stretches.end()?;
+    Ok(work.report())
 }
 
 struct Work<'v> {
@@ -77,10 +73,9 @@ struct Work<'v> {
     difference: Option<Difference>,
     /// The end of a head lies behind the end of the store, or in no segment of it.
     missing: bool,
-    /// Where an older chain goes on that agrees.
-    followed: Option<Position>,
-    /// Nothing is left of what a head stands for.
-    gone: bool,
+    /// A compaction has removed what a head stands for: all of it, or what lies before this place, from which on an
+    /// older chain agrees.
+    compacted: Option<Option<Position>>,
 }
 
 /// The chain value up to a place.
@@ -89,15 +84,30 @@ struct Expected {
     chain: Digest,
 }
 
-/// A chain that began with bytes which are not there any more, from where it is known on.
+/// A chain that began with bytes which are not there any more.
 struct Track {
+    /// From where it is known on.
     began: Position,
-    from: Position,
+    /// How far it was followed, and its value there.
+    at: Position,
     chain: Digest,
     expected: Expected,
-    /// A block begins where it is known.
-    begun: bool,
-    agrees: bool,
+    state: Followed,
+}
+
+impl Track {
+    fn is_over(&self) -> bool {
+        matches!(self.state, Followed::Agrees | Followed::Differs)
+    }
+}
+
+#[derive(PartialEq)]
+enum Followed {
+    /// No block begins where it is known.
+    NotYet,
+    OnTheWay,
+    Agrees,
+    Differs,
 }
 
 impl<'v> Work<'v> {
@@ -123,21 +133,20 @@ impl<'v> Work<'v> {
             head: Head::default(),
             difference: None,
             missing: false,
-            followed: None,
-            gone: false,
+            compacted: None,
         })
     }
 
     fn check(&mut self, index: usize, segment: &'v Segment, framing: Framing) -> Check<'v> {
         let expected = self.expected.get_mut(index).map(std::mem::take).unwrap_or_default();
-        let older = self.parts.get(index).map(|part| &*part.older).unwrap_or_default();
-        let (tracks, gone) = tracks(older, &expected);
+        let older = self.parts.get(index).map(|part| &*part.seen.older).unwrap_or_default();
+        let tracks = tracks(older, &expected);
         Check {
             segment,
             framing,
             expected,
             tracks,
-            gone,
+            was_cut: !older.is_empty(),
             chain: Digest::BEGINNING,
             at: segment.start,
             agreed: (segment.start, 0),
@@ -156,10 +165,10 @@ impl<'v> Work<'v> {
         if !missing && check.difference.is_none() {
             return;
         }
-        if let Some(track) = check.tracks.iter().find(|track| track.agrees) {
-            self.followed = Some(track.began);
-        } else if check.gone && !check.tracks.iter().any(|track| track.begun) {
-            self.gone = true;
+        let agrees = check.tracks.iter().find(|track| track.state == Followed::Agrees);
+        let unknown = check.tracks.iter().all(|track| track.state == Followed::NotYet);
+        if check.was_cut && (agrees.is_some() || unknown) {
+            self.compacted = Some(agrees.map(|track| track.began));
         } else {
             self.missing |= missing;
             self.difference = self.difference.take().or(check.difference);
@@ -168,22 +177,25 @@ impl<'v> Work<'v> {
 
     fn report(self) -> VerifyReport {
         let differs = self.difference.is_some() || self.missing;
-        let outcome = match (differs, self.gone) {
+        let outcome = match (differs, self.compacted) {
             (true, _) => VerifyOutcome::Differs,
-            (false, true) => VerifyOutcome::Unverifiable,
-            (false, false) => VerifyOutcome::Intact,
+            (false, Some(_)) => VerifyOutcome::Unverifiable,
+            (false, None) => VerifyOutcome::Intact,
         };
-        let note = if self.difference.is_none() && self.missing {
-            "the journal is shorter than it was: its end is gone".to_owned()
-        } else if outcome == VerifyOutcome::Unverifiable {
-            "all that the head stands for was compacted away since".to_owned()
-        } else if let (false, Some(from)) = (differs, self.followed) {
-            let from = from.minor;
-            format!("its beginning was compacted away since; from byte {from} on it is what it was")
-        } else if !differs && self.dropped > 0 {
-            format!("{} older segments were dropped since, as by a rotation", self.dropped)
-        } else {
-            String::new()
+        let note = match (&self.difference, self.compacted) {
+            (Some(_), _) => String::new(),
+            (None, _) if self.missing => {
+                "the journal is shorter than it was: its end is gone".to_owned()
+            }
+            (None, Some(None)) => "all that the head stands for was compacted away".to_owned(),
+            (None, Some(Some(Position { minor, .. }))) => format!(
+                "not verifiable before byte {minor}, for the beginning was compacted away; from there on \
+                 every byte is what it was"
+            ),
+            (None, None) if self.dropped > 0 => {
+                format!("{} older segments were dropped since, as by a rotation", self.dropped)
+            }
+            (None, None) => String::new(),
         };
         VerifyReport {
             backend: self.view.description.backend.clone(),
@@ -218,8 +230,8 @@ fn of_index<H: Host>(host: &mut H) -> Outcome<Vec<VecDeque<Expected>>> {
         return Err(none("the index of the journal has no hashes"));
     }
     let expected = index.parts.iter().map(|part| {
-        let ends = part.blocks.iter().map(|block| block.end);
-        ends.zip(&part.chain).map(|(at, chain)| Expected { at, chain: *chain }).collect()
+        let ends = part.seen.blocks.iter().map(|block| block.end);
+        ends.zip(&part.seen.chain).map(|(at, chain)| Expected { at, chain: *chain }).collect()
     });
     Ok(expected.collect())
 }
@@ -241,19 +253,16 @@ fn dropped(expected: &[VecDeque<Expected>], view: &View) -> usize {
     (least..expected.len()).find(fits).unwrap_or(least)
 }
 
-/// The older chains of a segment that lead to what is expected of it, and whether some end before they are known.
-fn tracks(older: &[OlderChain], expected: &VecDeque<Expected>) -> (Vec<Track>, bool) {
-    let Some(Expected { at, chain }) = expected.back() else { return (Vec::new(), false) };
-    let track = |older: &OlderChain| {
-        let minor = at.minor.checked_sub(older.removed)?;
-        let at = Position { minor, ..*at };
-        let expected = Expected { at, chain: *chain };
-        let (from, chain) = (older.at, older.chain);
-        let (begun, agrees) = (false, false);
-        let track = Track { began: from, from, chain, expected, begun, agrees };
-        (at > older.at).then_some(track)
+/// The older chains of a segment that lead to what is expected of it.
+fn tracks(older: &[OlderChain], expected: &VecDeque<Expected>) -> Vec<Track> {
+    let Some(Expected { at, chain: expected }) = expected.back() else { return Vec::new() };
+    let track = |OlderChain { removed, at: began, chain }: &OlderChain| {
+        let end = Position { minor: at.minor.checked_sub(*removed)?, ..*at };
+        let expected = Expected { at: end, chain: *expected };
+        let (began, chain, state) = (*began, *chain, Followed::NotYet);
+        (end > began).then_some(Track { began, at: began, chain, expected, state })
     };
-    (older.iter().filter_map(track).collect(), !older.is_empty())
+    older.iter().filter_map(track).collect()
 }
 
 /// One segment while its blocks go by.
@@ -262,8 +271,8 @@ struct Check<'v> {
     framing: Framing,
     expected: VecDeque<Expected>,
     tracks: Vec<Track>,
-    /// Some older chains are known.
-    gone: bool,
+    /// A compaction has removed its beginning.
+    was_cut: bool,
     chain: Digest,
     at: Position,
     /// The last place up to which everything was as expected, and the entries before it.
@@ -304,21 +313,19 @@ impl Check<'_> {
     /// Goes on with the older chains over a block.
     fn follow<H: Host>(&mut self, host: &mut H, block: Range, digest: Digest) -> Outcome<()> {
         let mut tracks = std::mem::take(&mut self.tracks);
-        for track in &mut tracks {
-            if block.start != track.from {
-                continue;
-            }
-            track.begun = true;
-            let at = track.expected.at;
-            if at > block.start && at <= block.end {
-                let part = match at == block.end {
-                    true => digest,
-                    false => self.digest_of(host, Range { end: at, ..block })?,
-                };
-                track.agrees = track.chain.followed_by(part) == track.expected.chain;
-            } else {
-                (track.from, track.chain) = (block.end, track.chain.followed_by(digest));
-            }
+        let goes_on = |track: &&mut Track| track.at == block.start && !track.is_over();
+        for track in tracks.iter_mut().filter(goes_on) {
+            let end = track.expected.at;
+            let part = match end < block.end {
+                true => self.digest_of(host, Range { end, ..block })?,
+                false => digest,
+            };
+            (track.at, track.chain) = (block.end, track.chain.followed_by(part));
+            track.state = match end > block.end {
+                true => Followed::OnTheWay,
+                false if track.chain == track.expected.chain => Followed::Agrees,
+                false => Followed::Differs,
+            };
         }
         self.tracks = tracks;
         Ok(())
@@ -328,15 +335,7 @@ impl Check<'_> {
     fn digest_of<H: Host>(&self, host: &mut H, range: Range) -> Outcome<Digest> {
         let mut digester = Digester::default();
         match self.framing {
-            Framing::Lines => {
-                let mut at = range.start;
-                while at < range.end {
-                    let bytes =
-                        walk::read_piece(host, self.segment, at, range.end, CHUNK as usize)?;
-                    digester.put(&bytes);
-                    at = at.plus(bytes.len() as u64);
-                }
-            }
+            Framing::Lines => digester.add_bytes(host, self.segment, range)?,
             Framing::Entries => {
                 let visit = &mut |host: &mut H, entry: &walk::Entry<'_>| {
                     digester.add(host, self.segment, self.framing, entry)?;

@@ -15,9 +15,20 @@ mod streams;
 pub use self::lines::Lines;
 pub use self::streams::{Group, Streams};
 use crate::host::Position;
+use crate::retention::compact::CompactOptions;
 
 /// The time in these stores: 2026-11-21T00:00:00Z.
 pub const NOW: f64 = 1_795_219_200.0;
+
+/// A compaction that is not tried only, without an audit record, by a clock that may say anything.
+pub const COMPACT: CompactOptions = CompactOptions {
+    dry_run: false,
+    force: false,
+    keep_quarantine: false,
+    as_of: None,
+    record_audit: false,
+    allow_expire_all: true,
+};
 
 /// A position in a store that frames entries.
 pub fn at(major: u64, minor: u64) -> Position {

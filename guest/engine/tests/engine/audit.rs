@@ -7,18 +7,11 @@ use papyra_engine::json::Kind;
 use papyra_engine::operations;
 use papyra_engine::retention::compact::{CompactOptions, Compaction};
 use papyra_engine::retention::{Limits, Retention};
-use papyra_engine::testing::{Lines, NOW, record};
+use papyra_engine::testing::{COMPACT, Lines, NOW, record};
 use papyra_engine::testing::{Streams, at};
 use serde_json::Value;
 
-const RUN: CompactOptions = CompactOptions {
-    dry_run: false,
-    force: false,
-    keep_quarantine: false,
-    as_of: None,
-    record_audit: true,
-    allow_expire_all: true,
-};
+const RUN: CompactOptions = CompactOptions { record_audit: true, ..COMPACT };
 const REPAIR: RecoverOptions = RecoverOptions {
     mode: RecoveryMode::Repair,
     dry_run: false,

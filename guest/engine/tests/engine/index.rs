@@ -10,7 +10,7 @@ use papyra_engine::read::query::{self, Order, Selection};
 use papyra_engine::read::select::Filter;
 use papyra_engine::retention::compact::{self, CompactOptions, Compaction};
 use papyra_engine::retention::{Limits, Retention, survey};
-use papyra_engine::testing::{Lines, NOW, record};
+use papyra_engine::testing::{COMPACT, Lines, NOW, record};
 use papyra_engine::walk::partition::write_result;
 use papyra_engine::walk::{self, NEXT, View};
 use proptest::prelude::*;
@@ -166,26 +166,17 @@ proptest! {
     }
 }
 
-const COMPACT: CompactOptions = CompactOptions {
-    dry_run: false,
-    force: false,
-    keep_quarantine: true,
-    as_of: None,
-    record_audit: false,
-    allow_expire_all: true,
-};
-
 /// What a compaction leaves, and what it says, but for how much it has read.
 fn compacted(host: &mut Lines, policy: &Retention, most: Option<u32>) -> (String, Vec<Vec<u8>>) {
+    let options = CompactOptions { keep_quarantine: true, as_of: Some(NOW), ..COMPACT };
     let done = match most {
-        None => compact::compact(host, policy, COMPACT),
+        None => compact::compact(host, policy, options),
         Some(most) => {
             let partitions = compact::survey_partitions(host, most, policy, NOW).unwrap();
             let one = |partition| survey::survey_partition(host, partition, policy, NOW).unwrap();
             let surveys: Vec<_> = partitions.iter().map(one).collect();
             let surveys: Vec<_> =
                 surveys.iter().map(|survey| write_result(survey).unwrap()).collect();
-            let options = CompactOptions { as_of: Some(NOW), ..COMPACT };
             compact::compact_surveyed(host, &surveys, policy, options)
         }
     };
@@ -311,7 +302,7 @@ fn a_compaction_reads_what_the_index_does_not_tell() {
 fn forge(host: &mut Lines, block: usize) {
     let (written, _) = host.index.trim_end().rsplit_once('\n').unwrap();
     let mut index: serde_json::Value = serde_json::from_str(written).unwrap();
-    let kinds = index["parts"][0]["blocks"][block][4].as_array_mut().unwrap();
+    let kinds = index["parts"][0]["seen"]["blocks"][block][4].as_array_mut().unwrap();
     kinds.swap(0, 1);
     let written = index.to_string();
     let sum = papyra_engine::hash::hash(written.as_bytes());

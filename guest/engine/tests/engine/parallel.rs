@@ -9,18 +9,11 @@ use papyra_engine::read::query::{self, Order, Selection};
 use papyra_engine::read::select::Filter;
 use papyra_engine::retention::compact::{self, CompactOptions};
 use papyra_engine::retention::{Limits, Retention};
-use papyra_engine::testing::{Lines, NOW, record};
+use papyra_engine::testing::{COMPACT, Lines, NOW, record};
 use papyra_engine::testing::{Streams, at};
 use proptest::prelude::*;
 
-const RUN: CompactOptions = CompactOptions {
-    dry_run: false,
-    force: false,
-    keep_quarantine: false,
-    as_of: None,
-    record_audit: false,
-    allow_expire_all: true,
-};
+const RUN: CompactOptions = COMPACT;
 
 /// An entry, the stream it lies in, and how far it is from the entry before.
 fn entry() -> impl Strategy<Value = (String, usize, u64)> {

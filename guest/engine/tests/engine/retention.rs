@@ -8,18 +8,11 @@ use papyra_engine::read::select::Filter;
 use papyra_engine::retention::compact::{self, CompactOptions, Compaction};
 use papyra_engine::retention::survey;
 use papyra_engine::retention::{Limits, Retention};
-use papyra_engine::testing::{Lines, NOW, record};
+use papyra_engine::testing::{COMPACT, Lines, NOW, record};
 use papyra_engine::walk::partition::{self, write_result};
 use proptest::prelude::*;
 
-const RUN: CompactOptions = CompactOptions {
-    dry_run: false,
-    force: false,
-    keep_quarantine: false,
-    as_of: None,
-    record_audit: false,
-    allow_expire_all: true,
-};
+const RUN: CompactOptions = COMPACT;
 
 /// One line of a journal: a record, or damage.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ pub(crate) fn text(found: &VerifyReport, paint: Paint) -> String {
     let verdict = match found.outcome {
         VerifyOutcome::Intact => paint.good("every byte is what it was"),
         VerifyOutcome::Differs => paint.bad("it is not what it was"),
-        VerifyOutcome::Unverifiable => paint.doubtful("it cannot be told"),
+        VerifyOutcome::Unverifiable => paint.doubtful("it cannot be told of all of it"),
     };
     let mut text = begin(found, &verdict, paint);
     if let Some(difference) = &found.difference {
