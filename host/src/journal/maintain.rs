@@ -1,16 +1,13 @@
 //! Scan, recovery, compaction and the startup check: each on fresh instances.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::StartupOutcome;
-use super::logging::{self, Figures};
 use super::parallel::Task;
-use super::session::Session;
 use super::{
-    CompactOptions, Compaction, Counters, Journal, JournalError, RecoverOptions, Recovery,
-    ScanOptions, ScanReport, StartupOptions, StartupReport,
+    CompactOptions, Compaction, Journal, JournalError, RecoverOptions, Recovery, ScanOptions,
+    ScanReport, StartupOptions, StartupReport,
 };
-use crate::engine::Work;
 
 impl Journal {
     /// Looks at every entry and reports what is wrong. Changes nothing.
@@ -60,7 +57,7 @@ impl Journal {
         self.run_on("compact", work.clone(), async |session| {
             let shares = match self.number_of_shares(&work, 0) {
                 0 => Vec::new(),
-                most => session.survey_partitions("compact", most, retention, as_of).await?,
+                most => session.survey_partitions("compact", most, retention, options).await?,
             };
             if shares.len() < 2 {
                 return session.compact("compact", retention, options).await;
@@ -102,71 +99,6 @@ impl Journal {
             }),
         }
     }
-
-    /// Runs one operation on a fresh instance and adds up its counters.
-    pub(super) async fn run<T: Figures>(
-        &self,
-        operation: &'static str,
-        run: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
-    ) -> Result<T, JournalError> {
-        self.run_on(operation, self.work(), run).await
-    }
-
-    pub(super) async fn run_on<T: Figures>(
-        &self,
-        operation: &'static str,
-        work: Work,
-        run: impl AsyncFnOnce(&mut Session) -> Result<T, JournalError>,
-    ) -> Result<T, JournalError> {
-        let began = Instant::now();
-        let result = match Session::open(&self.engine, work).await {
-            Ok(mut session) => {
-                let result = run(&mut session).await;
-                match session.counters().await {
-                    Some(counters) => self.count(&counters),
-                    // A trap takes the instance's counters with it.
-                    None => self.count(&trapped(operation)),
-                }
-                result
-            }
-            Err(error) => {
-                self.count(&trapped(operation));
-                Err(error)
-            }
-        };
-        if result.is_ok() {
-            self.measuring().succeeded(operation);
-        }
-        logging::log_outcome(operation, &self.store.describe().location, began.elapsed(), &result);
-        result
-    }
-}
-
-impl Journal {
-    /// Counts and logs an operation that failed without an instance that could count it: before there
-    /// was one, or after it was dropped.
-    pub(super) fn failed(
-        &self,
-        operation: &'static str,
-        elapsed: Duration,
-        error: JournalError,
-    ) -> JournalError {
-        self.count(&trapped(operation));
-        logging::log_failure(operation, &self.store.describe().location, elapsed, &error);
-        error
-    }
-}
-
-/// What an operation counts that came to no end.
-pub(super) fn trapped(operation: &'static str) -> Counters {
-    let mut counters = Counters::default();
-    match operation {
-        "scan" | "startup-check" => (counters.scans, counters.scan_errors) = (1, 1),
-        "recover" => (counters.recoveries, counters.recovery_errors) = (1, 1),
-        "compact" => (counters.compactions, counters.compaction_errors) = (1, 1),
-        _ => counters.read_errors = 1,
-    }
-    counters
 }
 
 fn now() -> f64 {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::maintain::trapped;
+use super::run::trapped;
 use super::{IndexOptions, Journal, JournalError, Retention, ScanOptions, Session};
 use crate::bindings::exports::papyra::persistence::journal::Partition;
 use crate::engine::{Engine, Work};
