@@ -184,16 +184,44 @@ export class Disk {
    */
   #resemble(fd, other, quarantine) {
     const [now, { uid, gid, mode }] = [fs.fstatSync(fd), fs.fstatSync(other)];
+    let grouped = true;
     try {
       if (now.uid !== uid || now.gid !== gid) fs.fchownSync(fd, uid, gid);
     } catch (error) {
       // Only root may change the owner.
       if (!quarantine) throw error;
+      grouped = works(() => fs.fchownSync(fd, now.uid, gid));
     }
-    if (quarantine) fs.fchmodSync(fd, mode & 0o666);
-    else if (this.#store.attributes) copyAttributes(other, fd);
+    const { attributes } = this.#store;
+    if (quarantine) share(other, fd, mode, { grouped, attributes });
+    else if (attributes) copyAttributes(other, fd, "mode,ownership,xattr");
     else fs.fchmodSync(fd, mode & 0o7777);
   }
+}
+
+/** @param {() => void} call */
+function works(call) {
+  try {
+    call();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Lets those read and write the quarantine who may do so with the journal; in doubt fewer. The rights of the group
+ * cannot be told from those of an access control list here, so they need `cp`.
+ *
+ * @param {number} from
+ * @param {number} to
+ * @param {number} mode
+ * @param {{ grouped: boolean, attributes: boolean }} what
+ */
+function share(from, to, mode, { grouped, attributes }) {
+  fs.fchmodSync(to, mode & (grouped && !attributes ? 0o666 : 0o606));
+  if (grouped && attributes && works(() => copyAttributes(from, to, "mode")))
+    fs.fchmodSync(to, fs.fstatSync(to).mode & 0o666);
 }
 
 /**
@@ -387,13 +415,14 @@ function tryToClose(fd) {
 /**
  * Copies mode, owner, access control list and extended attributes from one open file to another. Node can copy the
  * first two only, and a mode without its list may grant more than both together; so the command `cp` of GNU
- * coreutils copies all of them.
+ * coreutils copies them.
  *
  * @param {number} from
  * @param {number} to
+ * @param {string} which
  */
-function copyAttributes(from, to) {
-  const what = ["--attributes-only", "--preserve=mode,ownership,xattr"];
+function copyAttributes(from, to, which) {
+  const what = ["--attributes-only", `--preserve=${which}`];
   const { error, status, stderr } = spawnSync("cp", [...what, "/proc/self/fd/3", "/proc/self/fd/4"], {
     stdio: ["ignore", "ignore", "pipe", from, to],
     encoding: "utf8",

@@ -342,6 +342,7 @@ def _resemble(fd: int, other: int, quarantine: bool) -> None:
     """Gives a file the owner, group, mode and extended attributes of another one; access control lists are
     such attributes."""
     now, wanted = os.fstat(fd), os.fstat(other)
+    grouped = True
     if (now.st_uid, now.st_gid) != (wanted.st_uid, wanted.st_gid):
         try:
             # First, because it clears the set-id bits.
@@ -350,12 +351,37 @@ def _resemble(fd: int, other: int, quarantine: bool) -> None:
             # Only root can give files away; any other user keeps the quarantine as its own.
             if not quarantine:
                 raise _Refused("denied", os.strerror(error.errno or 0)) from error
+            grouped = _try_group(fd, wanted.st_gid)
     try:
-        os.fchmod(fd, wanted.st_mode & (0o666 if quarantine else 0o7777))
-        if not quarantine:
+        if quarantine:
+            _share(other, fd, wanted.st_mode, grouped)
+        else:
+            os.fchmod(fd, wanted.st_mode & 0o7777)
             _copy_attributes(other, fd)
     except PermissionError as error:
         raise _Refused("other", os.strerror(error.errno or 0)) from error
+
+
+def _try_group(fd: int, group: int) -> bool:
+    try:
+        os.fchown(fd, -1, group)
+    except OSError:
+        return False
+    return True
+
+
+def _share(source: int, target: int, mode: int, grouped: bool) -> None:
+    """Lets those read and write ``target`` who may do so with ``source``; in doubt fewer."""
+    name, access = "system.posix_acl_access", None
+    if hasattr(os, "getxattr"):
+        with contextlib.suppress(OSError):
+            access = os.getxattr(source, name)
+    # Beside an access list the group's rights in the mode are the most that anybody in the list has.
+    os.fchmod(target, mode & (0o666 if grouped and access is None else 0o606))
+    if grouped and access is not None:
+        # Refused by a file system that has no lists.
+        with contextlib.suppress(OSError):
+            os.setxattr(target, name, access)
 
 
 def _copy_attributes(source: int, target: int) -> None:

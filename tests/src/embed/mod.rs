@@ -81,7 +81,8 @@ macro_rules! embed_suite {
             a_leftover_of_a_killed_rewrite_is_no_obstacle
             a_batch_that_does_not_fit_leaves_nothing
             an_index_spares_the_next_check_and_serves_all_hosts
-                a_change_is_noticed_and_heads_are_those_of_the_command
+            a_change_is_noticed_and_heads_are_those_of_the_command
+            a_quarantine_has_the_rights_of_its_journal
             bad_input_is_a_failure_and_writes_nothing
             a_bug_of_a_store_costs_one_instance
             a_store_that_returns_too_much_is_corrupt

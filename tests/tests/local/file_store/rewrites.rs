@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use papyra_persistence::store::{FileStore, Role, Store, StoreErrorKind};
+use papyra_tests::acl;
 use rustix::fs::{FlockOperation, XattrFlags, flock, getxattr, setxattr};
 
 use super::{PLAIN, QUARANTINE, append, line, remove};
@@ -37,6 +38,29 @@ async fn mode_owner_attributes_and_symlink_stay() {
     append(&store, &line(3)).await.unwrap();
     assert_eq!(fs::read_to_string(&real).unwrap(), [line(2), line(3)].concat());
     assert_eq!(dir.files(), ["a", "link"]);
+}
+
+#[tokio::test]
+async fn nobody_may_read_the_quarantine_who_may_not_read_the_journal() {
+    let dir = TempDir::new();
+    let path = dir.path("a");
+    fs::write(&path, [line(1), line(2)].concat()).unwrap();
+    if !acl::lets_a_user_read(&path) {
+        eprintln!("not tested: this file system has no access lists");
+        return;
+    }
+    let store = FileStore::builder(&path).quarantine_dir(dir.path("away")).build();
+    let done = remove(&store, QUARANTINE, &[(0, line(1).len() as u64)]).await.unwrap();
+    let kept = Path::new(&done.quarantine[0]);
+    assert_eq!(acl::of(kept), acl::of(&path));
+    assert_eq!(fs::metadata(kept).unwrap().mode() & 0o777, 0o640);
+    // Without its list the mode would let the group read.
+    let bare = Path::new("/dev/shm");
+    let store = FileStore::builder(&path).quarantine_dir(TempDir::under(bare).path("x")).build();
+    let done = remove(&store, QUARANTINE, &[(0, line(2).len() as u64)]).await.unwrap();
+    let kept = Path::new(&done.quarantine[0]);
+    let group = fs::metadata(kept).unwrap().mode() & 0o070;
+    assert!(acl::of(kept) == acl::of(&path) || group == 0, "{group:o}");
 }
 
 #[tokio::test]

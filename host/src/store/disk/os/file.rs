@@ -263,23 +263,42 @@ impl DiskFile for OsFile {
         let file = self.file().map_err(NotAlike::Other)?;
         let was = other.metadata().map_err(NotAlike::Other)?;
         let is = file.metadata().map_err(NotAlike::Other)?;
+        let mut given = Ok(());
         if (was.uid(), was.gid()) != (is.uid(), is.gid()) {
             // First, because it clears the set-id bits.
-            let given = fchown(file, Some(was.uid()), Some(was.gid()));
-            // Only root can give files away; any other user keeps the quarantine file as its own.
-            if !quarantine {
-                given.map_err(NotAlike::Owner)?;
-            }
+            given = fchown(file, Some(was.uid()), Some(was.gid()));
         }
-        let mask = if quarantine { 0o666 } else { 0o7777 };
-        let mode = fs::Permissions::from_mode(was.mode() & mask);
+        if quarantine {
+            // Only root can give files away; any other user keeps the quarantine file as its own.
+            let grouped = given.is_ok() || fchown(file, None, Some(was.gid())).is_ok();
+            return share(other, file, was.mode(), grouped).map_err(NotAlike::Other);
+        }
+        given.map_err(NotAlike::Owner)?;
+        let mode = fs::Permissions::from_mode(was.mode() & 0o7777);
         file.set_permissions(mode).map_err(NotAlike::Other)?;
-        if quarantine { Ok(()) } else { copy_attributes(other, file).map_err(NotAlike::Other) }
+        copy_attributes(other, file).map_err(NotAlike::Other)
     }
 
     fn as_any(&self) -> &dyn std::any::Any {
         self
     }
+}
+
+/// Lets those read and write `to` who may do so with `from`, whose mode this is; in doubt fewer. `grouped`: both
+/// have the same group.
+fn share(from: &File, to: &File, mode: u32, grouped: bool) -> io::Result<()> {
+    const LIST: &str = "system.posix_acl_access";
+    let mut list = vec![0; 64 * 1024];
+    let listed = rustix::fs::fgetxattr(from, LIST, &mut list[..]);
+    // Beside an access list the group's rights in the mode are the most that anybody in the list has.
+    let mask = if grouped && listed.is_err() { 0o666 } else { 0o606 };
+    to.set_permissions(fs::Permissions::from_mode(mode & mask))?;
+    if let (true, Ok(length)) = (grouped, listed) {
+        // Refused by a file system that has no lists.
+        let list = list.get(..length).unwrap_or_default();
+        let _ = rustix::fs::fsetxattr(to, LIST, list, XattrFlags::empty());
+    }
+    Ok(())
 }
 
 /// Access lists and user attributes must survive. Those that the system manages by itself (security
