@@ -1,5 +1,6 @@
 //! What the tests and benchmarks across crates share: journals, damage, sizes.
 
+pub mod acl;
 pub mod command;
 pub mod documents;
 pub mod download;
@@ -15,6 +16,7 @@ pub mod python;
 pub mod redis;
 pub mod scale;
 pub mod served;
+pub mod survival;
 pub mod watch;
 
 pub use papyra_generate::{damage, generate, random};

@@ -1,253 +1,37 @@
 //! Many damaged journals through the sandboxed engine: every undamaged record survives, nothing is lost
-//! from sight, and recovering again changes nothing.
+//! from sight, and recovering again changes nothing. The stores of other runtimes are in the program `foreign`.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::thread;
-
-use papyra_persistence::journal::{
-    RecoverOptions, Recovery, RecoveryMode, ScanOptions, ScanReport,
-};
 use papyra_persistence::store::{FileStore, RotatingStore};
 use papyra_persistence::{Engine, Journal};
-use papyra_tests::damage::{Damaged, damage, spread};
-use papyra_tests::generate::Generator;
 use papyra_tests::random::Random;
 use papyra_tests::scale;
-
-/// Where the damaged journal lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Files {
-    One,
-    Rotating,
-}
-
-/// The maximum number of files of a rotating set.
-const MAX_FILES: u32 = 6;
-
-/// The number of files that are checked at a time.
-const LANES: usize = 4;
-
-struct Bench {
-    engine: Engine,
-    dir: tempfile::TempDir,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let shared_memory = Path::new("/dev/shm");
-        let dir = match shared_memory.is_dir() {
-            true => tempfile::tempdir_in(shared_memory),
-            false => tempfile::tempdir(),
-        };
-        Self { engine: Engine::new().unwrap(), dir: dir.unwrap() }
-    }
-
-    fn journal(&self, files: Files) -> Journal {
-        let (path, quarantine) = (self.path(0), self.dir.path().join("quarantine"));
-        match files {
-            Files::One => {
-                let store = FileStore::builder(path).quarantine_dir(quarantine).build();
-                Journal::new(&self.engine, store)
-            }
-            Files::Rotating => {
-                let builder = RotatingStore::builder(path).max_files(MAX_FILES);
-                Journal::new(&self.engine, builder.quarantine_dir(quarantine).build())
-            }
-        }
-    }
-
-    fn path(&self, number: usize) -> PathBuf {
-        let name = if number == 0 { "j.ndjson".into() } else { format!("j.ndjson.{number}") };
-        self.dir.path().join(name)
-    }
-
-    /// Writes these files, the newest of which comes last, and no others.
-    fn put<'b>(&self, files: impl DoubleEndedIterator<Item = &'b [u8]>) {
-        (0..MAX_FILES as usize).for_each(|number| drop(fs::remove_file(self.path(number))));
-        for (number, bytes) in files.rev().enumerate() {
-            fs::write(self.path(number), bytes).unwrap();
-        }
-    }
-
-    /// The files that are there, oldest first. None is missing between others.
-    fn take(&self) -> Vec<Vec<u8>> {
-        let mut files: Vec<_> =
-            (0..).map_while(|number| fs::read(self.path(number)).ok()).collect();
-        files.reverse();
-        files
-    }
-
-    /// Removes the quarantine that a recovery has named, and returns it in the order of the journal.
-    fn take_quarantine(&self, named: &[String]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for path in named {
-            bytes.extend(fs::read(path).unwrap());
-            fs::remove_file(path).unwrap();
-        }
-        let left = fs::read_dir(self.dir.path().join("quarantine")).into_iter().flatten().count();
-        assert_eq!(left, 0, "every file of the quarantine is named");
-        bytes
-    }
-}
-
-async fn recover(journal: &Journal, mode: RecoveryMode) -> Recovery {
-    journal
-        .recover(RecoverOptions { mode, record_audit: false, ..RecoverOptions::default() })
-        .await
-        .unwrap()
-}
-
-async fn scan(journal: &Journal) -> ScanReport {
-    journal.scan(ScanOptions { max_findings: 5, sample: None }).await.unwrap()
-}
+use papyra_tests::survival::{self, Bench, JOURNAL, MAX_FILES, QUARANTINE, scan};
 
 #[test]
 fn every_undamaged_record_survives_both_modes() {
-    in_lanes(Files::One);
-}
-
-#[test]
-fn every_undamaged_record_in_a_rotating_set_survives_both_modes() {
-    in_lanes(Files::Rotating);
-}
-
-/// Checks half of the files, several at a time: a view of a torn file waits a moment for its writer.
-fn in_lanes(files: Files) {
-    let seeds = Random::new(scale::seed()).bits();
-    let count = scale::damage_files().div_ceil(2);
-    thread::scope(|scope| {
-        for lane in 0..LANES {
-            let numbers = (lane..count).step_by(LANES);
-            scope.spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.unwrap().block_on(run(files, numbers.map(|number| (number, seeds))));
-            });
+    let engine = Engine::new().unwrap();
+    survival::check_all(scale::damage_files().div_ceil(2), false, || {
+        async |dir| {
+            let builder = FileStore::builder(dir.join(JOURNAL));
+            Journal::new(&engine, builder.quarantine_dir(dir.join(QUARANTINE)).build())
         }
     });
 }
 
-async fn run(files: Files, numbers: impl Iterator<Item = (usize, u64)>) {
-    let bench = Bench::new();
-    for (number, seeds) in numbers {
-        let mut random = Random::new(seeds.wrapping_add(number as u64));
-        let seed = random.bits();
-        let original = Generator::with_pool(seed, 6).journal(1 + random.below(30));
-        let damaged = damage(&original, seed);
-        let damaged = match files {
-            Files::One => vec![damaged],
-            Files::Rotating => {
-                spread(&original, &damaged, random.between(1, MAX_FILES as usize), seed)
-            }
-        };
-        for mode in [RecoveryMode::Repair, RecoveryMode::Quarantine] {
-            let which = format!("{files:?} {number}, seed {seed}, {mode:?}");
-            check(&bench, files, &damaged, mode, &which).await;
+#[test]
+fn every_undamaged_record_in_a_rotating_set_survives_both_modes() {
+    let engine = Engine::new().unwrap();
+    survival::check_all(scale::damage_files().div_ceil(2), true, || {
+        async |dir| {
+            let builder = RotatingStore::builder(dir.join(JOURNAL)).max_files(MAX_FILES);
+            Journal::new(&engine, builder.quarantine_dir(dir.join(QUARANTINE)).build())
         }
-    }
-}
-
-async fn check(bench: &Bench, files: Files, damaged: &[Damaged], mode: RecoveryMode, which: &str) {
-    let parts = || damaged.iter().map(|file| file.bytes.as_slice());
-    let original = parts().collect::<Vec<_>>().concat();
-    bench.put(parts());
-    let journal = bench.journal(files);
-    let before = scan(&journal).await;
-    let untouched = || bench.take().iter().map(Vec::as_slice).eq(parts());
-    assert!(untouched(), "{which}: a scan changes nothing");
-
-    // A repair refuses what looks like no journal. The caller can insist.
-    let options = RecoverOptions { mode, record_audit: false, ..RecoverOptions::default() };
-    let done = match journal.recover(options).await {
-        Ok(done) => done,
-        Err(error) => {
-            assert!(mode == RecoveryMode::Repair, "{which}: {error}");
-            assert!(untouched(), "{which}: a refusal changes nothing");
-            let insisting = RecoverOptions { allow_loss: true, ..options };
-            journal.recover(insisting).await.unwrap()
-        }
-    };
-    let left = bench.take();
-    let kept = left.concat();
-    let quarantine = bench.take_quarantine(&done.quarantine);
-    assert_survivors(&kept, damaged, which);
-    for file in &left {
-        assert!(file.is_empty() || file.ends_with(b"\n"), "{which}: no record leaves its file");
-    }
-
-    let added = done.line_ends;
-    let gone = original.len() as u64 + added - kept.len() as u64;
-    assert_eq!(gone, done.removed_bytes, "{which}");
-    assert!(is_in_order(&original, &kept), "{which}: what is kept is what was there, in order");
-    if mode == RecoveryMode::Quarantine {
-        assert_eq!(quarantine.len() as u64, gone, "{which}: removed bytes are kept as quarantine");
-        assert!(
-            is_interleaved(&original, &kept, &quarantine),
-            "{which}: kept + quarantine = original"
-        );
-    } else {
-        assert!(quarantine.is_empty(), "{which}");
-    }
-    assert_eq!(
-        done.changed,
-        before.damaged > 0 || (mode == RecoveryMode::Quarantine && before.suspect > 0),
-        "{which}"
-    );
-
-    let after = scan(&journal).await;
-    assert_eq!((after.damaged, after.structural), (0, 0), "{which}: {:?}", after.findings);
-    if mode == RecoveryMode::Quarantine {
-        assert_eq!(after.suspect, 0, "{which}: {:?}", after.findings);
-    }
-    let again = recover(&journal, mode).await;
-    assert!(!again.changed && bench.take() == left, "{which}: a second recovery changes nothing");
-}
-
-/// The undamaged records are all there, in their order.
-fn assert_survivors(kept: &[u8], damaged: &[Damaged], which: &str) {
-    let mut lines = kept.split(|byte| *byte == b'\n');
-    for file in damaged {
-        for survivor in &file.survivors {
-            let record = &file.bytes[survivor.range.clone()];
-            // Whitespace around a record is a part of its line.
-            let same = |line: &[u8]| line.trim_ascii() == record.trim_ascii();
-            assert!(lines.any(same), "{which}: record {} is gone", survivor.record);
-        }
-    }
-}
-
-/// Whether each line that was kept is in the original, behind the one before it.
-fn is_in_order(original: &[u8], kept: &[u8]) -> bool {
-    let mut rest = original;
-    kept.split(|byte| *byte == b'\n').all(|line| match memchr::memmem::find(rest, line) {
-        Some(at) => {
-            rest = &rest[at + line.len()..];
-            true
-        }
-        None => false,
-    })
-}
-
-/// Whether the bytes of the original, but for line ends, are those that were kept and those quarantined,
-/// each in order. Kept records are whole, so it is enough to find the next one behind what was quarantined.
-fn is_interleaved(original: &[u8], kept: &[u8], quarantine: &[u8]) -> bool {
-    let text =
-        |bytes: &[u8]| -> Vec<u8> { bytes.iter().copied().filter(|byte| *byte != b'\n').collect() };
-    let records: Vec<_> =
-        kept.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
-    follows(&text(original), &records, &text(quarantine))
-}
-
-fn follows(original: &[u8], records: &[&[u8]], quarantine: &[u8]) -> bool {
-    let Some((record, others)) = records.split_first() else { return original == quarantine };
-    memchr::memmem::find_iter(original, record)
-        .take_while(|at| quarantine.starts_with(&original[..*at]))
-        .any(|at| follows(&original[at + record.len()..], others, &quarantine[at..]))
+    });
 }
 
 #[tokio::test]
 async fn after_any_truncation_the_next_record_is_readable() {
-    let bench = Bench::new();
+    let (engine, bench) = (Engine::new().unwrap(), Bench::new());
     let mut random = Random::new(scale::seed());
     let original: Vec<u8> = (0..20)
         .flat_map(|_| {
@@ -258,7 +42,7 @@ async fn after_any_truncation_the_next_record_is_readable() {
     let record = "{\"kind\": \"audit\", \"timestamp\": 1763700000.25, \"who\": \"next\"}\n";
     for length in 0..=original.len() {
         bench.put([&original[..length]].into_iter());
-        let journal = bench.journal(Files::One);
+        let journal = Journal::new(&engine, FileStore::open(bench.dir().join(JOURNAL)));
         journal.append_lines(record).await.unwrap();
         let bytes = bench.take().concat();
         assert!(bytes.starts_with(&original[..length]), "{length}: nothing is rewritten");

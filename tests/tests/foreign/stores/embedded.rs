@@ -11,8 +11,9 @@ use papyra_persistence::store::{
     Chunk, Description, Edit, Framing, Layout, Payload, Position, Purpose, Rewrite, RewriteOptions,
     Rewritten, Role, Run, Segment, Snapshot, Store, StoreError, StoreErrorKind, Written,
 };
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::embed::{Driver, Host};
-use papyra_tests::scale;
+use papyra_tests::{scale, survival};
 use serde_json::{Value, json};
 
 use super::{Files, Opened, journal, pass};
@@ -116,6 +117,20 @@ struct Embedded {
 }
 
 impl Embedded {
+    fn open(dir: &Path, more: &Value, appending: &Process, reading: &Process) -> Self {
+        let mut options = json!({"quarantine_dir": dir.join("quarantine")});
+        options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Self {
+            path: journal(dir),
+            options,
+            appending: Arc::clone(appending),
+            reading: Arc::clone(reading),
+            writer: Arc::default(),
+            idle: Arc::default(),
+            limited: Arc::default(),
+        }
+    }
+
     fn reader(&self) -> Reader {
         let idle = self.idle.lock().unwrap().pop();
         let open = || Instance::open(&self.reading, &self.path, &self.options);
@@ -358,18 +373,30 @@ async fn pass_the_suite(host: Host, more: &Value) {
     let (appending, reading) = (started(host), started(host));
     let make = async || {
         let dir = tempfile::tempdir().unwrap();
-        let mut options = json!({"quarantine_dir": dir.path().join("quarantine")});
-        options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let store = Arc::new(Embedded {
-            path: journal(dir.path()),
-            options,
-            appending: Arc::clone(&appending),
-            reading: Arc::clone(&reading),
-            writer: Arc::default(),
-            idle: Arc::default(),
-            limited: Arc::default(),
-        });
+        let store = Arc::new(Embedded::open(dir.path(), more, &appending, &reading));
         Ok(Box::new(Files { dir, store }) as Box<dyn Fixture>)
     };
     pass(make, &["rewrite-pinned"]).await;
+}
+
+#[test]
+fn every_undamaged_record_survives_in_node() {
+    survives(Host::Node);
+}
+
+#[test]
+fn every_undamaged_record_survives_in_python() {
+    survives(Host::Python);
+}
+
+/// A hundredth of the files: each begins an instance, which takes a tenth of a second.
+fn survives(host: Host) {
+    let engine = Engine::new().unwrap();
+    for more in [json!({}), json!({"max_bytes": 200_000, "max_files": survival::MAX_FILES})] {
+        let (engine, more) = (&engine, &more);
+        survival::check_all(scale::damage_files().div_ceil(200), more != &json!({}), || {
+            let process = started(host);
+            async move |dir| Journal::new(engine, Embedded::open(dir, more, &process, &process))
+        });
+    }
 }

@@ -13,8 +13,7 @@ use async_trait::async_trait;
 use papyra_persistence::conformance::{self, Fixture};
 use papyra_persistence::store::{Store, StoreError};
 use papyra_tests::command::names;
-
-const JOURNAL: &str = "journal.ndjson";
+use papyra_tests::survival::JOURNAL;
 
 /// A store in files, and what more it lets a fixture do.
 trait Opened: Store {

@@ -12,8 +12,10 @@ use papyra_persistence::store::{
     Chunk, Description, Edit, Position, Rewrite, RewriteOptions, Rewritten, Run, Segment, Snapshot,
     Store, StoreError, StoreErrorKind,
 };
+use papyra_persistence::{Engine, Journal};
 use papyra_tests::command::names;
 use papyra_tests::portable::{Loaded, State, component};
+use papyra_tests::{scale, survival};
 use tokio::sync::Mutex;
 use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower};
 use wasmtime_wasi::WasiCtxBuilder;
@@ -237,6 +239,22 @@ async fn pass_the_suite(open: fn(&Path) -> WasiStore) {
         "index-durable",
     ];
     super::pass(make, &missing).await;
+}
+
+#[test]
+fn every_undamaged_record_survives_over_wasi() {
+    survives(false, WasiStore::new);
+}
+
+#[test]
+fn every_undamaged_record_in_a_rotating_set_survives_over_wasi() {
+    survives(true, WasiStore::rotating);
+}
+
+fn survives(rotating: bool, open: fn(&Path) -> WasiStore) {
+    let engine = Engine::new().unwrap();
+    let count = scale::damage_files().div_ceil(8);
+    survival::check_all(count, rotating, || async |dir| Journal::new(&engine, open(dir)));
 }
 
 const BACKWARD: RewriteOptions = RewriteOptions {
