@@ -27,11 +27,12 @@ const LINE_BYTES: usize = 16 << 20;
 /// Each line must be a record: a JSON object with a known `kind` and a numeric `timestamp`. Lines are
 /// written unchanged. A batch is written completely or not at all; input is cut into batches of 8 MiB.
 /// When a line is refused, nothing of its batch is written, and the message gives its number and the
-/// lines that are written.
+/// lines that are written. With --lenient all that read prints can be written again.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
     "Examples:\n  papyra persistence append --path app.ndjson < new.ndjson\n  \
-     producer | papyra persistence append --path app.ndjson --batch 1\n\n{}",
+     producer | papyra persistence append --path app.ndjson --batch 1\n  \
+     papyra persistence read --path old.ndjson | papyra persistence append --path new.ndjson --lenient\n\n{}",
     exit::help(&[
         (Exit::Done, "everything is written, with the durability of --sync"),
         (Exit::Usage, "wrong usage, or a line is not a record"),
@@ -48,6 +49,9 @@ pub(super) struct AppendArgs {
     /// Maximum number of lines in a batch, instead of 8 MiB
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     batch: Option<u64>,
+    /// Also take suspect records: whole JSON objects with NaN, or without a sound kind or timestamp
+    #[arg(long)]
+    lenient: bool,
 }
 
 impl AppendArgs {
@@ -75,7 +79,10 @@ pub(super) async fn run(args: AppendArgs, context: &mut Context<'_>) -> Result<E
             "{before}whether {} too is not known: all of it or nothing",
             lines(batch.first, last)
         );
-        let done = journal.append_lines(&batch.text).await;
+        let done = match args.lenient {
+            true => journal.append_lines_leniently(&batch.text).await,
+            false => journal.append_lines(&batch.text).await,
+        };
         total.add(done.map_err(|error| match error {
             RoutedError::Refused(error) => explain(error.into(), &batch, written),
             other => partial(other, targets.len() == 1, &batch, written),

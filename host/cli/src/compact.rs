@@ -49,6 +49,9 @@ pub(super) struct CompactArgs {
     /// Remove all records even if they are so old that the clock may be wrong
     #[arg(long)]
     allow_expire_all: bool,
+    /// Read everything, also what the index tells
+    #[arg(long)]
+    full: bool,
     #[command(flatten)]
     audit: AuditArgs,
     #[command(flatten)]
@@ -83,6 +86,7 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
         as_of: args.as_of,
         record_audit: args.audit.record(context.output),
         allow_expire_all: args.allow_expire_all,
+        full: args.full,
     };
     let paint = context.output.paint();
     per_store::run(context, "compact", async |journal, target| {

@@ -70,13 +70,15 @@ export class Journal {
   }
 
   /**
-   * Writes complete lines verbatim, all or none. Each must be a sound record.
+   * Writes complete lines verbatim, all or none. Each must be a sound record, or if `lenient`, any whole JSON object,
+   * as `query` returns them.
    *
    * @param {string} lines
+   * @param {{ lenient?: boolean }} [options]
    * @returns {import("./types.js").Appended}
    */
-  appendLines(lines) {
-    return this.#call("appendLines", linesOf(lines));
+  appendLines(lines, { lenient = false } = {}) {
+    return this.#call("appendLines", linesOf(lines), flag("lenient", lenient));
   }
 
   /**
@@ -152,6 +154,7 @@ export class Journal {
       asOf,
       recordAudit = true,
       allowExpireAll = false,
+      full = false,
     } = renamed(options, OLD);
     return this.#call("compact", this.#retention, {
       dryRun: flag("dryRun", dryRun),
@@ -160,6 +163,7 @@ export class Journal {
       asOf: seconds("asOf", asOf),
       recordAudit: flag("recordAudit", recordAudit),
       allowExpireAll: flag("allowExpireAll", allowExpireAll),
+      full: flag("full", full),
     });
   }
 

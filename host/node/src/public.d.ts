@@ -113,8 +113,11 @@ export declare class Journal {
   static openWasi(engine: Engine, imports: () => Imports, options?: { retention?: Retention }): Journal;
   /** Writes records in this order, all or none. They are durable when this returns. */
   append(drafts: Draft[]): Appended;
-  /** Writes complete lines verbatim, all or none. Each must be a sound record. */
-  appendLines(lines: string): Appended;
+  /**
+   * Writes complete lines verbatim, all or none. Each must be a sound record, or if `lenient`, any whole JSON object,
+   * as `query` returns them.
+   */
+  appendLines(lines: string, options?: { lenient?: boolean }): Appended;
   /** Yields pages of the records that match and that retention does not hide. */
   query(selection?: Selection): Generator<Page, void>;
   /** Examines every entry, or about `sample` of them. Changes nothing. */

@@ -56,6 +56,8 @@ export interface ScanOptions {
 export interface Appended {
   records: number;
   bytes: number;
+  /** How many of the records are suspect; 0 unless the append was lenient. */
+  suspects: number;
 }
 
 export interface Page {
@@ -170,6 +172,8 @@ export interface CompactOptions {
   recordAudit?: boolean;
   /** Remove even records that are all too old, which looks like a wrong clock. */
   allowExpireAll?: boolean;
+  /** Read everything, also what the index tells. */
+  full?: boolean;
 }
 
 export interface Compaction {

@@ -3,7 +3,7 @@
 /** Fields that are 64-bit integers in `wit/`. */
 const WHOLE = new Set(["limit", "sample", "max_records", "max_total_bytes"]);
 const FINDINGS = 1000;
-const COMPACT = { dryRun: false, force: false, keepQuarantine: false, recordAudit: false, allowExpireAll: false };
+const COMPACT = { dryRun: false, force: false, keepQuarantine: false, recordAudit: false, allowExpireAll: false, full: false };
 
 export function contract(start, call, options = {}) {
   const given = lowered(options);
@@ -30,7 +30,7 @@ function parameters(call, { retention, ...given }) {
     case "append":
       return [given.drafts];
     case "append-lines":
-      return [given.lines];
+      return [given.lines, given.lenient ?? false];
     case "startup-check":
       return [{ full: false, recordAudit: false, ...given }];
     default:

@@ -19,7 +19,7 @@ let start;
 const operations = {
   open,
   append: ({ drafts }) => journal.append(drafts),
-  append_lines: ({ lines }) => journal.appendLines(lines),
+  append_lines: ({ lines, lenient }) => journal.appendLines(lines, { lenient }),
   query({ pages = Infinity, ...selection }) {
     let [records, count, cursor] = ["", 0, undefined];
     for (const page of journal.query(camel(selection))) {

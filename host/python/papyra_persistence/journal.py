@@ -89,12 +89,15 @@ class Journal(forks.OfOneProcess):
         check_fields([one.fields for one in given])
         return self._call(Appended, "append", lowered(given))
 
-    def append_lines(self, lines: str) -> Appended:
-        """Writes complete lines verbatim, all or none. Each must be a sound record."""
+    def append_lines(self, lines: str, *, lenient: bool = False) -> Appended:
+        """Writes complete lines verbatim, all or none. Each must be a sound record, or if ``lenient``, any
+        whole JSON object, as `query` returns them."""
         if not isinstance(lines, str):
             raise TypeError(f"lines must be a str, and is {type(lines).__name__}")
+        if not isinstance(lenient, bool):
+            raise TypeError(f"lenient must be a bool, and is {type(lenient).__name__}")
         check_lines(lines)
-        return self._call(Appended, "append-lines", lines)
+        return self._call(Appended, "append-lines", lines, lenient)
 
     def query(
         self,
@@ -165,10 +168,11 @@ class Journal(forks.OfOneProcess):
         as_of: float | None = None,
         record_audit: bool = True,
         allow_expire_all: bool = False,
+        full: bool = False,
     ) -> Compaction:
         """Removes the records that retention hides. Refused without any limit. An audit record in the
         journal states what was done, if ``record_audit``. ``allow_expire_all`` removes even records that
-        are all too old, which looks like a wrong clock."""
+        are all too old, which looks like a wrong clock. ``full`` reads everything, also what the index tells."""
         options = record(
             dry_run=dry_run,
             force=force,
@@ -176,6 +180,7 @@ class Journal(forks.OfOneProcess):
             as_of=as_of,
             record_audit=record_audit,
             allow_expire_all=allow_expire_all,
+            full=full,
         )
         return self._call(Compaction, "compact", self._retention, options)
 

@@ -44,6 +44,8 @@ class FieldMatch:
 class Appended:
     records: int
     bytes: int
+    #: How many of the records are suspect; 0 unless the append was lenient.
+    suspects: int
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def _parameters(call: str, given: dict[str, Any]) -> list[Any]:
         return [lowered({"max_findings": _FINDINGS} | flags | given)]
     if call == "compact":
         retention = given.pop("retention", {})
-        names = ("dry_run", "force", "keep_quarantine", "record_audit", "allow_expire_all")
+        names = ("dry_run", "force", "keep_quarantine", "record_audit", "allow_expire_all", "full")
         flags = dict.fromkeys(names, False)
         return [_policy(retention), lowered(flags | {"as_of": None} | given)]
     if call == "inspect":
@@ -44,7 +44,7 @@ def _parameters(call: str, given: dict[str, Any]) -> list[Any]:
     if call == "append":
         return [[lowered({"timestamp": None} | draft) for draft in given["drafts"]]]
     if call == "append-lines":
-        return [given["lines"]]
+        return [given["lines"], given.get("lenient", False)]
     if call == "startup-check":
         return [lowered({"full": False, "record_audit": False} | given)]
     raise TypeError(f"there is no call {call}")

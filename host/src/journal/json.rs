@@ -2,7 +2,7 @@
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     AnomalyCount, Appended, Compaction, Counters, Difference, Finding, IndexReport, Inspection,
@@ -72,7 +72,7 @@ object! { Difference, d,
     segment, start: place(d.start), end: place(d.end), first_line, last_line, oldest, newest,
 }
 
-object! { Appended, r, records, bytes }
+object! { Appended, r, records, bytes, suspects }
 
 object! { Counters, c,
     records_written, bytes_written, records_read, scans, anomalies_detected, recoveries,
@@ -183,7 +183,8 @@ impl Serialize for VerifyOutcome {
 
 /// Records and bytes under the name of each kind.
 pub(crate) fn by_kind(counts: &[KindCount]) -> impl Serialize {
-    let both = |of: &KindCount| (of.kind.name(), Appended { records: of.records, bytes: of.bytes });
+    let both =
+        |of: &KindCount| (of.kind.name(), json!({ "records": of.records, "bytes": of.bytes }));
     Entries(counts.iter().map(both))
 }
 

@@ -61,7 +61,7 @@ exports! {
         recover, call_recover(options: RecoverOptions) -> Recovery;
         compact, call_compact(retention: &'s Retention, options: CompactOptions) -> Compaction;
         survey_partitions, call_survey_partitions(
-            most: u32, retention: &'s Retention, as_of: f64
+            most: u32, retention: &'s Retention, options: CompactOptions
         ) -> Vec<Partition>;
         survey_partition, call_survey_partition(
             partition: &'s Partition, retention: &'s Retention, as_of: f64
@@ -90,7 +90,7 @@ exports! {
         inspect, call_inspect(options: InspectOptions, retention: &'s Retention) -> Inspection;
         query, call_query(selection: &'s Selection, retention: &'s Retention) -> Page;
         append, call_append(drafts: &'s [Draft]) -> Appended;
-        append_lines, call_append_lines(lines: &'s str) -> Appended;
+        append_lines, call_append_lines(lines: &'s str, lenient: bool) -> Appended;
     }
     papyra_persistence_consumer {
         next, call_next(subscription: &'s Subscription, source: &'s Source) -> Batch;

@@ -51,10 +51,24 @@ impl Journal {
     ///
     /// `invalid-record` names the first line that is not; nothing was written.
     pub async fn append_lines(&self, lines: &str) -> Result<Appended, JournalError> {
-        self.write(async |session| session.append_lines("append", lines).await).await
+        self.write(async |session| session.append_lines("append", lines, false).await).await
     }
 
-    /// Hands lines to the store that an instance of the engine has judged already.
+    /// Like [`append_lines`](Journal::append_lines), and also takes suspect records, so that all that
+    /// [`query`](Journal::query) returns can be written again. [`Appended::suspects`] counts them.
+    ///
+    /// A record without a known kind goes where events go.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-record` names the first line that is not a whole JSON object of at most 16 MiB; nothing was
+    /// written.
+    pub async fn append_lines_leniently(&self, lines: &str) -> Result<Appended, JournalError> {
+        self.write(async |session| session.append_lines("append", lines, true).await).await
+    }
+
+    /// Hands lines to the store that an instance of the engine has judged already. None of them is counted as
+    /// suspect.
     pub(crate) async fn append_judged(
         &self,
         lines: String,
@@ -67,7 +81,7 @@ impl Journal {
         let taken = tokio::time::timeout(limit, self.store.append(lines, runs)).await;
         let result = taken
             .unwrap_or_else(|_| Err(StoreError::timed_out(limit)))
-            .map(|()| Appended { records, bytes })
+            .map(|()| Appended { records, bytes, suspects: 0 })
             .map_err(|error| JournalError::store("append", &error));
         self.settle_append(&result, began.elapsed());
         result

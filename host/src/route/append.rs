@@ -25,6 +25,8 @@ pub struct RoutedAppend {
     pub records: u64,
     /// Bytes that are written, line ends included.
     pub bytes: u64,
+    /// Records that are suspect, of the written and the dropped; 0 unless the append was lenient.
+    pub suspects: u64,
     /// Records of kinds that are dropped.
     pub dropped: u64,
     /// The part of each store; stores without a part are left out.
@@ -38,6 +40,7 @@ impl RoutedAppend {
     pub fn add(&mut self, more: Self) {
         self.records += more.records;
         self.bytes += more.bytes;
+        self.suspects += more.suspects;
         self.dropped += more.dropped;
         for store in more.stores {
             match self.stores.iter_mut().find(|known| known.location == store.location) {
@@ -56,7 +59,7 @@ impl RoutedAppend {
 }
 
 object! { RoutedAppend, r,
-    records, bytes, dropped, stores, discarded: by_kind(&r.discarded),
+    records, bytes, suspects, dropped, stores, discarded: by_kind(&r.discarded),
 }
 
 object! { Written, w, location, records, bytes }
@@ -140,8 +143,8 @@ impl RoutedJournal {
         }
         let judge = Judge::default();
         let journal = Journal::new(&self.engine, judge.clone());
-        journal.append(drafts).await.map_err(RoutedError::Refused)?;
-        self.distribute(judge).await
+        let appended = journal.append(drafts).await.map_err(RoutedError::Refused)?;
+        self.distribute(judge, appended.suspects).await
     }
 
     /// Writes ready lines verbatim, each to the store of its kind; see [`Journal::append_lines`].
@@ -151,13 +154,31 @@ impl RoutedJournal {
     /// [`RoutedError::Refused`] if a line is no sound record, [`RoutedError::Partial`] if a store
     /// fails.
     pub async fn append_lines(&self, lines: &str) -> Result<RoutedAppend, RoutedError> {
+        self.judged(lines, Journal::append_lines).await
+    }
+
+    /// Like [`append_lines`](RoutedJournal::append_lines), and also takes suspect records; see
+    /// [`Journal::append_lines_leniently`].
+    ///
+    /// # Errors
+    ///
+    /// [`RoutedError::Refused`] if a line is no whole record, [`RoutedError::Partial`] if a store fails.
+    pub async fn append_lines_leniently(&self, lines: &str) -> Result<RoutedAppend, RoutedError> {
+        self.judged(lines, Journal::append_lines_leniently).await
+    }
+
+    async fn judged(
+        &self,
+        lines: &str,
+        append: impl AsyncFn(&Journal, &str) -> Result<Appended, JournalError>,
+    ) -> Result<RoutedAppend, RoutedError> {
         if let Some(only) = self.only() {
-            return whole(only, || lines.lines().count(), only.append_lines(lines).await);
+            return whole(only, || lines.lines().count(), append(only, lines).await);
         }
         let judge = Judge::default();
         let journal = Journal::new(&self.engine, judge.clone());
-        journal.append_lines(lines).await.map_err(RoutedError::Refused)?;
-        self.distribute(judge).await
+        let appended = append(&journal, lines).await.map_err(RoutedError::Refused)?;
+        self.distribute(judge, appended.suspects).await
     }
 
     /// The journal, where every kind goes to the same one: then nothing has to be split.
@@ -168,9 +189,9 @@ impl RoutedJournal {
         }
     }
 
-    async fn distribute(&self, judge: Judge) -> Result<RoutedAppend, RoutedError> {
+    async fn distribute(&self, judge: Judge, suspects: u64) -> Result<RoutedAppend, RoutedError> {
         let judged = std::mem::take(&mut *judge.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut done = RoutedAppend::default();
+        let mut done = RoutedAppend { suspects, ..RoutedAppend::default() };
         let shares = self.split(&judged, &mut done);
         let mut tasks = JoinSet::new();
         let mut begun = HashMap::new();
@@ -192,7 +213,7 @@ impl RoutedJournal {
             };
             let Some((location, records)) = begun.remove(&id) else { continue };
             match result {
-                Ok(Appended { records, bytes }) => {
+                Ok(Appended { records, bytes, .. }) => {
                     done.records += records;
                     done.bytes += bytes;
                     done.stores.push(Written { location, records, bytes });
@@ -240,9 +261,10 @@ fn whole(
 ) -> Result<RoutedAppend, RoutedError> {
     let location = journal.describe().location;
     match result {
-        Ok(Appended { records, bytes }) => Ok(RoutedAppend {
+        Ok(Appended { records, bytes, suspects }) => Ok(RoutedAppend {
             records,
             bytes,
+            suspects,
             stores: vec![Written { location, records, bytes }],
             ..RoutedAppend::default()
         }),

@@ -15,7 +15,7 @@ mod component {
 
     impl Guest for Plugin {
         fn note(line: String) -> Result<u64, String> {
-            journal::append_lines(&line).map_err(|failure| failure.message)?;
+            journal::append_lines(&line, false).map_err(|failure| failure.message)?;
             let options = journal::ScanOptions { max_findings: 0, sample: None };
             journal::scan(options).map(|report| report.records).map_err(|failure| failure.message)
         }

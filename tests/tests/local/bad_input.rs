@@ -386,3 +386,34 @@ fn an_interruption_ends_following_with_its_own_code() {
         assert!(lines.next().is_none(), "nothing half-written follows");
     }
 }
+
+#[test]
+fn all_that_read_prints_can_be_written_again() {
+    let place = Place::new();
+    let records = [
+        RECORD,
+        "{\"kind\": \"event\", \"timestamp\": 1763700000, \"n\": NaN}\n",
+        "{\"kind\": \"evnt\", \"timestamp\": 1763700000}\n",
+        "{\"message\": \"no kind, no time\"}\n",
+    ];
+    let from = place.put("from.ndjson", records.concat());
+    let read = command::run(&mut persistence("read", &from));
+    assert_eq!(read.stdout, records.concat());
+    let to = place.path("to.ndjson");
+
+    let strict = run_with(&mut persistence("append", &to), read.stdout.as_bytes());
+    assert_eq!(strict.code, Some(64), "{strict:?}");
+    assert!(strict.says(&["standard input:2", "NaN", "lenient"]), "{strict:?}");
+    assert!(!to.exists());
+
+    let lenient = run_with(persistence("append", &to).arg("--lenient"), read.stdout.as_bytes());
+    assert_eq!(lenient.code, Some(0), "{lenient:?}");
+    assert!(lenient.stdout.contains("appended 4 records"), "{lenient:?}");
+    assert!(lenient.stdout.contains("3 records are suspect"), "{lenient:?}");
+    assert_eq!(fs::read(&to).unwrap(), fs::read(&from).unwrap());
+
+    let torn = run_with(persistence("append", &to).arg("--lenient"), b"{}\n{\"kind\": \"ev\n");
+    assert_eq!(torn.code, Some(64), "{torn:?}");
+    assert!(torn.says(&["standard input:2", "not valid JSON"]), "{torn:?}");
+    assert_eq!(fs::read(&to).unwrap(), fs::read(&from).unwrap(), "all of a batch or nothing");
+}

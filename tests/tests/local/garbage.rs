@@ -54,6 +54,7 @@ async fn run(journal: &Journal, name: &str, random: &mut Random) -> Result<(), J
                 as_of: None,
                 record_audit: true,
                 allow_expire_all: false,
+                full: false,
             };
             journal.compact(options).await.map(drop)
         }

@@ -41,6 +41,25 @@ fn each_kind_is_written_to_its_store_and_read_back_in_the_order_of_time() {
 }
 
 #[test]
+fn suspect_records_go_by_their_kind_and_without_one_where_events_go() {
+    let place = Place::with(ROUTE);
+    let suspects = [
+        "{\"kind\": \"audit\", \"timestamp\": NaN}\n",
+        "{\"timestamp\": 1763700000}\n",
+        "{\"kind\": \"metric\", \"timestamp\": \"now\"}\n",
+    ];
+    let input = suspects.concat() + &line("event", 4);
+    assert_eq!(place.append(&input).code, Some(64));
+    let command = &mut place.command("persistence append --lenient --json");
+    let ended = run_with(command, input.as_bytes());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let document = ended.document();
+    assert_eq!((&document["suspects"], &document["dropped"]), (&json!(3), &json!(1)));
+    assert_eq!(place.text("events.ndjson"), suspects[1].to_owned() + &line("event", 4));
+    assert_eq!(place.text("rest.ndjson"), suspects[0]);
+}
+
+#[test]
 fn every_operation_goes_to_all_stores_and_the_most_serious_end_counts() {
     let place = Place::with(ROUTE);
     place.put("events.ndjson", &format!("{}oops\n", line("event", 1)));

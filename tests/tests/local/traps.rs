@@ -35,6 +35,7 @@ const COMPACT: CompactOptions = CompactOptions {
     as_of: None,
     record_audit: true,
     allow_expire_all: false,
+    full: false,
 };
 const RECORD: &str = "{\"kind\": \"event\", \"timestamp\": 1763700000}\n";
 

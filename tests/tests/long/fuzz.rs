@@ -175,6 +175,7 @@ fn check_compaction(mut host: Lines, max_records: u64) {
         as_of: None,
         record_audit: false,
         allow_expire_all: true,
+        full: false,
     };
     let original = host.data.len();
     let done = compact::compact(&mut host, &policy, options).unwrap();
@@ -202,6 +203,7 @@ fn anything(host: &mut Hostile, random: &mut Random, cursor: &mut Option<String>
         as_of: None,
         record_audit: false,
         allow_expire_all: true,
+        full: false,
     };
     match random.below(9) {
         0 => {

@@ -183,6 +183,7 @@ const COMPACT: CompactOptions = CompactOptions {
     as_of: None,
     record_audit: false,
     allow_expire_all: true,
+    full: false,
 };
 
 #[tokio::test(flavor = "multi_thread")]

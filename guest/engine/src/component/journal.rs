@@ -21,7 +21,7 @@ use crate::read::query::{self, Page};
 use crate::retention::compact::{self, CompactOptions, Compaction};
 use crate::retention::survey;
 use crate::walk::partition::{self, Partition, write_result};
-use crate::write::append::{self, Appended, Draft};
+use crate::write::append::{self, Accept, Appended, Draft};
 
 const NOTHING: Counters = Counters {
     records_written: 0,
@@ -112,8 +112,9 @@ impl<H: Host + Default> Guest for Component<H> {
         finish(append::append(&mut H::default(), &drafts), count_append)
     }
 
-    fn append_lines(lines: String) -> Outcome<Appended> {
-        finish(append::append_lines(&mut H::default(), lines), count_append)
+    fn append_lines(lines: String, lenient: bool) -> Outcome<Appended> {
+        let accept = if lenient { Accept::Suspects } else { Accept::Sound };
+        finish(append::append_lines(&mut H::default(), lines, accept), count_append)
     }
 
     fn query(selection: Selection, retention: Retention) -> Outcome<Page> {
@@ -153,10 +154,10 @@ impl<H: Host + Default> Guest for Component<H> {
     fn survey_partitions(
         maximum: u32,
         retention: Retention,
-        as_of: f64,
+        options: CompactOptions,
     ) -> Outcome<Vec<Partition>> {
         let policy = retention.try_into()?;
-        compact::survey_partitions(&mut H::default(), maximum, &policy, as_of)
+        compact::survey_partitions(&mut H::default(), maximum, &policy, options)
     }
 
     fn survey_partition(partition: Partition, retention: Retention, as_of: f64) -> Outcome<String> {

@@ -27,6 +27,10 @@ pub struct Cursor {
 
 const VERSION: u32 = 4;
 
+/// The maximum length of a cursor, in bytes. One for a file has some 30 KB at most, one for 256 streams 20 KB and
+/// their names.
+const LONGEST: usize = 1 << 20;
+
 impl Cursor {
     pub fn new(retainer: Retainer, left: Option<u64>) -> Self {
         Self {
@@ -43,6 +47,9 @@ impl Cursor {
     ///
     /// `InvalidArgument` if the text is not a cursor of this version.
     pub fn parse(text: &str) -> Outcome<Self> {
+        if text.len() > LONGEST {
+            return Err(not_a_cursor());
+        }
         let cursor: Self = serde_json::from_str(text).map_err(|_| not_a_cursor())?;
         if cursor.version != VERSION {
             return Err(not_a_cursor());

@@ -22,7 +22,7 @@ pub fn compact<H: Host>(
     options: CompactOptions,
 ) -> Outcome<Compaction> {
     let job = Job::begin(host, policy, options)?;
-    let told = Told::of(host, &job.view, policy, job.clock)?;
+    let told = job.told(host)?;
     let surveys = job.surveys(host, &told)?;
     job.run(host, surveys, &told)
 }
@@ -32,12 +32,11 @@ pub fn survey_partitions<H: Host>(
     host: &mut H,
     maximum: u32,
     policy: &Retention,
-    as_of: f64,
+    options: CompactOptions,
 ) -> Outcome<Vec<Partition>> {
-    let view = View::open(host)?;
-    let clock = Clock { as_of, now: host.now() };
-    let told = Told::of(host, &view, policy, clock)?;
-    partition::cut(host, view.description.framing, &told.rest(&view), maximum)
+    let job = Job::begin(host, policy, options)?;
+    let rest = job.told(host)?.rest(&job.view);
+    partition::cut(host, job.view.description.framing, &rest, maximum)
 }
 
 /// Compacts the store with surveys that other instances have made of the same snapshot.
@@ -49,7 +48,7 @@ pub fn compact_surveyed<H: Host>(
 ) -> Outcome<Compaction> {
     let job = Job::begin(host, policy, options)?;
     let surveys = surveys.iter().map(|text| parse_result(text)).collect::<Outcome<Vec<_>>>()?;
-    let told = Told::of(host, &job.view, policy, job.clock)?;
+    let told = job.told(host)?;
     job.run(host, surveys, &told)
 }
 
@@ -74,6 +73,14 @@ impl<'p> Job<'p> {
             view.require_order()?;
         }
         Ok(Self { view, policy, options, clock })
+    }
+
+    /// What need not be read.
+    fn told<H: Host>(&self, host: &mut H) -> Outcome<Told> {
+        let told = Told::of(host, &self.view, self.policy, self.clock)?;
+        // The index is carried on all the same.
+        let blocks = if self.options.full { Vec::new() } else { told.blocks };
+        Ok(Told { blocks, ..told })
     }
 
     /// Surveys what was not told.

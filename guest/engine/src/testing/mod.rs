@@ -28,6 +28,7 @@ pub const COMPACT: CompactOptions = CompactOptions {
     as_of: None,
     record_audit: false,
     allow_expire_all: true,
+    full: false,
 };
 
 /// A position in a store that frames entries.

@@ -14,7 +14,7 @@ pub fn append<H: Host>(host: &mut H, drafts: &[Draft]) -> Outcome<Appended> {
     for (index, draft) in drafts.iter().enumerate() {
         compose(&mut lines, draft, now).map_err(|reason| bad_record(index as u64 + 1, &reason))?;
     }
-    write(host, &lines)
+    write(host, &lines, Accept::Sound)
 }
 
 /// The line that a draft becomes.
@@ -43,68 +43,105 @@ fn compose(lines: &mut String, draft: &Draft, now: f64) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
+/// What a line must be to be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Accept {
+    /// A sound record.
+    Sound,
+    /// Any whole JSON object, as queries return them.
+    Suspects,
+}
+
 /// Writes ready lines verbatim.
-pub fn append_lines<H: Host>(host: &mut H, mut lines: String) -> Outcome<Appended> {
+pub fn append_lines<H: Host>(host: &mut H, mut lines: String, accept: Accept) -> Outcome<Appended> {
     if !lines.is_empty() && !lines.ends_with('\n') {
         lines.push('\n');
     }
-    write(host, &lines)
+    write(host, &lines, accept)
 }
 
-fn write<H: Host>(host: &mut H, lines: &str) -> Outcome<Appended> {
-    let runs = check(lines)?;
+fn write<H: Host>(host: &mut H, lines: &str, accept: Accept) -> Outcome<Appended> {
+    let Checked { runs, suspects } = check(lines, accept)?;
     let records = runs.iter().map(|run| u64::from(run.lines)).sum();
     if records > 0 {
         host.append(lines, &runs)?;
     }
-    Ok(Appended { records, bytes: lines.len() as u64 })
+    Ok(Appended { records, bytes: lines.len() as u64, suspects })
 }
 
 /// Whether a line, with its line end, may be written.
 pub fn is_acceptable(line: &str) -> bool {
-    check(line).is_ok_and(|runs| matches!(runs.as_slice(), [Run { lines: 1, .. }]))
+    check(line, Accept::Sound)
+        .is_ok_and(|checked| matches!(checked.runs.as_slice(), [Run { lines: 1, .. }]))
 }
 
-/// Judges every line, and tells which kinds follow each other.
-fn check(lines: &str) -> Outcome<Vec<Run>> {
+/// Lines that may be written.
+#[derive(Default)]
+struct Checked {
+    /// Which kinds follow each other.
+    runs: Vec<Run>,
+    /// Lines that only [`Accept::Suspects`] lets through.
+    suspects: u64,
+}
+
+fn check(lines: &str, accept: Accept) -> Outcome<Checked> {
     let bytes = lines.as_bytes();
     let mut validator = Validator::new();
-    let mut runs: Vec<Run> = Vec::new();
+    let mut checked = Checked::default();
     let (mut at, mut number) = (0, 0);
     while at < bytes.len() {
         number += 1;
         let line = validator.line(bytes, at);
-        let kind = acceptable(line.end - at, &line.verdict)
-            .map_err(|reason| bad_record(number, &reason))?;
-        match runs.last_mut() {
+        let kind = match judge(line.end - at, &line.verdict) {
+            Judged::Sound(kind) => kind,
+            Judged::Suspect(kind, _) if accept == Accept::Suspects => {
+                checked.suspects += 1;
+                kind
+            }
+            Judged::Suspect(_, reason) => {
+                return Err(bad_record(number, &format!("{reason} (a lenient append takes it)")));
+            }
+            Judged::Unfit(reason) => return Err(bad_record(number, &reason)),
+        };
+        match checked.runs.last_mut() {
             Some(run) if run.kind == kind => run.lines += 1,
-            _ => runs.push(Run { kind, lines: 1 }),
+            _ => checked.runs.push(Run { kind, lines: 1 }),
         }
         at = line.end + 1;
     }
-    Ok(runs)
+    Ok(checked)
 }
 
-fn acceptable(length: usize, verdict: &Verdict) -> Result<Kind, String> {
+enum Judged {
+    Sound(Kind),
+    /// A whole record, and what is questionable about it. One without a known kind counts as an event.
+    Suspect(Kind, &'static str),
+    /// No record, and why.
+    Unfit(String),
+}
+
+fn judge(length: usize, verdict: &Verdict) -> Judged {
     if length > MAX_ENTRY {
-        return Err(format!("it is {length} bytes long, more than the limit of {MAX_ENTRY}"));
+        let reason = format!("it is {length} bytes long, more than the limit of {MAX_ENTRY}");
+        return Judged::Unfit(reason);
     }
     match verdict {
-        Verdict::Record(Envelope { kind: Some(kind), timestamp: Some(_), suspect, depth })
-            if suspect.is_empty() && *depth <= MAX_DEPTH =>
-        {
-            Ok(*kind)
-        }
-        Verdict::Record(envelope) => Err(objection(envelope)),
+        Verdict::Record(envelope) => match (envelope.kind, objection(envelope)) {
+            (Some(kind), None) => Judged::Sound(kind),
+            (kind, reason) => {
+                Judged::Suspect(kind.unwrap_or(Kind::Event), reason.unwrap_or_default())
+            }
+        },
         Verdict::Damaged(Damage::NotAnObject) => {
-            Err("it is not a JSON object (one record per line)".to_owned())
+            Judged::Unfit("it is not a JSON object (one record per line)".to_owned())
         }
-        Verdict::Damaged(_) => Err("it is not valid JSON on one line".to_owned()),
+        Verdict::Damaged(_) => Judged::Unfit("it is not valid JSON on one line".to_owned()),
     }
 }
 
-fn objection(envelope: &Envelope) -> String {
-    let reasons = [
+/// What is questionable about a record.
+fn objection(envelope: &Envelope) -> Option<&'static str> {
+    const REASONS: [(Suspect, &str); 5] = [
         (Suspect::MISSING_KIND, "it has no field `kind`: one of event, audit, dead_letter, metric"),
         (Suspect::UNKNOWN_KIND, "its `kind` is none of event, audit, dead_letter, metric"),
         (Suspect::DUPLICATE_KEY, "`kind` or `timestamp` occurs twice"),
@@ -114,10 +151,11 @@ fn objection(envelope: &Envelope) -> String {
         ),
         (Suspect::NONSTANDARD_NUMBER, "it contains NaN or Infinity, which is not JSON"),
     ];
-    match reasons.into_iter().find(|(flag, _)| envelope.suspect.contains(*flag)) {
-        Some((_, reason)) => reason.to_owned(),
-        None => format!("it is nested {} deep, more than the limit of {MAX_DEPTH}", envelope.depth),
+    const _: () = assert!(MAX_DEPTH == 512, "as said below");
+    if envelope.suspect.is_empty() {
+        return (envelope.depth > MAX_DEPTH).then_some("it is nested more than 512 deep");
     }
+    REASONS.iter().find(|(flag, _)| envelope.suspect.contains(*flag)).map(|(_, reason)| *reason)
 }
 
 fn bad_record(number: u64, reason: &str) -> Failure {

@@ -65,7 +65,7 @@ fn write<H: Host>(host: &mut H, audit: &impl Serialize) -> Outcome<String> {
         .map_err(|error| Failure::new(FailureCode::Failed, error.to_string()))?;
     let draft = Draft { kind: Kind::Audit, timestamp: None, fields };
     let line = append::line(host, &draft)?;
-    append::append_lines(host, line.clone())?;
+    append::append_lines(host, line.clone(), append::Accept::Sound)?;
     Ok(line)
 }
 

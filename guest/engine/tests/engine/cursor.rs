@@ -74,6 +74,7 @@ fn compact(host: &mut impl Host, policy: &Retention) {
         as_of: None,
         record_audit: false,
         allow_expire_all: true,
+        full: false,
     };
     assert!(compact::compact(host, policy, options).unwrap().changed);
 }
@@ -294,6 +295,18 @@ fn a_cursor_stays_short() {
     for order in ORDERS {
         let page = page(&mut host, &mut all(order), &policy);
         assert!(page.cursor.len() < 6000, "{} bytes", page.cursor.len());
+    }
+}
+
+#[test]
+fn a_cursor_of_more_than_a_mebibyte_is_refused() {
+    let mut host = Lines::new(lines("event", 0..3, 5).concat());
+    let mut selection = all(Order::OldestFirst);
+    let cursor = page(&mut host, &mut selection, &Retention::default()).cursor;
+    for (length, fits) in [(1 << 20, true), ((1 << 20) + 1, false)] {
+        selection.cursor = Some(cursor.clone() + &" ".repeat(length - cursor.len()));
+        let answer = query::query(&mut host, &selection, &Retention::default());
+        assert_eq!(answer.is_ok(), fits, "{length} bytes");
     }
 }
 

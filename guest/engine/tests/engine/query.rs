@@ -89,6 +89,7 @@ fn following_returns_each_record_once_across_appends_recovery_and_compaction() {
         as_of: None,
         record_audit: false,
         allow_expire_all: true,
+        full: false,
     };
     assert!(compact::compact(&mut host, &policy, options).unwrap().changed);
     host.data.extend(lines[600..700].concat().bytes());

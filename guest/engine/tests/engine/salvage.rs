@@ -231,6 +231,7 @@ fn a_clock_that_makes_everything_too_old_removes_nothing() {
         as_of: None,
         record_audit: false,
         allow_expire_all: false,
+        full: false,
     };
     let old = record("event", NOW - 90.0 * day, 5);
     let mut host = Lines::new(old.repeat(3));

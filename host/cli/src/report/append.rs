@@ -13,8 +13,12 @@ pub(crate) fn text(total: &RoutedAppend, only: Option<&Description>, paint: Pain
         let records = count(records, "record", "records");
         format!("{}: appended {records}, {}\n", paint.bold(&printable(location)), bytes(size))
     };
+    let suspects = match total.suspects {
+        0 => String::new(),
+        some => format!("{} suspect: see scan\n", count(some, "record is", "records are")),
+    };
     if let Some(store) = only {
-        return line(&store.location, total.records, total.bytes);
+        return line(&store.location, total.records, total.bytes) + &suspects;
     }
     let stores = total.stores.iter();
     let mut text: String =
@@ -23,6 +27,7 @@ pub(crate) fn text(total: &RoutedAppend, only: Option<&Description>, paint: Pain
         let records = count(of.records, "record", "records");
         text.push_str(&format!("{}: dropped {records}, as the route says\n", of.kind.name()));
     }
+    text.push_str(&suspects);
     if text.is_empty() { "nothing to append\n".to_owned() } else { text }
 }
 
@@ -33,6 +38,7 @@ pub(crate) fn fields(total: &RoutedAppend, only: Option<&Description>) -> Value 
             "location": store.location,
             "records": total.records,
             "bytes": total.bytes,
+            "suspects": total.suspects,
         }),
         None => super::fields(total),
     }

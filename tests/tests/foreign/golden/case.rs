@@ -40,7 +40,7 @@ pub enum Call {
     Query(Selection, Retention),
     Inspect(InspectOptions, Retention),
     Append(Vec<Draft>),
-    AppendLines(String),
+    AppendLines(String, bool),
     StartupCheck(StartupOptions),
 }
 
@@ -54,7 +54,7 @@ impl Call {
             Self::Query(selection, retention) => vec![json!(selection), json!(retention)],
             Self::Inspect(options, retention) => vec![json!(options), json!(retention)],
             Self::Append(drafts) => vec![json!(drafts)],
-            Self::AppendLines(lines) => vec![json!(lines)],
+            Self::AppendLines(lines, lenient) => vec![json!(lines), json!(lenient)],
             Self::StartupCheck(options) => vec![json!(options)],
         }
     }
@@ -138,7 +138,7 @@ impl Step {
         }
         let (name, mut with) = (step["call"].as_str().unwrap().to_owned(), step["with"].clone());
         let call = call(&name, &with);
-        if let Call::AppendLines(lines) = &call {
+        if let Call::AppendLines(lines, _) = &call {
             with["lines"] = json!(lines);
         }
         Self { written, name, with, call, expected: Value::Object(expected) }
@@ -166,6 +166,7 @@ fn call(name: &str, with: &Value) -> Call {
                 as_of: with["as_of"].as_f64(),
                 record_audit: flag("record_audit"),
                 allow_expire_all: flag("allow_expire_all"),
+                full: flag("full"),
             };
             Call::Compact(retention(with), options)
         }
@@ -186,7 +187,10 @@ fn call(name: &str, with: &Value) -> Call {
             let drafts = with["drafts"].as_array().unwrap();
             Call::Append(drafts.iter().map(|draft| parse(draft, &[])).collect())
         }
-        "append-lines" => Call::AppendLines(String::from_utf8(decode(&with["lines"])).unwrap()),
+        "append-lines" => {
+            let lines = String::from_utf8(decode(&with["lines"])).unwrap();
+            Call::AppendLines(lines, flag("lenient"))
+        }
         "startup-check" => {
             let (mode, recovery) = (parse(&with["mode"], &[]), parse(&with["recovery"], &[]));
             let (full, record_audit) = (flag("full"), flag("record_audit"));

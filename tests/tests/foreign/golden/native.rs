@@ -6,7 +6,7 @@ use papyra_engine::operations;
 use papyra_engine::read::query::{self, Selection};
 use papyra_engine::retention::Retention;
 use papyra_engine::testing::Lines;
-use papyra_engine::write::append;
+use papyra_engine::write::append::{self, Accept};
 
 use super::Subject;
 use super::case::{Call, Case, Reply, Report, Step};
@@ -34,8 +34,9 @@ impl Native {
                 inspect::inspect(host, options.limit, &policy(retention)?).map(Report::Inspection)
             }
             Call::Append(drafts) => append::append(host, drafts).map(Report::Appended),
-            Call::AppendLines(lines) => {
-                append::append_lines(host, lines.clone()).map(Report::Appended)
+            Call::AppendLines(lines, lenient) => {
+                let accept = if *lenient { Accept::Suspects } else { Accept::Sound };
+                append::append_lines(host, lines.clone(), accept).map(Report::Appended)
             }
             Call::StartupCheck(options) => {
                 startup::startup_check(host, *options).map(Report::Startup)

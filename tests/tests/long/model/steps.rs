@@ -164,6 +164,7 @@ impl<'a> Run<'a> {
             keep_quarantine,
             record_audit: false,
             allow_expire_all: true,
+            full: false,
             ..CompactOptions::default()
         };
         let journal = self.journal().with_retention(retention);
