@@ -11,7 +11,6 @@
 use crate::failure::Outcome;
 use crate::health::recover::{self, RecoverOptions, Recovery};
 use crate::host::Host;
-use crate::index;
 use crate::retention::Retention;
 use crate::retention::compact::{self, CompactOptions, Compaction};
 use crate::write::audit;
@@ -21,7 +20,6 @@ use crate::write::audit;
 pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
     let (mut done, failure) = recover::recover(host, options)?;
     if done.changed && !done.dry_run {
-        index::drop_stale(host);
         if options.record_audit {
             (done.audit, done.note) = audit::of_recovery(host, &done);
         }

@@ -47,7 +47,8 @@ impl Context<'_> {
         let journal = RoutedJournal::new(&self.engine()?, route)
             .with_retention(&self.config.retention())
             .with_jobs(args::jobs(self.config));
-        Ok((journal, targets))
+        let indexed = self.config.is_indexed();
+        Ok((if indexed { journal } else { journal.without_index() }, targets))
     }
 
     /// The journal that has the records of this kind.

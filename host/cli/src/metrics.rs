@@ -5,9 +5,11 @@ use std::time::{Instant, SystemTime};
 use clap::{Args, ValueEnum};
 use papyra_persistence::config::Config;
 use papyra_persistence::consumer::GroupInfo;
-use papyra_persistence::journal::{FailureCode, Journal, JournalError, ScanOptions};
+use papyra_persistence::journal::{
+    FailureCode, Journal, JournalError, ScanOptions, ScanReport, StartupMode, StartupOptions,
+};
 use papyra_persistence::metrics::{StoreLook, store_text};
-use papyra_persistence::store::Kind;
+use papyra_persistence::store::{Kind, Store};
 
 use crate::args::{JobsArgs, TargetArgs};
 use crate::context::Context;
@@ -18,7 +20,7 @@ use crate::report;
 
 /// Report size, counts, anomalies and consumer groups, also for Prometheus
 ///
-/// Reads the whole journal, or with --sample its newest entries, and changes nothing. Records written,
+/// Reads what an index does not tell, or with --sample the newest entries, and changes nothing. Records written,
 /// errors, latencies and drops are counted in the process that writes: expose them there, in Rust with
 /// `papyra_persistence::metrics`. To watch a journal continuously, use `serve`.
 #[derive(Debug, Args)]
@@ -75,8 +77,8 @@ pub(super) async fn run(args: MetricsArgs, context: &mut Context<'_>) -> Result<
         return prometheus(args.sample, context).await;
     }
     let paint = context.output.paint();
-    per_store::run(context, "metrics", async |journal, _| {
-        let look = look(journal, args.sample).await?;
+    per_store::run(context, "metrics", async |journal, target| {
+        let look = look(journal, &*target.store, args.sample).await?;
         let text = report::metrics::text(&look, paint);
         Ok(Report { text, fields: report::metrics::fields(&look), exit: Exit::Done })
     })
@@ -86,11 +88,12 @@ pub(super) async fn run(args: MetricsArgs, context: &mut Context<'_>) -> Result<
 /// Writes all stores into one text, because each name may begin only once in it. A store that cannot be
 /// read is reported as down, and the command fails.
 async fn prometheus(sample: Option<u64>, context: &mut Context<'_>) -> Result<Exit, Problem> {
-    let (routed, _) = context.routed()?;
+    let (routed, targets) = context.routed()?;
     let (mut looks, mut worst) = (Vec::new(), None);
-    for (journal, _) in routed.journals() {
+    for ((journal, _), target) in routed.journals().zip(&targets) {
         let meter = context.meter("metrics");
-        match look(&journal.clone().with_progress(meter.callback()), sample).await {
+        let journal = journal.clone().with_progress(meter.callback());
+        match look(&journal, &*target.store, sample).await {
             Ok(look) => looks.push(look),
             Err(problem) if problem.exit == Exit::Interrupted => return Err(problem),
             Err(problem) => {
@@ -109,9 +112,13 @@ async fn prometheus(sample: Option<u64>, context: &mut Context<'_>) -> Result<Ex
     worst.map_or(Ok(Exit::Done), Err)
 }
 
-async fn look(journal: &Journal, sample: Option<u64>) -> Result<StoreLook, Problem> {
+async fn look(
+    journal: &Journal,
+    store: &dyn Store,
+    sample: Option<u64>,
+) -> Result<StoreLook, Problem> {
     let began = Instant::now();
-    let scan = journal.scan(ScanOptions { max_findings: 0, sample }).await?;
+    let scan = scan(journal, store, sample).await?;
     let groups = groups(journal).await?;
     Ok(StoreLook {
         location: scan.location.clone(),
@@ -121,6 +128,22 @@ async fn look(journal: &Journal, sample: Option<u64>) -> Result<StoreLook, Probl
         scan: Some(scan),
         groups,
     })
+}
+
+/// Reads everything, or what the index does not tell. Whether that was damaged in place, `scan` finds out.
+async fn scan(
+    journal: &Journal,
+    store: &dyn Store,
+    sample: Option<u64>,
+) -> Result<ScanReport, JournalError> {
+    let indexed = async || store.load_index().await.is_ok_and(|index| !index.is_empty());
+    if sample.is_none() && indexed().await {
+        let options = StartupOptions { mode: StartupMode::ScanOnly, ..StartupOptions::default() };
+        if let Some(scan) = journal.clone().read_only().startup_check(options, None).await?.scan {
+            return Ok(scan);
+        }
+    }
+    journal.scan(ScanOptions { max_findings: 0, sample }).await
 }
 
 /// Consumer groups, on stores that have them.

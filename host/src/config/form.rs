@@ -136,6 +136,26 @@ impl Words for Overflow {
         &[(Self::DropNewest, &["drop-newest"]), (Self::DropOldest, &["drop-oldest"])];
 }
 
+/// Who keeps the index of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IndexPolicy {
+    /// `startup-check`, `recover`, `compact` and `index`.
+    Maintenance,
+    /// These, and recorders now and then.
+    Recorder,
+    /// Nobody, and nobody uses one.
+    Never,
+}
+
+impl Words for IndexPolicy {
+    const WORDS: &'static [(Self, &'static [&'static str])] = &[
+        (Self::Maintenance, &["maintenance"]),
+        (Self::Recorder, &["recorder"]),
+        (Self::Never, &["never"]),
+    ];
+}
+
 /// How log events are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -41,7 +41,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use self::error::{ConfigError, Fault, Origin};
-pub use self::form::{Form, LogFormat, Place, Toml};
+pub use self::form::{Form, IndexPolicy, LogFormat, Place, Toml};
 use self::table::{Key, OLD_NAMES, Refusal, keys, variable};
 pub use self::table::{PerKind, Set, Setting, Settings};
 use crate::store::redacted;

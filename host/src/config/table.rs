@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::error::Origin;
 use super::form::{
-    Form, LogFormat, Place, Toml, age, count, duration, parse_directory, parse_levels, size, text,
-    words,
+    Form, IndexPolicy, LogFormat, Place, Toml, age, count, duration, parse_directory, parse_levels,
+    size, text, words,
 };
 use crate::journal::{RecoveryMode, StartupMode};
 use crate::recorder::Overflow;
@@ -192,6 +192,8 @@ settings! {
     "quarantine_dir" quarantine_dir: Set<Option<PathBuf>> = unset(), DIRECTORY,
         [Some("--quarantine-dir"), "none"], "directory for quarantined entries",
         "recover, startup-check";
+    "index" index: Set<IndexPolicy> = set(IndexPolicy::Maintenance), INDEX, [None, ""],
+        "who keeps the index of a journal", ALL;
     "startup.mode" startup_mode: Set<StartupMode> = set(StartupMode::Fail), STARTUP,
         [Some("--mode"), ""], "reaction of a startup check to anomalies", CHECK;
     "startup.recovery_mode" startup_recovery_mode: Set<RecoveryMode> = set(RecoveryMode::Repair),
@@ -215,6 +217,8 @@ settings! {
         "maximum size of the records in the queue", RECORDER;
     "recorder.overflow" recorder_overflow: Set<Overflow> = set(Overflow::DropNewest), OVERFLOW,
         [None, ""], "which records are dropped when the queue is full", RECORDER;
+    "recorder.index_every" recorder_index_every: Set<Duration> = set(FIVE_MINUTES), PAUSE, [None, ""],
+        "how often a recorder adds to the index, with `index = \"recorder\"`", RECORDER;
     "serve.address" serve_address: Set<SocketAddr> = set(LISTEN), ADDRESS, [Some("--listen"), ""],
         "address and port to listen on", "serve";
     "serve.check_every" serve_check_every: Set<Duration> = set(MINUTE), PAUSE,
@@ -236,6 +240,7 @@ const SYNC: Form<Durability> =
     text(units::parse_sync, |sync| units::format_sync(*sync), "always, interval:MS or never");
 const DIRECTORY: Form<PathBuf> =
     text(parse_directory, |path| path.display().to_string(), "a directory");
+const INDEX: Form<IndexPolicy> = words("maintenance, recorder or never");
 const STARTUP: Form<StartupMode> = words("ignore, scan-only, fail or recover");
 const RECOVERY: Form<RecoveryMode> = words("repair or quarantine");
 /// The form of a time limit.
@@ -263,6 +268,7 @@ const ADDRESS: Form<SocketAddr> = text(
     "an address and a port, such as 127.0.0.1:9464",
 );
 const MINUTE: Duration = Duration::from_secs(60);
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
 const HOUR: Duration = Duration::from_secs(3600);
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 

@@ -99,6 +99,7 @@ fn every_setting_reaches_the_type_that_uses_it() {
         jobs = 3
         sync = "interval:7"
         quarantine_dir = "q"
+        index = "recorder"
         [retention]
         max_records = 1
         max_age = "1d"
@@ -118,6 +119,7 @@ fn every_setting_reaches_the_type_that_uses_it() {
         queue_records = 5
         queue_bytes = "20MiB"
         overflow = "drop_oldest"
+        index_every = "9s"
         [serve]
         address = "[::1]:1"
         "#,
@@ -143,7 +145,9 @@ fn every_setting_reaches_the_type_that_uses_it() {
     assert_eq!(config.settings.log_format.value, LogFormat::Json);
     assert_eq!(config.settings.log_level.value, "info");
     let wanted = Recorder::builder().max_records(5).max_bytes(20 << 20);
-    assert_eq!(config.recorder(), wanted.overflow(Overflow::DropOldest));
+    let wanted = wanted.overflow(Overflow::DropOldest);
+    assert_eq!(config.recorder(), wanted.index_every(std::time::Duration::from_secs(9)));
+    assert!(config.is_indexed());
     assert_eq!(Config::default().recorder(), Recorder::builder(), "one default");
     assert_eq!(config.settings.serve_address.value.to_string(), "[::1]:1");
     let mut config = config;

@@ -1,6 +1,7 @@
 //! What the library makes of the settings.
 
 use super::Config;
+use super::form::IndexPolicy;
 use super::table::Settings;
 use crate::engine::{Engine, EngineBuilder};
 use crate::journal::{KindLimits, Limits, Retention};
@@ -59,9 +60,20 @@ impl Config {
 
     /// A recorder with the configured queue.
     pub fn recorder(&self) -> RecorderBuilder {
-        Recorder::builder()
-            .max_records(self.settings.recorder_queue_records.value)
-            .max_bytes(self.settings.recorder_queue_bytes.value)
-            .overflow(self.settings.recorder_overflow.value)
+        let settings = &self.settings;
+        let builder = Recorder::builder()
+            .max_records(settings.recorder_queue_records.value)
+            .max_bytes(settings.recorder_queue_bytes.value)
+            .overflow(settings.recorder_overflow.value);
+        match settings.index.value {
+            IndexPolicy::Recorder => builder.index_every(settings.recorder_index_every.value),
+            _ => builder,
+        }
+    }
+
+    /// Whether indexes are used and kept.
+    #[must_use]
+    pub fn is_indexed(&self) -> bool {
+        self.settings.index.value != IndexPolicy::Never
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Work {
     /// The view that all instances of the operation must see; absent, each takes its own.
     pub snapshot: Option<Arc<dyn Snapshot>>,
     pub progress: Option<ProgressFn>,
+    /// Whether the index is used and kept.
+    pub indexed: bool,
     pub bytes_done: Arc<AtomicU64>,
     pub bytes_total: Arc<AtomicU64>,
 }
@@ -42,6 +44,7 @@ impl Work {
             store,
             snapshot: None,
             progress,
+            indexed: true,
             bytes_done: Arc::default(),
             bytes_total: Arc::default(),
         }

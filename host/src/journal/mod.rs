@@ -9,6 +9,7 @@ mod maintain;
 mod measured;
 mod parallel;
 mod read;
+mod run;
 mod session;
 mod strict_json;
 mod write;
@@ -34,7 +35,7 @@ pub use crate::bindings::papyra::persistence::types::{
 pub use crate::engine::{Progress, ProgressFn};
 
 use crate::engine::{Engine, Work};
-use crate::store::{Description, Store};
+use crate::store::{Description, ReadOnlyStore, Store};
 
 /// A journal: one store, worked on by sandboxed instances of one engine.
 ///
@@ -47,6 +48,7 @@ pub struct Journal {
     retention: Retention,
     jobs: usize,
     progress: Option<ProgressFn>,
+    indexed: bool,
     shared: Arc<Shared>,
 }
 
@@ -71,6 +73,7 @@ impl Journal {
             retention: Retention::default(),
             jobs,
             progress: None,
+            indexed: true,
             shared: Arc::default(),
         }
     }
@@ -98,6 +101,20 @@ impl Journal {
         progress: impl Fn(Progress) -> std::ops::ControlFlow<()> + Send + Sync + 'static,
     ) -> Self {
         self.progress = Some(Arc::new(progress));
+        self
+    }
+
+    /// Neither uses an index nor keeps one. [`drop_index`](Self::drop_index) removes what is there.
+    #[must_use]
+    pub fn without_index(mut self) -> Self {
+        self.indexed = false;
+        self
+    }
+
+    /// The same journal without any way to change it; see [`ReadOnlyStore`].
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.store = Arc::new(ReadOnlyStore::new(self.store));
         self
     }
 
@@ -141,7 +158,8 @@ impl Journal {
     }
 
     fn work(&self) -> Work {
-        Work::new(self.store.clone(), self.progress.clone())
+        let work = Work::new(self.store.clone(), self.progress.clone());
+        Work { indexed: self.indexed, ..work }
     }
 
     pub(crate) fn count(&self, more: &Counters) {
@@ -283,7 +301,7 @@ impl Default for CompactOptions {
     /// Now, for real, with an audit record, without quarantine, and not beyond what consumer groups still need.
     fn default() -> Self {
         let (dry_run, force, keep_quarantine) = (false, false, false);
-        let (as_of, record_audit, allow_expire_all) = (None, true, false);
-        Self { dry_run, force, keep_quarantine, as_of, record_audit, allow_expire_all }
+        let (as_of, record_audit, allow_expire_all, full) = (None, true, false, false);
+        Self { dry_run, force, keep_quarantine, as_of, record_audit, allow_expire_all, full }
     }
 }

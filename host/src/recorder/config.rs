@@ -81,6 +81,13 @@ impl RecorderBuilder {
         self
     }
 
+    /// How often the writer adds to the index of the journal what was written since, when it has nothing else to do.
+    /// Default: never; maintenance does. The first index of a large journal takes as long as a scan.
+    pub fn index_every(mut self, time: Duration) -> Self {
+        self.config.index_every = Some(time);
+        self
+    }
+
     /// Starts a recorder that writes everything to one journal.
     ///
     /// # Errors
@@ -127,6 +134,7 @@ pub(super) struct Config {
     pub first_pause: Duration,
     pub longest_pause: Duration,
     pub drain_for: Duration,
+    pub index_every: Option<Duration>,
 }
 
 impl Default for Config {
@@ -140,6 +148,7 @@ impl Default for Config {
             first_pause: Duration::from_millis(50),
             longest_pause: Duration::from_secs(5),
             drain_for: Duration::from_secs(30),
+            index_every: None,
         }
     }
 }

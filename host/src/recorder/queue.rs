@@ -251,6 +251,12 @@ impl Queue {
         self.locked().tally
     }
 
+    /// How many records have left the queue, and whether none waits.
+    pub fn progress(&self) -> (u64, bool) {
+        let state = self.locked();
+        (state.settled(), state.tally.queued == 0)
+    }
+
     /// Counts from zero again; what is queued stays queued and counts as just accepted.
     pub fn reset_tally(&self) {
         let tally = &mut self.locked().tally;

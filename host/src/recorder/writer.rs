@@ -11,11 +11,13 @@ use tokio::time::{sleep, sleep_until, timeout};
 use super::config::Config;
 use super::queue::{Chunk, Next, Queue};
 use super::tally::DropReason;
-use crate::journal::{FailureCode, Journal, JournalError};
+use crate::journal::{FailureCode, IndexOptions, Journal, JournalError};
 
 /// After this duration without a record, the writer sleeps until one wakes it. Before, it polls:
 /// waking it costs the caller a system call.
 const DROWSY: Duration = Duration::from_millis(100);
+/// Between two looks whether there is nothing to write.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Maximum number of traps or panics of one batch before its rest is dropped. Enough to find one
 /// bad record among a million by halving.
 const MAX_TRAPS: u32 = 24;
@@ -54,6 +56,7 @@ impl Writer {
                 tokio::select! {
                     () = self.run() => {}
                     () = self.time_is_up() => {}
+                    () = self.keep_index() => {}
                 }
             });
             // Nothing is left but what was given up, and the stores' own affairs.
@@ -75,6 +78,35 @@ impl Writer {
                     }
                 }
                 None => self.queue.closing.notified().await,
+            }
+        }
+    }
+
+    /// Adds to the index now and then, where that is wanted. It never ends.
+    async fn keep_index(&self) {
+        let Some(every) = self.config.index_every else { return std::future::pending().await };
+        let mut indexed = 0;
+        loop {
+            sleep(every).await;
+            // It shares the thread with what writes, which comes first, but not for ever.
+            let at_last = Instant::now() + every;
+            let settled = loop {
+                match self.queue.progress() {
+                    (settled, false) if Instant::now() >= at_last => break settled,
+                    (settled, true) => break settled,
+                    _ => sleep(PAUSE).await,
+                }
+            };
+            if settled == indexed {
+                continue;
+            }
+            match self.journal.index(IndexOptions { hash: false, full: false }).await {
+                Ok(_) => indexed = settled,
+                Err(error) if error.code() == Some(FailureCode::Unsupported) => {
+                    tracing::info!(%error, "no index is kept");
+                    return std::future::pending().await;
+                }
+                Err(error) => tracing::warn!(%error, "the index was not kept up to date"),
             }
         }
     }

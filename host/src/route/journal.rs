@@ -60,6 +60,12 @@ impl RoutedJournal {
         self.map(|journal| journal.with_jobs(jobs))
     }
 
+    /// See [`Journal::without_index`].
+    #[must_use]
+    pub fn without_index(self) -> Self {
+        self.map(Journal::without_index)
+    }
+
     /// See [`Journal::with_progress`]; it counts anew for each store.
     #[must_use]
     pub fn with_progress(

@@ -9,7 +9,7 @@ use papyra_tests::place::{Place, line, lines};
 use serde_json::{Value, json};
 
 /// Every setting with a word that it does not allow, and what the message must say is allowed.
-const WRONG: [(&str, &str, &str); 25] = [
+const WRONG: [(&str, &str, &str); 27] = [
     ("store", "floppy:a", "known are"),
     ("route.default", "floppy:a", "known are"),
     ("route.dead_letters", "floppy:a", "known are"),
@@ -22,6 +22,7 @@ const WRONG: [(&str, &str, &str); 25] = [
     ("jobs", "0", "1 to 256"),
     ("sync", "sometimes", "interval:200"),
     ("quarantine_dir", "", "directory"),
+    ("index", "always", "maintenance, recorder or never"),
     ("startup.mode", "fail_on_anomalies", "ignore, scan-only, fail or recover"),
     ("startup.recovery_mode", "ignore", "repair or quarantine"),
     ("startup.timeout", "2h", "100ms to 1h"),
@@ -33,6 +34,7 @@ const WRONG: [(&str, &str, &str); 25] = [
     ("recorder.queue_records", "0", "1 to 100000000"),
     ("recorder.queue_bytes", "1KiB", "16MiB to 64GiB"),
     ("recorder.overflow", "block", "drop-newest or drop-oldest"),
+    ("recorder.index_every", "0", "1s to 1h"),
     ("serve.address", "localhost", "127.0.0.1:9464"),
     ("serve.check_every", "0", "1s to 1h"),
 ];

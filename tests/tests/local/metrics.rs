@@ -1,10 +1,14 @@
 //! Metrics: every operation is counted once, and the text says what the values say.
 
+use std::fs;
+
 use papyra_persistence::journal::{
     CompactOptions, InspectOptions, Limits, RecoverOptions, Retention, ScanOptions, Selection,
 };
 use papyra_persistence::store::{FileStore, Kind};
 use papyra_persistence::{Engine, Journal, Metrics, Recorder};
+use papyra_tests::command::names;
+use papyra_tests::place::{Place, line};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::json;
@@ -28,7 +32,7 @@ fn text(metrics: &Metrics) -> String {
 async fn every_operation_is_counted_once_and_a_reset_forgets_all_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.ndjson");
-    std::fs::write(&path, [RECORD, "garbage\n", RECORD, RECORD].concat()).unwrap();
+    fs::write(&path, [RECORD, "garbage\n", RECORD, RECORD].concat()).unwrap();
     let limits = Limits { max_records: Some(2), ..Limits::default() };
     let journal = Journal::new(&Engine::new().unwrap(), FileStore::open(&path))
         .with_retention(Retention { journal: limits, ..Retention::default() });
@@ -120,4 +124,25 @@ async fn the_text_for_prometheus_has_one_line_per_value() {
     let success = "papyra_last_success_timestamp_seconds{store=\"a \\\"quoted\\\" name\",operation=\"append\"} ";
     assert!(text.contains(success), "{text}");
     assert!(!text.contains("_total_total") && !text.contains("inf\""), "{text}");
+}
+
+#[test]
+fn the_command_reads_what_the_index_does_not_tell_and_writes_nothing() {
+    let place = Place::new();
+    let records: String = (0..3000).map(|n| line("event", 1_763_000_000 + n)).collect();
+    place.put("app.ndjson", &(records + "oops\n"));
+    let metrics = || {
+        let mut document = place.run("persistence metrics --path app.ndjson --json").document();
+        document.as_object_mut().unwrap().remove("duration_seconds");
+        document
+    };
+    let figures = metrics();
+    assert_eq!(names(&place.path("")), ["app.ndjson"]);
+    assert_eq!(place.run("persistence index --path app.ndjson").code, Some(0));
+    let index = place.text(".app.ndjson.papyra-index");
+    assert_eq!(metrics(), figures);
+    fs::write(place.path("app.ndjson"), place.text("app.ndjson") + &line("audit", 1_763_100_000))
+        .unwrap();
+    assert_eq!(metrics()["kinds"]["audit"]["records"], 1);
+    assert_eq!(place.text(".app.ndjson.papyra-index"), index);
 }

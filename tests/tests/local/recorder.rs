@@ -8,12 +8,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use papyra_persistence::journal::ScanOptions;
+use papyra_persistence::journal::{ScanOptions, StartupMode, StartupOptions};
 use papyra_persistence::recorder::{
     Accepted, Audit, AuditCounts, DeadLetter, Event, Metric, Recorder,
 };
 use papyra_persistence::route::{Route, RoutedJournal};
-use papyra_persistence::store::{Durability, FileStore, Kind};
+use papyra_persistence::store::{Durability, FileStore, Kind, Store};
 use papyra_persistence::{Engine, Journal};
 use papyra_tests::moody::{Mood, Moody};
 use papyra_tests::process::Worker;
@@ -37,6 +37,48 @@ fn values(text: &str) -> Vec<Value> {
 /// The field `n` of each record.
 fn numbers(text: &str) -> Vec<u64> {
     values(text).iter().map(|value| value["n"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_idle_recorder_adds_to_the_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.ndjson");
+    let store = Arc::new(FileStore::open(&path));
+    let journal = Journal::with_store(&Engine::new().unwrap(), store.clone());
+    let every = Duration::from_millis(20);
+    let recorder = Recorder::builder().index_every(every).start(&journal).unwrap();
+    let mut before = String::new();
+    for n in 0..3 {
+        recorder.record(Kind::Event, &json!({"n": n}));
+        recorder.flush().await;
+        let changed = async {
+            loop {
+                let index = store.load_index().await.unwrap();
+                if index != before {
+                    break index;
+                }
+                tokio::time::sleep(every).await;
+            }
+        };
+        before = tokio::time::timeout(LONG, changed).await.unwrap();
+    }
+    recorder.close(LONG).await;
+    let check = StartupOptions { mode: StartupMode::Fail, ..StartupOptions::default() };
+    let report = journal.startup_check(check, None).await.unwrap();
+    assert_eq!(report.indexed_bytes, fs::metadata(&path).unwrap().len());
+}
+
+#[tokio::test]
+async fn a_recorder_whose_store_keeps_no_index_goes_on() {
+    let (store, journal) = moody();
+    let every = Duration::from_millis(1);
+    let recorder = Recorder::builder().index_every(every).start(&journal.without_index()).unwrap();
+    for n in 0..20 {
+        recorder.record(Kind::Event, &json!({"n": n}));
+        tokio::time::sleep(every).await;
+    }
+    assert_eq!(recorder.close(LONG).await.written, 20);
+    assert_eq!(store.text().lines().count(), 20);
 }
 
 #[tokio::test]

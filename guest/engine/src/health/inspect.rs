@@ -4,7 +4,7 @@
 pub use crate::bindings::exports::papyra::persistence::journal::Inspection;
 use crate::failure::Outcome;
 use crate::health::tally::Tally;
-use crate::host::Host;
+use crate::host::{Framing, Host};
 use crate::index::{Index, Part, Passed, Pieces};
 use crate::retention::{Retainer, Retention, Verdict};
 use crate::time::{self, Moment};
@@ -13,8 +13,9 @@ use crate::walk::{Entry, NEXT, STOP, View};
 /// How many entries are looked at, from the oldest on, to find one with a usable timestamp.
 const OLDEST_AMONG: u32 = 100;
 
-/// How many bytes are read to count what the index cannot tell.
+/// How many bytes of lines, or entries of streams, are read to count what the index cannot tell.
 const LITTLE: u64 = 16 << 20;
+const FEW: u64 = 20_000;
 
 /// How many entries beyond the limit are looked at for one more visible record. Where so many are damaged
 /// or hidden, more is taken to be there: the cost must not depend on how much retention hides.
@@ -80,19 +81,30 @@ fn exactly<H: Host>(
     policy: &Retention,
     now: f64,
 ) -> Outcome<Option<Tally>> {
-    if !policy.is_empty() || view.is_parallel() {
+    if !policy.is_empty() {
         return Ok(None);
     }
     let Some(index) = Index::load(host) else { return Ok(None) };
     let known = index.matching(host, view)?;
     let pieces = Pieces::without(known, |block| block.speaks_for_itself(now));
-    let left: u64 = view.members.iter().enumerate().map(|(of, one)| pieces.left_of(of, one)).sum();
-    let Some(start) = view.start().filter(|_| left <= LITTLE) else { return Ok(None) };
+    let Some(start) = view.start() else { return Ok(None) };
     let mut tally = Tally::default();
     for (_, block) in known.iter().flat_map(Part::blocks) {
         if block.speaks_for_itself(now) {
             tally.merge(&block.tally());
         }
+    }
+    // Those of streams, if it counts them.
+    let entries = view.members.iter().map(|segment| segment.entries).sum::<Option<u64>>();
+    let little = match view.description.framing {
+        Framing::Lines => {
+            let members = view.members.iter().enumerate();
+            members.map(|(of, one)| pieces.left_of(of, one)).sum::<u64>() <= LITTLE
+        }
+        Framing::Entries => entries.is_some_and(|all| all.saturating_sub(tally.entries) <= FEW),
+    };
+    if !little {
+        return Ok(None);
     }
     let _ = pieces.forward_from(host, view, start, &mut |_: &mut H, passed: Passed<'_>| {
         if let Passed::Entry(_, entry) = passed {
@@ -101,7 +113,9 @@ fn exactly<H: Host>(
         }
         NEXT
     })?;
-    Ok(Some(tally))
+    // Some that the index knows are gone.
+    let miscounted = entries.is_some_and(|entries| entries != tally.entries);
+    Ok(Some(tally).filter(|_| !miscounted))
 }
 
 /// The first usable timestamp of the store that is not too old.

@@ -11,6 +11,7 @@ use crate::health::salvage::{self, Kept};
 use crate::health::scan::{Place, ScanReport, ScanState};
 use crate::health::shape::Shape;
 use crate::host::{Framing, Host, Position, Range, Segment};
+use crate::index::{self, Index, Part};
 use crate::walk::{self, Entry, NEXT, View};
 use crate::write::plan::Plan;
 
@@ -24,6 +25,7 @@ pub fn recover<H: Host>(
     let mut state = ScanState::default();
     let mut work = Work::new(options);
     let mut failed = None;
+    let parts = known(host, &view, options)?;
     if view.description.volatile {
         work.note = format!("the {} store cannot be damaged", view.description.backend);
     } else {
@@ -34,11 +36,25 @@ pub fn recover<H: Host>(
         state.observe_structure(&view, options.max_findings);
         refuse_what_is_no_journal(&view, &shapes, options)?;
         failed = work.all(host, &view, &shapes).err();
+        if !work.rewritten.is_empty() && !options.dry_run {
+            index::keep(host, &view, &parts, &work.unchanged);
+        }
     }
     match failed {
         Some(failure) if work.rewritten.is_empty() || options.dry_run => Err(failure),
         failed => Ok((work.report(state.report(&view, false), view.bytes()), failed)),
     }
+}
+
+/// What of the index can be carried on.
+fn known<H: Host>(host: &mut H, view: &View, options: RecoverOptions) -> Outcome<Vec<Part>> {
+    let apart = view.is_parallel() || view.description.framing == Framing::Entries;
+    if apart || options.dry_run {
+        return Ok(Vec::new());
+    }
+    let index = Index::load(host);
+    let parts = index.as_ref().map(|index| index.matching(host, view)).transpose()?;
+    Ok(parts.unwrap_or_default().to_vec())
 }
 
 fn look<H: Host>(
@@ -112,6 +128,8 @@ struct Work {
     line_ends: u64,
     terminated: u32,
     rewritten: Vec<String>,
+    /// Of each segment that was gone through, up to where nothing was changed.
+    unchanged: Vec<Position>,
     quarantine: Vec<String>,
     /// Anomalous entries that stay.
     kept: u64,
@@ -142,6 +160,7 @@ impl Work {
             line_ends: 0,
             terminated: 0,
             rewritten: Vec::new(),
+            unchanged: Vec::new(),
             quarantine: Vec::new(),
             kept: 0,
             cleared: 0,
@@ -198,6 +217,7 @@ impl Work {
         self.removed_entries += plan.removed_entries;
         self.removed_bytes += plan.removed_bytes;
         self.line_ends += plan.line_ends;
+        self.unchanged.push(plan.first.unwrap_or(segment.end));
         if let Some(done) = plan.finish(host)? {
             self.rewritten.push(segment.name.clone());
             self.quarantine.extend(done.quarantine);

@@ -1,4 +1,4 @@
-//! The index after a compaction.
+//! The index after a rewrite.
 
 use super::stretch::{Pass, Stretch};
 use super::{Block, Built, Index, Member, OlderChain, Part};
@@ -17,8 +17,24 @@ pub fn carry<H: Host>(host: &mut H, before: &View, parts: &[Part], cuts: &[Optio
     }
 }
 
+/// Carries an index on over changes of which nothing comes before these places of the segments. What follows them is
+/// read again, the next time.
+pub fn keep<H: Host>(host: &mut H, before: &View, parts: &[Part], unchanged: &[Position]) {
+    let mut members = Vec::new();
+    for ((part, end), segment) in parts.iter().zip(unchanged).zip(&before.members) {
+        members.push(part.up_to(*end));
+        // Only the last segment of an index can go on beyond it.
+        if *end < segment.end {
+            break;
+        }
+    }
+    if !matches!(kept(host, before, members), Ok(true)) {
+        drop_stale(host);
+    }
+}
+
 /// Removes an index of a store that has changed.
-pub fn drop_stale<H: Host>(host: &mut H) {
+fn drop_stale<H: Host>(host: &mut H) {
     if host.load_index().is_ok_and(|text| !text.is_empty()) {
         // It is believed no more in any case.
         let _ = host.save_index("");
@@ -34,11 +50,7 @@ fn carried<H: Host>(
     if parts.is_empty() {
         return Ok(false);
     }
-    let view = View::open(host)?;
-    let names = |view: &View| view.members.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
-    if names(&view) != names(before) {
-        return Ok(false);
-    }
+    let Some(view) = reopened(host, before)? else { return Ok(false) };
     let mut members = Vec::new();
     for ((segment, part), cut) in view.members.iter().zip(parts).zip(cuts) {
         let Some(cut) = *cut else { return Ok(false) };
@@ -48,7 +60,35 @@ fn carried<H: Host>(
     Ok(true)
 }
 
+fn kept<H: Host>(host: &mut H, before: &View, members: Vec<Member>) -> Outcome<bool> {
+    if members.iter().all(|member| member.blocks.is_empty()) {
+        return Ok(false);
+    }
+    let Some(view) = reopened(host, before)? else { return Ok(false) };
+    Index::of(host, &view, members)?.save(host)?;
+    Ok(true)
+}
+
+/// The store as it is now, unless it has other segments than before.
+fn reopened<H: Host>(host: &mut H, before: &View) -> Outcome<Option<View>> {
+    let view = View::open(host)?;
+    let names = |view: &View| view.members.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+    Ok((names(&view) == names(before)).then_some(view))
+}
+
 impl Part {
+    /// The blocks that end here or before.
+    fn up_to(&self, end: Position) -> Member {
+        let mut member = self.seen.clone();
+        while member.blocks.pop_if(|block| block.end > end).is_some() {
+            member.chain.truncate(member.blocks.len());
+            member.digests.truncate(member.blocks.len());
+        }
+        let last = member.blocks.last().map_or(self.start, |block| block.end);
+        member.older.retain(|older| older.at <= last);
+        member
+    }
+
     /// The blocks of a segment of which the beginning is gone.
     fn without<H: Host>(
         &self,

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::block::Block;
 pub use self::build::{Builder, Built, halve};
-pub use self::carry::{carry, drop_stale};
+pub use self::carry::{carry, keep};
 pub use self::digest::Digest;
 pub use self::pieces::{Passed, Pieces};
 use crate::failure::Outcome;

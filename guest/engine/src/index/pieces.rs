@@ -1,10 +1,10 @@
 //! What of a store has to be read for an answer.
 
 use super::{Block, Part};
-use crate::host::{Host, Range, Segment};
+use crate::host::{Host, Position, Range, Segment};
 use crate::walk::{self, Entry, NEXT, STOP, Step, StorePosition, View};
 
-/// The ranges of each member that need not be read, in order. None where members lie side by side.
+/// The ranges of each member that need not be read, in order.
 #[derive(Debug, Default)]
 pub struct Pieces {
     skipped: Vec<Vec<Range>>,
@@ -27,7 +27,7 @@ impl Pieces {
         Self { skipped: skipped.collect() }
     }
 
-    /// How many bytes of a member have to be read.
+    /// How many bytes of a member of lines have to be read.
     pub fn left_of(&self, index: usize, member: &Segment) -> u64 {
         let skipped: u64 = self.of(index).iter().map(|skip| skip.start.until(skip.end)).sum();
         member.start.until(member.end).saturating_sub(skipped)
@@ -50,7 +50,7 @@ impl Pieces {
         visit: &mut impl FnMut(&mut H, Passed<'_>) -> Step,
     ) -> Step {
         if view.is_parallel() {
-            return view.forward_from(host, place, &mut each(visit));
+            return self.forward_abreast(host, view, &view.abreast(place), visit);
         }
         let (first, position) = place;
         for (index, segment) in view.members.iter().enumerate().skip(first) {
@@ -71,6 +71,21 @@ impl Pieces {
         NEXT
     }
 
+    /// The same of segments side by side, from a position in each, but is told of nothing that was passed.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading, and of the visitor.
+    pub fn forward_abreast<H: Host>(
+        &self,
+        host: &mut H,
+        view: &View,
+        starts: &[Position],
+        visit: &mut impl FnMut(&mut H, Passed<'_>) -> Step,
+    ) -> Step {
+        view.forward_abreast(host, starts, &self.skipped, &mut each(visit))
+    }
+
     /// Visits the entries before a place that have to be read, newest first, and is told what was passed instead.
     ///
     /// # Errors
@@ -84,7 +99,8 @@ impl Pieces {
         visit: &mut impl FnMut(&mut H, Passed<'_>) -> Step,
     ) -> Step {
         if view.is_parallel() {
-            return view.backward_from(host, place, &mut each(visit));
+            let ends = view.abreast(place);
+            return view.backward_abreast(host, &ends, &self.skipped, &mut each(visit));
         }
         let (last, position) = place;
         for (index, segment) in view.members.iter().enumerate().take(last + 1).rev() {

@@ -53,18 +53,14 @@ pub fn query<H: Host>(host: &mut H, selection: &Selection, policy: &Retention) -
     }
 }
 
-/// What has to be read. Where limits count records, all that is newer than an answer does. Segments side by side are
-/// merged entry by entry.
+/// What has to be read. Where limits count records, all that is newer than an answer does.
 fn pieces<H: Host>(
     host: &mut H,
     view: &View,
     selection: &Selection,
     policy: &Retention,
 ) -> Outcome<Pieces> {
-    let helps = selection.filter.is_selective()
-        && !selection.no_index
-        && !policy.counts()
-        && !view.is_parallel();
+    let helps = selection.filter.is_selective() && !selection.no_index && !policy.counts();
     let index = if helps { Index::load(host) } else { None };
     let Some(index) = index else { return Ok(Pieces::default()) };
     let known = index.matching(host, view)?;
@@ -291,9 +287,7 @@ fn oldest_first<H: Host>(
         NEXT
     };
     if view.is_parallel() {
-        let _ = view.forward_abreast(host, &starts, &mut |host: &mut H, index, entry| {
-            visit(host, Passed::Entry(index, entry))
-        })?;
+        let _ = pieces.forward_abreast(host, view, &starts, &mut visit)?;
         let names = view.members.iter().map(|segment| segment.name.clone());
         cursor.abreast = names.zip(abreast).collect();
     } else if let Some(from) = from {

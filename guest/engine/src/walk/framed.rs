@@ -99,6 +99,8 @@ pub(super) fn after(position: Position) -> Position {
 pub(super) struct EntryCursor<'s> {
     segment: &'s Segment,
     range: Range,
+    /// Ranges to leave out, in order.
+    skipped: &'s [Range],
     backward: bool,
     /// The most to ask for. A chunk that is larger all the same is read again when its turn comes, instead
     /// of being held: one entry can be as large as everything else that the sandbox has room for.
@@ -119,6 +121,7 @@ impl<'s> EntryCursor<'s> {
         Self {
             segment,
             range,
+            skipped: &[],
             backward: false,
             room: CHUNK,
             shared: false,
@@ -141,6 +144,26 @@ impl<'s> EntryCursor<'s> {
         Self { shared: true, room, ask: self.ask.min(room), ..self }
     }
 
+    /// The cursor passes these ranges, which are in order and do not touch, without reading them.
+    pub fn without(self, skipped: &'s [Range]) -> Self {
+        Self { skipped, ..self }
+    }
+
+    /// Goes on beyond a skipped range in which the next entry would be.
+    fn pass(&mut self, next: Position) -> bool {
+        let index = self.skipped.partition_point(|skip| skip.end <= next);
+        let Some(skip) = self.skipped.get(index).filter(|skip| skip.start <= next) else {
+            return false;
+        };
+        match self.backward {
+            false => self.range.start = skip.end,
+            true => self.range.end = skip.start,
+        }
+        self.ended = self.range.start >= self.range.end;
+        (self.chunk, self.visited, self.let_go) = (Chunk::default(), 0, false);
+        true
+    }
+
     /// Where the next entry lies; `None` at the end.
     pub fn head<H: Host>(&mut self, host: &mut H) -> Outcome<Option<Position>> {
         loop {
@@ -148,6 +171,9 @@ impl<'s> EntryCursor<'s> {
                 return Ok(None);
             }
             if let Some((frame, _)) = self.current() {
+                if self.pass(frame.at) {
+                    continue;
+                }
                 let inside = self.range.start <= frame.at && frame.at < self.range.end;
                 self.ended = !inside;
                 return Ok(inside.then_some(frame.at));

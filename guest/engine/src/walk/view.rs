@@ -150,7 +150,7 @@ impl View {
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
         if self.merges() {
-            return self.forward_abreast(host, &self.abreast(place), visit);
+            return self.forward_abreast(host, &self.abreast(place), &[], visit);
         }
         let (first, position) = place;
         for (index, segment) in self.members.iter().enumerate().skip(first) {
@@ -172,12 +172,7 @@ impl View {
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
         if self.merges() {
-            let ends = self.abreast(place);
-            let cursors = self.members.iter().zip(ends).map(|(segment, end)| {
-                let range = Range { start: segment.start, end };
-                EntryCursor::backward(segment, range).beside(self.members.len())
-            });
-            return merge::backward(host, &mut cursors.collect::<Vec<_>>(), visit);
+            return self.backward_abreast(host, &self.abreast(place), &[], visit);
         }
         let (last, position) = place;
         for (index, segment) in self.members.iter().enumerate().take(last + 1).rev() {
@@ -201,18 +196,38 @@ impl View {
         self.members.iter().enumerate().map(of).collect()
     }
 
-    /// Visits the entries of segments side by side, oldest first, from a position in each.
+    /// Visits the entries of segments side by side, oldest first, from a position in each. Of each, `skipped` has
+    /// ranges that are not read.
     pub fn forward_abreast<H: Host>(
         &self,
         host: &mut H,
         starts: &[Position],
+        skipped: &[Vec<Range>],
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
-        let cursors = self.members.iter().zip(starts).map(|(segment, start)| {
-            let range = Range { start: *start, end: segment.end };
-            EntryCursor::forward(segment, range).beside(self.members.len())
-        });
+        let cursors =
+            self.members.iter().zip(starts).enumerate().map(|(index, (segment, start))| {
+                let range = Range { start: *start, end: segment.end };
+                let skipped = skipped.get(index).map(Vec::as_slice).unwrap_or_default();
+                EntryCursor::forward(segment, range).beside(self.members.len()).without(skipped)
+            });
         merge::forward(host, &mut cursors.collect::<Vec<_>>(), visit)
+    }
+
+    /// The same, newest first, from before a position in each.
+    pub fn backward_abreast<H: Host>(
+        &self,
+        host: &mut H,
+        ends: &[Position],
+        skipped: &[Vec<Range>],
+        visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
+    ) -> Step {
+        let cursors = self.members.iter().zip(ends).enumerate().map(|(index, (segment, end))| {
+            let range = Range { start: segment.start, end: *end };
+            let skipped = skipped.get(index).map(Vec::as_slice).unwrap_or_default();
+            EntryCursor::backward(segment, range).beside(self.members.len()).without(skipped)
+        });
+        merge::backward(host, &mut cursors.collect::<Vec<_>>(), visit)
     }
 }
 

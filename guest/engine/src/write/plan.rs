@@ -15,6 +15,8 @@ pub struct Plan<'s> {
     begun: bool,
     pending: Vec<Edit>,
     edits: u64,
+    /// Where the first edit begins.
+    pub first: Option<Position>,
     pub removed_entries: u64,
     pub removed_bytes: u64,
     pub line_ends: u64,
@@ -29,6 +31,7 @@ impl<'s> Plan<'s> {
             begun: false,
             pending: Vec::new(),
             edits: 0,
+            first: None,
             removed_entries: 0,
             removed_bytes: 0,
             line_ends: 0,
@@ -69,6 +72,7 @@ impl<'s> Plan<'s> {
     fn edit<H: Host>(&mut self, host: &mut H, range: Range, line_end: bool) -> Outcome<()> {
         let Range { start, end } = range;
         self.edits += 1;
+        self.first.get_or_insert(start);
         match self.pending.last_mut() {
             Some(last) if last.end == start && !last.line_end => {
                 (last.end, last.line_end) = (end, line_end);

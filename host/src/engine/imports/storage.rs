@@ -120,6 +120,9 @@ impl storage::Host for PapyraCtx {
     }
 
     async fn load_index(&mut self) -> Reply<String> {
+        if !self.work.indexed {
+            return Ok(Ok(String::new()));
+        }
         let store = self.work.store.clone();
         let text = bounded(self.storage_timeout, async { store.load_index().await }).await;
         Ok(text.map(|text| if text.len() > MAX_INDEX { String::new() } else { text }))
@@ -128,6 +131,12 @@ impl storage::Host for PapyraCtx {
     async fn save_index(&mut self, text: String) -> Reply<()> {
         if text.len() > MAX_INDEX {
             return Ok(Err(storage::StorageError::Failed("the index is too long".into())));
+        }
+        // An index that is there must go when it no longer fits.
+        if !self.work.indexed && !text.is_empty() {
+            return Ok(Err(storage::StorageError::Unsupported(
+                "no index is to be kept here".into(),
+            )));
         }
         let store = self.work.store.clone();
         Ok(bounded(self.storage_timeout, async { store.save_index(text).await }).await)

@@ -1,7 +1,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use papyra_persistence::journal::{JournalError, StartupMode, StartupOptions, StartupOutcome};
+use papyra_persistence::journal::{
+    FailureCode, IndexOptions, JournalError, StartupMode, StartupOptions, StartupOutcome,
+};
 use papyra_persistence::store::{FileStore, MAX_INDEX, Store};
 use papyra_persistence::{Engine, Journal};
 
@@ -35,6 +37,45 @@ async fn a_clean_check_leaves_a_checkpoint_and_a_scan_leaves_nothing() {
     let second = journal.startup_check(CHECK, None).await.unwrap();
     assert_eq!((second.indexed_bytes, second.scan.unwrap().records), (line(1).len() as u64, 2));
     assert_eq!(dir.files().len(), 2, "the temporary is gone");
+}
+
+#[tokio::test]
+async fn without_an_index_none_is_used_or_kept_and_one_that_is_there_can_be_removed() {
+    let dir = TempDir::new();
+    let store = FileStore::open(dir.path("a"));
+    append(&store, &line(1)).await.unwrap();
+    let with = Journal::new(&Engine::new().unwrap(), store.clone());
+    let without = with.clone().without_index();
+    let report = without.startup_check(CHECK, None).await.unwrap();
+    assert_eq!((report.outcome, report.note.as_str()), (StartupOutcome::Healthy, ""));
+    let refused = without.index(IndexOptions::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Some(FailureCode::Unsupported), "{refused}");
+    assert_eq!(dir.files(), ["a"]);
+
+    with.index(IndexOptions::default()).await.unwrap();
+    assert_eq!(without.startup_check(CHECK, None).await.unwrap().indexed_bytes, 0);
+    without.drop_index().await.unwrap();
+    assert_eq!(dir.files(), ["a"]);
+}
+
+#[tokio::test]
+async fn whoever_may_only_look_uses_an_index_and_leaves_it_as_it_is() {
+    let dir = TempDir::new();
+    let store = FileStore::open(dir.path("a"));
+    append(&store, &line(1)).await.unwrap();
+    let journal = Journal::new(&Engine::new().unwrap(), store.clone());
+    // A last block that was hashed is read again when something follows.
+    journal.index(IndexOptions { hash: false, full: false }).await.unwrap();
+    append(&store, &line(2)).await.unwrap();
+    let kept = store.load_index().await.unwrap();
+    let reader = journal.clone().read_only();
+    // The second time it knows more than the store.
+    for known in [line(1).len(), line(1).len() + line(2).len()] {
+        let report = reader.startup_check(CHECK, None).await.unwrap();
+        assert_eq!(report.indexed_bytes, known as u64);
+        assert_eq!(store.load_index().await.unwrap(), kept);
+    }
+    assert!(reader.append_lines(&line(3)).await.is_err());
 }
 
 #[tokio::test]
