@@ -11,7 +11,7 @@ pub fn kill_cycles() -> usize {
 }
 
 /// How many journals are damaged, half of them in sets of rotating files: `PAPYRA_DAMAGE_FILES`, 2,000. Over WASI it
-/// is a fourth as many, in Node and Python a hundredth each.
+/// is a twentieth as many, in Node and Python a hundredth each.
 pub fn damage_files() -> usize {
     variable("PAPYRA_DAMAGE_FILES", 2_000)
 }

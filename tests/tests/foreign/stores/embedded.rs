@@ -389,7 +389,7 @@ fn every_undamaged_record_survives_in_python() {
     survives(Host::Python);
 }
 
-/// A hundredth of the files: each begins an instance, which takes a tenth of a second.
+/// Of the files a hundredth: each begins an instance, which takes a tenth of a second.
 fn survives(host: Host) {
     let engine = Engine::new().unwrap();
     for more in [json!({}), json!({"max_bytes": 200_000, "max_files": survival::MAX_FILES})] {

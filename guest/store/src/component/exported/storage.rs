@@ -118,6 +118,8 @@ fn end(mut data: Vec<u8>) -> (Payload, usize) {
 
 fn whole(data: Vec<u8>) -> Payload {
     match String::from_utf8(data) {
+        // Hosts in JavaScript drop a byte order mark at the beginning of a text.
+        Ok(text) if text.starts_with('\u{feff}') => Payload::Raw(text.into_bytes()),
         Ok(text) => Payload::Text(text),
         Err(raw) => Payload::Raw(raw.into_bytes()),
     }
