@@ -1,11 +1,16 @@
 //! Checks with a torn line at the end, which the fixture has to put there.
 
-use super::model::{append, events, flaw, largest, lines, same};
+use super::model::{append, ensure, events, flaw, largest, lines, payload, raw, same};
 use super::rewrites::{PLAIN, applicable};
 use super::{Fixture, Stop, Test, test};
-use crate::store::{Edit, Rewrite, Snapshot};
+use crate::store::{Edit, Position, Rewrite, Snapshot};
 
 pub const TESTS: &[Test] = &[
+    test(
+        "tail-bytes",
+        "Bytes that are no text, NULs and byte order marks are read as they are.",
+        |f| Box::pin(bytes(f)),
+    ),
     test(
         "tail-isolated",
         "A torn line at the end is never merged with the next one, and gets one line end.",
@@ -26,14 +31,47 @@ pub const TESTS: &[Test] = &[
     ),
 ];
 
+/// No text; and where it is, hosts in JavaScript drop the byte order mark at its beginning.
+const BYTES: &[u8] = b"\xef\xbb\xbf\0\xff\xc3(\xef\xbb\xbf{}\n\xef\xbb\xbf{}\n";
+
 const TORN: &str = r#"{"kind": "ev"#;
 
-async fn tear(fixture: &dyn Fixture, tail: &str) -> Result<(), Stop> {
+async fn tear(fixture: &dyn Fixture, tail: impl AsRef<[u8]>) -> Result<(), Stop> {
     append(&*fixture.store(), &events(0..3)).await?;
-    if fixture.inject(tail.as_bytes()).await {
+    if fixture.inject(tail.as_ref()).await {
         return Ok(());
     }
     Err(Stop::NotApplicable("the fixture cannot inject raw bytes".to_owned()))
+}
+
+async fn bytes(fixture: &dyn Fixture) -> Result<(), Stop> {
+    tear(fixture, BYTES).await?;
+    let store = fixture.store();
+    let snapshot = store.snapshot().await?;
+    let (segment, _) = largest(&*store, &*snapshot).await?;
+    let before = events(0..3).concat().len() as u64 + 3;
+    // From each byte on, so that each of them begins a chunk, and back from each.
+    for (at, minor) in (before..).take(BYTES.len() + 1).enumerate() {
+        let place = Position { minor, ..segment.start };
+        let rest = snapshot.read(&segment.name, place, 1 << 16).await?;
+        let (expected, found) = (BYTES.get(at..).unwrap_or_default(), payload(&rest));
+        let begins = expected.starts_with(&found) && found.is_empty() == expected.is_empty();
+        ensure(begins, || format!("{expected:?} is read as {found:?}"))?;
+        let back = snapshot.read_back(&segment.name, place, 1 << 16).await?;
+        let (expected, found) = (BYTES.get(..at).unwrap_or_default(), payload(&back));
+        let ends = expected.ends_with(&found) || found.ends_with(expected);
+        ensure(ends, || format!("{expected:?} is read back as {found:?}"))?;
+    }
+    same_bytes(&raw(&*snapshot, &segment).await?)
+}
+
+fn same_bytes(found: &[u8]) -> Result<(), Stop> {
+    let expected: Vec<u8> = events(0..3)
+        .iter()
+        .flat_map(|line| [line.as_bytes(), b"\n"].concat())
+        .chain(BYTES.iter().copied())
+        .collect();
+    ensure(found == expected, || format!("{expected:?} is read as {found:?}"))
 }
 
 /// A rewrite of the segment with the tail, the snapshot it is of, and the tail's range.

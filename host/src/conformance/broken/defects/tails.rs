@@ -1,10 +1,35 @@
 //! Stores that treat a torn last line wrongly.
 
 use super::super::wrapper::go;
+use super::reads::{bytes, with};
 use super::{Case, On, case};
-use crate::store::{Edit, Payload, Snapshot};
+use crate::store::{Chunk, Edit, Payload, Snapshot};
+
+fn without_mark(chunk: Chunk) -> Chunk {
+    let all = bytes(&chunk);
+    let left = all.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&all).to_vec();
+    with(chunk, left)
+}
 
 pub const CASES: &[Case] = &[
+    case("tail-bytes", On::Lines, "bytes that are no text are replaced", |d| {
+        d.read = |asked| {
+            go(async move {
+                let chunk = asked.read().await?;
+                let text = String::from_utf8_lossy(&bytes(&chunk)).into_owned();
+                Ok(with(chunk, text.into_bytes()))
+            })
+        };
+    }),
+    case(
+        "tail-bytes",
+        On::Lines,
+        "a byte order mark at the beginning of a chunk is dropped",
+        |d| {
+            d.read = |asked| go(async move { Ok(without_mark(asked.read().await?)) });
+            d.read_back = |asked| go(async move { Ok(without_mark(asked.read_back().await?)) });
+        },
+    ),
     case("tail-isolated", On::Lines, "a torn line swallows the next one", |d| {
         d.append = |base, lines, _| {
             go(async move {
