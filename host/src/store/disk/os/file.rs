@@ -23,6 +23,9 @@ use super::{id_of, metadata_of};
 /// `statfs` calls ext4 this.
 const EXT4: u64 = 0xEF53;
 
+/// To look for a shorter hole costs more than to read it.
+const HOLE: usize = 64 << 10;
+
 #[derive(Debug)]
 pub(in crate::store) struct OsFile {
     /// Absent while it is being dropped.
@@ -127,13 +130,6 @@ impl DiskFile for OsFile {
     fn read(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
         let file = self.file()?;
         let length = usize::try_from(end.saturating_sub(start)).map_err(io::Error::other)?;
-        // Of a hole the kernel would fill its cache with zeros first.
-        if length >= 64 << 10
-            && self.next_data(start, end).0 >= end
-            && file.metadata()?.len() >= end
-        {
-            return Ok(vec![0; length]);
-        }
         let mut bytes = Vec::with_capacity(length);
         while bytes.len() < length {
             let at = start + bytes.len() as u64;
@@ -151,8 +147,13 @@ impl DiskFile for OsFile {
     fn read_cached(&self, start: u64, end: u64) -> Option<Vec<u8>> {
         let length = usize::try_from(end.saturating_sub(start)).ok()?;
         let mut bytes = vec![0; length];
-        let mut pieces = [IoSliceMut::new(&mut bytes)];
         let file = self.file().ok()?;
+        // Of a hole the kernel would fill its cache with zeros, ahead of what is asked for as well.
+        if length >= HOLE && self.next_data(start, end).0 >= end {
+            let there = file.metadata().is_ok_and(|metadata| metadata.len() >= end);
+            return there.then_some(bytes);
+        }
+        let mut pieces = [IoSliceMut::new(&mut bytes)];
         let count = rustix::io::preadv2(file, &mut pieces, start, ReadWriteFlags::NOWAIT).ok()?;
         (count == length).then_some(bytes)
     }
