@@ -80,6 +80,7 @@ const IN_PLACE: [&str; 9] = [
     "append-after-failure",
     "rewrite-line-end",
     "snapshot-rewrites",
+    "tail-bytes",
     "tail-isolated",
     "tail-removed",
     "tail-terminated",
