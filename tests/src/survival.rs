@@ -59,7 +59,7 @@ pub struct Bench(tempfile::TempDir);
 
 impl Bench {
     /// In memory, where that can be had: the quality of the disk is not what is tested.
-    pub fn new() -> Self {
+    pub fn in_memory() -> Self {
         let shared_memory = Path::new("/dev/shm");
         let dir = match shared_memory.is_dir() {
             true => tempfile::tempdir_in(shared_memory),
@@ -126,7 +126,7 @@ async fn run(
     numbers: impl Iterator<Item = (usize, u64)>,
     open: impl AsyncFn(&Path) -> Journal,
 ) {
-    let bench = Bench::new();
+    let bench = Bench::in_memory();
     for (number, seeds) in numbers {
         let mut random = Random::new(seeds.wrapping_add(number as u64));
         let seed = random.bits();

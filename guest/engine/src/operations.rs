@@ -19,10 +19,8 @@ use crate::write::audit;
 /// failure kept the recovery from its end.
 pub fn recover<H: Host>(host: &mut H, options: RecoverOptions) -> Outcome<Recovery> {
     let (mut done, failure) = recover::recover(host, options)?;
-    if done.changed && !done.dry_run {
-        if options.record_audit {
-            (done.audit, done.note) = audit::of_recovery(host, &done);
-        }
+    if options.record_audit && done.changed && !done.dry_run {
+        (done.audit, done.note) = audit::of_recovery(host, &done);
     }
     let Some(mut failure) = failure else { return Ok(done) };
     let names = done.rewritten.join(", ");

@@ -31,7 +31,7 @@ fn every_undamaged_record_in_a_rotating_set_survives_both_modes() {
 
 #[tokio::test]
 async fn after_any_truncation_the_next_record_is_readable() {
-    let (engine, bench) = (Engine::new().unwrap(), Bench::new());
+    let (engine, bench) = (Engine::new().unwrap(), Bench::in_memory());
     let mut random = Random::new(scale::seed());
     let original: Vec<u8> = (0..20)
         .flat_map(|_| {

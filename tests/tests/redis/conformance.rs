@@ -74,7 +74,7 @@ async fn run(make: impl Fn() -> Redis) -> Summary {
 }
 
 /// Entries lie in streams, and are removed in place.
-const IN_PLACE: [&str; 9] = [
+const IN_PLACE: [&str; 10] = [
     "segment-bytes",
     "append-written",
     "append-after-failure",
