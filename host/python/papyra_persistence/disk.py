@@ -26,6 +26,8 @@ from .values import record
 _CAREFUL = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 #: How much is copied in one call.
 _STEP = 8 << 20
+#: A shorter hole is filled.
+_HOLE = 64 << 10
 #: The longest wait for a lock, in seconds: some centuries.
 _FOREVER = 1e10
 _CAUSES = {
@@ -259,6 +261,10 @@ class Disk:
     def _copy(self, source: int, start: int, end: int, target: int, offset: int) -> int:
         count = min(end - start, _STEP)
         old, new = self._fd(source), self._fd(target)
+        hole = _hole(old, start, start + count)
+        if hole >= _HOLE and os.fstat(new).st_size <= offset:
+            os.ftruncate(new, offset + hole)
+            return hole
         try:
             done = os.copy_file_range(old, new, count, offset_src=start, offset_dst=offset)
             if done:
@@ -321,6 +327,17 @@ def _sync_dir(path: str) -> None:
 def _set_append(fd: int, append: bool) -> None:
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_APPEND if append else flags & ~os.O_APPEND)
+
+
+def _hole(fd: int, start: int, end: int) -> int:
+    """How many bytes from ``start`` on take no space and read as zeros."""
+    try:
+        return min(os.lseek(fd, start, os.SEEK_DATA), end) - start
+    except OSError as error:
+        # Nothing but a hole up to the end of the file, which may lie before ``end``.
+        return min(os.fstat(fd).st_size, end) - start if error.errno == errno.ENXIO else 0
+    except AttributeError:
+        return 0
 
 
 def _write_all(fd: int, data: bytes, offset: int) -> None:

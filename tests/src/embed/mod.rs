@@ -83,6 +83,7 @@ macro_rules! embed_suite {
             an_index_spares_the_next_check_and_serves_all_hosts
             a_change_is_noticed_and_heads_are_those_of_the_command
             a_quarantine_has_the_rights_of_its_journal
+            a_large_hole_stays_a_hole
             bad_input_is_a_failure_and_writes_nothing
             a_bug_of_a_store_costs_one_instance
             a_store_that_returns_too_much_is_corrupt

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::process::Command;
 
 use serde_json::json;
@@ -169,6 +169,26 @@ pub fn a_batch_that_does_not_fit_leaves_nothing(host: Host) {
     driver.open_store(json!({"store": "memory", "max_bytes": 100}));
     assert_eq!(append(&mut driver, &lines(0..10)).failure(), "full");
     append(&mut driver, &line(0)).report();
+}
+
+/// A hole takes no more space in the quarantine than in the journal.
+pub fn a_large_hole_stays_a_hole(host: Host) {
+    const HOLE: u64 = 64 << 20;
+    let dir = temp();
+    let path = dir.path().join("j.ndjson");
+    let file = fs::File::create(&path).expect("a journal");
+    file.write_all_at(lines(0..2).as_bytes(), HOLE).expect("a write");
+    if file.metadata().expect("a file").blocks() > 2048 {
+        eprintln!("not tested: this file system has no holes");
+        return;
+    }
+    let mut driver = opened(host, &path, json!({"quarantine_dir": dir.path().join("quarantine")}));
+    let done = driver.ask("recover", json!({"mode": "quarantine"})).report();
+    assert_eq!(fs::read_to_string(&path).expect("text"), lines(0..2));
+    let kept = dir.path().join(done["quarantine"][0].as_str().expect("a path"));
+    let kept = fs::metadata(kept).expect("a file");
+    assert_eq!(kept.len(), HOLE);
+    assert!(kept.blocks() < 2048, "{} KiB on disk", kept.blocks() / 2);
 }
 
 /// Nobody may read a quarantine file who may not read the journal.
