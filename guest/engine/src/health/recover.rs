@@ -48,8 +48,7 @@ pub fn recover<H: Host>(
 
 /// What of the index can be carried on.
 fn known<H: Host>(host: &mut H, view: &View, options: RecoverOptions) -> Outcome<Vec<Part>> {
-    let apart = view.is_parallel() || view.description.framing == Framing::Entries;
-    if apart || options.dry_run {
+    if view.description.framing == Framing::Entries || options.dry_run {
         return Ok(Vec::new());
     }
     let index = Index::load(host);

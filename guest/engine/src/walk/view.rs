@@ -205,13 +205,10 @@ impl View {
         skipped: &[Vec<Range>],
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
-        let cursors =
-            self.members.iter().zip(starts).enumerate().map(|(index, (segment, start))| {
-                let range = Range { start: *start, end: segment.end };
-                let skipped = skipped.get(index).map(Vec::as_slice).unwrap_or_default();
-                EntryCursor::forward(segment, range).beside(self.members.len()).without(skipped)
-            });
-        merge::forward(host, &mut cursors.collect::<Vec<_>>(), visit)
+        let mut cursors = self.cursors(starts, skipped, |segment, start| {
+            EntryCursor::forward(segment, Range { start, end: segment.end })
+        });
+        merge::forward(host, &mut cursors, visit)
     }
 
     /// The same, newest first, from before a position in each.
@@ -222,12 +219,25 @@ impl View {
         skipped: &[Vec<Range>],
         visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
     ) -> Step {
-        let cursors = self.members.iter().zip(ends).enumerate().map(|(index, (segment, end))| {
-            let range = Range { start: segment.start, end: *end };
-            let skipped = skipped.get(index).map(Vec::as_slice).unwrap_or_default();
-            EntryCursor::backward(segment, range).beside(self.members.len()).without(skipped)
+        let mut cursors = self.cursors(ends, skipped, |segment, end| {
+            EntryCursor::backward(segment, Range { start: segment.start, end })
         });
-        merge::backward(host, &mut cursors.collect::<Vec<_>>(), visit)
+        merge::backward(host, &mut cursors, visit)
+    }
+
+    /// A cursor for each segment, to be walked side by side.
+    fn cursors<'s>(
+        &'s self,
+        places: &[Position],
+        skipped: &'s [Vec<Range>],
+        cursor: impl Fn(&'s Segment, Position) -> EntryCursor<'s>,
+    ) -> Vec<EntryCursor<'s>> {
+        let skipped = skipped.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
+        let all = self.members.iter().zip(places).zip(skipped);
+        let one = |((segment, place), skipped): ((&'s Segment, &Position), &'s [Range])| {
+            cursor(segment, *place).beside(self.members.len()).without(skipped)
+        };
+        all.map(one).collect()
     }
 }
 
