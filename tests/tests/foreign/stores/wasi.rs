@@ -252,6 +252,8 @@ fn every_undamaged_record_in_a_rotating_set_survives_over_wasi() {
 }
 
 fn survives(rotating: bool, open: fn(&Path) -> WasiStore) {
+    // Before the first call of a store, which must answer in time.
+    LazyLock::force(&LOADED);
     let engine = Engine::new().unwrap();
     let count = scale::damage_files().div_ceil(40);
     survival::check_all(count, rotating, || async |dir| Journal::new(&engine, open(dir)));
