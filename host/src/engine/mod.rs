@@ -4,6 +4,7 @@
 //! `Store`, put a [`PapyraCtx`] into the data of that store, implement [`PapyraView`], and call
 //! [`add_to_linker`]. Your `wasmtime` must then be that of this crate: version 48.
 
+mod code_cache;
 mod context;
 mod imports;
 mod room;
@@ -12,9 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use wasmtime::Config;
 use wasmtime::component::{Component, HasData, Linker};
-use wasmtime::{Cache, CacheConfig, Config};
 
+use self::code_cache::CodeCache;
 pub(crate) use self::context::{Cancelled, Context, Work};
 pub use self::context::{PapyraCtx, PapyraCtxBuilder, PapyraView, Progress, ProgressFn};
 pub use self::room::{can_reserve, spare_threads};
@@ -134,8 +136,9 @@ impl EngineBuilder {
         self
     }
 
-    /// Where to keep the compiled code, so that the next start is fast. Default: `papyra` in the
-    /// user's cache directory. A directory that cannot be used only costs the time to compile.
+    /// Where to keep the compiled code, some 4 MB, so that the next start is fast. Default: `papyra` in the user's
+    /// cache directory. The directory must belong to this user, and nobody else may be able to write to it. One that
+    /// cannot be used only costs the time to compile. At most 8 files are kept, one per build and processor.
     #[must_use]
     pub fn cache_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.cache = CacheChoice::Directory(directory.into());
@@ -178,27 +181,40 @@ impl EngineBuilder {
             config.memory_reservation_for_growth(0);
             config.memory_guard_size(64 << 10);
         }
-        // The cache has a thread, and the compiler one for each core; neither can do with less.
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let wanted = if roomy { cores + 2 } else { 1 };
-        let spare = spare_threads(wanted);
-        config.parallel_compilation(roomy && spare == wanted);
-        if let Some(cache) = self.cache.open(spare) {
-            config.cache(Some(cache));
-        }
-        let engine = wasmtime::Engine::new(&config).map_err(EngineError::Load)?;
-        let component = match &self.component {
-            Some(path) => {
-                let bytes = std::fs::read(path)
-                    .map_err(|source| EngineError::Read { path: path.clone(), source })?;
-                Component::new(&engine, bytes)
-            }
-            None => Component::new(&engine, COMPONENT),
-        };
-        let pre = component.and_then(|component| link_imports(&engine, &component));
-        let pre = pre.map_err(EngineError::Load)?;
+        let given = self.component.as_ref().map(read_component).transpose()?;
+        let wasm = given.as_deref().unwrap_or(COMPONENT);
+        let (engine, component) =
+            prepare(config, roomy, wasm, self.cache.open().as_ref()).map_err(EngineError::Load)?;
+        let pre = link_imports(&engine, &component).map_err(EngineError::Load)?;
         Ok(Engine(Arc::new(Inner { pre, limits: self.limits })))
     }
+}
+
+fn read_component(path: &PathBuf) -> Result<Vec<u8>, EngineError> {
+    std::fs::read(path).map_err(|source| EngineError::Read { path: path.clone(), source })
+}
+
+/// Takes the compiled component from the cache, or compiles it on all cores and keeps it there.
+fn prepare(
+    mut config: Config,
+    roomy: bool,
+    wasm: &[u8],
+    cache: Option<&CodeCache>,
+) -> wasmtime::Result<(wasmtime::Engine, Component)> {
+    config.parallel_compilation(false);
+    let engine = wasmtime::Engine::new(&config)?;
+    if let Some(component) = cache.and_then(|cache| cache.load(&engine, wasm)) {
+        return Ok((engine, component));
+    }
+    // The compiler has a thread for each core, and cannot do with less.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    config.parallel_compilation(roomy && spare_threads(cores + 1) > cores);
+    let engine = wasmtime::Engine::new(&config)?;
+    let component = Component::new(&engine, wasm)?;
+    if let Some(cache) = cache {
+        cache.keep(&engine, wasm, &component);
+    }
+    Ok((engine, component))
 }
 
 fn link_imports(
@@ -241,24 +257,12 @@ impl HasData for HasPapyra {
 
 impl CacheChoice {
     /// A cache is a convenience: whatever is wrong with it only costs compile time.
-    fn open(&self, spare_threads: usize) -> Option<Cache> {
-        let directory = match self {
-            Self::Off => return None,
-            Self::Directory(directory) => directory.clone(),
-            Self::UserDirectory => user_cache_directory()?,
-        };
-        let absolute = std::path::absolute(&directory).ok()?;
-        if std::fs::create_dir_all(&absolute).is_err() {
-            tracing::warn!(directory = %absolute.display(), "cannot cache compiled code here");
-            return None;
+    fn open(&self) -> Option<CodeCache> {
+        match self {
+            Self::Off => None,
+            Self::Directory(directory) => CodeCache::open(directory),
+            Self::UserDirectory => CodeCache::open(&user_cache_directory()?),
         }
-        if spare_threads == 0 {
-            tracing::warn!("compiled code is not cached, because the cache needs a thread");
-            return None;
-        }
-        let mut config = CacheConfig::new();
-        config.with_directory(absolute);
-        Cache::new(config).ok()
     }
 }
 
