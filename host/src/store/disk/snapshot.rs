@@ -16,6 +16,13 @@ use crate::store::{
 /// The maximum size of one read, whatever the guest asks for.
 const MAX_READ: u64 = 8 << 20;
 
+/// What is given at once of a cached file to a guest that asks for up to [`ANY`]: the processor's cache then holds
+/// these bytes from the kernel's copy of them until they have been judged.
+const NEAR: u64 = 256 << 10;
+
+/// A guest that asks for more than this wants all of it, such as the rest of a long line.
+const ANY: u64 = 1 << 20;
+
 /// The files of a journal, opened, and the lengths that they had.
 #[derive(Debug)]
 pub(super) struct DiskSnapshot {
@@ -43,7 +50,13 @@ impl DiskSnapshot {
         Ok(self.members.iter().find(|member| member.name == name))
     }
 
-    async fn bytes(
+    /// Reads what the kernel has cached. That cannot block, and so needs no other thread: a scan is a tenth faster
+    /// for it.
+    fn cached(member: Option<&Member>, start: u64, end: u64) -> Option<Payload> {
+        member?.file.as_ref()?.read_cached(start, end).map(Payload::Raw)
+    }
+
+    async fn fetched(
         &self,
         member: Option<&Member>,
         start: u64,
@@ -52,11 +65,6 @@ impl DiskSnapshot {
         let Some(file) = member.and_then(|member| member.file.as_ref()) else {
             return Ok(Payload::Raw(Vec::new()));
         };
-        // Reading what the page cache holds cannot block, and so needs no other thread. A scan of a cached
-        // file is a tenth faster for it, not least because the bytes stay in this processor's cache.
-        if let Some(bytes) = file.read_cached(start, end) {
-            return Ok(Payload::Raw(bytes));
-        }
         let file = Arc::clone(file);
         let files = Arc::clone(&self.files);
         blocking(move || read(&*files, &*file, start, end)).await.map(Payload::Raw)
@@ -121,8 +129,12 @@ impl Snapshot for DiskSnapshot {
         if let Some(member) = member.filter(|_| start < end) {
             self.files.reads(member.number, start);
         }
+        let near = start.saturating_add(near(max_bytes)).min(end);
+        if let Some(data) = Self::cached(member, start, near) {
+            return Ok(chunk(start, data, near == end));
+        }
         let stop = start.saturating_add(clamped(max_bytes)).min(end);
-        let data = self.bytes(member, start, stop).await?;
+        let data = self.fetched(member, start, stop).await?;
         Ok(chunk(start, data, stop == end))
     }
 
@@ -138,8 +150,12 @@ impl Snapshot for DiskSnapshot {
             return Ok(chunk(end, Payload::Raw(Vec::new()), true));
         }
         let stop = before.minor;
+        let near = stop.saturating_sub(near(max_bytes));
+        if let Some(data) = Self::cached(member, near, stop) {
+            return Ok(chunk(near, data, near == 0));
+        }
         let start = stop.saturating_sub(clamped(max_bytes));
-        let data = self.bytes(member, start, stop).await?;
+        let data = self.fetched(member, start, stop).await?;
         Ok(chunk(start, data, start == 0))
     }
 
@@ -165,6 +181,14 @@ impl Snapshot for DiskSnapshot {
 /// At least one byte, since an empty chunk means that nothing more is there.
 fn clamped(max_bytes: u32) -> u64 {
     u64::from(max_bytes).clamp(1, MAX_READ)
+}
+
+/// The same for a cached file.
+fn near(max_bytes: u32) -> u64 {
+    match clamped(max_bytes) {
+        asked @ 0..=ANY => asked.min(NEAR),
+        asked => asked,
+    }
 }
 
 fn chunk(start: u64, data: Payload, last: bool) -> Chunk {

@@ -1,7 +1,7 @@
 //! An open file of the operating system.
 
 use std::fs::{self, File};
-use std::io::{self, IoSlice, IoSliceMut, Write};
+use std::io::{self, IoSlice, Write};
 use std::num::NonZeroU64;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -15,7 +15,7 @@ use rustix::fs::{
     Advice, FallocateFlags, FlockOperation, OFlags, SeekFrom, XattrFlags, fcntl_getfl, fcntl_setfl,
     flock, seek,
 };
-use rustix::io::{Errno, ReadWriteFlags};
+use rustix::io::Errno;
 use tokio::runtime::Handle;
 
 use super::{id_of, metadata_of};
@@ -102,6 +102,22 @@ pub(in crate::store) fn tried(answer: io::Result<()>) -> io::Result<Tried> {
     }
 }
 
+/// Reads into the spare capacity of `bytes` what the kernel has cached, and returns how much that was. The memory is
+/// not cleared first.
+#[allow(unsafe_code, reason = "rustix reads into cleared memory only when it may not wait")]
+fn read_without_waiting(file: &File, bytes: &mut Vec<u8>, at: u64) -> usize {
+    let Ok(at) = libc::off_t::try_from(at) else { return 0 };
+    let spare = bytes.spare_capacity_mut();
+    let piece = libc::iovec { iov_base: spare.as_mut_ptr().cast(), iov_len: spare.len() };
+    // SAFETY: The one piece is the spare capacity of `bytes`, which nothing else refers to.
+    let count =
+        unsafe { libc::preadv2(file.as_raw_fd(), &raw const piece, 1, at, libc::RWF_NOWAIT) };
+    let Ok(count) = usize::try_from(count) else { return 0 };
+    // SAFETY: The kernel has written these bytes, which are part of the spare capacity.
+    unsafe { bytes.set_len(bytes.len() + count) };
+    count
+}
+
 /// The result of a call that no signal has interrupted.
 fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
@@ -146,16 +162,18 @@ impl DiskFile for OsFile {
 
     fn read_cached(&self, start: u64, end: u64) -> Option<Vec<u8>> {
         let length = usize::try_from(end.saturating_sub(start)).ok()?;
-        let mut bytes = vec![0; length];
         let file = self.file().ok()?;
         // Of a hole the kernel would fill its cache with zeros, ahead of what is asked for as well.
         if length >= HOLE && self.next_data(start, end).0 >= end {
             let there = file.metadata().is_ok_and(|metadata| metadata.len() >= end);
-            return there.then_some(bytes);
+            return there.then(|| vec![0; length]);
         }
-        let mut pieces = [IoSliceMut::new(&mut bytes)];
-        let count = rustix::io::preadv2(file, &mut pieces, start, ReadWriteFlags::NOWAIT).ok()?;
-        (count == length).then_some(bytes)
+        let mut bytes = Vec::with_capacity(length);
+        (read_without_waiting(file, &mut bytes, start) >= length).then(|| {
+            // The allocator may have given more than was asked for.
+            bytes.truncate(length);
+            bytes
+        })
     }
 
     fn append(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
