@@ -7,9 +7,23 @@ use crate::json::Kind;
 
 /// Records and their bytes as stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
 pub struct Amount {
     pub records: u64,
     pub bytes: u64,
+}
+
+/// Without names: an index has thousands.
+impl From<Amount> for (u64, u64) {
+    fn from(Amount { records, bytes }: Amount) -> Self {
+        (records, bytes)
+    }
+}
+
+impl From<(u64, u64)> for Amount {
+    fn from((records, bytes): (u64, u64)) -> Self {
+        Self { records, bytes }
+    }
 }
 
 impl Amount {

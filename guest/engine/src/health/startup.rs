@@ -32,7 +32,10 @@ pub fn startup_check<H: Host>(host: &mut H, options: StartupOptions) -> Outcome<
     if !look.report.is_healthy() && options.mode == StartupMode::Recover {
         return recover_and_verify(host, options, look);
     }
-    let note = keep(host, known.as_deref(), look.next.as_ref());
+    let note = match known.as_deref().is_some_and(|known| is_good_enough(known, &look)) {
+        true => String::new(),
+        false => keep(host, known.as_deref(), look.next.as_ref()),
+    };
     let report = StartupReport { indexed_bytes: look.indexed, note, ..StartupReport::of(Healthy) };
     if look.report.is_healthy() {
         return Ok(StartupReport { scan: Some(look.report), ..report });
@@ -89,6 +92,11 @@ fn recover_and_verify<H: Host>(
         recovery: Some(recovery),
         ..StartupReport::of(outcome)
     })
+}
+
+/// Whether it costs less to read again what was appended than to write again what the index has already.
+fn is_good_enough(known: &Index, look: &Look) -> bool {
+    look.indexed > 0 && look.report.bytes.saturating_sub(look.indexed) < known.rewritten_bytes()
 }
 
 /// Has the store keep the index, if it is new. That it cannot is no reason not to start; the

@@ -13,7 +13,7 @@ use crate::walk::{NEXT, View};
 const MOST_IN_PARTS: u64 = 64 << 30;
 
 /// A partition is no smaller than so many bytes: a block or two of each are read once more.
-const LEAST_PART: u64 = 16 << 20;
+const LEAST_PART: u64 = 4 << 20;
 
 /// Makes the index, or adds to it what was appended since.
 ///
@@ -64,7 +64,12 @@ pub fn partition<H: Host>(
     partition: &Partition,
     options: IndexOptions,
 ) -> Outcome<Stretch> {
-    Work::begin(host, options)?.pass.stretch(host, partition)
+    let pass = match options.hash {
+        true => Pass::Index { hash: true },
+        // An index that was hashed goes on being hashed.
+        false => Work::begin(host, options)?.pass,
+    };
+    pass.stretch(host, partition)
 }
 
 /// Makes the index of what other instances have seen, in order.

@@ -38,6 +38,9 @@ pub const MAX_SEGMENTS: usize = 64;
 /// Beyond so many blocks neighbours are joined.
 const MAX_BLOCKS: usize = 16_384;
 
+/// About what a block takes in the text of an index, in bytes.
+const ROW: u64 = 256;
+
 /// One segment, as far as it was seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
@@ -176,6 +179,11 @@ impl Index {
         let Some(text) = self.write() else { return Ok(0) };
         host.save_index(&text)?;
         Ok(text.len())
+    }
+
+    /// About how many bytes are written although nothing has changed in them, when something is appended.
+    pub fn rewritten_bytes(&self) -> u64 {
+        ROW * (self.number_of_blocks() as u64).saturating_sub(1)
     }
 
     /// How many blocks it has.

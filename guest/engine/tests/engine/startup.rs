@@ -75,6 +75,23 @@ fn a_clean_check_lets_the_next_one_read_what_came_since() {
 }
 
 #[test]
+fn an_index_is_written_again_only_when_more_was_appended_than_stays() {
+    let mut host = Lines::new(record("event", NOW, 1000).repeat(8000));
+    again(&mut host, StartupMode::Fail, false);
+    let kept = host.index.clone();
+    let size = host.data.len() as u64;
+    for appended in 1..=20 {
+        host.data.extend(record("event", NOW, 1).bytes());
+        assert_eq!(again(&mut host, StartupMode::Fail, false).indexed_bytes, size, "{appended}");
+        if host.index != kept {
+            assert!(appended > 4, "after {appended} records");
+            return;
+        }
+    }
+    panic!("it was never written again");
+}
+
+#[test]
 fn damage_after_a_clean_check_has_its_true_line_each_time() {
     let mut host = checked();
     let size = host.data.len() as u64;
