@@ -1,7 +1,7 @@
 //! The threads and the address space that the limits of this process leave to a command.
 //!
-//! Found out before anything is started: what comes later (tokio, the cache of compiled code, the engine)
-//! panics or waits for ever where it does not get them.
+//! Found out before anything is started: what comes later (tokio, the engine) panics or waits for ever where it
+//! does not get them.
 
 use std::io;
 use std::thread::available_parallelism;
@@ -16,9 +16,9 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::problem::Problem;
 
-/// Threads that no command lives without for long: for blocking calls, signals, the code cache and
-/// standard input. Each is done without before a further worker is.
-const OTHERS: usize = 4;
+/// Threads that no command lives without for long: for blocking calls, signals and standard input. Each is
+/// done without before a further worker is.
+const OTHERS: usize = 3;
 
 /// The advice for too few threads.
 pub(super) const THREAD_LIMIT: &str =
@@ -49,8 +49,6 @@ pub(super) struct Capacity {
     scarce: bool,
     /// A thread waits for signals.
     pub signals: bool,
-    /// A thread looks after the cache of compiled code.
-    pub cache: bool,
 }
 
 impl Capacity {
@@ -111,8 +109,7 @@ impl Capacity {
         (spare >= needed).then_some(Self {
             workers,
             scarce: spare < wanted,
-            cache: spare > needed,
-            signals: spare > needed + 1,
+            signals: spare > needed,
         })
     }
 
@@ -121,9 +118,6 @@ impl Capacity {
         let mut without = Vec::new();
         if working < jobs {
             without.push(format!("working with {working} of {jobs} jobs"));
-        }
-        if !self.cache {
-            without.push("compiling the engine anew".to_owned());
         }
         if !self.signals {
             without.push("not waiting for the operation when interrupted".to_owned());
@@ -165,27 +159,24 @@ mod tests {
     fn workers_come_last() {
         let of = |spare, input| Capacity::of(16, spare, 40, input);
         let (workers, scarce) = (0, true);
-        let bare = Capacity { workers, scarce, cache: false, signals: false };
+        let bare = Capacity { workers, scarce, signals: false };
         assert_eq!((of(0, false), of(1, true)), (None, None));
         assert_eq!((of(1, false), of(2, true)), (Some(bare), Some(bare)));
-        let cached = Capacity { cache: true, ..bare };
-        assert_eq!((of(2, false), of(3, true)), (Some(cached), Some(cached)));
-        let whole = Capacity { signals: true, ..cached };
-        for spare in 4..6 {
+        let whole = Capacity { signals: true, ..bare };
+        for spare in 3..5 {
             assert_eq!(of(spare, true), Some(whole));
         }
-        assert_eq!(of(6, true), Some(Capacity { workers: 2, ..whole }));
+        assert_eq!(of(5, true), Some(Capacity { workers: 2, ..whole }));
         assert_eq!(of(39, true), Some(Capacity { workers: 16, ..whole }));
         assert_eq!(of(40, true), Some(Capacity { workers: 16, scarce: false, ..whole }));
     }
 
     #[test]
     fn what_is_missing_is_said() {
-        let whole = Capacity { workers: 0, scarce: true, cache: true, signals: true };
+        let whole = Capacity { workers: 0, scarce: true, signals: true };
         assert_eq!(whole.note(1, 1), None);
         assert_eq!(whole.note(16, 1).as_deref(), Some("working with 1 of 16 jobs"));
-        let bare = Capacity { cache: false, signals: false, ..whole };
-        let note = bare.note(1, 1).unwrap();
-        assert!(note.starts_with("compiling the engine anew, not waiting for"), "{note}");
+        let note = Capacity { signals: false, ..whole }.note(1, 1).unwrap();
+        assert!(note.starts_with("not waiting for"), "{note}");
     }
 }

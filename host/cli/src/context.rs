@@ -24,8 +24,6 @@ pub(super) struct Context<'a> {
     pub config: &'a Config,
     /// Loaded when it is first needed: what is wrong with the options is said before.
     pub engine: OnceCell<Engine>,
-    /// Compiled code may be cached.
-    pub cache: bool,
 }
 
 impl Context<'_> {
@@ -61,9 +59,9 @@ impl Context<'_> {
         if let Some(engine) = self.engine.get() {
             return Ok(engine.clone());
         }
-        let builder = self.config.engine();
-        let builder = if self.cache { builder } else { builder.no_cache() };
-        let engine = builder
+        let engine = self
+            .config
+            .engine()
             .build()
             .map_err(|error| Problem::new(Exit::Failed, "engine", problem::chain(&error)))?;
         Ok(self.engine.get_or_init(|| engine).clone())

@@ -132,7 +132,7 @@ fn operate(
     let ended = runtime.block_on(async {
         let engine = OnceCell::new();
         let interruption = &interruption;
-        let mut context = Context { output, interruption, config, engine, cache: capacity.cache };
+        let mut context = Context { output, interruption, config, engine };
         tokio::select! {
             ended = run(&mut context) => Some(ended),
             () = interruption.arrived() => None,
