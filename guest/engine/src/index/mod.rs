@@ -181,9 +181,11 @@ impl Index {
         Ok(text.len())
     }
 
-    /// About how many bytes are written although nothing has changed in them, when something is appended.
+    /// About how many bytes are written although nothing has changed in them, when something is appended. Small
+    /// blocks do not count.
     pub fn rewritten_bytes(&self) -> u64 {
-        ROW * (self.number_of_blocks() as u64).saturating_sub(1)
+        let blocks = self.parts.iter().flat_map(|part| &part.seen.blocks);
+        ROW * blocks.filter(|block| block.bytes >= build::LEAST).count() as u64
     }
 
     /// How many blocks it has.
