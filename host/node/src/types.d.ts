@@ -197,6 +197,8 @@ export interface Compaction {
   quarantine: string[];
   /** Bytes that were not read, because the index knew enough of them. */
   indexedBytes: number;
+  /** Blocks of the index in which these bytes are: so many were taken on trust. */
+  indexedBlocks: number;
   asOf: number;
   note: string;
   /** The audit record that was appended, with its line end; empty if there is none. */

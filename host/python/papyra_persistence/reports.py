@@ -172,6 +172,8 @@ class Compaction:
     quarantine: list[str]
     #: Bytes that were not read, because the index knew enough of them.
     indexed_bytes: int
+    #: Blocks of the index in which these bytes are: so many were taken on trust.
+    indexed_blocks: int
     as_of: float
     note: str
     #: The audit record that was appended, with its line end; empty if there is none.

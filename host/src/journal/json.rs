@@ -48,7 +48,7 @@ object! { Compaction, r,
     backend, location, as_of, dry_run, changed, records_before, records_after, bytes_before,
     bytes_after, kept: by_kind(&r.kept), damaged_removed, damaged_kept, untimed_kept,
     from_future_kept, time_note, pinned_removed, pinned_kept, rewritten, quarantine, indexed_bytes,
-    audit: record(&r.audit), note,
+    indexed_blocks, audit: record(&r.audit), note,
 }
 
 object! { Inspection, r,

@@ -30,8 +30,8 @@ pub struct Compactor<'v> {
     clock: Clock,
     /// Blocks with the index of their segment, oldest first.
     blocks: Vec<(usize, Block)>,
-    /// Bytes of blocks that were not read.
-    indexed: u64,
+    /// Bytes of blocks that were not read, and how many blocks those are.
+    indexed: (u64, u32),
     removed: Block,
     /// What goes of each segment if that is its beginning; absent if it is something else.
     cuts: Vec<Option<Position>>,
@@ -64,7 +64,7 @@ impl<'v> Compactor<'v> {
         if !told.blocks.is_empty() {
             blocks.sort_by_key(|(index, block)| (*index, block.start));
         }
-        let (removed, indexed) = (Block::default(), 0);
+        let (removed, indexed) = (Block::default(), (0, 0));
         let (refused, cuts) = (false, Vec::new());
         let compactor =
             Self { view, policy, options, clock, blocks, indexed, removed, refused, cuts };
@@ -145,7 +145,8 @@ impl<'v> Compactor<'v> {
                 }
             };
             if !checked {
-                self.indexed = self.indexed.saturating_add(block.entries().bytes);
+                let (bytes, blocks) = self.indexed;
+                self.indexed = (bytes.saturating_add(block.entries().bytes), blocks + 1);
                 continue;
             }
             let Some(segment) = self.view.members.get(*index) else { continue };
@@ -396,7 +397,8 @@ impl<'v> Compactor<'v> {
             pinned_kept: 0,
             rewritten: Vec::new(),
             quarantine: Vec::new(),
-            indexed_bytes: self.indexed,
+            indexed_bytes: self.indexed.0,
+            indexed_blocks: self.indexed.1,
             as_of: self.clock.as_of,
             audit: String::new(),
             note: String::new(),

@@ -58,8 +58,10 @@ pub(crate) fn text(
         field(&mut text, "future", &line);
     }
     if c.indexed_bytes > 0 {
-        let trusted = size(c.indexed_bytes);
-        field(&mut text, "read", &format!("all but {trusted}, of which the index tells enough"));
+        let blocks = count(c.indexed_blocks.into(), "block", "blocks");
+        let line =
+            format!("all but {}: {blocks} taken on trust in the index", size(c.indexed_bytes));
+        field(&mut text, "read", &line);
     }
     if !c.time_note.is_empty() {
         field(&mut text, "", &printable(&c.time_note));
@@ -141,6 +143,7 @@ mod tests {
             rewritten: vec!["app.ndjson".into()],
             quarantine: Vec::new(),
             indexed_bytes: 0,
+            indexed_blocks: 0,
             as_of: 1_738_000_000.25,
             audit: String::new(),
             note: String::new(),
