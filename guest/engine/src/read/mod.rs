@@ -2,5 +2,6 @@
 
 pub mod cursor;
 mod landmarks;
+mod needle;
 pub mod query;
 pub mod select;

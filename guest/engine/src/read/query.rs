@@ -19,7 +19,7 @@ use crate::walk::{Entry, NEXT, STOP, Step, StorePosition, View};
 const PAGE: usize = 1 << 20;
 
 /// The selection of a caller, checked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Selection {
     pub filter: Filter,
     pub limit: Option<u64>,

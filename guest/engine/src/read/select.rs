@@ -1,22 +1,23 @@
 //! Which records a query matches.
 
-use memchr::memmem;
-
 pub use crate::bindings::exports::papyra::persistence::journal::FieldMatch;
 use crate::failure::{Failure, Outcome};
 use crate::index::Block;
 use crate::json::{self, Envelope, Kind};
+use crate::read::needle::Needle;
 
 /// The most conditions on fields in one query.
 const MAX_CONDITIONS: usize = 64;
 
 /// The conditions of a query.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Filter {
     kinds: Vec<Kind>,
     since: Option<f64>,
     until: Option<f64>,
     matching: Vec<FieldMatch>,
+    /// Of the values that are no numbers.
+    needles: Vec<Needle>,
 }
 
 impl Filter {
@@ -39,7 +40,9 @@ impl Filter {
             let message = format!("more than {MAX_CONDITIONS} conditions on fields");
             return Err(Failure::argument(message));
         }
-        Ok(Self { kinds, since, until, matching })
+        let needles = matching.iter().filter_map(|condition| Needle::new(&condition.value));
+        let needles = needles.collect();
+        Ok(Self { kinds, since, until, matching, needles })
     }
 
     /// Whether it asks for some kinds or times only.
@@ -73,14 +76,8 @@ impl Filter {
         if self.matching.is_empty() {
             return true;
         }
-        // Looking for fields is what costs. A line without escapes must hold a string as it is asked for;
-        // numbers can be spelt in several ways.
-        let escaped = memchr::memchr(b'\\', bytes).is_some();
-        let hopeless = |condition: &FieldMatch| {
-            condition.value.parse::<f64>().is_err()
-                && memmem::find(bytes, condition.value.as_bytes()).is_none()
-        };
-        if !escaped && self.matching.iter().any(hopeless) {
+        // Looking for fields is what costs.
+        if self.needles.iter().any(|needle| needle.is_missing(bytes)) {
             return false;
         }
         let Some(open) = memchr::memchr(b'{', bytes) else { return false };
