@@ -19,9 +19,11 @@ engine: ## build the sandboxed engine alone, into target/engine
 	@.ci/setup
 	guest/build.sh $(OUT)
 
-dist: ## build the components for other hosts, with checksums, into dist
+dist: ## build the components and the packages for Rust, Node and Python into dist
 	@.ci/setup wasm-tools wac
 	guest/dist.sh $(DIST)
+	for host in host host/node host/python; do \
+		if [ -x $$host/pack.sh ]; then $$host/pack.sh $(DIST) $(DIST) || exit 1; fi; done
 	@cat $(DIST)/SIZES.md
 
 build: ## build the papyra command, into target/release
@@ -78,6 +80,7 @@ long: export PAPYRA_SEQUENCES ?= 10000
 long: export PAPYRA_FUZZ_SECONDS ?= 60
 long: export PAPYRA_SIM ?= long
 long: export PAPYRA_CLEAN_BUILDS ?= 1
+long: export PAPYRA_PACKED_BUILDS ?= 1
 long: export PAPYRA_ALL_SUITES ?= 1
 long: test ## run the same tests at full size: 1,000 kills, 50,000 damaged files, 10,000 sequences, all crashes
 
@@ -98,3 +101,4 @@ faults: ## let each system call on a journal fail, 6,000 times; 20 minutes
 
 clean: ## remove everything that was built or installed here
 	$(CARGO) clean
+	rm -rf host/artifacts

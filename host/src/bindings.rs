@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "generated; the documentation is in wit/")]
 
 wasmtime::component::bindgen!({
-    path: "../wit",
+    path: "wit",
     world: "papyra:persistence/engine",
     imports: { default: async | trappable },
     exports: { default: async },

@@ -23,7 +23,7 @@ macro_rules! page {
         #[doc = "[Redis]: crate::guide::redis"]
         #[doc = "[WASI]: crate::guide::wasi"]
         #[doc = ""]
-        #[doc = include_str!(concat!("../../docs/", $file))]
+        #[doc = include_str!(concat!("../docs/", $file))]
         pub mod $name {}
     };
 }
@@ -52,5 +52,10 @@ page!(architecture, "architecture.md");
 page!(file_protocol, "file-protocol.md");
 
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 mod readme {}
+
+// That of the repository is not in the package.
+#[cfg(all(doctest, papyra_checkout))]
+#[doc = include_str!("../../README.md")]
+mod repository {}

@@ -82,9 +82,9 @@
 //!
 //! # Building
 //!
-//! The build script compiles the engine, which takes the standard library for
-//! `wasm32-unknown-unknown`. With `PAPYRA_ENGINE_WASM` set to the absolute path of a finished engine
-//! it embeds that one, and does not need it.
+//! The crate contains the finished engine. In a checkout of the repository the build script compiles it instead, which
+//! takes the standard library for `wasm32-unknown-unknown`. With `PAPYRA_ENGINE_WASM` set to the absolute path of a
+//! finished engine it embeds that one.
 
 #![deny(missing_docs)]
 

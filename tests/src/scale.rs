@@ -31,6 +31,11 @@ pub fn clean_builds() -> usize {
     variable("PAPYRA_CLEAN_BUILDS", 0)
 }
 
+/// How many times programs are built from the packages alone: `PAPYRA_PACKED_BUILDS`, 0.
+pub fn packed_builds() -> usize {
+    variable("PAPYRA_PACKED_BUILDS", 0)
+}
+
 /// Whether the stores in other languages go through the suite with one file as well: `PAPYRA_ALL_SUITES`, 0.
 pub fn all_suites() -> bool {
     variable("PAPYRA_ALL_SUITES", 0) > 0

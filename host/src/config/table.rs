@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn the_page_has_this_table() {
-        let page = include_str!("../../../docs/configuration.md");
+        let page = include_str!("../../docs/configuration.md");
         assert!(page.contains(&markdown()), "put this into docs/configuration.md:\n{}", markdown());
     }
 

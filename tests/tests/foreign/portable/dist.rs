@@ -78,7 +78,7 @@ fn dist_has_checksums_and_says_what_is_in_it() {
         let show = text(
             tool("wasm-tools").args(["metadata", "show", "--json"]).arg(out.path().join(name)),
         );
-        for said in ["Apache-2.0", "0.1.0", "https://", "\"papyra-"] {
+        for said in ["Apache-2.0", env!("CARGO_PKG_VERSION"), "https://", "\"papyra-"] {
             assert!(show.contains(said), "{name} does not say {said}");
         }
     }

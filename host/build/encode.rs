@@ -1,7 +1,8 @@
 //! Wraps core modules into components, and states in components what a registry wants to know.
 //!
 //! `guest/build.sh` starts this as a program: as `papyra-encode`, or as the build script of the host,
-//! which contains it so that a first build needs no further program.
+//! which contains it so that a first build needs no further program. It lies in the host because the packed crate
+//! must build without the rest of the repository.
 
 use std::error::Error;
 use std::path::Path;
