@@ -4,8 +4,8 @@ CARGO ?= cargo
 OUT ?= target/engine
 DIST ?= dist
 
-.PHONY: help setup engine dist build demo test lint bench bench-embed long fuzz powercut faults clean
-.PHONY: programs tools tests components
+.PHONY: help setup engine dist deb build demo test lint bench bench-embed long fuzz powercut faults clean
+.PHONY: programs tools tests components packers
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(MAKEFILE_LIST) | \
@@ -25,6 +25,11 @@ dist: ## build the components and the packages for Rust, Node and Python into di
 	for host in host host/node host/python; do \
 		if [ -x $$host/pack.sh ]; then $$host/pack.sh $(DIST) $(DIST) || exit 1; fi; done
 	@cat $(DIST)/SIZES.md
+
+deb: ## build a Debian package of the command, into dist
+	@.ci/setup cargo-deb dpkg-shlibdeps
+	$(CARGO) build --release --workspace
+	.ci/deb $(DIST)
 
 build: ## build the papyra command, into target/release
 	@.ci/setup
@@ -82,7 +87,10 @@ long: export PAPYRA_SIM ?= long
 long: export PAPYRA_CLEAN_BUILDS ?= 1
 long: export PAPYRA_PACKED_BUILDS ?= 1
 long: export PAPYRA_ALL_SUITES ?= 1
-long: test ## run the same tests at full size: 1,000 kills, 50,000 damaged files, 10,000 sequences, all crashes
+long: packers test ## run the same tests at full size: 1,000 kills, 50,000 damaged files, 10,000 sequences, all crashes
+
+packers:
+	@.ci/setup cargo-deb debootstrap dpkg-shlibdeps lintian
 
 fuzz: export PAPYRA_FUZZ_SECONDS ?= 600
 fuzz: ## feed random bytes to the engine for ten minutes

@@ -3,6 +3,7 @@
 
 mod away;
 mod crates;
+mod debian;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
