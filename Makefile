@@ -4,7 +4,7 @@ CARGO ?= cargo
 OUT ?= target/engine
 DIST ?= dist
 
-.PHONY: help setup engine dist deb build demo test lint bench bench-embed long fuzz powercut faults clean
+.PHONY: help setup engine dist deb release build demo test lint bench bench-embed long fuzz powercut faults clean
 .PHONY: programs tools tests components packers
 
 help: ## list these commands
@@ -30,6 +30,9 @@ deb: ## build a Debian package of the command, into dist
 	@.ci/setup cargo-deb dpkg-shlibdeps
 	$(CARGO) build --release --workspace
 	.ci/deb $(DIST)
+
+release: ## check and build everything for VERSION into dist; publishes nothing
+	@.ci/release $(VERSION)
 
 build: ## build the papyra command, into target/release
 	@.ci/setup

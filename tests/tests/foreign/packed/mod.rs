@@ -4,6 +4,7 @@
 mod away;
 mod crates;
 mod debian;
+mod release;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
