@@ -22,7 +22,7 @@ use std::time::SystemTime;
 use twox_hash::XxHash3_128;
 use wasmtime::component::Component;
 
-/// The maximum of files that are kept, each of some 4 MB: one per build and processor. The oldest go first.
+/// The maximum of files that are kept, each of some 2.5 MB: one per build and processor. The oldest go first.
 const KEPT: usize = 8;
 
 /// The bytes of the checksum, behind the code.

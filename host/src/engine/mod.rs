@@ -136,7 +136,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Where to keep the compiled code, some 4 MB, so that the next start is fast. Default: `papyra` in the user's
+    /// Where to keep the compiled code, some 2.5 MB, so that the next start is fast. Default: `papyra` in the user's
     /// cache directory. The directory must belong to this user, and nobody else may be able to write to it. One that
     /// cannot be used only costs the time to compile. At most 8 files are kept, one per build and processor.
     #[must_use]
