@@ -66,16 +66,18 @@ fn limited_address_space_is_enough_or_named() {
 }
 
 #[test]
-fn the_backend_does_for_papyra_what_its_own_backend_does() {
+fn the_backends_do_for_papyra_what_its_own_backends_do() {
     passes("test_backend");
+    passes("test_rotating");
 }
 
 #[test]
-fn the_backend_works_with_the_older_papyra_too() {
-    let mut command = python_command();
+fn the_backends_work_with_the_older_papyra_too() {
     let package = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python");
     let path = format!("{}:{package}", older_papyra().display());
-    printed(command.env("PYTHONPATH", path).arg(test_program("test_backend")));
+    for program in ["test_backend", "test_rotating"] {
+        printed(python_command().env("PYTHONPATH", &path).arg(test_program(program)));
+    }
 }
 
 fn tour(mut command: Command) -> String {
