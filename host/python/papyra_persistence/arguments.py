@@ -69,9 +69,10 @@ def _real(name: str, value: Any) -> float:
 #: The fields of the contract that a program fills in.
 _FIELDS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("limit", "sample", "max_records", "max_total_bytes", "max_bytes"), _whole(64)),
-    **dict.fromkeys(("max_findings", "max_files"), _whole(32)),
+    **dict.fromkeys(("max_findings", "max_files", "count", "max_deliveries", "wait_ms"), _whole(32)),
+    **dict.fromkeys(("min_idle_ms",), _whole(64)),
     **dict.fromkeys(("timestamp", "since", "until", "max_age_seconds", "as_of"), _real),
-    **dict.fromkeys(("fields", "field", "value", "cursor"), _text),
+    **dict.fromkeys(("fields", "field", "value", "cursor", "group", "consumer", "id"), _text),
     **dict.fromkeys(("dry_run", "force", "keep_quarantine", "record_audit", "full"), _flag),
     **dict.fromkeys(("allow_loss", "allow_expire_all"), _flag),
     "kind": lambda name, value: chosen(name, value, KINDS),

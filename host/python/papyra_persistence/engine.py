@@ -20,7 +20,9 @@ from .room import Room
 from .store import Store
 from .values import outcome
 
-_JOURNAL = "papyra:persistence/journal@0.2.0"
+#: The exported interfaces.
+JOURNAL = "papyra:persistence/journal@0.2.0"
+CONSUMER = "papyra:persistence/consumer@0.2.0"
 #: Maximum memory of an instance. Its need does not depend on the size of the journal.
 MEMORY_LIMIT = 64 << 20
 #: The interfaces that tell the components apart.
@@ -167,16 +169,16 @@ class Session:
         self._instance = instance
         self._reach = reach
         self._interrupts = interrupts
-        self._journal = instance.get_export_index(store, _JOURNAL)
-        self._functions: dict[str, Func] = {}
+        self._interfaces: dict[str, Any] = {}
+        self._functions: dict[tuple[str, str | None], Func] = {}
 
-    def call(self, name: str, *arguments: Any) -> Any:
-        """Calls a function of the interface `journal`.
+    def call(self, name: str, *arguments: Any, interface: str = JOURNAL) -> Any:
+        """Calls a function of an exported interface.
 
         Raises `Failure` if the engine refuses, `EngineError` if it traps. An exception from a signal
         handler is raised as soon as the engine has ended.
         """
-        function = self._function(name, self._journal)
+        function = self._function(name, interface)
         try:
             with self._interrupts:
                 answer = function(self._store, *arguments)
@@ -212,13 +214,25 @@ class Session:
             release(self._store)
             release.post_return(self._store)
 
-    def _function(self, name: str, interface: Any) -> Func:
-        if name not in self._functions:
-            index = self._instance.get_export_index(self._store, name, interface)
+    def _function(self, name: str, interface: str | None) -> Func:
+        key = name, interface
+        if key not in self._functions:
+            where = None if interface is None else self._exported(interface)
+            index = self._instance.get_export_index(self._store, name, where)
             function = index and self._instance.get_func(self._store, index)
             if function is None:
                 raise EngineError(
                     f"the component does not export `{name}`; use component and package of one version"
                 )
-            self._functions[name] = function
-        return self._functions[name]
+            self._functions[key] = function
+        return self._functions[key]
+
+    def _exported(self, interface: str) -> Any:
+        if interface not in self._interfaces:
+            index = self._instance.get_export_index(self._store, interface)
+            if index is None:
+                raise EngineError(
+                    f"the component does not export `{interface}`; use component and package of one version"
+                )
+            self._interfaces[interface] = index
+        return self._interfaces[interface]

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from wasmtime.component import Linker, Record, Variant
 
-from . import payload
+from . import host_groups, payload
 from .errors import StoreError
 from .interrupts import Interrupts
 from .store import Chunk, Edit, Indexed, Position, Rewrite, Snapshot, Store
@@ -21,20 +21,6 @@ from .values import lowered, record
 #: A larger chunk would end the instance before the engine could report it.
 _MAX_CHUNK = 17 << 20
 _MAX_FRAMES = 1 << 17
-#: The functions of `groups` and `claims`. Stores in Python have no consumer groups.
-_GROUPS = (
-    "ensure-group",
-    "fetch",
-    "ack",
-    "summarize-pending",
-    "list-groups",
-    "list-consumers",
-    "delete-group",
-    "delete-consumer",
-    "set-id",
-    "quarantine",
-)
-_CLAIMS = ("list-pending", "claim", "auto-claim")
 
 
 class Host:
@@ -65,11 +51,7 @@ class Host:
             "load-index": self._load_index,
             "save-index": self._save_index,
         }
-        interfaces = {
-            "storage": storage,
-            "groups": dict.fromkeys(_GROUPS, _no_groups),
-            "claims": dict.fromkeys(_CLAIMS, _no_groups),
-        }
+        interfaces = {"storage": storage, **host_groups.functions(self._store, asked)}
         with linker.root() as root:
             for interface, functions in interfaces.items():
                 with root.add_instance(f"papyra:persistence/{interface}@0.2.0") as instance:
@@ -216,10 +198,6 @@ def _told(error: Exception) -> StoreError:
     if isinstance(error, OSError):
         return StoreError("failed", f"the store failed: {error}")
     raise error
-
-
-def _no_groups(*_arguments: Any) -> Variant:
-    return Variant("unsupported", "this store has no consumer groups")
 
 
 def _checked(chunk: Chunk) -> Chunk:

@@ -33,7 +33,7 @@ class Storage:
         """Calls a function. Returns its answer, or what it refuses with."""
         session = self._instances[instance]
         store, interrupts = session._store, session._interrupts
-        function = session._function(name, session._instance.get_export_index(store, _STORAGE))
+        function = session._function(name, _STORAGE)
         with interrupts:
             answer = function(store, *map(lowered, parameters))
             function.post_return(store)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from papyra_persistence import FileStore, disk, errors, host, journal, reports, store
+from papyra_persistence import FileStore, disk, errors, host_groups, journal, reports, store
 from papyra_persistence.disk import Disk
 from papyra_persistence.interrupts import Interrupts
 
@@ -104,8 +104,8 @@ class WitTest(unittest.TestCase):
         self.assertGreaterEqual(checked, 17)
 
     def test_every_function_of_the_groups_is_answered(self) -> None:
-        self.assertEqual(set(host._GROUPS), functions("groups"))
-        self.assertEqual(set(host._CLAIMS), functions("claims"))
+        self.assertEqual(set(host_groups._GROUPS), functions("groups"))
+        self.assertEqual(set(host_groups._CLAIMS), functions("claims"))
 
     def test_every_function_of_the_disk_is_answered(self) -> None:
         linker, given = mock.MagicMock(), set()

@@ -5,6 +5,7 @@ use std::process::Command;
 use papyra_tests::documents;
 use papyra_tests::embed::readme::{self, printed};
 use papyra_tests::embed::{older_papyra, python, python_command};
+use papyra_tests::redis::{Aof, Server};
 
 papyra_tests::embed_suite!(Python);
 papyra_tests::embed_suite!(wasi PythonWasi);
@@ -80,6 +81,25 @@ fn the_backends_work_with_the_older_papyra_too() {
     }
 }
 
+#[test]
+fn the_backend_in_redis_does_for_papyra_what_its_own_backend_does() {
+    let server = Server::start(Aof::Off, &[]);
+    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/python");
+    let older = format!("{}:{package}", older_papyra().display());
+    for path in [package, &older] {
+        let mut command = python_command();
+        command.env("PYTHONPATH", path).env("PAPYRA_REDIS_URL", server.url());
+        printed(command.arg(test_program("test_redis")));
+    }
+}
+
+#[test]
+fn a_store_in_redis_loses_nothing_and_says_what_it_cannot_do() {
+    let server = Server::start(Aof::Off, &["--maxmemory-policy", "noeviction"]);
+    let mut command = python_command();
+    printed(command.env("PAPYRA_REDIS_URL", server.url()).arg(test_program("test_redis_store")));
+}
+
 fn tour(mut command: Command) -> String {
     let engine = readme::environment(&command, "PAPYRA_PYTHON");
     printed(
@@ -115,4 +135,21 @@ fn the_programs_in_the_page_run() {
         ran += 1;
     }
     assert_eq!(ran, 2);
+}
+
+#[test]
+fn the_programs_in_the_page_that_use_redis_run() {
+    let (dir, server) = (readme::home(), Server::start(Aof::Off, &[]));
+    let [journal, backend] =
+        &documents::blocks("docs/python.md", "Journals in Redis", "python")[..]
+    else {
+        panic!("two programs")
+    };
+    let ran = |program: &str| {
+        let program = program.replace("redis://localhost:6379/0", &server.url());
+        printed(python_command().current_dir(dir.path()).args(["-c", &program]))
+    };
+    assert!(ran(journal).ends_with(" ActorStarted\n"));
+    let list = "\nimport anyio\nprint(len(anyio.run(persistence.list_events)))";
+    assert_eq!(ran(&format!("{backend}{list}")), "1\n");
 }

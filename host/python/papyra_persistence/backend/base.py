@@ -67,7 +67,8 @@ class Backend(forks.OfOneProcess, PersistenceBackend):
         super().__init__(retention_policy=policy)
         self._metrics = _Metrics()
         self._name, self._location = name, location
-        self._limits = Retention(_limits(policy))
+        limits = _limits(policy)
+        self._limits, self._unlimited = Retention(limits), limits == Limits()
         self._strict = strict
         self._raise = raise_on_write_error
         self._allow_loss = checked("allow_loss", allow_loss)
@@ -185,7 +186,11 @@ class Backend(forks.OfOneProcess, PersistenceBackend):
             _LOG.exception("a record was not written to %s", self._location)
             return
         self._metrics.records_written += 1
-        self._metrics.bytes_written += len(line.encode())
+        self._metrics.bytes_written += self._size(line)
+
+    def _size(self, line: str) -> int:
+        """Returns the bytes of a line as stored."""
+        return len(line.encode())
 
     async def _list(
         self,
@@ -228,7 +233,7 @@ class Backend(forks.OfOneProcess, PersistenceBackend):
     async def _compact(self) -> CompactionReport:
         if not await in_thread(self._exists):
             return CompactionReport(self._name, 0, 0, 0, 0)
-        if self._limits.journal == Limits():
+        if self._unlimited:
             report = await self._scan(0)
             records, size = report.records, report.bytes
             return CompactionReport(self._name, records, records, size, size)
@@ -287,7 +292,7 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 
 def _where(finding: Finding) -> str:
-    if finding.line is None:
+    if finding.id is not None:
         return f"entry {finding.id}"
     return f"line {finding.line}, byte {finding.offset}"
 
