@@ -40,7 +40,7 @@ page!(
     "groups.md"
 );
 page!(
-    #[cfg(any(not(doctest), feature = "conformance"))]
+    #[cfg(any(not(doctest), all(feature = "conformance", feature = "tracing-layer")))]
     embedding,
     "embedding.md"
 );

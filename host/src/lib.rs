@@ -79,6 +79,7 @@
 //! | `config` | the module of that name |
 //! | `serve` | the module of that name |
 //! | `conformance` | the module of that name, for tests of a store of your own |
+//! | `tracing-layer` | [`recorder`]`::TracingLayer`, which records the events of `tracing` |
 //!
 //! # Building
 //!

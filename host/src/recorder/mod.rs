@@ -50,6 +50,8 @@
 //! twice.
 
 mod config;
+#[cfg(feature = "tracing-layer")]
+mod layer;
 mod line;
 mod models;
 mod queue;
@@ -63,6 +65,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 pub use self::config::{Overflow, RecorderBuilder, RecorderError};
+#[cfg(feature = "tracing-layer")]
+pub use self::layer::TracingLayer;
 pub use self::models::{Address, Audit, AuditCounts, DeadLetter, Event, Metric, Nothing};
 pub use self::tally::{DropReason, Tally};
 

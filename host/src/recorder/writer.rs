@@ -2,6 +2,7 @@
 //! recorder was made, and goes on when the caller's runtime is busy or gone.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -21,6 +22,16 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Maximum number of traps or panics of one batch before its rest is dropped. Enough to find one
 /// bad record among a million by halving.
 const MAX_TRAPS: u32 = 24;
+
+thread_local! {
+    static WRITING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns true on the thread of a writer, where recording would lead to further writing for ever.
+#[cfg(feature = "tracing-layer")]
+pub(super) fn is_writing() -> bool {
+    WRITING.try_with(Cell::get).unwrap_or(false)
+}
 
 pub(super) struct Writer {
     pub queue: Arc<Queue>,
@@ -45,6 +56,7 @@ impl Writer {
     pub fn start(self) -> std::io::Result<()> {
         let (ready, is_ready) = mpsc::channel();
         std::thread::Builder::new().name("papyra-recorder".into()).spawn(move || {
+            WRITING.set(true);
             // Made here: a runtime must not be dropped in a task, as it would be if there were no thread.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = match runtime {

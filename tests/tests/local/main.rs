@@ -27,6 +27,7 @@ mod routing;
 mod serve;
 mod spellings;
 mod support;
+mod tracing_layer;
 mod transcripts;
 mod traps;
 mod verify;

@@ -10,6 +10,7 @@ mod peers;
 mod recorder;
 mod redis;
 mod rows;
+mod tracing_layer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -126,6 +127,9 @@ fn measure(arguments: &Arguments) -> Result<ExitCode> {
 
     if arguments.only.iter().any(|part| "recorder".contains(part)) {
         lines.extend(recorder::rows(&files, arguments.rounds.max(1))?);
+    }
+    if arguments.only.iter().any(|part| "tracing".contains(part)) {
+        lines.extend(tracing_layer::rows(&files, arguments.rounds.max(1))?);
     }
 
     println!("{}", machine());

@@ -60,7 +60,7 @@ pub(crate) fn rows(files: &Files, rounds: usize) -> Result<Vec<Line>> {
     for round in 0..rounds {
         eprintln!("recorder, round {} of {rounds}", round + 1);
         let recorder = Recorder::new(&store()?)?;
-        paced.push(costs(&recorder, Duration::from_secs(2)));
+        paced.push(call_costs(&recorder, Duration::from_secs(2)));
         let tally = recorder.close_blocking(Duration::from_secs(60));
         exact(tally)?;
         lost = lost.max(tally.dropped());
@@ -69,7 +69,7 @@ pub(crate) fn rows(files: &Files, rounds: usize) -> Result<Vec<Line>> {
             let moody = Moody::default();
             moody.set(*mood);
             let recorder = Recorder::new(&Journal::new(&engine, moody.clone()))?;
-            samples.push(costs(&recorder, Duration::from_secs(1)));
+            samples.push(call_costs(&recorder, Duration::from_secs(1)));
             exact(recorder.close_blocking(Duration::from_millis(1)))?;
             moody.set(Mood::Works);
         }
@@ -106,42 +106,53 @@ fn costs_with_traps() -> Result<(f64, f64)> {
     for _ in 0..4 {
         let _ = recorder.record(Kind::Event, &Poison { poison: &poison });
     }
-    let costs = costs(&recorder, Duration::from_secs(1));
+    let costs = call_costs(&recorder, Duration::from_secs(1));
     exact(recorder.close_blocking(Duration::from_millis(1)))?;
     let traps = journal.metrics().write_errors;
     ensure!(traps > 0, "nothing has trapped, so this measures nothing");
     Ok(costs)
 }
 
-fn exact(tally: Tally) -> Result<()> {
+pub(crate) fn exact(tally: Tally) -> Result<()> {
     let sum = tally.written + tally.dropped() + tally.queued;
     ensure!(tally.accepted == sum && tally.queued == 0, "the account is exact: {tally:?}");
     Ok(())
 }
 
+fn call_costs(recorder: &Recorder, time: Duration) -> (f64, f64) {
+    costs(time, &|work| work(), &|n| {
+        call(recorder, n);
+    })
+}
+
 /// The 50th and 99th percentile of the cost of a call in nanoseconds, with all threads together
-/// calling at half the promised rate. What reading the clock costs is in it.
-fn costs(recorder: &Recorder, time: Duration) -> (f64, f64) {
+/// calling at half the promised rate, each of them inside `around`. What reading the clock costs is in it.
+pub(crate) fn costs(
+    time: Duration,
+    around: &(dyn Fn(&mut dyn FnMut()) + Sync),
+    call: &(impl Fn(u64) + Sync),
+) -> (f64, f64) {
     let end = Instant::now() + time;
-    let calls = thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..THREADS).map(|_| scope.spawn(move || paced(recorder, end, HALF_RATE))).collect();
+    let one = || {
+        let mut calls = Vec::with_capacity(2_000_000);
+        around(&mut || paced(end, call, &mut calls));
+        calls
+    };
+    let mut calls = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(one)).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect::<Vec<_>>()
     });
-    let mut calls = calls;
     calls.sort_unstable();
     let at = |share: f64| calls.get((calls.len() as f64 * share) as usize).copied().unwrap_or(0);
     (f64::from(at(0.5)), f64::from(at(0.99)))
 }
 
-fn paced(recorder: &Recorder, end: Instant, rate: f64) -> Vec<u32> {
-    let mut calls = Vec::with_capacity(2_000_000);
-    pace(end, rate, |n| {
+fn paced(end: Instant, call: &impl Fn(u64), calls: &mut Vec<u32>) {
+    pace(end, HALF_RATE, |n| {
         let before = Instant::now();
-        call(recorder, n);
+        call(n);
         calls.push(u32::try_from(before.elapsed().as_nanos()).unwrap_or(u32::MAX));
     });
-    calls
 }
 
 /// Calls with a number, as often as the share of one thread in this rate.
