@@ -1,8 +1,10 @@
 // Fails to compile where the code is not what `src/public.d.ts` declares, or does more. `tsc -p tsconfig.json`
 
 import * as actual from "../src/index.js";
+import transport from "../src/pino.js";
 import { preopened } from "../src/wasi.js";
 import type * as declared from "../src/public.js";
+import type * as pino from "../src/public-pino.js";
 import type * as wasi from "../src/public-wasi.js";
 
 /** Members that only the package itself uses. */
@@ -37,4 +39,4 @@ export const classes: {
 
 /** Every export is declared. */
 export const names: keyof typeof declared = "" as keyof typeof actual;
-export const functions: typeof wasi = { preopened };
+export const functions: typeof wasi & typeof pino = { preopened, default: transport };

@@ -2,6 +2,7 @@
 
 import { Engine, EngineError, Failure, FileStore, Journal, MemoryStore, StoreError } from "papyra-persistence";
 import type { Edit, Finding, Rewrite, ScanReport, Snapshot, Store, Written } from "papyra-persistence";
+import transport from "papyra-persistence/pino";
 import { preopened } from "papyra-persistence/wasi";
 import type { Page } from "papyra-persistence/types";
 
@@ -9,6 +10,8 @@ const engine = await Engine.load("papyra-node/papyra-node.js");
 const store = new FileStore("app.ndjson", { quarantineDir: "quarantine", sync: false, maxBytes: 1e6, maxFiles: 3 });
 const journal = Journal.open(engine, store, { retention: { journal: { maxRecords: 3 } }, clock: () => 0 });
 Journal.openWasi(engine, preopened("app.ndjson", { quarantineDir: "quarantine" })).close();
+
+(await transport({ path: "log.ndjson", engine: "papyra-node/papyra-node.js", maxFiles: 3, messageKey: "text" })).end();
 
 export const written: number = journal.append([{ kind: "event", timestamp: new Date(0), fields: "{}" }]).bytes;
 export const report: ScanReport = journal.scan({ maxFindings: 3, sample: 10 });

@@ -36,7 +36,7 @@ fn a_program_run_by_jco_prints_and_ends_as_the_command_does() {
 
 #[test]
 fn the_tests_of_the_package_pass() {
-    for name in ["faults", "injected", "locks", "package", "room", "rotating", "text", "written"] {
+    for name in ["faults", "injected", "locks", "package", "pino", "room", "rotating", "text", "written"] {
         printed(node_command().args(["--test", &format!("test/{name}.js")]));
     }
 }
@@ -87,6 +87,32 @@ fn the_programs_in_the_page_run() {
         said += &printed(Command::new("node").arg("page.js").current_dir(dir.path()));
     }
     assert!(said.starts_with("1 damaged\n") && said.ends_with("\nhealthy\n"), "{said}");
+}
+
+#[test]
+fn the_program_in_the_page_that_logs_runs() {
+    let (home, dir) = (node(), page_home());
+    let modules = dir.path().join("node_modules");
+    symlink(home.join("node_modules/pino"), modules.join("pino")).expect("a link");
+    symlink(home.join("papyra-node"), dir.path().join("papyra-node")).expect("a link");
+    let [program] = &documents::blocks("docs/node.md", "Logging with pino", "js")[..] else {
+        panic!("one program")
+    };
+    fs::write(dir.path().join("page.js"), program).expect("a file can be written");
+    printed(Command::new("node").arg("page.js").current_dir(dir.path()));
+    let log = fs::read_to_string(dir.path().join("log.ndjson")).expect("a journal");
+    let log: serde_json::Value = serde_json::from_str(&log).expect("one record");
+    let [example] = &documents::blocks("docs/node.md", "Logging with pino", "json")[..] else {
+        panic!("one record")
+    };
+    let example: serde_json::Value = serde_json::from_str(example).expect("a record");
+    for pointer in ["/kind", "/system_id", "/actor_address", "/event_type", "/payload/message"] {
+        assert_eq!(log.pointer(pointer), example.pointer(pointer), "{pointer}");
+    }
+    let names = |of: &serde_json::Value| -> Vec<String> {
+        of["payload"]["fields"].as_object().expect("an object").keys().cloned().collect()
+    };
+    assert_eq!(names(&log), names(&example));
 }
 
 #[test]
