@@ -1,4 +1,4 @@
-// Writes, damages, repairs, compacts and reads a journal: node tour.js ENGINE.js
+// Writes, damages, repairs, compacts and reads a journal: node tour.js [ENGINE.js]
 import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,27 +1,17 @@
-/** Loads the component and runs instances of it. */
+/** Chooses the component for a store, and runs instances of it. */
 
-import { readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { checkPackaged, inDirectory, load, packaged } from "./component.js";
 import { Disk } from "./disk.js";
 import { Failure } from "./errors.js";
 import { FileStore } from "./file-store.js";
 import { Host, wallClock } from "./host.js";
 import { fromContract } from "./values.js";
 
-/**
- * An instance of the component, as the code that `jco` writes makes it.
- *
- * @typedef {{ journal: Record<string, (...parameters: unknown[]) => unknown>, release?: () => void }} Instance
- */
-/** @typedef {Record<string, Record<string, unknown>>} Imports */
-/**
- * The module that `jco transpile --instantiation sync` writes.
- *
- * @typedef {{
- *   instantiate(getCoreModule: (path: string) => WebAssembly.Module, imports: Imports): Instance,
- * }} Transpiled
- */
+/** @typedef {import("./component.js").Component} Component */
+/** @typedef {import("./component.js").Imports} Imports */
+/** @typedef {import("./component.js").Instance} Instance */
+/** @typedef {import("./component.js").Name} Name */
+/** @typedef {import("./component.js").Transpiled} Transpiled */
 
 /**
  * The engine trapped, because of a fault of its own or because a store threw something other than
@@ -46,31 +36,33 @@ const OTHER_COMPONENT =
   "this component does not fit the store: a `FileStore` needs an engine made from `papyra-node.wasm`, any other " +
   "store one made from `papyra-engine.wasm`";
 
-/** The compiled component. One per process is enough. */
+/** The compiled engine. One per process is enough. */
 export class Engine {
-  #transpiled;
-  #directory;
-  /** @type {Map<string, WebAssembly.Module>} */
-  #modules = new Map();
+  /** The component of the program, for whatever it fits. @type {Component | undefined} */
+  #own;
+  /** Those of the package that were needed. @type {Map<Name, Component>} */
+  #packaged = new Map();
 
   /**
-   * @param {Transpiled} transpiled
+   * @param {Transpiled} [transpiled] without it, the engine is the one in this package
    * @param {string} directory
    */
-  constructor(transpiled, directory) {
-    this.#transpiled = transpiled;
-    this.#directory = directory;
+  constructor(transpiled, directory = ".") {
+    if (transpiled) this.#own = inDirectory(transpiled, directory);
   }
 
   /**
-   * Loads what `jco transpile papyra-node.wasm --instantiation sync -o DIRECTORY` has written; or the same of
+   * Returns the engine in this package, for any store, or another one: the path of the `.js` file that
+   * `jco transpile papyra-node.wasm --instantiation sync -o DIRECTORY` has written; or the same of
    * `papyra-engine.wasm`, for stores that are written in JavaScript.
    *
-   * @param {string} path of the `.js` file in that directory
+   * @param {string} [path]
    */
   static async load(path) {
-    const file = resolve(path);
-    return new Engine(await import(pathToFileURL(file).href), dirname(file));
+    const engine = new Engine();
+    if (path === undefined) checkPackaged();
+    else engine.#own = await load(path);
+    return engine;
   }
 
   /**
@@ -84,11 +76,11 @@ export class Engine {
     if (store instanceof FileStore) {
       const disk = new Disk(store);
       const imports = { "papyra:persistence/disk": disk.imports(), ...time };
-      return this.#session(imports, () => {}, () => disk.close());
+      return this.#session("papyra-node", imports, () => {}, () => disk.close());
     }
     const host = new Host(store);
     const close = () => host.close();
-    return this.#session({ ...host.imports(), ...time }, close, close);
+    return this.#session("papyra-engine", { ...host.imports(), ...time }, close, close);
   }
 
   /**
@@ -97,19 +89,20 @@ export class Engine {
    * @param {Imports} imports as `WASIShim` makes them
    */
   instantiateWasi(imports) {
-    return this.#session(imports, () => {}, () => {});
+    return this.#session("papyra-wasi", imports, () => {}, () => {});
   }
 
   /**
+   * @param {Name} name of the component that fits
    * @param {Imports} imports
    * @param {() => void} release closes what an operation has read
    * @param {() => void} close closes everything
    */
-  #session(imports, release, close) {
-    const compiled = (/** @type {string} */ name) => this.#compiled(name);
+  #session(name, imports, release, close) {
+    const component = this.#component(name);
     let instance;
     try {
-      instance = this.#transpiled.instantiate(compiled, imports);
+      instance = component.instantiate(imports);
     } catch (error) {
       // V8 sets a memory apart so that no access has to be checked.
       if (error instanceof RangeError) throw new EngineError("its start", new Error(NO_ROOM, { cause: error }));
@@ -119,13 +112,12 @@ export class Engine {
     return new Session(instance, instance.release ?? release, close);
   }
 
-  /** @param {string} name */
-  #compiled(name) {
-    const known = this.#modules.get(name);
-    if (known) return known;
-    const module = new WebAssembly.Module(readFileSync(join(this.#directory, name)));
-    this.#modules.set(name, module);
-    return module;
+  /** @param {Name} name */
+  #component(name) {
+    if (this.#own) return this.#own;
+    const component = this.#packaged.get(name) ?? packaged(name);
+    this.#packaged.set(name, component);
+    return component;
   }
 }
 

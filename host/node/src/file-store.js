@@ -11,7 +11,7 @@ const MAX_FILES = 5;
 
 /**
  * A journal in one file, or in a set of rotating ones, which any number of processes may use at once, in whatever
- * language. Give it to `Journal.open` with an engine made from `papyra-node.wasm`, which keeps the files itself.
+ * language. An engine that is loaded from a path must be made from `papyra-node.wasm` for it.
  *
  * - A batch is appended whole or not at all, is durable when `append` returns, and never mixes with a batch of another
  *   process. A write that fails half-way is taken back.

@@ -1,6 +1,6 @@
 /**
- * Papyra's journal engine, a WebAssembly component, in Node. `Engine` loads the output of `jco transpile`, a
- * store says where the bytes are kept, and `Journal` is the interface for programs.
+ * Papyra's journal engine, a WebAssembly component, in Node. `Engine` loads it from this package, a store
+ * says where the bytes are kept, and `Journal` is the interface for programs.
  */
 export { Engine, EngineError } from "./engine.js";
 export { Failure, StoreError } from "./errors.js";

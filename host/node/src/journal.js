@@ -38,8 +38,7 @@ export class Journal {
   /**
    * Opens a journal.
    *
-   * @param {import("./engine.js").Engine} engine made from `papyra-node.wasm` for a `FileStore`, and from
-   *   `papyra-engine.wasm` for a store written in JavaScript
+   * @param {import("./engine.js").Engine} engine
    * @param {import("./types.js").Store | import("./file-store.js").FileStore} store
    * @param {import("./types.js").JournalOptions} [options]
    */
@@ -50,7 +49,7 @@ export class Journal {
   /**
    * Opens a journal that the component reaches through WASI, without storage code in JavaScript.
    *
-   * @param {import("./engine.js").Engine} engine made from `papyra-wasi.wasm`
+   * @param {import("./engine.js").Engine} engine
    * @param {() => Record<string, Record<string, unknown>>} imports returns new imports for each instance; see
    *   `preopened` in `papyra-persistence/wasi`
    * @param {{ retention?: Retention }} [options]

@@ -1,6 +1,6 @@
 /**
- * The types of `papyra-persistence`. `Engine` loads the output of `jco transpile`, a store says where the bytes
- * are kept, and `Journal` is the interface for programs.
+ * The types of `papyra-persistence`. `Engine` is the engine in this package, a store says where the bytes are kept,
+ * and `Journal` is the interface for programs.
  */
 
 import type {
@@ -49,14 +49,15 @@ export interface Session {
   close(): void;
 }
 
-/** The compiled component. One per process is enough. */
+/** The compiled engine. One per process is enough. */
 export declare class Engine {
   private constructor();
   /**
-   * Loads the `.js` file that `jco transpile papyra-node.wasm --instantiation sync -o DIRECTORY` has written; or the
-   * same of `papyra-engine.wasm`, for stores in JavaScript.
+   * Loads the engine in this package, which serves every store. With a path, loads another one: the `.js` file that
+   * `jco transpile papyra-node.wasm --instantiation sync -o DIRECTORY` has written, or the same of
+   * `papyra-engine.wasm`, for stores in JavaScript.
    */
-  static load(path: string): Promise<Engine>;
+  static load(path?: string): Promise<Engine>;
   /** Makes an instance over one store. `clock` returns milliseconds since the epoch. */
   instantiate(store: Store | FileStore, clock: () => number): Session;
   /** Makes an instance of `papyra-wasi.wasm`, which needs nothing but WASI. */
@@ -104,10 +105,7 @@ export declare class StoreError extends Error {
  */
 export declare class Journal {
   constructor(start: () => Session, retention?: Retention);
-  /**
-   * Opens a journal: in files with an engine made from `papyra-node.wasm`, in a store written in JavaScript with one
-   * made from `papyra-engine.wasm`.
-   */
+  /** Opens a journal in files, in memory, or in a store of the program. */
   static open(engine: Engine, store: Store | FileStore, options?: JournalOptions): Journal;
   /** Opens a journal that the component reaches through WASI; see `papyra-persistence/wasi`. */
   static openWasi(engine: Engine, imports: () => Imports, options?: { retention?: Retention }): Journal;
@@ -145,8 +143,8 @@ export declare class Journal {
 }
 
 /**
- * A journal in one file, or in a set of rotating ones, which any number of processes may use at once. It needs an
- * engine made from `papyra-node.wasm`, which keeps the files.
+ * A journal in one file, or in a set of rotating ones, which any number of processes may use at once. An engine
+ * that is loaded from a path must be made from `papyra-node.wasm`.
  */
 export declare class FileStore {
   constructor(path: string, options?: FileStoreOptions);

@@ -6,7 +6,8 @@ import transport from "papyra-persistence/pino";
 import { preopened } from "papyra-persistence/wasi";
 import type { Page } from "papyra-persistence/types";
 
-const engine = await Engine.load("papyra-node/papyra-node.js");
+const engine = await Engine.load();
+export const other: Promise<Engine> = Engine.load("papyra-node/papyra-node.js");
 const store = new FileStore("app.ndjson", { quarantineDir: "quarantine", sync: false, maxBytes: 1e6, maxFiles: 3 });
 const journal = Journal.open(engine, store, { retention: { journal: { maxRecords: 3 } }, clock: () => 0 });
 Journal.openWasi(engine, preopened("app.ndjson", { quarantineDir: "quarantine" })).close();

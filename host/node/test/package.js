@@ -1,4 +1,7 @@
-/** The package as npm publishes it: `node --test test/package.js`, with TypeScript installed beside it. */
+/**
+ * The types and the exports of the package in the file PAPYRA_TARBALL, which `pack.sh` has made:
+ * `node --test test/package.js`, with TypeScript installed beside it.
+ */
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -22,10 +25,8 @@ function run(cwd, command, ...given) {
 function installed(t) {
   const directory = fs.mkdtempSync(join(tmpdir(), "papyra-package-"));
   t.after(() => fs.rmSync(directory, { recursive: true }));
-  run(HOME, "npm", "pack", "--silent", "--pack-destination", directory);
-  const [tarball] = fs.readdirSync(directory);
   fs.mkdirSync(join(directory, NAME), { recursive: true });
-  run(directory, "tar", "-xzf", tarball, "--strip-components=1", "-C", NAME);
+  run(directory, "tar", "-xzf", process.env.PAPYRA_TARBALL, "--strip-components=1", "-C", NAME);
   fs.writeFileSync(join(directory, "package.json"), '{"type": "module"}');
   return directory;
 }
@@ -37,6 +38,18 @@ test("a program in strict TypeScript finds the types of everything it uses", (t)
   const common = { strict: true, skipLibCheck: false, noEmit: true, target: "es2022", lib: ["es2022"], types: [] };
   for (const how of [{ module: "nodenext" }, { module: "esnext", moduleResolution: "bundler" }]) {
     const config = { compilerOptions: { ...common, ...how }, files: ["consumer.ts"] };
+    fs.writeFileSync(join(directory, "tsconfig.json"), JSON.stringify(config));
+    run(directory, process.execPath, TSC, "-p", ".");
+  }
+});
+
+test("a program in CommonJS finds the types too", (t) => {
+  const directory = installed(t);
+  fs.copyFileSync(join(HOME, "test/consumer.cts"), join(directory, "consumer.cts"));
+  const common = { strict: true, skipLibCheck: false, noEmit: true, target: "es2022", lib: ["es2022"], types: [] };
+  // `node20` and `nodenext` let a program require what is no CommonJS; `node16` needs types that are.
+  for (const module of ["node16", "nodenext"]) {
+    const config = { compilerOptions: { ...common, module }, files: ["consumer.cts"] };
     fs.writeFileSync(join(directory, "tsconfig.json"), JSON.stringify(config));
     run(directory, process.execPath, TSC, "-p", ".");
   }

@@ -11,13 +11,13 @@ use crate::download::download;
 use crate::portable;
 
 /// The directory of this repository with the hosts in other languages.
-fn sources() -> PathBuf {
+pub(super) fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../host")
 }
 
 /// Returns the directory for installations, and its lock: test programs that start together wait for each
 /// other.
-fn home() -> (PathBuf, File) {
+pub(super) fn home() -> (PathBuf, File) {
     let home = directory();
     fs::create_dir_all(&home).expect("a directory can be made");
     let lock = File::create(home.join(".lock")).expect("a file can be made");
@@ -177,7 +177,7 @@ fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-fn output(command: &Command, needs: &str) -> String {
+pub(super) fn output(command: &Command, needs: &str) -> String {
     let output = download(command);
     assert!(
         output.status.success(),

@@ -3,6 +3,7 @@
 
 mod driver;
 mod install;
+pub mod packages;
 pub mod readme;
 pub mod suite;
 

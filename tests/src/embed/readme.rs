@@ -30,9 +30,16 @@ recover
 compact
 ";
 
+/// Returns a directory with a damaged journal, as the pages assume it.
+pub fn journal() -> TempDir {
+    let dir = temp();
+    fs::write(dir.path().join("app.ndjson"), lines(0..3) + "broken\n").expect("a journal");
+    dir
+}
+
 /// Returns a directory with the files that the pages assume: the components, and a damaged journal.
 pub fn home() -> TempDir {
-    let dir = temp();
+    let dir = journal();
     let engine = install::wasm("papyra-engine");
     let components = engine.parent().expect("a directory");
     for name in ["papyra-engine.wasm", "papyra-node.wasm", "papyra-python.wasm", "papyra-wasi.wasm"]
@@ -42,7 +49,6 @@ pub fn home() -> TempDir {
             fs::copy(from, dir.path().join(name)).expect("a copy");
         }
     }
-    fs::write(dir.path().join("app.ndjson"), lines(0..3) + "broken\n").expect("a journal");
     dir
 }
 

@@ -6,6 +6,7 @@ mod download;
 mod golden;
 mod interop;
 mod node;
+mod packages;
 mod packed;
 mod portable;
 mod prometheus;
