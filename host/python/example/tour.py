@@ -1,4 +1,4 @@
-"""Writes, damages, repairs, compacts and reads a journal: python tour.py papyra-python.wasm"""
+"""Writes, damages, repairs, compacts and reads a journal: python tour.py [papyra-python.wasm]"""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from papyra_persistence import Draft, Engine, FileStore, Journal, Limits, Retent
 
 with tempfile.TemporaryDirectory() as directory:
     path = Path(directory, "events.ndjson")
-    engine = Engine(sys.argv[1])
+    engine = Engine(*sys.argv[1:])
     store = FileStore(path, quarantine_dir=Path(directory, "quarantine"))
     journal = Journal(engine, store, Retention(Limits(max_records=3)))
 

@@ -1,8 +1,8 @@
 """Papyra's journal engine, a WebAssembly component, in Python.
 
-``Engine`` loads the component, a store keeps the bytes, and ``Journal`` is the interface for programs::
+``Engine`` is the compiled engine, a store keeps the bytes, and ``Journal`` is the interface for programs::
 
-    engine = Engine("papyra-python.wasm")
+    engine = Engine()
     journal = Journal(engine, FileStore("events.ndjson"))
     print(journal.scan().records)
 

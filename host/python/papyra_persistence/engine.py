@@ -1,21 +1,23 @@
-"""Loads the component and runs instances of it."""
+"""Loads components and runs instances of them."""
 
 from __future__ import annotations
 
-import contextlib
 import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import wasmtime
-from wasmtime.component import Component, Func, Instance, Linker
+from wasmtime.component import Func, Instance, Linker
 
 from . import forks
+from .compiled import Compiled
 from .disk import Disk
 from .errors import EngineError, Failure
 from .file import FileStore
 from .host import Host, link_clock
 from .interrupts import Interrupts, Stopped
+from .packaged import FILES, STORE, WASI, packaged
 from .room import Room
 from .store import Store
 from .values import outcome
@@ -26,37 +28,62 @@ CONSUMER = "papyra:persistence/consumer@0.2.0"
 #: Maximum memory of an instance. Its need does not depend on the size of the journal.
 MEMORY_LIMIT = 64 << 20
 #: The interfaces that tell the components apart.
-_DISK, _STORAGE = "papyra:persistence/disk-text@", "papyra:persistence/storage@"
+_INTERFACES = {FILES: "papyra:persistence/disk-text", STORE: "papyra:persistence/storage"}
 
 
 class Engine(forks.OfOneProcess):
-    """The compiled component. One per process is enough; several threads may use it."""
+    """The compiled engine. One per process is enough; several threads may use it."""
 
     def __init__(
-        self, path: str | os.PathLike[str], *, memory_limit: int = MEMORY_LIMIT, cache: bool = True
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        memory_limit: int = MEMORY_LIMIT,
+        cache: bool = True,
     ):
-        """Compiles ``papyra-python.wasm``, for a `FileStore`, or ``papyra-engine.wasm``, for any other
-        store, in 0.3 seconds, or in 6 ms if wasmtime's ``cache`` in the user's cache directory has the
+        """Takes the components of this package: that for a `FileStore`, and that for any other store, are
+        compiled when they are needed first. With ``path``, compiles that component at once:
+        ``papyra-python.wasm``, for a `FileStore`, or ``papyra-engine.wasm``, for any other store.
+
+        Compiling takes 0.3 seconds, or 6 ms if wasmtime's ``cache`` in the user's cache directory has the
         compiled code already. ``memory_limit`` is the maximum memory of an instance, in bytes.
 
         Where address space is limited (``ulimit -v``), each instance reserves no more than that instead of
         4 GiB; the code for that is slower by some percent, and cached apart. Raises `EngineError` if the
         limit leaves less than it takes to compile the engine."""
         self._room = Room(memory_limit)
-        self._room.check_engine()
-        config = _config(cache)
-        self._room.configure(config)
-        self._engine = wasmtime.Engine(config)
-        self._component = Component.from_file(self._engine, os.fspath(path))
-        self._imports = tuple(self._component.type.imports(self._engine))
         self._memory_limit = memory_limit
+        self._cache = cache
+        self._own = None if path is None else self._compile(path)
+        if path is None:
+            # What is wrong is said here, and not by the first call.
+            packaged(FILES)
+            self._room.check_engine()
+        self._packaged: dict[str, Compiled] = {}
+        self._forked()
+        forks.track(self)
+
+    def _forked(self) -> None:
+        self._lock = threading.RLock()
+
+    def _compile(self, path: str | os.PathLike[str]) -> Compiled:
+        return Compiled(path, self._room, self._cache)
+
+    def _component(self, name: str) -> Compiled:
+        """Returns the component that this engine has for the one of this name in the package."""
+        if self._own is not None:
+            return self._own
+        with self._lock:
+            if name not in self._packaged:
+                self._packaged[name] = self._compile(packaged(name))
+            return self._packaged[name]
 
     def check(self, store: Store | FileStore) -> None:
         """Raises `TypeError` if the component is not made for the store."""
-        needed, name = _STORAGE, "papyra-engine.wasm"
-        if isinstance(store, FileStore):
-            needed, name = _DISK, "papyra-python.wasm"
-        if not any(one.startswith(needed) for one in self._imports):
+        if self._own is None:
+            return
+        name = _name_for(store)
+        if not self._own.needs(_INTERFACES[name]):
             raise TypeError(
                 f"a {type(store).__name__} needs an engine made from {name}, and this one is made from "
                 "another component"
@@ -67,6 +94,7 @@ class Engine(forks.OfOneProcess):
     ) -> Session:
         """Makes an instance over one store. ``clock`` replaces the wall clock (seconds since the epoch)."""
         self.check(store)
+        compiled = self._component(_name_for(store))
         interrupts, wasi = Interrupts(), None
         reach: Host | Disk
         if isinstance(store, FileStore):
@@ -76,14 +104,14 @@ class Engine(forks.OfOneProcess):
         else:
             reach = Host(store)
         with interrupts:
-            linker = Linker(self._engine)
+            linker = Linker(compiled.engine)
             if wasi is not None:
                 linker.add_wasip2()
             reach.link(linker, interrupts)
             if wasi is None or clock is not None:
                 # That of WASI has another version, and so gives way to the very one that is asked for.
                 link_clock(linker, clock, interrupts)
-            session = self._session(linker, reach, interrupts, wasi)
+            session = self._session(linker, compiled, reach, interrupts, wasi)
         interrupts.settle()
         return session
 
@@ -97,24 +125,30 @@ class Engine(forks.OfOneProcess):
                 "it with the method `spawn` of multiprocessing, or use a FileStore",
             )
         self._room.check_wasi()
-        linker = Linker(self._engine)
+        compiled = self._component(WASI)
+        linker = Linker(compiled.engine)
         linker.add_wasip2()
-        return self._session(linker, None, Interrupts(), wasi)
+        return self._session(linker, compiled, None, Interrupts(), wasi)
 
     def _session(
         self,
         linker: Linker,
+        compiled: Compiled,
         reach: Host | Disk | None,
         interrupts: Interrupts,
         wasi: wasmtime.WasiConfig | None,
     ) -> Session:
         self._room.check_instance()
-        store = wasmtime.Store(self._engine)
+        store = wasmtime.Store(compiled.engine)
         store.set_limits(memory_size=self._memory_limit)
         if wasi is not None:
             store.set_wasi(wasi)
-        instance = linker.instantiate(store, self._component)
+        instance = linker.instantiate(store, compiled.component)
         return Session(store, instance, reach, interrupts)
+
+
+def _name_for(store: Store | FileStore) -> str:
+    return FILES if isinstance(store, FileStore) else STORE
 
 
 #: The process that has started the threads of wasmtime's WASI.
@@ -141,18 +175,6 @@ def _preopened(wasi: wasmtime.WasiConfig, path: str) -> bool:
     except (wasmtime.WasmtimeError, UnicodeEncodeError):
         return False
     return True
-
-
-def _config(cache: bool) -> wasmtime.Config:
-    config = wasmtime.Config()
-    if forks.is_child():
-        # A compilation of the parent has left no threads here, for which another one would wait for ever.
-        config.parallel_compilation = False
-    if cache:
-        # Without a usable cache, every process compiles the component.
-        with contextlib.suppress(wasmtime.WasmtimeError):
-            config.cache = True
-    return config
 
 
 class Session:

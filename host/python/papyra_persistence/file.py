@@ -15,8 +15,7 @@ _MAX_FILES = 5
 
 class FileStore:
     """A journal in one file, or in a set of rotating ones, which any number of threads and processes may use
-    at once, in whatever language. Give it to `Journal` with an engine made from ``papyra-python.wasm``, which
-    keeps the files itself.
+    at once, in whatever language. An engine that is made from a path needs ``papyra-python.wasm`` for it.
 
     * A batch is appended whole or not at all, is durable when `append` returns, and never mixes with a batch
       of another thread or process. A write that fails half-way is taken back.

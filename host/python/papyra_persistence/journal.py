@@ -64,8 +64,7 @@ class Journal(forks.OfOneProcess):
         *,
         clock: Callable[[], float] | None = None,
     ):
-        """``engine``: made from ``papyra-python.wasm`` for a `FileStore`, from ``papyra-engine.wasm`` for
-        any other store. ``retention`` hides records from `query` and `inspect`; `compact` removes them.
+        """``retention`` hides records from `query` and `inspect`; `compact` removes them.
         ``clock`` replaces the wall clock."""
         engine.check(store)
         self._start = lambda: engine.instantiate(store, clock)

@@ -30,8 +30,8 @@ class WasiJournal(Journal):
         *,
         quarantine_dir: str | os.PathLike[str] | None = None,
     ):
-        """``engine`` must be made from ``papyra-wasi.wasm``. ``quarantine_dir``: directory for removed
-        entries that are to be kept; the directory of the journal or one below it."""
+        """``engine``: that of this package, or one made from ``papyra-wasi.wasm``. ``quarantine_dir``:
+        directory for removed entries that are to be kept; the directory of the journal or one below it."""
         target = Path(path).absolute()
         env = [("PAPYRA_PATH", target.name)]
         if quarantine_dir is not None:

@@ -6,7 +6,7 @@ changes one line, the one that names its backend:
 
     from papyra_persistence.backend import RotatingFilePersistence
 
-    persistence = RotatingFilePersistence("events.ndjson", engine="papyra-python.wasm")
+    persistence = RotatingFilePersistence("events.ndjson")
 
 The event loop never blocks: the engine works in threads. Records that are written at the same time share
 one write and one ``fdatasync``.

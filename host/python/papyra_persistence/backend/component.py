@@ -10,11 +10,11 @@ from pathlib import Path
 from .. import forks
 from ..engine import Engine
 from ..file import FileStore
+from ..packaged import FILES, STORE, packaged
 from ..store import Store
 
 #: The first bytes of a component.
 _COMPONENT = b"\0asm\x0d\0\1\0"
-_PACKAGE = Path(__file__).parent.parent
 
 
 class Lazy:
@@ -22,12 +22,12 @@ class Lazy:
 
     def __init__(self, source: str | os.PathLike[str] | Engine | None, store: Store | FileStore):
         files = isinstance(store, FileStore)
-        name = "papyra-python.wasm" if files else "papyra-engine.wasm"
+        name = FILES if files else STORE
         if isinstance(source, Engine):
             source.check(store)
         else:
             interface = "disk-text" if files else "storage"
-            source = _checked(Path(source or _PACKAGE / name), name, interface)
+            source = _checked(Path(source or packaged(name)), name, interface)
         self._source = source
         self._forked()
         forks.track(self)

@@ -36,9 +36,8 @@ class JournalPersistence(Backend):
         max_bytes: int | None = None,
         max_files: int | None = None,
     ):
-        """``engine``: the path of ``papyra-python.wasm``, or an `Engine` made from it; by default the file of
-        that name beside this package. A file that is missing or not that component is refused here. ``wasi``
-        is not needed any more, and ignored.
+        """``engine``: an `Engine`, or the path of ``papyra-python.wasm``; by default the one in this package. A
+        file that is missing or not that component is refused here. ``wasi`` is not needed any more, and ignored.
 
         ``max_bytes`` and ``max_files``: either makes the journal a set of rotating files, see `FileStore`.
 

@@ -59,8 +59,7 @@ class RedisStreamsPersistence(Backend):
         newest records, of any number: ``max_read`` is the most that one request asks for. ``retention_policy``
         limits each stream by itself, as Papyra's does.
 
-        ``engine``: the path of ``papyra-engine.wasm``, or an `Engine` made from it; by default the file of that
-        name beside this package. The other arguments are those of `JournalPersistence`. Connects when it is
+        ``engine``: an `Engine`, or the path of ``papyra-engine.wasm``; by default the one in this package. The other arguments are those of `JournalPersistence`. Connects when it is
         first used."""
         given = config or RedisStreamsConfig()
         self._store = RedisStore(
