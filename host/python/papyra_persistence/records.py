@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from papyra.persistence.models import PersistedAudit, PersistedDeadLetter, PersistedEvent
 
 from .journal import Journal
+from .sayable import dumps, plain
 
 T = TypeVar("T")
 
@@ -21,41 +21,13 @@ _SHOWN = 100
 
 
 def line(kind: str, value: Any) -> str:
-    """Returns a record as one line of JSON, in the form that Papyra's file backend writes: ``kind`` first.
-
-    Values that JSON does not have are kept as text: infinities and NaN, keys and objects of other types.
-    """
-    fields = value if isinstance(value, Mapping) else _plain(value)
+    """Returns a record as one line of JSON, in the form that Papyra's file backend writes: ``kind`` first. Values
+    that JSON does not have are kept as text."""
+    fields = value if isinstance(value, Mapping) else plain(value)
     if not isinstance(fields, Mapping):
         raise TypeError(f"a record is a dataclass or a mapping, not {type(value).__name__}")
     record = {"kind": kind, **{key: field for key, field in fields.items() if key != "kind"}}
-    try:
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False, default=_plain)
-        text.encode()
-    except (TypeError, ValueError):
-        # Also a lone surrogate, which `ensure_ascii` writes as an escape.
-        text = json.dumps(_sayable(record), allow_nan=False)
-    return text + "\n"
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return str(value)
-
-
-def _sayable(value: Any) -> Any:
-    """Returns the same value in types that JSON has."""
-    if isinstance(value, Mapping):
-        return {key if isinstance(key, str) else str(key): _sayable(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_sayable(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    plain = _plain(value)
-    return plain if isinstance(plain, str) else _sayable(plain)
+    return dumps(record) + "\n"
 
 
 def newest(

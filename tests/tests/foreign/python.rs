@@ -62,6 +62,11 @@ fn forks_and_processes_neither_hang_nor_lose_errors() {
 }
 
 #[test]
+fn log_records_are_kept_and_never_stop_the_program() {
+    passes("test_logs");
+}
+
+#[test]
 fn limited_address_space_is_enough_or_named() {
     passes("test_room");
 }

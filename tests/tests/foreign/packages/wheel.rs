@@ -73,6 +73,18 @@ fn the_backend_runs_with_what_its_extra_installs() {
 }
 
 #[test]
+fn a_log_record_is_an_event() {
+    let [program] = &blocks(PAGE, "Log records", "python")[..] else { panic!("one program") };
+    let last = "print(open('app.ndjson').read().splitlines()[-1])";
+    let event = run(&wheel_python(), &format!("{program}\n{last}"));
+    let event: serde_json::Value = serde_json::from_str(&event).unwrap();
+    let expected = [("kind", "event"), ("event_type", "log"), ("level", "WARNING")];
+    let expected =
+        expected.into_iter().chain([("message", "3 actors are left"), ("system", "orders")]);
+    expected.for_each(|(name, value)| assert_eq!(event[name], value, "{event}"));
+}
+
+#[test]
 fn the_engine_of_the_wheel_serves_every_store() {
     let program = "
 from papyra_persistence import Draft, Engine, FileStore, Journal, MemoryStore, WasiJournal
@@ -113,7 +125,7 @@ fn the_tests_of_the_package_pass_with_the_newest_wasmtime_too() {
     let version = "from importlib import metadata; print(metadata.version('wasmtime'))";
     let version = run(&papyra_python(), version);
     assert!(version.starts_with("50."), "not what `<51` means: {version}");
-    for name in ["files", "text", "values", "written"] {
+    for name in ["files", "logs", "text", "values", "written"] {
         run_file(&papyra_python(), &format!("tests/test_{name}.py"));
     }
 }
