@@ -25,7 +25,7 @@ from papyra_persistence import (
     MemoryStore,
     WasiJournal,
 )
-from papyra_persistence.backend import _Lazy
+from papyra_persistence.backend.component import Lazy
 from papyra_persistence.interrupts import Interrupts
 from papyra_persistence.writer import Writer
 
@@ -194,7 +194,7 @@ class StoreTest(Forking):
             self.child(lambda: self.assertEqual(store.copy(0, 6), b"first\n"))
 
     def test_an_engine_that_is_being_loaded_can_be_loaded_by_the_child(self) -> None:
-        lazy = _Lazy(FILES, self.store())
+        lazy = Lazy(FILES, self.store())
         with lazy._lock:
             self.child(lazy.get)
 

@@ -101,14 +101,14 @@ pub fn wheel_python() -> PathBuf {
     DONE.get_or_init(|| python("wheel", &[&wheel().to_string_lossy()])).clone()
 }
 
-/// The same with what the backend for Papyra needs.
+/// The same with what the backends for Papyra need.
 ///
 /// # Panics
 ///
 /// If pip fails.
 pub fn papyra_python() -> PathBuf {
     static DONE: OnceLock<PathBuf> = OnceLock::new();
-    let wanted = || format!("{}[papyra]", wheel().display());
+    let wanted = || format!("{}[papyra,redis]", wheel().display());
     DONE.get_or_init(|| python("wheel-papyra", &[&wanted()])).clone()
 }
 

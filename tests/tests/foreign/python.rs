@@ -141,20 +141,3 @@ fn a_component_that_the_program_names_serves_it_too() {
         assert_eq!(printed(python.current_dir(dir.path()).args(["-c", &program])), "1 damaged\n");
     }
 }
-
-#[test]
-fn the_programs_in_the_page_that_use_redis_run() {
-    let (dir, server) = (readme::home(), Server::start(Aof::Off, &[]));
-    let [journal, backend] =
-        &documents::blocks("docs/python.md", "Journals in Redis", "python")[..]
-    else {
-        panic!("two programs")
-    };
-    let ran = |program: &str| {
-        let program = program.replace("redis://localhost:6379/0", &server.url());
-        printed(python_command().current_dir(dir.path()).args(["-c", &program]))
-    };
-    assert!(ran(journal).ends_with(" ActorStarted\n"));
-    let list = "\nimport anyio\nprint(len(anyio.run(persistence.list_events)))";
-    assert_eq!(ran(&format!("{backend}{list}")), "1\n");
-}

@@ -22,7 +22,7 @@ _APPEND = "append"
 
 class RedisStore(RedisGroups, forks.OfOneProcess):
     """A journal in Redis Streams, which any number of threads and processes may use at once, in whatever language.
-    Give it to `Journal` with an engine made from ``papyra-engine.wasm``.
+    An engine that is made of one component needs ``papyra-engine.wasm`` for it.
 
     * A batch is one transaction: all of it or nothing. It is as durable as the server makes it.
     * When the connection breaks or the server does not answer in time, it is not known whether the batch was

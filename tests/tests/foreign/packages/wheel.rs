@@ -7,6 +7,7 @@ use std::process::Command;
 use papyra_tests::documents::blocks;
 use papyra_tests::embed::packages::{elsewhere, papyra_python, wheel, wheel_python};
 use papyra_tests::embed::readme::{self, printed};
+use papyra_tests::redis::{Aof, Server};
 
 use super::MAXIMUM;
 
@@ -43,7 +44,8 @@ fn the_wheel_has_the_components_and_no_stray_file() {
     let list = "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist(), sep='\\n')";
     let list = printed(Command::new("python3").args(["-c", list]).arg(wheel()));
     let inside = list.lines().filter_map(|name| name.strip_prefix("papyra_persistence/"));
-    let mut other: Vec<_> = inside.filter(|name| !name.ends_with(".py")).collect();
+    let is_code = |name: &&str| name.ends_with(".py") || name.starts_with("redis/scripts/");
+    let mut other: Vec<_> = inside.filter(|name| !is_code(name)).collect();
     other.sort_unstable();
     let components = ["papyra-engine.wasm", "papyra-python.wasm", "papyra-wasi.wasm"];
     assert_eq!(other, [&components[..], &["py.typed"]].concat());
@@ -70,6 +72,20 @@ fn the_backend_runs_with_what_its_extra_installs() {
     for program in programs {
         run(&papyra_python(), &program);
     }
+}
+
+#[test]
+fn the_programs_that_use_redis_run_with_what_the_extras_install() {
+    let server = Server::start(Aof::Off, &[]);
+    let [journal, backend] = &blocks(PAGE, "Journals in Redis", "python")[..] else {
+        panic!("two programs")
+    };
+    let ran = |program: &str| {
+        run(&papyra_python(), &program.replace("redis://localhost:6379/0", &server.url()))
+    };
+    assert!(ran(journal).ends_with(" ActorStarted\n"));
+    let list = "\nimport anyio\nprint(len(anyio.run(persistence.list_events)))";
+    assert_eq!(ran(&format!("{backend}{list}")), "1\n");
 }
 
 #[test]
