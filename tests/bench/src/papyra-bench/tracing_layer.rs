@@ -56,7 +56,7 @@ fn cost(recorder: &Recorder) -> f64 {
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
     let in_a_span = |work: &mut dyn FnMut()| {
         dispatcher::with_default(&dispatch, || {
-            tracing::info_span!("request", id = 7).in_scope(work)
+            tracing::info_span!("request", id = 7).in_scope(work);
         });
     };
     let (p50, _) = costs(Duration::from_secs(2), &in_a_span, &|n| {
