@@ -6,8 +6,8 @@ import type { FileStoreOptions } from "./types.js";
 export interface PinoOptions extends FileStoreOptions {
   /** The path of the journal. */
   path: string;
-  /** The `.js` file that `jco transpile papyra-node.wasm` has written. */
-  engine: string;
+  /** The `.js` file that `jco transpile papyra-node.wasm` has written, instead of the engine in this package. */
+  engine?: string;
   /** The `system_id` of the records; `local` by default. */
   systemId?: string;
   /** The key of the message, if pino was given another one than `msg`. */

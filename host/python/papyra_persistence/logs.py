@@ -19,17 +19,22 @@ class JournalHandler(logging.Handler):
 
         logging.getLogger().addHandler(JournalHandler(Journal(Engine(), FileStore("app.ndjson"))))
 
-    Its fields are ``event_type`` (``log``), ``level``, ``logger``, ``message`` as the formatter of the handler has it,
-    ``file``, ``line`` and ``function``, ``process`` and ``thread``, ``exception`` with the traceback if there is one,
-    and whatever the program gave as ``extra``; of that, a name that is taken gets the prefix ``extra_``.
+    The event has the shape that Papyra's own events have: ``system_id``, the level as ``event_type``, the name of the
+    logger as ``actor_address``, and a ``payload`` of ``message``, as the formatter of the handler has it, and
+    ``fields``. These are ``file``, ``line`` and ``function``, ``process`` and ``thread``, ``exception`` with the
+    traceback if there is one, and whatever the program gave as ``extra``; of that, a name that is taken gets the prefix
+    ``extra_``.
 
     A call of the logger returns when the record is durable, or in the journal if its store does not sync. A record
     that cannot be written is reported by `handleError`, as those of every handler are; the program goes on.
     """
 
-    def __init__(self, journal: Journal, level: int | str = logging.NOTSET):
+    def __init__(
+        self, journal: Journal, level: int | str = logging.NOTSET, *, system_id: str = "local"
+    ):
         super().__init__(level)
         self._journal = journal
+        self._system_id = system_id
         self._writing = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -39,7 +44,13 @@ class JournalHandler(logging.Handler):
         self._writing.now = True
         try:
             message = self.format(record) if self.formatter else record.getMessage()
-            self._journal.append([Draft("event", dumps(_fields(record, message)), record.created)])
+            event = {
+                "system_id": self._system_id,
+                "actor_address": record.name,
+                "event_type": record.levelname,
+                "payload": {"message": message, "fields": _fields(record)},
+            }
+            self._journal.append([Draft("event", dumps(event), record.created)])
         except Exception:
             self.handleError(record)
         finally:
@@ -51,12 +62,8 @@ class JournalHandler(logging.Handler):
         super().close()
 
 
-def _fields(record: logging.LogRecord, message: str) -> dict[str, Any]:
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
     fields = {
-        "event_type": "log",
-        "level": record.levelname,
-        "logger": record.name,
-        "message": message,
         "file": record.pathname,
         "line": record.lineno,
         "function": record.funcName,
@@ -65,6 +72,5 @@ def _fields(record: logging.LogRecord, message: str) -> dict[str, Any]:
     }
     if record.exc_info and record.exc_info[0]:
         fields["exception"] = _PLAIN.formatException(record.exc_info)
-    taken = {"kind", "timestamp", *fields}
     extra = {name: value for name, value in vars(record).items() if name not in _OWN}
-    return fields | {f"extra_{name}" if name in taken else name: value for name, value in extra.items()}
+    return fields | {f"extra_{name}" if name in fields else name: value for name, value in extra.items()}

@@ -27,24 +27,26 @@ class LogsTest(InDirectory):
     def records(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.content().splitlines()]
 
+    def payloads(self) -> list[dict[str, Any]]:
+        return [record["payload"] for record in self.records()]
+
     def test_a_log_record_is_an_event_with_its_time_and_place(self) -> None:
         with mock.patch("time.time", return_value=1738000000.5), mock.patch(
             "time.time_ns", return_value=1738000000500000000
         ):
             self.logger().warning("%d actors", 3, extra={"actor": "a-1"})
         (record,) = self.records()
+        payload = record.pop("payload")
         expected = {
             "kind": "event",
             "timestamp": 1738000000.5,
-            "event_type": "log",
-            "level": "WARNING",
-            "logger": "app.part",
-            "message": "3 actors",
-            "file": __file__,
-            "function": self._testMethodName,
-            "actor": "a-1",
+            "system_id": "local",
+            "actor_address": "app.part",
+            "event_type": "WARNING",
         }
-        self.assertEqual(record, {**record, **expected})
+        self.assertEqual((record, payload["message"]), (expected, "3 actors"))
+        fields = {"file": __file__, "function": self._testMethodName, "actor": "a-1"}
+        self.assertEqual(payload["fields"], {**payload["fields"], **fields})
         self.assertEqual(self.journal().scan().suspect, 0)
 
     def test_an_exception_has_its_traceback(self) -> None:
@@ -53,24 +55,25 @@ class LogsTest(InDirectory):
             raise KeyError("lost")
         except KeyError:
             logger.exception("it failed")
-        (record,) = self.records()
-        self.assertEqual(record["message"], "it failed")
-        self.assertIn("Traceback (most", record["exception"])
-        self.assertIn("KeyError: 'lost'", record["exception"])
+        (payload,) = self.payloads()
+        self.assertEqual(payload["message"], "it failed")
+        self.assertIn("Traceback (most", payload["fields"]["exception"])
+        self.assertIn("KeyError: 'lost'", payload["fields"]["exception"])
 
     def test_a_formatter_makes_the_message(self) -> None:
         logger = self.logger()
         self.handler.setFormatter(logging.Formatter("<%(message)s>"))
         logger.info("x")
-        self.assertEqual(self.records()[0]["message"], "<x>")
+        self.assertEqual(self.payloads()[0]["message"], "<x>")
 
     def test_whatever_is_extra_is_kept(self) -> None:
-        extra = {"kind": "mine", "timestamp": 1, "level": 2, "odd": {1: float("nan"), "half": "\ud800"}}
+        extra = {"kind": "mine", "line": 1, "odd": {1: float("nan"), "half": "\ud800"}}
         self.logger().info("x\ny", extra=extra)
-        (record,) = self.records()
-        kept = {"extra_kind": "mine", "extra_timestamp": 1, "extra_level": 2}
-        self.assertEqual(record, {**record, **kept, "kind": "event", "level": "INFO", "message": "x\ny"})
-        self.assertEqual(record["odd"], {"1": "nan", "half": "\ud800"})
+        (payload,) = self.payloads()
+        kept = {"kind": "mine", "extra_line": 1, "odd": {"1": "nan", "half": "\ud800"}}
+        self.assertEqual(payload["fields"], {**payload["fields"], **kept})
+        self.assertNotEqual(payload["fields"]["line"], 1)
+        self.assertEqual(payload["message"], "x\ny")
 
     def test_a_record_below_the_level_is_not_written(self) -> None:
         logger = self.logger()
@@ -110,7 +113,7 @@ class LogsTest(InDirectory):
         logger.info("one")
         self.handler.close()
         logger.info("two")
-        self.assertEqual([record["message"] for record in self.records()], ["one", "two"])
+        self.assertEqual([payload["message"] for payload in self.payloads()], ["one", "two"])
 
 
 if __name__ == "__main__":

@@ -87,32 +87,6 @@ fn an_engine_that_the_program_has_transpiled_serves_it_too() {
 }
 
 #[test]
-fn the_program_in_the_page_that_logs_runs() {
-    let (home, dir) = (node(), page_home());
-    let modules = dir.path().join("node_modules");
-    symlink(home.join("node_modules/pino"), modules.join("pino")).expect("a link");
-    symlink(home.join("papyra-node"), dir.path().join("papyra-node")).expect("a link");
-    let [program] = &documents::blocks("docs/node.md", "Logging with pino", "js")[..] else {
-        panic!("one program")
-    };
-    fs::write(dir.path().join("page.js"), program).expect("a file can be written");
-    printed(Command::new("node").arg("page.js").current_dir(dir.path()));
-    let log = fs::read_to_string(dir.path().join("log.ndjson")).expect("a journal");
-    let log: serde_json::Value = serde_json::from_str(&log).expect("one record");
-    let [example] = &documents::blocks("docs/node.md", "Logging with pino", "json")[..] else {
-        panic!("one record")
-    };
-    let example: serde_json::Value = serde_json::from_str(example).expect("a record");
-    for pointer in ["/kind", "/system_id", "/actor_address", "/event_type", "/payload/message"] {
-        assert_eq!(log.pointer(pointer), example.pointer(pointer), "{pointer}");
-    }
-    let names = |of: &serde_json::Value| -> Vec<String> {
-        of["payload"]["fields"].as_object().expect("an object").keys().cloned().collect()
-    };
-    assert_eq!(names(&log), names(&example));
-}
-
-#[test]
 fn the_command_in_the_page_runs_a_program_in_a_foreign_runtime() {
     let dir = page_home();
     let command = component("papyra-command.wasm");

@@ -70,6 +70,34 @@ fn the_archive_has_the_engine_and_no_stray_file() {
 }
 
 #[test]
+fn the_program_in_the_page_that_logs_runs() {
+    let dir = readme::journal();
+    let modules = dir.path().join("node_modules");
+    fs::create_dir(&modules).unwrap();
+    symlink(
+        node_project().join("node_modules/papyra-persistence"),
+        modules.join("papyra-persistence"),
+    )
+    .unwrap();
+    symlink(node().join("node_modules/pino"), modules.join("pino")).unwrap();
+    let section = "Logging with pino";
+    let [program] = &blocks(PAGE, section, "js")[..] else { panic!("one program") };
+    fs::write(dir.path().join("page.mjs"), program).unwrap();
+    printed(Command::new("node").arg("page.mjs").current_dir(dir.path()));
+    let log = fs::read_to_string(dir.path().join("log.ndjson")).unwrap();
+    let log: serde_json::Value = serde_json::from_str(&log).unwrap();
+    let [example] = &blocks(PAGE, section, "json")[..] else { panic!("one record") };
+    let example: serde_json::Value = serde_json::from_str(example).unwrap();
+    for pointer in ["/kind", "/system_id", "/actor_address", "/event_type", "/payload/message"] {
+        assert_eq!(log.pointer(pointer), example.pointer(pointer), "{pointer}");
+    }
+    let names = |of: &serde_json::Value| -> Vec<String> {
+        of["payload"]["fields"].as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(names(&log), names(&example));
+}
+
+#[test]
 fn an_installation_depends_on_nothing_and_has_the_version_of_the_crate() {
     let modules = fs::read_dir(node_project().join("node_modules")).unwrap();
     let mut names: Vec<_> = modules.map(|entry| entry.unwrap().file_name()).collect();
