@@ -56,7 +56,7 @@ pub(super) fn append(file: &Path, location: &str, head: &str) -> Result<(), Prob
     write().map_err(|error| Problem::io(&format!("cannot append to {}", file.display()), &error))
 }
 
-/// Whether the last line does not end, as after a crash.
+/// Returns true if the last line has no end, as after a crash.
 fn is_torn(heads: &mut File) -> io::Result<bool> {
     heads.seek(SeekFrom::End(-1))?;
     let mut last = [0];

@@ -197,7 +197,7 @@ export interface Compaction {
   quarantine: string[];
   /** Bytes that were not read, because the index knew enough of them. */
   indexedBytes: number;
-  /** Blocks of the index in which these bytes are: so many were taken on trust. */
+  /** Number of blocks of the index that were taken on trust. They hold the bytes that were not read. */
   indexedBlocks: number;
   asOf: number;
   note: string;

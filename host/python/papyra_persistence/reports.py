@@ -172,7 +172,7 @@ class Compaction:
     quarantine: list[str]
     #: Bytes that were not read, because the index knew enough of them.
     indexed_bytes: int
-    #: Blocks of the index in which these bytes are: so many were taken on trust.
+    #: Number of blocks of the index that were taken on trust. They hold the bytes that were not read.
     indexed_blocks: int
     as_of: float
     note: str

@@ -17,6 +17,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use twox_hash::XxHash3_128;
@@ -78,7 +79,10 @@ impl CodeCache {
 
     /// There is no sync: after a power cut the checksum tells.
     fn replace(&self, path: &Path, code: &[u8]) -> io::Result<()> {
-        let temporary = self.0.join(format!("{TEMPORARY}{}", process::id()));
+        // Engines of this process can be made at the same time.
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let made = MADE.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.0.join(format!("{TEMPORARY}{}-{made}", process::id()));
         let _ = fs::remove_file(&temporary);
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
