@@ -36,6 +36,11 @@ pub trait FileSet: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The number of records in files that rotations by this value have dropped.
+    fn dropped_records(&self) -> u64 {
+        0
+    }
+
     /// A reader goes forward in the file of this number, from this byte on.
     fn reads(&self, number: u32, from: u64) {
         let _ = (number, from);

@@ -226,6 +226,7 @@ fn line(entry: &Entry<'_>) -> String {
 fn value(entry: &Entry<'_>) -> Value {
     match (&entry.value, entry.setting.toml) {
         (Some(number), Toml::Number) => json!(number.parse::<u64>().ok()),
+        (Some(yes), Toml::Boolean) => json!(yes.parse::<bool>().ok()),
         (value, _) => json!(value),
     }
 }

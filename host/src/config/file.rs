@@ -157,6 +157,7 @@ impl Reader<'_> {
                     let number = u64::from_str_radix(number.as_str(), number.radix());
                     number.ok().map(|number| number.to_string())
                 }
+                DeValue::Boolean(yes) => Some(yes.to_string()),
                 DeValue::Float(number) => Some(number.as_str().to_owned()),
                 _ => None,
             };

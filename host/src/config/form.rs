@@ -30,6 +30,8 @@ pub enum Toml {
     Quantity,
     /// A string.
     String,
+    /// A boolean, or a string that is one.
+    Boolean,
 }
 
 impl fmt::Display for Toml {
@@ -38,6 +40,7 @@ impl fmt::Display for Toml {
             Self::Number => "a whole number",
             Self::Quantity => "a number or a string",
             Self::String => "a string",
+            Self::Boolean => "a boolean",
         })
     }
 }
@@ -185,6 +188,15 @@ fn parse_word<T: Words>(word: &str) -> Result<T, String> {
 fn show_word<T: Words>(value: &T) -> String {
     let found = T::WORDS.iter().find(|(other, _)| other == value);
     found.and_then(|(_, words)| words.first()).map_or_else(String::new, |word| (*word).to_owned())
+}
+
+pub(super) const fn yes_or_no() -> Form<bool> {
+    Form { toml: Toml::Boolean, ..words("true or false") }
+}
+
+impl Words for bool {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(true, &["true"]), (false, &["false"])];
 }
 
 pub(super) fn parse_directory(word: &str) -> Result<PathBuf, String> {

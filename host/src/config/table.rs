@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::error::Origin;
 use super::form::{
     Form, IndexPolicy, LogFormat, Place, Toml, age, count, duration, parse_directory, parse_levels,
-    size, text, words,
+    size, text, words, yes_or_no,
 };
 use crate::journal::{RecoveryMode, StartupMode};
 use crate::recorder::Overflow;
@@ -219,6 +219,8 @@ settings! {
         [None, ""], "which records are dropped when the queue is full", RECORDER;
     "recorder.index_every" recorder_index_every: Set<Duration> = set(FIVE_MINUTES), PAUSE, [None, ""],
         "how often a recorder adds to the index, with `index = \"recorder\"`", RECORDER;
+    "recorder.loss_records" recorder_loss_records: Set<bool> = set(true), YES_OR_NO, [None, ""],
+        "whether an audit record tells of records that were lost", RECORDER;
     "serve.address" serve_address: Set<SocketAddr> = set(LISTEN), ADDRESS, [Some("--listen"), ""],
         "address and port to listen on", "serve";
     "serve.check_every" serve_check_every: Set<Duration> = set(MINUTE), PAUSE,
@@ -262,6 +264,7 @@ const QUEUE: Form<u64> = count(|count| 1 <= *count && *count <= 100_000_000, "1 
 const QUEUE_BYTES: Form<u64> =
     size(|size| 16 << 20 <= *size && *size <= 64 << 30, "16MiB to 64GiB");
 const OVERFLOW: Form<Overflow> = words("drop-newest or drop-oldest");
+const YES_OR_NO: Form<bool> = yes_or_no();
 const ADDRESS: Form<SocketAddr> = text(
     |word| word.parse().map_err(|_| String::new()),
     SocketAddr::to_string,
@@ -380,7 +383,8 @@ mod tests {
             (setting.read)(&mut Settings::default(), 0, word, Origin::Environment("X".into()))
                 .is_ok()
         };
-        let ranges = SETTINGS.iter().filter(|setting| setting.toml != Toml::String);
+        let ranges =
+            SETTINGS.iter().filter(|setting| matches!(setting.toml, Toml::Number | Toml::Quantity));
         for setting in ranges {
             let (least, most) = match setting.allowed.split_once(" to ") {
                 Some(ends) => ends,

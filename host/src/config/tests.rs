@@ -120,6 +120,7 @@ fn every_setting_reaches_the_type_that_uses_it() {
         queue_bytes = "20MiB"
         overflow = "drop_oldest"
         index_every = "9s"
+        loss_records = false
         [serve]
         address = "[::1]:1"
         "#,
@@ -145,7 +146,7 @@ fn every_setting_reaches_the_type_that_uses_it() {
     assert_eq!(config.settings.log_format.value, LogFormat::Json);
     assert_eq!(config.settings.log_level.value, "info");
     let wanted = Recorder::builder().max_records(5).max_bytes(20 << 20);
-    let wanted = wanted.overflow(Overflow::DropOldest);
+    let wanted = wanted.overflow(Overflow::DropOldest).loss_records(false);
     assert_eq!(config.recorder(), wanted.index_every(std::time::Duration::from_secs(9)));
     assert!(config.is_indexed());
     assert_eq!(Config::default().recorder(), Recorder::builder(), "one default");

@@ -64,7 +64,8 @@ impl Config {
         let builder = Recorder::builder()
             .max_records(settings.recorder_queue_records.value)
             .max_bytes(settings.recorder_queue_bytes.value)
-            .overflow(settings.recorder_overflow.value);
+            .overflow(settings.recorder_overflow.value)
+            .loss_records(settings.recorder_loss_records.value);
         match settings.index.value {
             IndexPolicy::Recorder => builder.index_every(settings.recorder_index_every.value),
             _ => builder,

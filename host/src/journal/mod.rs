@@ -24,10 +24,10 @@ pub(crate) use self::session::Session;
 pub use self::strict_json::strict_json;
 pub use crate::bindings::exports::papyra::persistence::journal::{
     AnomalyCount, Appended, CompactOptions, Compaction, Counters, Difference, Draft, FieldMatch,
-    Finding, IndexOptions, IndexReport, InspectOptions, Inspection, KindCount, Order, Page,
-    RecoverOptions, Recovery, RecoveryMode, ScanOptions, ScanReport, Selection, Severity,
-    StartupMode, StartupOptions, StartupOutcome, StartupReport, VerifyOptions, VerifyOutcome,
-    VerifyReport,
+    Finding, IndexOptions, IndexReport, InspectOptions, Inspection, KindCount, Loss, LossReason,
+    Lost, Order, Page, RecoverOptions, Recovery, RecoveryMode, ScanOptions, ScanReport, Selection,
+    Severity, StartupMode, StartupOptions, StartupOutcome, StartupReport, VerifyOptions,
+    VerifyOutcome, VerifyReport,
 };
 pub use crate::bindings::papyra::persistence::types::{
     Failure, FailureCode, KindLimits, Limits, Retention,
@@ -141,6 +141,11 @@ impl Journal {
     /// Sets everything that is counted and measured to zero, errors included.
     pub fn reset_metrics(&self) {
         *self.measuring() = Measured::default();
+    }
+
+    /// The number of records that the store has dropped by itself.
+    pub(crate) fn dropped_records(&self) -> u64 {
+        self.store.dropped_records()
     }
 
     /// Whether both are clones of one journal.

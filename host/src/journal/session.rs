@@ -6,8 +6,8 @@ use wasmtime::Store;
 
 use super::{
     Appended, CompactOptions, Compaction, Draft, IndexOptions, IndexReport, InspectOptions,
-    Inspection, JournalError, Page, RecoverOptions, Recovery, Retention, ScanOptions, ScanReport,
-    Selection, StartupOptions, StartupReport, VerifyOptions, VerifyReport,
+    Inspection, JournalError, Loss, Page, RecoverOptions, Recovery, Retention, ScanOptions,
+    ScanReport, Selection, StartupOptions, StartupReport, VerifyOptions, VerifyReport,
 };
 use crate::bindings::exports::papyra::persistence::consumer::{Batch, Subscription};
 use crate::bindings::exports::papyra::persistence::journal::{Counters, Partition};
@@ -91,6 +91,7 @@ exports! {
         query, call_query(selection: &'s Selection, retention: &'s Retention) -> Page;
         append, call_append(drafts: &'s [Draft]) -> Appended;
         append_lines, call_append_lines(lines: &'s str, lenient: bool) -> Appended;
+        record_loss, call_record_loss(loss: &'s Loss) -> Appended;
     }
     papyra_persistence_consumer {
         next, call_next(subscription: &'s Subscription, source: &'s Source) -> Batch;

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::Session;
 use super::logging;
-use super::{Appended, Counters, Draft, Journal, JournalError};
+use super::{Appended, Counters, Draft, Journal, JournalError, Loss};
 use crate::store::{Run, StoreError};
 
 /// The most instances that append at once. Each holds a few MiB while it is kept.
@@ -65,6 +65,15 @@ impl Journal {
     /// written.
     pub async fn append_lines_leniently(&self, lines: &str) -> Result<Appended, JournalError> {
         self.write(async |session| session.append_lines("append", lines, true).await).await
+    }
+
+    /// Appends an audit record that says which records were lost. A [recorder](crate::recorder) does so by itself.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-argument` if nothing was lost. Otherwise like [`append`](Journal::append).
+    pub async fn record_loss(&self, loss: &Loss) -> Result<Appended, JournalError> {
+        self.write(async |session| session.record_loss("record-loss", loss).await).await
     }
 
     /// Hands lines to the store that an instance of the engine has judged already. None of them is counted as

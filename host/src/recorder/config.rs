@@ -6,6 +6,9 @@ use crate::journal::Journal;
 use crate::route::RoutedJournal;
 use crate::store::Kind;
 
+/// The least time between two audit records of losses.
+const LOSS_EVERY: Duration = Duration::from_secs(60);
+
 /// The record to drop when the queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
@@ -88,6 +91,17 @@ impl RecorderBuilder {
         self
     }
 
+    /// Whether an audit record tells of records that were lost: how many, why and when. Default: true.
+    ///
+    /// It is written once writing works again, at most once a minute and when the recorder is closed, to where
+    /// audits go. It tells of records that the recorder has dropped, and of those in files that a rotation has
+    /// dropped. It is not counted as a record that was handed in; [`Tally::untold`](super::Tally::untold) counts
+    /// the losses that no audit record tells of.
+    pub fn loss_records(mut self, wanted: bool) -> Self {
+        self.config.loss_every = wanted.then_some(LOSS_EVERY);
+        self
+    }
+
     /// Starts a recorder that writes everything to one journal.
     ///
     /// # Errors
@@ -135,6 +149,8 @@ pub(super) struct Config {
     pub longest_pause: Duration,
     pub drain_for: Duration,
     pub index_every: Option<Duration>,
+    /// The time between two audit records of losses.
+    pub loss_every: Option<Duration>,
 }
 
 impl Default for Config {
@@ -149,6 +165,7 @@ impl Default for Config {
             longest_pause: Duration::from_secs(5),
             drain_for: Duration::from_secs(30),
             index_every: None,
+            loss_every: Some(LOSS_EVERY),
         }
     }
 }

@@ -53,6 +53,7 @@ mod config;
 #[cfg(feature = "tracing-layer")]
 mod layer;
 mod line;
+mod loss;
 mod models;
 mod queue;
 mod tally;
@@ -72,6 +73,7 @@ pub use self::tally::{DropReason, Tally};
 
 use self::config::Config;
 use self::line::{Line, Unfit};
+use self::loss::LossLog;
 use self::models::{Free, Model};
 use self::queue::Queue;
 use self::writer::Writer;
@@ -136,9 +138,15 @@ impl Recorder {
         // From here on a failure drops `shared`, which ends the writers that have been started.
         let unrouted = AtomicU64::new(0);
         let shared = Arc::new(Shared { config: Arc::clone(config), queues, by_kind, unrouted });
-        for (queue, journal) in shared.queues.iter().zip(journals) {
-            let (queue, config) = (Arc::clone(queue), Arc::clone(config));
-            Writer { queue, journal, config }.start().map_err(RecorderError::Thread)?;
+        let sources: Vec<_> = shared.queues.iter().cloned().zip(journals).collect();
+        let mut losses = config.loss_every.and_then(|every| {
+            let audits = sources.get((*shared.by_kind.get(Kind::Audit))?)?.1.clone();
+            Some(LossLog::new(every, audits, sources.clone()))
+        });
+        for (queue, journal) in sources {
+            let losses = losses.take_if(|losses| losses.is_written_to(&journal));
+            let config = Arc::clone(config);
+            Writer { queue, journal, config, losses }.start().map_err(RecorderError::Thread)?;
         }
         Ok(Self { shared })
     }
@@ -277,8 +285,8 @@ impl Recorder {
         let until = later(at_most);
         self.shared.queues.iter().for_each(|queue| queue.close(Some(until)));
         for queue in &self.shared.queues {
-            let target = queue.hurry();
-            if !queue.passed_by(target, until) {
+            queue.hurry();
+            if !queue.ended_by(until) {
                 queue.abandon();
             }
         }

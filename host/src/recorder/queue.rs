@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::Accepted;
 use super::config::{Config, Overflow};
+use super::loss::Losses;
 use super::tally::{DropReason, Tally};
 
 /// Maximum number of bytes that the writer takes at once, but at least one record.
@@ -62,6 +63,8 @@ struct State {
     chunks: VecDeque<Chunk>,
     spare: Vec<Vec<u8>>,
     tally: Tally,
+    /// What no audit record tells of yet.
+    losses: Losses,
     /// Number of records that have entered the queue. Never reset.
     entered: u64,
     /// The place of the first record that the writer has taken and not settled.
@@ -100,7 +103,7 @@ impl Queue {
         let mut state = self.locked();
         state.tally.accepted += 1;
         if state.closed {
-            state.tally.drop(DropReason::Closed, 1);
+            state.lose(DropReason::Closed, 1);
             return Accepted::Dropped;
         }
         let bytes = line.len() as u64;
@@ -110,7 +113,7 @@ impl Queue {
                 && self.max_records > 0
                 && state.drop_oldest();
             if !room_made {
-                state.tally.drop(DropReason::Overflow, 1);
+                state.lose(DropReason::Overflow, 1);
                 return Accepted::Dropped;
             }
         }
@@ -132,7 +135,7 @@ impl Queue {
     pub fn refuse(&self, reason: DropReason) -> Accepted {
         let mut state = self.locked();
         state.tally.accepted += 1;
-        state.tally.drop(reason, 1);
+        state.lose(reason, 1);
         Accepted::Dropped
     }
 
@@ -176,7 +179,7 @@ impl Queue {
             return;
         }
         match dropped {
-            Some(reason) => state.tally.drop(reason, records),
+            Some(reason) => state.lose(reason, records),
             None => {
                 state.tally.written += records;
                 state.tally.bytes_written += bytes;
@@ -236,7 +239,7 @@ impl Queue {
         state.closed = true;
         if !std::mem::replace(&mut state.abandoned, true) {
             let (records, bytes) = (state.tally.queued, state.tally.queued_bytes);
-            state.tally.drop(DropReason::Closed, records);
+            state.lose(DropReason::Closed, records);
             state.leave(records, bytes);
             state.in_flight = None;
             state.chunks = VecDeque::new();
@@ -247,8 +250,23 @@ impl Queue {
         self.tell();
     }
 
+    pub fn is_abandoned(&self) -> bool {
+        self.locked().abandoned
+    }
+
     pub fn tally(&self) -> Tally {
-        self.locked().tally
+        let state = self.locked();
+        Tally { untold: state.losses.records(), ..state.tally }
+    }
+
+    /// What no audit record tells of yet.
+    pub fn losses(&self) -> Losses {
+        self.locked().losses.clone()
+    }
+
+    /// An audit record tells of these.
+    pub fn forget(&self, told: &Losses) {
+        self.locked().losses.forget(told);
     }
 
     /// How many records have left the queue, and whether none waits.
@@ -296,9 +314,18 @@ impl Queue {
 
     /// The same in a thread, but not beyond `until`. Says whether they have.
     pub fn passed_by(&self, target: u64, until: Instant) -> bool {
+        self.reached_by(until, |state| state.settled() >= target)
+    }
+
+    /// Waits until the writer has ended, but not beyond `until`. Says whether it has.
+    pub fn ended_by(&self, until: Instant) -> bool {
+        self.reached_by(until, |state| state.abandoned)
+    }
+
+    fn reached_by(&self, until: Instant, is_reached: impl Fn(&State) -> bool) -> bool {
         let mut state = self.locked();
         loop {
-            if state.settled() >= target {
+            if is_reached(&state) {
                 return true;
             }
             let left = until.saturating_duration_since(Instant::now());
@@ -341,6 +368,13 @@ impl State {
         tally.queued_bytes_most = tally.queued_bytes_most.max(tally.queued_bytes);
     }
 
+    fn lose(&mut self, reason: DropReason, records: u64) {
+        self.tally.drop(reason, records);
+        if let Some(reason) = reason.lost() {
+            self.losses.add(reason, records);
+        }
+    }
+
     /// Says whether there was one that the writer has not taken yet.
     fn drop_oldest(&mut self) -> bool {
         let Some(front) = self.chunks.front_mut() else { return false };
@@ -352,7 +386,7 @@ impl State {
         if front.records == 0 {
             self.chunks.pop_front();
         }
-        self.tally.drop(DropReason::Overflow, 1);
+        self.lose(DropReason::Overflow, 1);
         self.leave(1, length as u64);
         true
     }

@@ -43,6 +43,9 @@ pub struct Tally {
     pub dropped_closed: u64,
     /// Dropped, see [`DropReason::Unrouted`].
     pub dropped_unrouted: u64,
+    /// Of the records dropped for other reasons than [`DropReason::Unrouted`]: how many no audit record tells of
+    /// yet, see [`RecorderBuilder::loss_records`](super::RecorderBuilder::loss_records).
+    pub untold: u64,
     /// Records that are waiting or being written, and their bytes.
     pub queued: u64,
     /// Bytes of those.
@@ -99,6 +102,7 @@ impl Add for Tally {
             dropped_failed: self.dropped_failed + other.dropped_failed,
             dropped_closed: self.dropped_closed + other.dropped_closed,
             dropped_unrouted: self.dropped_unrouted + other.dropped_unrouted,
+            untold: self.untold + other.untold,
             queued: self.queued + other.queued,
             queued_bytes: self.queued_bytes + other.queued_bytes,
             queued_most: self.queued_most + other.queued_most,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::config::Config;
+use super::loss::LossLog;
 use super::queue::{Chunk, Next, Queue};
 use super::tally::DropReason;
 use crate::journal::{FailureCode, IndexOptions, Journal, JournalError};
@@ -37,6 +38,8 @@ pub(super) struct Writer {
     pub queue: Arc<Queue>,
     pub journal: Journal,
     pub config: Arc<Config>,
+    /// Where audits are written: the losses of all queues.
+    pub losses: Option<LossLog>,
 }
 
 /// The failure of an attempt.
@@ -66,9 +69,10 @@ impl Writer {
             drop(ready.send(Ok(())));
             runtime.block_on(async {
                 tokio::select! {
-                    () = self.run() => {}
+                    () = self.work() => {}
                     () = self.time_is_up() => {}
                     () = self.keep_index() => {}
+                    () = self.keep_losses() => {}
                 }
             });
             // Nothing is left but what was given up, and the stores' own affairs.
@@ -120,6 +124,21 @@ impl Writer {
                 }
                 Err(error) => tracing::warn!(%error, "the index was not kept up to date"),
             }
+        }
+    }
+
+    async fn keep_losses(&self) {
+        match &self.losses {
+            Some(losses) => losses.keep().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn work(&self) {
+        self.run().await;
+        // An account that was given as final stays as it is.
+        if let Some(losses) = self.losses.as_ref().filter(|_| !self.queue.is_abandoned()) {
+            losses.conclude().await;
         }
     }
 

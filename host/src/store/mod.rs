@@ -126,6 +126,12 @@ pub trait Store: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// The number of records that this store has dropped by itself to make room, as a set of rotating files
+    /// does. It never falls.
+    fn dropped_records(&self) -> u64 {
+        0
+    }
+
     /// The same store for one reader that comes back for more: what was moved away since it was last looked
     /// at is still read to its end. `None`: any look at this store does as well.
     fn reader(&self) -> Option<Arc<dyn Store>> {

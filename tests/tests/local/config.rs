@@ -9,7 +9,7 @@ use papyra_tests::place::{Place, line, lines};
 use serde_json::{Value, json};
 
 /// Every setting with a word that it does not allow, and what the message must say is allowed.
-const WRONG: [(&str, &str, &str); 27] = [
+const WRONG: [(&str, &str, &str); 28] = [
     ("store", "floppy:a", "known are"),
     ("route.default", "floppy:a", "known are"),
     ("route.dead_letters", "floppy:a", "known are"),
@@ -35,6 +35,7 @@ const WRONG: [(&str, &str, &str); 27] = [
     ("recorder.queue_bytes", "1KiB", "16MiB to 64GiB"),
     ("recorder.overflow", "block", "drop-newest or drop-oldest"),
     ("recorder.index_every", "0", "1s to 1h"),
+    ("recorder.loss_records", "1", "true or false"),
     ("serve.address", "localhost", "127.0.0.1:9464"),
     ("serve.check_every", "0", "1s to 1h"),
 ];

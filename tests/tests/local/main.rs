@@ -20,6 +20,7 @@ mod metrics;
 mod obstacles;
 mod recorder;
 mod recorder_faults;
+mod recorder_losses;
 mod reports;
 mod rotating;
 mod rotating_store;

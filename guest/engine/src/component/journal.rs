@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::Component;
 use crate::bindings::exports::papyra::persistence::journal::{
-    Counters, Guest, InspectOptions, Selection,
+    Counters, Guest, InspectOptions, Loss, Selection,
 };
 use crate::bindings::papyra::persistence::types::Retention;
 use crate::failure::Outcome;
@@ -22,6 +22,7 @@ use crate::retention::compact::{self, CompactOptions, Compaction};
 use crate::retention::survey;
 use crate::walk::partition::{self, Partition, write_result};
 use crate::write::append::{self, Accept, Appended, Draft};
+use crate::write::audit;
 
 const NOTHING: Counters = Counters {
     records_written: 0,
@@ -115,6 +116,10 @@ impl<H: Host + Default> Guest for Component<H> {
     fn append_lines(lines: String, lenient: bool) -> Outcome<Appended> {
         let accept = if lenient { Accept::Suspects } else { Accept::Sound };
         finish(append::append_lines(&mut H::default(), lines, accept), count_append)
+    }
+
+    fn record_loss(loss: Loss) -> Outcome<Appended> {
+        finish(audit::of_loss(&mut H::default(), &loss), count_append)
     }
 
     fn query(selection: Selection, retention: Retention) -> Outcome<Page> {

@@ -1,9 +1,13 @@
-//! The audit records that recovery and compaction leave in the journal.
+//! The audit records that recovery, compaction and losses leave in the journal.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::append::{self, Draft};
-use crate::bindings::exports::papyra::persistence::journal::{Compaction, Recovery, RecoveryMode};
+use super::append::{self, Appended, Draft};
+use crate::bindings::exports::papyra::persistence::journal::{
+    Compaction, Loss, LossReason, Recovery, RecoveryMode,
+};
 use crate::failure::{Failure, FailureCode, Outcome};
 use crate::host::Host;
 use crate::json::{Envelope, Kind};
@@ -14,6 +18,8 @@ use crate::walk::{STOP, View};
 const BY: &str = "papyra";
 /// The maximum number of segments, and of pieces of quarantine, that an audit record names.
 const MAX_NAMES: usize = 100;
+/// The maximum number of reasons of one loss.
+const MAX_REASONS: usize = 16;
 /// Longer entries are no audit records. Names can be as long as file names are.
 const MAX_AUDIT: usize = 1 << 20;
 
@@ -60,13 +66,22 @@ pub(crate) fn of_compaction<H: Host>(
     write(host, &CompactionAudit::of(done, limits)).map_or_else(not_written, written)
 }
 
+/// Appends the audit record of records that were lost.
+pub(crate) fn of_loss<H: Host>(host: &mut H, loss: &Loss) -> Outcome<Appended> {
+    let audit = LossAudit::of(loss)?;
+    append::append(host, &[draft(&audit)?])
+}
+
 fn write<H: Host>(host: &mut H, audit: &impl Serialize) -> Outcome<String> {
-    let fields = serde_json::to_string(audit)
-        .map_err(|error| Failure::new(FailureCode::Failed, error.to_string()))?;
-    let draft = Draft { kind: Kind::Audit, timestamp: None, fields };
-    let line = append::line(host, &draft)?;
+    let line = append::line(host, &draft(audit)?)?;
     append::append_lines(host, line.clone(), append::Accept::Sound)?;
     Ok(line)
+}
+
+fn draft(audit: &impl Serialize) -> Outcome<Draft> {
+    let fields = serde_json::to_string(audit)
+        .map_err(|error| Failure::new(FailureCode::Failed, error.to_string()))?;
+    Ok(Draft { kind: Kind::Audit, timestamp: None, fields })
 }
 
 fn written(line: String) -> (String, String) {
@@ -167,6 +182,52 @@ impl<'a> CompactionAudit<'a> {
             names: Names::of(&done.rewritten, &done.quarantine),
             papyra: PapyraAuditFields::default(),
         }
+    }
+}
+
+#[derive(Serialize)]
+struct LossAudit {
+    action: &'static str,
+    by: &'static str,
+    lost_records: u64,
+    reasons: BTreeMap<&'static str, u64>,
+    since: f64,
+    until: f64,
+    #[serde(flatten)]
+    papyra: PapyraAuditFields,
+}
+
+impl LossAudit {
+    fn of(loss: &Loss) -> Outcome<Self> {
+        let refused = |why: &str| Failure::new(FailureCode::InvalidArgument, why.to_owned());
+        if loss.lost.len() > MAX_REASONS {
+            return Err(refused("a loss has at most 16 reasons"));
+        }
+        if !(loss.since.is_finite() && loss.until.is_finite()) {
+            return Err(refused("the time of a loss is not a finite number of seconds"));
+        }
+        let mut reasons = BTreeMap::new();
+        for lost in loss.lost.iter().filter(|lost| lost.records > 0) {
+            let sum = reasons.entry(reason(lost.reason)).or_insert(0_u64);
+            *sum = sum.saturating_add(lost.records);
+        }
+        let lost_records = reasons.values().fold(0_u64, |sum, lost| sum.saturating_add(*lost));
+        if lost_records == 0 {
+            return Err(refused("nothing was lost"));
+        }
+        let Loss { since, until, .. } = *loss;
+        let papyra = PapyraAuditFields::default();
+        Ok(Self { action: "loss", by: BY, lost_records, reasons, since, until, papyra })
+    }
+}
+
+fn reason(reason: LossReason) -> &'static str {
+    match reason {
+        LossReason::Overflow => "overflow",
+        LossReason::Invalid => "invalid",
+        LossReason::Failed => "failed",
+        LossReason::Closed => "closed",
+        LossReason::Rotation => "rotation",
     }
 }
 

@@ -89,6 +89,10 @@ impl FileSet for Rotating {
         view::view(self)
     }
 
+    fn dropped_records(&self) -> u64 {
+        self.dropped().records
+    }
+
     fn steps(&self) -> &dyn Steps {
         self
     }

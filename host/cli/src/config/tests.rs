@@ -118,6 +118,9 @@ fn what_is_shown_means_the_same_to_every_reader_of_settings() {
             if setting.toml == Toml::Number && value.parse::<i64>().is_ok() {
                 literals.push(value.to_owned());
             }
+            if setting.toml == Toml::Boolean {
+                literals.push(value.to_owned());
+            }
             for literal in literals {
                 assert_eq!(shown(&by_file(&key, &literal)), all, "{key} = {literal}");
             }

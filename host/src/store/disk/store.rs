@@ -134,6 +134,10 @@ impl<Files: Send + Sync + 'static> Store for DiskStore<Files> {
         Ok(can_create(self.settings())?)
     }
 
+    fn dropped_records(&self) -> u64 {
+        self.queue.0.files.dropped_records()
+    }
+
     fn reader(&self) -> Option<Arc<dyn Store>> {
         let files = self.queue.0.files.reader()?;
         Some(Arc::new(DiskStore::of(files)))
