@@ -11,6 +11,7 @@ pub use crate::bindings::papyra::persistence::storage::{
     RewriteOptions, Rewritten, Role, Run, Segment, StorageError, TimeFormat,
 };
 pub use crate::bindings::papyra::persistence::types::{Position, Written};
+use crate::json::Form;
 
 /// From `start` up to, not including, `end`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,6 +93,12 @@ pub trait Host {
     /// Seconds since the epoch.
     fn now(&mut self) -> f64;
     fn describe(&mut self) -> Description;
+
+    /// How the records say their kind and their time. A store never changes it.
+    fn form(&mut self) -> Form {
+        Form::of(self.describe().profile)
+    }
+
     fn segments(&mut self) -> Result<Vec<Segment>, StorageError>;
     fn read(&mut self, segment: &str, at: Position, max_bytes: u32) -> Result<Chunk, StorageError>;
     fn read_back(

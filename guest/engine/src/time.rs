@@ -21,6 +21,11 @@ pub enum Moment {
     Future,
 }
 
+/// Whether a timestamp is one of this century. In another unit it is none.
+pub fn is_plausible(timestamp: f64) -> bool {
+    (PLAUSIBLE_FROM..LATEST).contains(&timestamp)
+}
+
 /// Whether a timestamp is more than a day ahead of the clock.
 pub fn is_ahead(timestamp: f64, now: f64) -> bool {
     timestamp > now + AHEAD
@@ -36,13 +41,14 @@ impl Moment {
     }
 }
 
-/// For people: the likely reason of such a timestamp from the future.
-pub fn note(from_future: Option<f64>) -> String {
+/// For people: the likely reason why records have no time, or such a timestamp from the future.
+pub fn note(from_future: Option<f64>, likely: Option<&str>) -> String {
+    if let Some(profile) = likely {
+        return format!("the records look like those of {profile}: name the profile `{profile}`");
+    }
     let Some(timestamp) = from_future else { return String::new() };
     let units = [(1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds")];
-    let looks = |(per_second, _): &&(f64, &str)| {
-        (PLAUSIBLE_FROM..LATEST).contains(&(timestamp / per_second))
-    };
+    let looks = |(per_second, _): &&(f64, &str)| is_plausible(timestamp / per_second);
     match units.iter().find(looks) {
         Some((_, unit)) => format!(
             "timestamps such as {timestamp} look like {unit}, but records give seconds; no age limit \

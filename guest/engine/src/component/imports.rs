@@ -1,5 +1,7 @@
 //! The host, as the bindings reach it.
 
+use std::cell::OnceCell;
+
 use crate::bindings::papyra::persistence::{claims, groups, storage};
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::groups::{
@@ -10,11 +12,16 @@ use crate::host::{
     AppendError, Chunk, Description, Edit, Host, Position, RewriteOptions, Rewritten, Run, Segment,
     StorageError,
 };
-use crate::json::Kind;
+use crate::json::{Form, Kind};
 use crate::time;
 
 /// Every store has one stream per kind so far.
 const UNPARTITIONED: Option<u32> = None;
+
+thread_local! {
+    /// Asked for often, and never changed.
+    static FORM: OnceCell<Form> = const { OnceCell::new() };
+}
 
 /// The one store that is bound to this instance, and the clock.
 #[derive(Debug, Default)]
@@ -28,6 +35,10 @@ impl Host for Imports {
 
     fn describe(&mut self) -> Description {
         storage::describe()
+    }
+
+    fn form(&mut self) -> Form {
+        FORM.with(|form| form.get_or_init(|| Form::of(storage::describe().profile)).clone())
     }
 
     fn segments(&mut self) -> Result<Vec<Segment>, StorageError> {

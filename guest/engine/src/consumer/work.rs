@@ -105,7 +105,7 @@ impl<'s> Work<'s> {
             touched: false,
             alone: false,
             last: None,
-            validator: Validator::new(),
+            validator: Validator::default(),
         }
     }
 

@@ -70,7 +70,7 @@ fn inspection(view: &View, tally: &Tally, sampled: bool, oldest: Option<f64>) ->
         newest: tally.span.newest,
         untimed: tally.untimed,
         from_future: tally.from_future,
-        time_note: time::note(tally.future),
+        time_note: time::note(tally.future, tally.likely.as_deref()),
     }
 }
 

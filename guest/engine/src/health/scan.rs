@@ -181,7 +181,7 @@ impl ScanState {
             newest: tally.span.newest,
             untimed: tally.untimed,
             from_future: tally.from_future,
-            time_note: time::note(tally.future),
+            time_note: time::note(tally.future, tally.likely.as_deref()),
             sampled,
         }
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::amount::Kinds;
 use crate::anomaly::{Anomalies, Anomaly, Severity};
+use crate::health::likely;
 use crate::health::salvage::Salvage;
 use crate::time::Moment;
 use crate::walk::Entry;
@@ -45,6 +46,8 @@ pub struct Tally {
     pub from_future: u64,
     /// One of the timestamps from the future.
     pub future: Option<f64>,
+    /// The profile that the records without a time fit.
+    pub likely: Option<String>,
 }
 
 impl Tally {
@@ -58,6 +61,9 @@ impl Tally {
                 self.kinds.add(kind, entry.stored);
             }
             self.time(envelope.timestamp, now);
+            if envelope.timestamp.is_none() {
+                self.look_elsewhere(entry.bytes);
+            }
         }
     }
 
@@ -69,6 +75,14 @@ impl Tally {
                 self.future = self.future.or(timestamp);
             }
             _ => self.untimed += 1,
+        }
+    }
+
+    /// Who may have written a record without a time.
+    #[cold]
+    fn look_elsewhere(&mut self, record: &[u8]) {
+        if self.likely.is_none() && self.untimed <= likely::AMONG {
+            self.likely = likely::profile(record).map(str::to_owned);
         }
     }
 
@@ -104,5 +118,6 @@ impl Tally {
         self.untimed += other.untimed;
         self.from_future += other.from_future;
         self.future = self.future.or(other.future);
+        self.likely = self.likely.take().or_else(|| other.likely.clone());
     }
 }

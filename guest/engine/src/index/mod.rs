@@ -105,6 +105,9 @@ pub fn are_hashed(parts: &[Part]) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Index {
     format: String,
+    /// How records said their kind and their time; empty if as Papyra writes them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    form: String,
     parts: Vec<Part>,
 }
 
@@ -167,7 +170,7 @@ impl Index {
             part.hashes = trust::hashes(host, view.description.framing, segment, range)?;
             parts.push(part);
         }
-        Ok(Self { format: FORMAT.to_owned(), parts })
+        Ok(Self { format: FORMAT.to_owned(), form: host.form().signature(), parts })
     }
 
     /// Has the store keep it. Returns how many bytes that took.

@@ -30,6 +30,9 @@ impl Index {
     ///
     /// Those of reading.
     pub fn matching<H: Host>(&self, host: &mut H, view: &View) -> Outcome<&[Part]> {
+        if self.form != host.form().signature() {
+            return Ok(&[]);
+        }
         for dropped in 0..self.parts.len() {
             let parts = self.parts.get(dropped..).unwrap_or_default();
             if fits(parts, view) && hashes_agree(host, view, parts)? {

@@ -1,15 +1,35 @@
-//! The two fields the engine reads: top-level `kind` and `timestamp`.
+//! The two fields the engine reads: the kind and the time of a record, at its top level.
 
 use super::verdict::{Envelope, Kind, Suspect};
 use super::{decimal, lookup, string, word};
 
-/// Where the record's `kind` and `timestamp` are: each the index of its key's closing quote.
+/// What the two fields are called, and how their values are read.
+pub trait Fields {
+    /// The lengths of the names of the kind and of the time; at most [`LONGEST`], 0 for a name that does not stand
+    /// at the top level.
+    fn lengths(&self) -> (u32, u32);
+    /// Whether the name of the kind stands before `buf[end]`.
+    fn is_kind(&self, buf: &[u8], end: usize) -> bool;
+    /// Whether the name of the time stands before `buf[end]`.
+    fn is_time(&self, buf: &[u8], end: usize) -> bool;
+    /// Whether a key with this body spells the name of the kind, or that of the time.
+    fn spells(&self, body: &[u8]) -> (bool, bool);
+    /// The kind in the record at `buf[start]`, whose key has its closing quote at `key`.
+    fn kind(&self, buf: &[u8], start: usize, key: Option<usize>) -> Result<Kind, Suspect>;
+    /// The time in the record, in seconds since the epoch.
+    fn time(&self, buf: &[u8], start: usize, key: Option<usize>) -> Option<f64>;
+}
+
+/// The longest name that is found in passing.
+pub const LONGEST: u32 = 62;
+
+/// Where the record's kind and time are: each the index of its key's closing quote.
 #[derive(Clone, Copy, Default)]
 pub struct Keys {
     kind: Option<usize>,
-    timestamp: Option<usize>,
+    time: Option<usize>,
     duplicate: bool,
-    /// A top-level key contains an escape, so it may spell `kind` in another way.
+    /// A top-level key contains an escape, so it may spell one of the names in another way.
     pub escaped: bool,
     /// Opening quotes of keys in the block before.
     pub before: u64,
@@ -20,22 +40,26 @@ impl Keys {
     /// keys, `close` the closing quotes of those at the top level. A key is looked at only when
     /// its length is right.
     #[inline(always)]
-    pub fn note(&mut self, buf: &[u8], at: usize, open: u64, close: u64) {
-        let of_length = |length: u32| (open << (length + 1) | self.before >> (63 - length)) & close;
-        let (mut kinds, mut timestamps) = (of_length(4), of_length(9));
+    pub fn note(&mut self, fields: &impl Fields, buf: &[u8], at: usize, open: u64, close: u64) {
+        let of_length = |length: u32| match length {
+            0 => 0,
+            length => (open << (length + 1) | self.before >> (63 - length)) & close,
+        };
+        let (kind, time) = fields.lengths();
+        let (mut kinds, mut times) = (of_length(kind), of_length(time));
         self.before = open;
         while kinds != 0 {
             let end = at + kinds.trailing_zeros() as usize;
             kinds &= kinds - 1;
-            if is_kind(buf, end) {
+            if fields.is_kind(buf, end) {
                 self.found_kind(end);
             }
         }
-        while timestamps != 0 {
-            let end = at + timestamps.trailing_zeros() as usize;
-            timestamps &= timestamps - 1;
-            if is_timestamp(buf, end) {
-                self.found_timestamp(end);
+        while times != 0 {
+            let end = at + times.trailing_zeros() as usize;
+            times &= times - 1;
+            if fields.is_time(buf, end) {
+                self.found_time(end);
             }
         }
     }
@@ -45,21 +69,23 @@ impl Keys {
         self.kind = self.kind.or(Some(end));
     }
 
-    fn found_timestamp(&mut self, end: usize) {
-        self.duplicate |= self.timestamp.is_some();
-        self.timestamp = self.timestamp.or(Some(end));
+    fn found_time(&mut self, end: usize) {
+        self.duplicate |= self.time.is_some();
+        self.time = self.time.or(Some(end));
     }
 
     /// Finds the keys again, however they are written, in the valid record at `buf[start]`.
     #[cold]
     #[inline(never)]
-    fn respelled(buf: &[u8], start: usize) -> Self {
+    fn respelled(fields: &impl Fields, buf: &[u8], start: usize) -> Self {
         let mut keys = Self::default();
         lookup::each_key(buf, start, |body, end| {
-            if string::spells(body, "kind") {
+            let (kind, time) = fields.spells(body);
+            if kind {
                 keys.found_kind(end);
-            } else if string::spells(body, "timestamp") {
-                keys.found_timestamp(end);
+            }
+            if time {
+                keys.found_time(end);
             }
         });
         keys
@@ -67,8 +93,15 @@ impl Keys {
 
     /// What the fields say. The record at `buf[start]` is known to be valid.
     #[inline(always)]
-    pub fn envelope(self, buf: &[u8], start: usize, nonstandard: bool, depth: u32) -> Envelope {
-        let keys = if self.escaped { Self::respelled(buf, start) } else { self };
+    pub fn envelope(
+        self,
+        fields: &impl Fields,
+        buf: &[u8],
+        start: usize,
+        nonstandard: bool,
+        depth: u32,
+    ) -> Envelope {
+        let keys = if self.escaped { Self::respelled(fields, buf, start) } else { self };
         let mut suspect = Suspect::none();
         if nonstandard {
             suspect.insert(Suspect::NONSTANDARD_NUMBER);
@@ -76,38 +109,60 @@ impl Keys {
         if keys.duplicate {
             suspect.insert(Suspect::DUPLICATE_KEY);
         }
-        let kind = keys.kind.and_then(|end| kind_at(buf, value_after(buf, end)));
-        if keys.kind.is_none() {
-            suspect.insert(Suspect::MISSING_KIND);
-        } else if kind.is_none() {
-            suspect.insert(Suspect::UNKNOWN_KIND);
+        let kind = fields.kind(buf, start, keys.kind);
+        if let Err(why) = kind {
+            suspect.insert(why);
         }
-        let timestamp = keys.timestamp.and_then(|end| number_at(buf, value_after(buf, end)));
+        let timestamp = fields.time(buf, start, keys.time);
         if timestamp.is_none() {
             suspect.insert(Suspect::INVALID_TIMESTAMP);
         }
-        Envelope { kind, timestamp, suspect, depth }
+        Envelope { kind: kind.ok(), timestamp, suspect, depth }
     }
 }
 
-/// Whether `kind` stands before `buf[end]`, as one load and one comparison. (Comparing slices
-/// calls `memcmp` on WebAssembly, which costs more than all the rest of a short line.)
-#[inline(always)]
-fn is_kind(buf: &[u8], end: usize) -> bool {
-    let word = end.checked_sub(4).and_then(|from| buf.get(from..)?.first_chunk());
-    word.copied().map(u32::from_le_bytes) == Some(word::of("kind") as u32)
-}
+/// As Papyra writes them: `kind` and `timestamp`.
+pub struct Papyra;
 
-/// Whether `timestamp` stands before `buf[end]`.
-#[inline(always)]
-fn is_timestamp(buf: &[u8], end: usize) -> bool {
-    let Some(from) = end.checked_sub(9) else { return false };
-    word::at(buf, from) == Some(word::of("timestam")) && buf.get(from + 8) == Some(&b'p')
+impl Fields for Papyra {
+    #[inline(always)]
+    fn lengths(&self) -> (u32, u32) {
+        (4, 9)
+    }
+
+    /// As one load and one comparison. (Comparing slices calls `memcmp` on WebAssembly, which costs more than all
+    /// the rest of a short line.)
+    #[inline(always)]
+    fn is_kind(&self, buf: &[u8], end: usize) -> bool {
+        let word = end.checked_sub(4).and_then(|from| buf.get(from..)?.first_chunk());
+        word.copied().map(u32::from_le_bytes) == Some(word::of("kind") as u32)
+    }
+
+    #[inline(always)]
+    fn is_time(&self, buf: &[u8], end: usize) -> bool {
+        let Some(from) = end.checked_sub(9) else { return false };
+        word::at(buf, from) == Some(word::of("timestam")) && buf.get(from + 8) == Some(&b'p')
+    }
+
+    fn spells(&self, body: &[u8]) -> (bool, bool) {
+        (string::spells(body, "kind"), string::spells(body, "timestamp"))
+    }
+
+    #[inline(always)]
+    fn kind(&self, buf: &[u8], _: usize, key: Option<usize>) -> Result<Kind, Suspect> {
+        let key = key.ok_or(Suspect::MISSING_KIND)?;
+        kind_at(buf, value_after(buf, key)).ok_or(Suspect::UNKNOWN_KIND)
+    }
+
+    #[inline(always)]
+    fn time(&self, buf: &[u8], _: usize, key: Option<usize>) -> Option<f64> {
+        number_at(buf, value_after(buf, key?))
+    }
 }
 
 /// Where the value begins that belongs to the key whose closing quote is `buf[end]`.
 #[inline(always)]
-fn value_after(buf: &[u8], end: usize) -> usize {
+pub fn value_after(buf: &[u8], end: usize) -> usize {
     // Usually `:` or `: `: told apart without a branch, since writers differ.
     let spaced = usize::from(buf.get(end + 2) == Some(&b' '));
     let mut at = end + 1 + usize::from(buf.get(end + 1) == Some(&b':')) * (1 + spaced);
@@ -123,8 +178,9 @@ const METRIC: u64 = word::of("\"metric\"");
 const DEAD_LE: u64 = word::of("\"dead_le");
 const TTER: u64 = word::of("tter\"");
 
+/// The kind that the value at `buf[at]` names.
 #[inline(always)]
-fn kind_at(buf: &[u8], at: usize) -> Option<Kind> {
+pub fn kind_at(buf: &[u8], at: usize) -> Option<Kind> {
     if buf.get(at) != Some(&b'"') {
         return None;
     }
@@ -148,7 +204,7 @@ fn kind_spelled(body: &[u8]) -> Option<Kind> {
 
 /// The number at `buf[at]`, if it is one and finite.
 #[inline(always)]
-fn number_at(buf: &[u8], at: usize) -> Option<f64> {
+pub fn number_at(buf: &[u8], at: usize) -> Option<f64> {
     match buf.get(at)? {
         b'0'..=b'9' | b'-' => decimal::parse(buf, at),
         _ => None,

@@ -11,6 +11,7 @@
 mod bits;
 mod decimal;
 mod fields;
+mod form;
 mod lane;
 mod lookup;
 mod nesting;
@@ -18,6 +19,7 @@ mod scalar;
 mod scan;
 mod simd;
 mod string;
+mod time;
 mod utf8;
 mod verdict;
 mod word;
@@ -25,72 +27,98 @@ mod word;
 #[cfg(test)]
 mod tests;
 
+use self::fields::{Fields, Papyra};
+pub use fields::number_at;
+pub use form::Form;
 pub use lookup::{equals, find};
+pub use time::parse as time_at;
 pub use verdict::{Damage, Envelope, Kind, Line, Suspect, Verdict};
 
 /// Judges lines, one at a time. Keeps scratch space, so use one for many lines.
 #[derive(Debug, Default)]
 pub struct Validator {
+    /// How records say their kind and their time.
+    form: Form,
     /// Open brackets beyond the innermost 64.
     outer: Vec<u64>,
 }
 
 impl Validator {
-    /// A validator with empty scratch space.
-    pub fn new() -> Self {
-        Self::default()
+    /// A validator of records in this form, with empty scratch space.
+    pub fn new(form: Form) -> Self {
+        Self { form, outer: Vec::new() }
     }
 
     /// Judges the line that starts at `buf[start]`. The bytes are hostile: whatever they are,
     /// this neither panics nor recurses, and takes time proportional to the line.
+    #[inline]
     pub fn line(&mut self, buf: &[u8], start: usize) -> Line {
-        let usual = self.container::<false>(buf, start);
-        usual.unwrap_or_else(|| self.unusual(buf, start))
+        let Self { form, outer } = self;
+        match form {
+            Form::Papyra => line(&Papyra, outer, buf, start),
+            Form::Foreign(fields) => line(&**fields, outer, buf, start),
+        }
     }
 
     /// The record, if `bytes` are one from their first to their last: nothing else is said about them.
     pub fn record(&mut self, bytes: &[u8]) -> Option<Envelope> {
-        match self.careful(bytes, 0)? {
+        let Self { form, outer } = self;
+        let line = match form {
+            Form::Papyra => careful(&Papyra, outer, bytes, 0),
+            Form::Foreign(fields) => careful(&**fields, outer, bytes, 0),
+        };
+        match line? {
             Line { terminated: false, verdict: Verdict::Record(envelope), .. } => Some(envelope),
             _ => None,
         }
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    fn unusual(&mut self, buf: &[u8], start: usize) -> Line {
-        self.careful(buf, start).unwrap_or_else(|| other(buf, start))
-    }
+#[inline(always)]
+fn line(fields: &impl Fields, outer: &mut Vec<u64>, buf: &[u8], start: usize) -> Line {
+    let usual = container::<false>(fields, outer, buf, start);
+    usual.unwrap_or_else(|| unusual(fields, outer, buf, start))
+}
 
-    #[inline(never)]
-    fn careful(&mut self, buf: &[u8], start: usize) -> Option<Line> {
-        self.container::<true>(buf, start)
-    }
+#[cold]
+#[inline(never)]
+fn unusual(fields: &impl Fields, outer: &mut Vec<u64>, buf: &[u8], start: usize) -> Line {
+    careful(fields, outer, buf, start).unwrap_or_else(|| other(buf, start))
+}
 
-    /// The common case: the line is an object or array and nothing else.
-    #[inline(always)]
-    fn container<const CAREFUL: bool>(&mut self, buf: &[u8], start: usize) -> Option<Line> {
-        let first = skip_space(buf, start);
-        let object = match buf.get(first)? {
-            b'{' => true,
-            b'[' => false,
-            _ => return None,
-        };
-        let whole = scan::container::<CAREFUL>(buf, first, &mut self.outer)?;
-        let end = skip_space(buf, whole.end);
-        if !matches!(buf.get(end), Some(b'\n') | None) {
-            return None;
-        }
-        let encoded = whole.wide.is_none_or(|wide| utf8::is_valid(buf, wide, end));
-        let verdict = if !encoded {
-            Verdict::Damaged(Damage::InvalidUtf8)
-        } else if object {
-            Verdict::Record(whole.keys.envelope(buf, first, whole.nonstandard, whole.depth))
-        } else {
-            Verdict::Damaged(Damage::NotAnObject)
-        };
-        Some(Line { end, terminated: end < buf.len(), verdict })
+#[inline(never)]
+fn careful(fields: &impl Fields, outer: &mut Vec<u64>, buf: &[u8], start: usize) -> Option<Line> {
+    container::<true>(fields, outer, buf, start)
+}
+
+/// The common case: the line is an object or array and nothing else.
+#[inline(always)]
+fn container<const CAREFUL: bool>(
+    fields: &impl Fields,
+    outer: &mut Vec<u64>,
+    buf: &[u8],
+    start: usize,
+) -> Option<Line> {
+    let first = skip_space(buf, start);
+    let object = match buf.get(first)? {
+        b'{' => true,
+        b'[' => false,
+        _ => return None,
+    };
+    let whole = scan::container::<CAREFUL>(fields, buf, first, outer)?;
+    let end = skip_space(buf, whole.end);
+    if !matches!(buf.get(end), Some(b'\n') | None) {
+        return None;
     }
+    let encoded = whole.wide.is_none_or(|wide| utf8::is_valid(buf, wide, end));
+    let verdict = if !encoded {
+        Verdict::Damaged(Damage::InvalidUtf8)
+    } else if object {
+        Verdict::Record(whole.keys.envelope(fields, buf, first, whole.nonstandard, whole.depth))
+    } else {
+        Verdict::Damaged(Damage::NotAnObject)
+    };
+    Some(Line { end, terminated: end < buf.len(), verdict })
 }
 
 /// Judges a line that is neither object nor array.
@@ -126,6 +154,14 @@ fn is_lone_scalar(line: &[u8]) -> bool {
         },
     };
     skip_space(line, end) == line.len()
+}
+
+/// The content of the string at `buf[at]`, if it is one without escapes.
+pub fn text_at(buf: &[u8], at: usize) -> Option<&str> {
+    if buf.get(at) != Some(&b'"') {
+        return None;
+    }
+    core::str::from_utf8(string::body(buf, at)).ok().filter(|text| !text.contains('\\'))
 }
 
 /// Index of the first byte from `at` on that is not whitespace. Newlines do not count as such.

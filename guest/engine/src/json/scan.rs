@@ -20,7 +20,7 @@
 //! the last byte's need be remembered.
 
 use super::bits::{Escapes, above, prefix_xor, skip};
-use super::fields::Keys;
+use super::fields::{Fields, Keys};
 use super::nesting::{self, Nesting};
 use super::scalar::{self, Numbers};
 use super::simd::{BLOCK, Block};
@@ -60,6 +60,7 @@ struct Last {
 /// never made, has its many masks live in memory.
 #[inline(always)]
 pub fn container<const CAREFUL: bool>(
+    fields: &impl Fields,
     buf: &[u8],
     start: usize,
     outer: &mut Vec<u64>,
@@ -217,7 +218,7 @@ pub fn container<const CAREFUL: bool>(
             }
             keys.escaped |= string & !sum & escaped & top != 0;
         }
-        keys.note(buf, at, key, key_end & top & live);
+        keys.note(fields, buf, at, key, key_end & top & live);
 
         if let Some(bit) = closed {
             let end = at + bit as usize + 1;

@@ -310,7 +310,7 @@ fn record_after<H: Host>(
     let chunk = host.read(&segment.name, at, PROBE).map_err(Failure::from)?;
     let Some(newline) = memchr(b'\n', &chunk.data) else { return Ok(None) };
     let rest = chunk.data.get(newline + 1..).unwrap_or_default();
-    let line = Validator::new().line(rest, 0);
+    let line = Validator::default().line(rest, 0);
     let sound = line.terminated && matches!(line.verdict, Verdict::Record(_));
     Ok(rest.get(..line.end).filter(|_| sound).map(hash))
 }

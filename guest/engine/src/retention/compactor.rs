@@ -421,7 +421,7 @@ impl<'v> Compactor<'v> {
         report.damaged_kept = total.damaged.minus(self.removed.damaged).records;
         report.untimed_kept = total.untimed.saturating_sub(self.removed.untimed);
         report.from_future_kept = total.from_future.saturating_sub(self.removed.from_future);
-        report.time_note = time::note(total.future);
+        report.time_note = time::note(total.future, None);
         if !report.changed {
             report.note = match (self.view.description.volatile, self.refused, report.pinned_kept) {
                 (true, ..) => format!("the {} store keeps nothing to compact", report.backend),

@@ -5,7 +5,7 @@ use std::fmt;
 use super::NOW;
 use crate::host::{
     AppendError, Chunk, Description, Edit, Framing, Host, Layout, Position, Profile,
-    RewriteOptions, Rewritten, Role, Run, Segment, StorageError, TimeFormat,
+    RewriteOptions, Rewritten, Role, Run, Segment, StorageError,
 };
 
 /// The maximum number of reads in one test: beyond it, the engine goes in circles.
@@ -29,8 +29,8 @@ pub struct Lines {
     pub index: String,
     /// Where the journal ends, if the store is to lie about that.
     pub claimed_end: Option<Position>,
-    /// The store says that its records have a profile.
-    pub profiled: bool,
+    /// What the records look like, if not as Papyra writes them.
+    pub profile: Option<Profile>,
     /// A segment of the same bytes lies beside the journal, at positions of this `major`.
     pub beside: Option<u64>,
     /// The maximum length of the next read.
@@ -60,7 +60,7 @@ impl Lines {
             rewrites: 0,
             index: String::new(),
             claimed_end: None,
-            profiled: false,
+            profile: None,
             beside: None,
             lengths: Box::new(|| usize::MAX),
             refused: None,
@@ -150,11 +150,7 @@ impl Host for Lines {
             framing: Framing::Lines,
             layout: if self.beside.is_some() { Layout::Parallel } else { Layout::Sequence },
             volatile: false,
-            profile: self.profiled.then(|| Profile {
-                kind_field: None,
-                time_field: "time".to_owned(),
-                time_format: TimeFormat::Milliseconds,
-            }),
+            profile: self.profile.clone(),
         }
     }
 

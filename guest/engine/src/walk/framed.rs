@@ -36,7 +36,7 @@ fn alone<H: Host>(
     mut cursor: EntryCursor<'_>,
     visit: &mut impl FnMut(&mut H, &Entry<'_>) -> Step,
 ) -> Step {
-    let mut validator = Validator::new();
+    let mut validator = Validator::default();
     while cursor.head(host)?.is_some() {
         if cursor.step(host, &mut validator, visit)?.is_break() {
             return STOP;

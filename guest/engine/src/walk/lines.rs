@@ -125,7 +125,7 @@ fn long_line<H: Host>(
     let entry = if length > MAX_ENTRY as u64 {
         Entry::oversized(span, &bytes, length, terminated)
     } else {
-        let line = Validator::new().line(&bytes, 0);
+        let line = Validator::new(host.form()).line(&bytes, 0);
         Entry::new(segment, span, &bytes, &line.verdict, terminated)
     };
     Ok((next, visit(host, &entry)?))
@@ -137,7 +137,7 @@ pub(super) fn backward<H: Host>(
     range: Range,
     visit: &mut impl FnMut(&mut H, &Entry<'_>) -> Step,
 ) -> Step {
-    let mut validator = Validator::new();
+    let mut validator = Validator::new(host.form());
     let mut lines = Vec::new();
     let mut before = range.end;
     let mut ask = FIRST_BACK;
@@ -202,7 +202,8 @@ fn visit_long<H: Host>(
     let terminated = tail.last() == Some(&b'\n');
     let length = span.start.until(span.end).saturating_sub(u64::from(terminated));
     if length <= MAX_ENTRY as u64 {
-        return forward(host, Validator::new(), segment, span, visit);
+        let judge = Validator::new(host.form());
+        return forward(host, judge, segment, span, visit);
     }
     let head = read_line_bytes(host, segment, span.start, span.end, HEAD as u32)?;
     visit(host, &Entry::oversized(span, &head, length, terminated))

@@ -32,7 +32,7 @@ fn merge<H: Host>(
     is_before: impl Fn((Position, usize), (Position, usize)) -> bool,
     visit: &mut impl FnMut(&mut H, usize, &Entry<'_>) -> Step,
 ) -> Step {
-    let mut validator = Validator::new();
+    let mut validator = Validator::default();
     loop {
         let mut next: Option<(Position, usize)> = None;
         for (index, cursor) in cursors.iter_mut().enumerate() {

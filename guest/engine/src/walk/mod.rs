@@ -125,7 +125,10 @@ pub fn forward<H: Host>(
     visit: &mut impl FnMut(&mut H, &Entry<'_>) -> Step,
 ) -> Step {
     match framing {
-        Framing::Lines => lines::forward(host, Validator::new(), segment, range, visit),
+        Framing::Lines => {
+            let judge = Validator::new(host.form());
+            lines::forward(host, judge, segment, range, visit)
+        }
         Framing::Entries => framed::forward(host, segment, range, visit),
     }
 }

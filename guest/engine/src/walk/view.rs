@@ -6,13 +6,16 @@ use super::framed::EntryCursor;
 use super::{Entry, NEXT, STOP, Step, backward, contradiction, forward, framed, merge};
 use crate::anomaly::{Anomaly, Finding};
 use crate::failure::{Failure, FailureCode, Outcome};
-use crate::host::{Description, Framing, Host, Layout, Position, Range, Role, Segment};
+use crate::host::{Description, Framing, Host, Layout, Position, Profile, Range, Role, Segment};
 
 /// The most segments a store may have.
 const MAX_SEGMENTS: usize = 100_000;
 
 /// The most segments that are merged: each needs room for a chunk.
 const MAX_PARALLEL: usize = 256;
+
+/// The longest name of a field in a profile, in bytes.
+const MAX_NAME: usize = 256;
 
 /// A place in a store, between entries: the index of a member, and a position in it. Which of two
 /// comes first depends on the layout, see [`View::rank`].
@@ -31,10 +34,8 @@ pub struct View {
 impl View {
     pub fn open<H: Host>(host: &mut H) -> Outcome<Self> {
         let description = host.describe();
-        if description.profile.is_some() {
-            let message = "the store's records have a profile of their own, and this engine reads only \
-                           those of Papyra";
-            return Err(Failure::new(FailureCode::Unsupported, message));
+        if let Some(profile) = &description.profile {
+            check_profile(profile, description.framing)?;
         }
         let segments = host.segments()?;
         check(&segments, description.framing)?;
@@ -238,6 +239,22 @@ impl View {
             cursor(segment, *place).beside(self.members.len()).without(skipped)
         };
         all.map(one).collect()
+    }
+}
+
+/// A store that frames entries by kind has them from Papyra.
+fn check_profile(profile: &Profile, framing: Framing) -> Outcome<()> {
+    if framing == Framing::Entries {
+        let message =
+            "only a store of lines can have a profile; this one keeps the records of Papyra";
+        return Err(Failure::new(FailureCode::Unsupported, message));
+    }
+    let names = [Some(&profile.time_field), profile.kind_field.as_ref()];
+    match names.into_iter().flatten().find(|name| name.is_empty() || name.len() > MAX_NAME) {
+        None => Ok(()),
+        Some(_) => Err(Failure::argument(format!(
+            "the name of a field in a profile has 1 to {MAX_NAME} bytes"
+        ))),
     }
 }
 

@@ -3,11 +3,17 @@
 pub use crate::bindings::exports::papyra::persistence::journal::{Appended, Draft};
 use crate::failure::{Failure, FailureCode, Outcome, Written};
 use crate::host::{Host, Run};
-use crate::json::{Damage, Envelope, Kind, Suspect, Validator, Verdict};
+use crate::json::{Damage, Envelope, Form, Kind, Suspect, Validator, Verdict};
 use crate::{MAX_DEPTH, MAX_ENTRY};
 
 /// Writes records, `kind` first and `timestamp` second.
 pub fn append<H: Host>(host: &mut H, drafts: &[Draft]) -> Outcome<Appended> {
+    if host.form().is_foreign() {
+        return Err(Failure::argument(
+            "the store has a profile, and typed records are written in the form of Papyra only; append \
+             ready lines",
+        ));
+    }
     let now = host.now();
     let size: usize = drafts.iter().map(|draft| draft.fields.len() + 64).sum();
     let mut lines = String::with_capacity(size);
@@ -61,7 +67,7 @@ pub fn append_lines<H: Host>(host: &mut H, mut lines: String, accept: Accept) ->
 }
 
 fn write<H: Host>(host: &mut H, lines: &str, accept: Accept) -> Outcome<Appended> {
-    let Checked { runs, suspects } = check(lines, accept)?;
+    let Checked { runs, suspects } = check(host.form(), lines, accept)?;
     let records = runs.iter().map(|run| u64::from(run.lines)).sum();
     if records > 0 {
         host.append(lines, &runs)?;
@@ -71,7 +77,7 @@ fn write<H: Host>(host: &mut H, lines: &str, accept: Accept) -> Outcome<Appended
 
 /// Whether a line, with its line end, may be written.
 pub fn is_acceptable(line: &str) -> bool {
-    check(line, Accept::Sound)
+    check(Form::Papyra, line, Accept::Sound)
         .is_ok_and(|checked| matches!(checked.runs.as_slice(), [Run { lines: 1, .. }]))
 }
 
@@ -84,15 +90,16 @@ struct Checked {
     suspects: u64,
 }
 
-fn check(lines: &str, accept: Accept) -> Outcome<Checked> {
+fn check(form: Form, lines: &str, accept: Accept) -> Outcome<Checked> {
     let bytes = lines.as_bytes();
-    let mut validator = Validator::new();
+    let foreign = form.is_foreign();
+    let mut validator = Validator::new(form);
     let mut checked = Checked::default();
     let (mut at, mut number) = (0, 0);
     while at < bytes.len() {
         number += 1;
         let line = validator.line(bytes, at);
-        let kind = match judge(line.end - at, &line.verdict) {
+        let kind = match judge(line.end - at, &line.verdict, foreign) {
             Judged::Sound(kind) => kind,
             Judged::Suspect(kind, _) if accept == Accept::Suspects => {
                 checked.suspects += 1;
@@ -120,13 +127,13 @@ enum Judged {
     Unfit(String),
 }
 
-fn judge(length: usize, verdict: &Verdict) -> Judged {
+fn judge(length: usize, verdict: &Verdict, foreign: bool) -> Judged {
     if length > MAX_ENTRY {
         let reason = format!("it is {length} bytes long, more than the limit of {MAX_ENTRY}");
         return Judged::Unfit(reason);
     }
     match verdict {
-        Verdict::Record(envelope) => match (envelope.kind, objection(envelope)) {
+        Verdict::Record(envelope) => match (envelope.kind, objection(envelope, foreign)) {
             (Some(kind), None) => Judged::Sound(kind),
             (kind, reason) => {
                 Judged::Suspect(kind.unwrap_or(Kind::Event), reason.unwrap_or_default())
@@ -140,7 +147,7 @@ fn judge(length: usize, verdict: &Verdict) -> Judged {
 }
 
 /// What is questionable about a record.
-fn objection(envelope: &Envelope) -> Option<&'static str> {
+fn objection(envelope: &Envelope, foreign: bool) -> Option<&'static str> {
     const REASONS: [(Suspect, &str); 5] = [
         (Suspect::MISSING_KIND, "it has no field `kind`: one of event, audit, dead_letter, metric"),
         (Suspect::UNKNOWN_KIND, "its `kind` is none of event, audit, dead_letter, metric"),
@@ -151,11 +158,14 @@ fn objection(envelope: &Envelope) -> Option<&'static str> {
         ),
         (Suspect::NONSTANDARD_NUMBER, "it contains NaN or Infinity, which is not JSON"),
     ];
+    const FOREIGN: &str = "it has no kind or no time where the profile says, or two of them";
     const _: () = assert!(MAX_DEPTH == 512, "as said below");
     if envelope.suspect.is_empty() {
         return (envelope.depth > MAX_DEPTH).then_some("it is nested more than 512 deep");
     }
-    REASONS.iter().find(|(flag, _)| envelope.suspect.contains(*flag)).map(|(_, reason)| *reason)
+    let (_, reason) = REASONS.iter().find(|(flag, _)| envelope.suspect.contains(*flag))?;
+    let strange = envelope.suspect == Suspect::NONSTANDARD_NUMBER;
+    Some(if foreign && !strange { FOREIGN } else { reason })
 }
 
 fn bad_record(number: u64, reason: &str) -> Failure {

@@ -68,17 +68,23 @@ pub(crate) fn of_compaction<H: Host>(
 
 /// Appends the audit record of records that were lost.
 pub(crate) fn of_loss<H: Host>(host: &mut H, loss: &Loss) -> Outcome<Appended> {
-    let audit = LossAudit::of(loss)?;
-    append::append(host, &[draft(&audit)?])
+    let draft = draft(host, &LossAudit::of(loss)?)?;
+    append::append(host, &[draft])
 }
 
 fn write<H: Host>(host: &mut H, audit: &impl Serialize) -> Outcome<String> {
-    let line = append::line(host, &draft(audit)?)?;
+    let draft = draft(host, audit)?;
+    let line = append::line(host, &draft)?;
     append::append_lines(host, line.clone(), append::Accept::Sound)?;
     Ok(line)
 }
 
-fn draft(audit: &impl Serialize) -> Outcome<Draft> {
+/// A journal in another form gets no record in this one.
+fn draft<H: Host>(host: &mut H, audit: &impl Serialize) -> Outcome<Draft> {
+    if host.form().is_foreign() {
+        let message = "the journal has a profile, and audit records have the form of Papyra";
+        return Err(Failure::new(FailureCode::Unsupported, message));
+    }
     let fields = serde_json::to_string(audit)
         .map_err(|error| Failure::new(FailureCode::Failed, error.to_string()))?;
     Ok(Draft { kind: Kind::Audit, timestamp: None, fields })

@@ -10,6 +10,7 @@ mod dead_letters;
 mod index;
 mod inspect;
 mod parallel;
+mod profile;
 mod query;
 mod recover;
 mod retention;

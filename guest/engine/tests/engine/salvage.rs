@@ -259,14 +259,6 @@ fn timestamps_that_are_no_calendar_time_are_counted_apart_and_explained() {
     assert!(report.is_healthy(), "they are no anomalies");
 }
 
-#[test]
-fn a_store_whose_records_have_a_profile_is_refused() {
-    let mut host = Lines::new(record("event", NOW, 1));
-    host.profiled = true;
-    let options = ScanOptions { max_findings: 1, sample: None };
-    assert_eq!(scan::scan(&mut host, options).unwrap_err().code, FailureCode::Unsupported);
-}
-
 /// A line, and the whole records in it.
 fn line() -> impl Strategy<Value = (String, Vec<String>)> {
     let records = prop::collection::vec(any::<u16>().prop_map(|n| one(u32::from(n))), 1..4);

@@ -58,7 +58,7 @@ pub fn examine<H: Host>(
 ) -> Outcome<Salvage> {
     let mut work = Work { salvage: Salvage::default(), keep: &mut keep };
     if entry.length <= MAX_ENTRY as u64 {
-        let mut search = Search::new(entry.bytes, false, false);
+        let mut search = Search::new(host.form(), entry.bytes, false, false);
         work.window(host, entry.start, entry.bytes, &mut search)?;
         return Ok(work.salvage);
     }
@@ -68,7 +68,7 @@ pub fn examine<H: Host>(
         let text = walk::read_piece(host, segment, at, end, MAX_ENTRY)?;
         spent = spent.saturating_add(text.len() as u64);
         let more = at.plus(text.len() as u64) < end;
-        let mut search = Search::new(&text, torn, more);
+        let mut search = Search::new(host.form(), &text, torn, more);
         let used = work.window(host, at, &text, &mut search)?;
         torn = search.rest().1;
         if used == 0 || spent > entry.length.saturating_mul(MAX_WORK) {

@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::torn::{Reader, Reading, skip_space};
-use crate::json::{Envelope, Validator};
+use crate::json::{Envelope, Form, Validator};
 
 /// What some programs write before a file or a line.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -11,10 +11,6 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 const RS: u8 = 0x1E;
 /// As many bytes are compared with NUL at a time.
 const NUL_BLOCK: usize = 128;
-
-/// The length of the shortest record. Judging an object has a price that does not depend on its length, and a
-/// damaged line can hold one in every five bytes.
-const SHORTEST: usize = br#"{"kind":"event","timestamp":0}"#.len();
 
 /// A whole record.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,14 +32,18 @@ pub(super) struct Search<'t> {
     torn: bool,
     reader: Reader,
     validator: Validator,
+    /// The length of the shortest record. Judging an object has a price that does not depend on its length, and a
+    /// damaged line can hold one in every five bytes.
+    shortest: usize,
     /// Where something begins of which the text does not have the end.
     unfinished: Option<usize>,
 }
 
 impl<'t> Search<'t> {
-    pub fn new(text: &'t [u8], torn: bool, more: bool) -> Self {
-        let (reader, validator) = (Reader::default(), Validator::new());
-        Self { text, more, at: 0, torn, reader, validator, unfinished: None }
+    pub fn new(form: Form, text: &'t [u8], torn: bool, more: bool) -> Self {
+        let (reader, shortest) = (Reader::default(), form.shortest());
+        let validator = Validator::new(form);
+        Self { text, more, at: 0, torn, reader, validator, shortest, unfinished: None }
     }
 
     /// Where to go on in the rest of the line, and whether torn text stands before that.
@@ -58,7 +58,7 @@ impl<'t> Search<'t> {
 
     /// A record with a known kind and a finite timestamp.
     fn sound(&mut self, start: usize, end: usize) -> Option<Envelope> {
-        let bytes = self.text.get(start..end).filter(|bytes| bytes.len() >= SHORTEST)?;
+        let bytes = self.text.get(start..end).filter(|bytes| bytes.len() >= self.shortest)?;
         let envelope = self.validator.record(bytes)?;
         (envelope.kind.is_some() && envelope.timestamp.is_some()).then_some(envelope)
     }

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::search::{Search, filler};
 use super::torn::skip_space;
-use crate::json::{Validator, Verdict};
+use crate::json::{Form, Validator, Verdict};
 
 const A: &str = r#"{"kind":"event","timestamp":1,"n":{"a":[1,{"b":2}]}}"#;
 const B: &str = r#"{"timestamp": 2.5, "kind": "audit", "text": "a } \" { b"}"#;
@@ -15,7 +15,7 @@ const LETTER: &str =
     r#"{"kind":"dead_letter","record":{"kind":"metric","timestamp":3},"timestamp":4}"#;
 
 fn found(text: &str) -> Vec<(String, bool)> {
-    let search = Search::new(text.as_bytes(), false, false);
+    let search = Search::new(Form::default(), text.as_bytes(), false, false);
     search.map(|found| (text[found.start..found.end].to_owned(), found.ambiguous)).collect()
 }
 
@@ -89,14 +89,15 @@ fn no_tear_point_hides_the_record_behind_it() {
 #[test]
 fn a_text_in_pieces_gives_the_same_records() {
     let text = format!("xx{A}garbage{{\"kind\":\"ev{B}{LETTER},{A}\0\0{{\"a\":{B}").into_bytes();
-    let whole: Vec<_> =
-        Search::new(&text, false, false).map(|found| (found.start, found.end)).collect();
+    let whole: Vec<_> = Search::new(Form::default(), &text, false, false)
+        .map(|found| (found.start, found.end))
+        .collect();
     assert_eq!(whole.len(), 5);
     for window in LETTER.len() + 40..text.len() {
         let (mut at, mut torn, mut records) = (0, false, Vec::new());
         while at < text.len() {
             let end = (at + window).min(text.len());
-            let mut search = Search::new(&text[at..end], torn, end < text.len());
+            let mut search = Search::new(Form::default(), &text[at..end], torn, end < text.len());
             records.extend(search.by_ref().map(|found| (at + found.start, at + found.end)));
             let (used, after) = search.rest();
             assert!(used > 0, "a window of {window} is stuck at {at}");
@@ -113,7 +114,7 @@ fn naive(text: &[u8]) -> Vec<(usize, usize)> {
             serde_json::Deserializer::from_slice(&text[at..]).into_iter::<IgnoredAny>();
         values.next()?.ok()?;
         let end = at + values.byte_offset();
-        let line = Validator::new().line(&text[at..end], 0);
+        let line = Validator::default().line(&text[at..end], 0);
         match line.verdict {
             Verdict::Record(envelope)
                 if envelope.kind.is_some() && envelope.timestamp.is_some() =>
@@ -179,7 +180,7 @@ proptest! {
         pieces in prop::collection::vec(piece(), 0..8)
     ) {
         let text = pieces.concat();
-        let records: Vec<_> = Search::new(text.as_bytes(), false, false)
+        let records: Vec<_> = Search::new(Form::default(), text.as_bytes(), false, false)
             .map(|found| (found.start, found.end)).collect();
         prop_assert_eq!(records, naive(text.as_bytes()), "{}", text);
     }

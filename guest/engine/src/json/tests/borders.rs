@@ -150,7 +150,7 @@ fn every_length_and_alignment_gives_the_same_answer() {
         let expected = agree(line);
         for alignment in 0..64 {
             let buf = [&vec![b'"'; alignment], line, b"\n"].concat();
-            assert_eq!(Validator::new().line(&buf, alignment).verdict, expected);
+            assert_eq!(Validator::default().line(&buf, alignment).verdict, expected);
         }
         agree(&b"{".repeat(length));
         agree(&b" ".repeat(length));

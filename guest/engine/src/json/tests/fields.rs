@@ -128,3 +128,48 @@ fn a_timestamp_is_any_finite_number() {
     }
     assert!(suspects("{}").contains(Suspect::INVALID_TIMESTAMP));
 }
+
+/// What a profile with these names makes of a record.
+fn as_told(kind: &str, time: &str, line: &str) -> (Option<Kind>, Option<f64>, Suspect) {
+    let mut validator = Validator::new(form(kind, time));
+    match validator.line(line.as_bytes(), 0).verdict {
+        Verdict::Record(Envelope { kind, timestamp, suspect, .. }) => (kind, timestamp, suspect),
+        damaged @ Verdict::Damaged(_) => panic!("{damaged:?}: {line}"),
+    }
+}
+
+#[test]
+fn names_of_every_length_are_found_wherever_they_stand() {
+    let found = (Some(Kind::Audit), Some(7.0), Suspect::none());
+    for length in 1..80 {
+        let (kind, time) = ("k".repeat(length), "t".repeat(length));
+        for before in [0, 1, 7, 8, 40, 63, 64, 130] {
+            let filler = "x".repeat(before);
+            for line in [
+                format!("{{\"{filler}\":1,\"{kind}\":\"audit\",\"{time}\":7}}"),
+                format!("{{\"{time}\":7,\"{filler}\":{{\"{time}\":8}},\"{kind}\":\"audit\"}}"),
+                format!(
+                    "{{\"{filler}\":\"{time}\",\"{time}\":7,\"{kind}\":\"audit\",\"{kind}k\":1}}"
+                ),
+            ] {
+                assert_eq!(as_told(&kind, &time, &line), found, "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_with_dots_is_a_field_or_a_path() {
+    let found = (Some(Kind::Audit), Some(7.0), Suspect::none());
+    for line in [
+        r#"{"a":{"time":7},"b":{"c":{"kind":"audit"}}}"#,
+        r#"{"a.time":7,"a":{"time":8},"b.c.kind":"audit"}"#,
+        r#"{"a":{"t\u0069me":7},"b.c":{"kind":"audit"}}"#,
+    ] {
+        assert_eq!(as_told("b.c.kind", "a.time", line), found, "{line}");
+    }
+    let (_, _, suspect) = as_told("b.c.kind", "a.time", r#"{"a":[{"time":7}],"b":{"c":1}}"#);
+    assert!(
+        suspect.contains(Suspect::MISSING_KIND) && suspect.contains(Suspect::INVALID_TIMESTAMP)
+    );
+}

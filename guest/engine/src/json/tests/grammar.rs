@@ -8,7 +8,7 @@ fn a_newline_ends_the_line_wherever_it_stands() {
         ["{\"a\":\"x\n\"}", "{\"a\":\"x\\\n\"}", "{\n}", "{\"a\":tr\nue}", "{\"a\":\"\\u00\n41\"}"]
     {
         assert_eq!(agree(text.as_bytes()), MALFORMED, "{text:?}");
-        let line = Validator::new().line(text.as_bytes(), 0);
+        let line = Validator::default().line(text.as_bytes(), 0);
         assert_eq!(text.as_bytes().get(line.end), Some(&b'\n'), "{text:?}");
     }
 }
@@ -16,7 +16,7 @@ fn a_newline_ends_the_line_wherever_it_stands() {
 #[test]
 fn lines_follow_each_other_to_the_end_of_the_buffer() {
     let text = b"{}\n\n{\"a\":1}\r\n[]\n{\"a\"";
-    let mut validator = Validator::new();
+    let mut validator = Validator::default();
     let (mut at, mut found) = (0, Vec::new());
     while at < text.len() {
         let line = validator.line(text, at);
@@ -36,7 +36,7 @@ fn lines_follow_each_other_to_the_end_of_the_buffer() {
 #[test]
 fn a_start_at_or_past_the_end_is_an_empty_line() {
     for start in [2, 3, 1000, usize::MAX] {
-        let line = Validator::new().line(b"{}", start);
+        let line = Validator::default().line(b"{}", start);
         assert_eq!(line, Line { end: 2, terminated: false, verdict: NOT_AN_OBJECT });
     }
 }
@@ -208,7 +208,7 @@ fn characters_of_any_width_may_stand_anywhere_in_a_string() {
 #[test]
 fn nesting_has_no_limit_but_the_line() {
     for depth in [1, 2, 63, 64, 65, 127, 128, 129, 130, 10_000, 1_000_000] {
-        let mut validator = Validator::new();
+        let mut validator = Validator::default();
         for (open, close) in [("{\"a\":", "}"), ("[", "]"), ("{\"a\":[", "]}")] {
             let line = format!("{{\"a\":{}1{}}}", open.repeat(depth), close.repeat(depth));
             let Verdict::Record(envelope) = validator.line(line.as_bytes(), 0).verdict else {
@@ -248,7 +248,7 @@ fn deep_brackets_must_match_one_by_one() {
         for at in open.len() + 1..line.len() {
             let mut wrong = line.clone().into_bytes();
             wrong[at] ^= 0x20;
-            assert_eq!(Validator::new().line(&wrong, 0).verdict, MALFORMED);
+            assert_eq!(Validator::default().line(&wrong, 0).verdict, MALFORMED);
         }
     }
 }

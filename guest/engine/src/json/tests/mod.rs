@@ -7,7 +7,8 @@ mod lookup;
 mod properties;
 mod reference;
 
-use super::{Damage, Envelope, Kind, Line, Suspect, Validator, Verdict};
+use super::{Damage, Envelope, Form, Kind, Line, Suspect, Validator, Verdict};
+use crate::host::{Profile, TimeFormat};
 
 const MALFORMED: Verdict = Verdict::Damaged(Damage::Malformed);
 const NOT_AN_OBJECT: Verdict = Verdict::Damaged(Damage::NotAnObject);
@@ -27,7 +28,7 @@ const SEEDS: &[&str] = &[
 
 /// Judges `line` alone, then inside other bytes, and checks that they do not matter.
 fn judge(line: &[u8]) -> Verdict {
-    let mut validator = Validator::new();
+    let mut validator = Validator::default();
     let alone: Box<[u8]> = line.into();
     let Line { end, terminated, verdict } = validator.line(&alone, 0);
     assert_eq!((end, terminated), (line.len(), false), "{}", line.escape_ascii());
@@ -37,7 +38,29 @@ fn judge(line: &[u8]) -> Verdict {
         let expected = Line { end: line.len() + 3, terminated: true, verdict };
         assert_eq!(found, expected, "{} before {after:?}", line.escape_ascii());
     }
+    agree_with_a_profile(line, verdict);
     verdict
+}
+
+/// A profile that says what Papyra writes is no other judgement, except that it takes numbers in quotes.
+fn agree_with_a_profile(line: &[u8], verdict: Verdict) {
+    let found = Validator::new(form("kind", "timestamp")).line(line, 0).verdict;
+    let untimed = |verdict| match verdict {
+        Verdict::Record(Envelope { kind, depth, timestamp: None, .. }) => Some((kind, depth)),
+        _ => None,
+    };
+    match (verdict, found) {
+        (Verdict::Record(Envelope { kind, depth, .. }), _) if untimed(verdict).is_some() => {
+            let Verdict::Record(of) = found else { panic!("{}", line.escape_ascii()) };
+            assert_eq!((of.kind, of.depth), (kind, depth), "{}", line.escape_ascii());
+        }
+        _ => assert_eq!(found, verdict, "{}", line.escape_ascii()),
+    }
+}
+
+fn form(kind: &str, time: &str) -> Form {
+    let (kind_field, time_field) = (Some(kind.to_owned()), time.to_owned());
+    Form::of(Some(Profile { kind_field, time_field, time_format: TimeFormat::Seconds }))
 }
 
 /// Judges the first line of `text` and compares with the reference.
