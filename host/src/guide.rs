@@ -18,6 +18,7 @@ macro_rules! page {
         #[doc = "[Journal]: crate::guide::journal"]
         #[doc = "[Node]: crate::guide::node"]
         #[doc = "[Operating]: crate::guide::operating"]
+        #[doc = "[Journals of other programs]: crate::guide::other_programs"]
         #[doc = "[Performance]: crate::guide::performance"]
         #[doc = "[Python]: crate::guide::python"]
         #[doc = "[Redis]: crate::guide::redis"]
@@ -32,6 +33,7 @@ page!(getting_started, "getting-started.md");
 page!(operating, "operating.md");
 page!(configuration, "configuration.md");
 page!(journal, "journal.md");
+page!(other_programs, "other-programs.md");
 page!(guarantees, "guarantees.md");
 page!(redis, "redis.md");
 page!(

@@ -44,7 +44,10 @@ impl Moment {
 /// For people: the likely reason why records have no time, or such a timestamp from the future.
 pub fn note(from_future: Option<f64>, likely: Option<&str>) -> String {
     if let Some(profile) = likely {
-        return format!("the records look like those of {profile}: name the profile `{profile}`");
+        return format!(
+            "the records look like those of {profile}: read them with the profile {profile} \
+             (--profile {profile})"
+        );
     }
     let Some(timestamp) = from_future else { return String::new() };
     let units = [(1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds")];

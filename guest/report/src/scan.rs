@@ -196,6 +196,11 @@ pub fn next(report: &Scan<'_>, flags: &str) -> Option<String> {
             "\nTo see what a repair would do, without doing it:\n  \
              papyra persistence recover {flags} --dry-run\n"
         ))
+    } else if report.suspect > 0 && report.untimed == report.records {
+        Some(format!(
+            "\nNo record has its time where Papyra has it. If another program wrote them, name it:\n  \
+             papyra persistence scan {flags} --profile NAME\n"
+        ))
     } else if report.suspect > 0 {
         Some(to_quarantine(report, flags))
     } else if has_leftover(report) {

@@ -7,7 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 use papyra_persistence::Durability;
 use papyra_persistence::config::{Config, PerKind, Place, Set};
 use papyra_persistence::journal::KindLimits;
-use papyra_persistence::store::Kind;
+use papyra_persistence::store::{Kind, ProfileOptions, TimeFormat};
 
 use crate::output::Output;
 use crate::problem::Problem;
@@ -25,6 +25,8 @@ pub(super) struct TargetArgs {
     #[arg(long, value_name = "URL", help_heading = "Store",
           value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,
+    #[command(flatten)]
+    profile: ProfileArgs,
 }
 
 impl TargetArgs {
@@ -32,6 +34,44 @@ impl TargetArgs {
         let store = &mut config.settings.store;
         store.by_flag(self.path.clone().map(Place::Path), "--path");
         store.by_flag(self.store.clone().map(Place::Url), "--store");
+        self.profile.apply(config);
+    }
+}
+
+/// What the records of a file look like that another program writes.
+#[derive(Debug, Args)]
+struct ProfileArgs {
+    /// Program that wrote the records: papyra, pino, zap, slog, bunyan, ecs, caddy, docker, journald [default: papyra]
+    #[arg(long, value_name = "NAME", help_heading = "Records of other programs",
+          value_parser = ProfileOptions::parse_preset)]
+    profile: Option<String>,
+    /// Field that names the kind of a record; without one every record is an event
+    #[arg(long, value_name = "FIELD", help_heading = "Records of other programs",
+          value_parser = ProfileOptions::parse_field)]
+    kind_field: Option<String>,
+    /// Field that gives the time of a record, or its path: a.b
+    #[arg(long, value_name = "FIELD", help_heading = "Records of other programs",
+          value_parser = ProfileOptions::parse_field)]
+    time_field: Option<String>,
+    /// How that field gives the time: seconds, milliseconds, microseconds, nanoseconds, rfc3339
+    #[arg(long, value_name = "FORMAT", help_heading = "Records of other programs",
+          value_parser = TimeFormat::parse)]
+    time_format: Option<TimeFormat>,
+}
+
+impl ProfileArgs {
+    fn apply(&self, config: &mut Config) {
+        let settings = &mut config.settings;
+        if self.profile.is_some() {
+            // What is configured belongs to another profile.
+            settings.kind_field.clear();
+            settings.time_field.clear();
+            settings.time_format.clear();
+        }
+        settings.profile.by_flag(self.profile.clone(), "--profile");
+        settings.kind_field.by_flag(self.kind_field.clone(), "--kind-field");
+        settings.time_field.by_flag(self.time_field.clone(), "--time-field");
+        settings.time_format.by_flag(self.time_format, "--time-format");
     }
 }
 

@@ -154,6 +154,7 @@ impl<'c> Opener<'c> {
             // Other backends may have another default.
             sync: (sync.origin != Origin::Default).then_some(sync.value),
             quarantine_dir: config.settings.quarantine_dir.value.clone(),
+            profile: config.profile(),
         };
         Self { config, registry, defaults, alone, opened: Vec::new(), files: BTreeMap::new() }
     }
@@ -190,13 +191,18 @@ impl<'c> Opener<'c> {
 
     /// Where the settings that are defaults of stores are set, where a store has them from, and
     /// whether it does not matter that it has none.
-    fn settings(&self, opened: &Opened) -> [(&'c Origin, Source, bool); 2] {
-        let Settings { sync, quarantine_dir, .. } = &self.config.settings;
+    fn settings(&self, opened: &Opened) -> [(&'c Origin, Source, bool); 6] {
+        let Settings { sync, quarantine_dir, profile, .. } = &self.config.settings;
+        let Settings { kind_field, time_field, time_format, .. } = &self.config.settings;
         // Nothing that vanishes with the process has to be quarantined.
         let volatile = opened.store.describe().volatile;
         [
             (&sync.origin, opened.sync, false),
             (&quarantine_dir.origin, opened.quarantine_dir, volatile),
+            (&profile.origin, opened.profile, false),
+            (&kind_field.origin, opened.profile, false),
+            (&time_field.origin, opened.profile, false),
+            (&time_format.origin, opened.profile, false),
         ]
     }
 

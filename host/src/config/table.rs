@@ -13,7 +13,7 @@ use super::form::{
 };
 use crate::journal::{RecoveryMode, StartupMode};
 use crate::recorder::Overflow;
-use crate::store::Kind;
+use crate::store::{Kind, ProfileOptions, TimeFormat};
 use crate::{Durability, units};
 
 /// The value of one setting and where it comes from.
@@ -29,6 +29,14 @@ pub struct Set<T> {
 impl<T> Set<T> {
     fn new(value: T) -> Self {
         Self { value, origin: Origin::Default }
+    }
+
+    /// Sets what nobody has set.
+    pub fn clear(&mut self)
+    where
+        T: Default,
+    {
+        *self = Self::new(T::default());
     }
 
     /// Sets the value as an option of the command does, over everything else, if the option is given.
@@ -173,6 +181,14 @@ settings! {
         "store of the kinds without a route of their own", ALL;
     "route.KIND" route: PerKind<Option<Place>> = per_kind(), ROUTE, [None, "`route.default`"],
         "store of this kind", ALL;
+    "profile" profile: Set<Option<String>> = unset(), PROFILE, [Some("--profile"), "papyra"],
+        "which program wrote the records", ALL;
+    "kind_field" kind_field: Set<Option<String>> = unset(), FIELD,
+        [Some("--kind-field"), "by the profile"], "the field that names the kind of a record", ALL;
+    "time_field" time_field: Set<Option<String>> = unset(), FIELD,
+        [Some("--time-field"), "by the profile"], "the field that gives the time of a record", ALL;
+    "time_format" time_format: Set<Option<TimeFormat>> = unset(), TIME_FORMAT,
+        [Some("--time-format"), "by the profile"], "how that field gives the time", ALL;
     "retention.max_records" max_records: Set<Option<u64>> = unset(), RECORDS,
         [Some("--max-records"), "no limit"], "maximum number of records to keep", READING;
     "retention.max_age" max_age: Set<Option<f64>> = unset(), AGE, [Some("--max-age"), "no limit"],
@@ -234,6 +250,18 @@ const RECORDER: &str = "recorder";
 
 const STORE: Form<Place> = text(Place::parse, Place::shown, "a URL or a path");
 const ROUTE: Form<Place> = text(Place::parse_route, Place::shown, "a URL, a path or none");
+const PROFILE: Form<String> = text(
+    ProfileOptions::parse_preset,
+    String::clone,
+    "papyra, pino, zap, slog, bunyan, ecs, caddy, docker or journald",
+);
+const FIELD: Form<String> =
+    text(ProfileOptions::parse_field, String::clone, "the name of a field, or its path");
+const TIME_FORMAT: Form<TimeFormat> = text(
+    TimeFormat::parse,
+    |format| format.name().to_owned(),
+    "seconds, milliseconds, microseconds, nanoseconds or rfc3339",
+);
 const RECORDS: Form<u64> = count(|_| true, "0 or more");
 const AGE: Form<f64> = age("0s or more");
 const BYTES: Form<u64> = size(|_| true, "0 or more");

@@ -100,6 +100,10 @@ fn every_setting_reaches_the_type_that_uses_it() {
         sync = "interval:7"
         quarantine_dir = "q"
         index = "recorder"
+        profile = "pino"
+        kind_field = "type"
+        time_field = "at"
+        time_format = "rfc3339"
         [retention]
         max_records = 1
         max_age = "1d"
@@ -149,6 +153,10 @@ fn every_setting_reaches_the_type_that_uses_it() {
     let wanted = wanted.overflow(Overflow::DropOldest).loss_records(false);
     assert_eq!(config.recorder(), wanted.index_every(std::time::Duration::from_secs(9)));
     assert!(config.is_indexed());
+    let profile = config.profile().profile().unwrap();
+    assert_eq!((profile.kind_field.as_deref(), &*profile.time_field), (Some("type"), "at"));
+    assert_eq!(profile.time_format, crate::store::TimeFormat::Rfc3339);
+    assert_eq!(Config::default().profile().profile(), None);
     assert_eq!(Config::default().recorder(), Recorder::builder(), "one default");
     assert_eq!(config.settings.serve_address.value.to_string(), "[::1]:1");
     let mut config = config;

@@ -6,7 +6,7 @@ use super::table::Settings;
 use crate::engine::{Engine, EngineBuilder};
 use crate::journal::{KindLimits, Limits, Retention};
 use crate::recorder::{Recorder, RecorderBuilder};
-use crate::store::Kind;
+use crate::store::{Kind, ProfileOptions};
 
 impl Config {
     /// The limits that reads and compaction apply, to each store of a route on its own.
@@ -55,6 +55,17 @@ impl Config {
         match &settings.engine_cache_dir.value {
             Some(directory) => builder.cache_directory(directory.clone()),
             None => builder,
+        }
+    }
+
+    /// What the records look like in stores whose URLs do not say it.
+    pub fn profile(&self) -> ProfileOptions {
+        let settings = &self.settings;
+        ProfileOptions {
+            preset: settings.profile.value.clone(),
+            kind_field: settings.kind_field.value.clone(),
+            time_field: settings.time_field.value.clone(),
+            time_format: settings.time_format.value,
         }
     }
 

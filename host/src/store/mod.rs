@@ -15,6 +15,7 @@ pub mod file;
 pub mod groups;
 mod kind;
 mod memory;
+mod profile;
 mod read_only;
 mod redact;
 #[cfg(feature = "redis")]
@@ -36,6 +37,7 @@ pub use self::file::{FileStore, FileStoreBuilder};
 pub use self::groups::ConsumerGroups;
 pub(crate) use self::kind::PerKind;
 pub use self::memory::MemoryStore;
+pub use self::profile::ProfileOptions;
 pub use self::read_only::ReadOnlyStore;
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisConfig, RedisStore};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::url::{Defaults, NAME, Source, StoreUrl, UrlError, bad, is_scheme};
+use super::url::{Defaults, NAME, PROFILE, Source, StoreUrl, UrlError, bad, is_scheme};
 use super::{DiskBuilder, FileStore, MemoryStore, RotatingStore, Store};
 use crate::units;
 
@@ -18,13 +18,15 @@ pub struct Opened {
     pub sync: Source,
     /// Where [`Defaults::quarantine_dir`] or its equivalent comes from.
     pub quarantine_dir: Source,
+    /// Where [`Defaults::profile`] comes from.
+    pub profile: Source,
 }
 
 impl Opened {
     /// The store of one file, whose path need not be UTF-8.
     #[cfg(feature = "config")]
     pub(crate) fn file(path: &std::path::Path, defaults: &Defaults) -> Self {
-        let mut builder = FileStore::builder(path);
+        let mut builder = FileStore::builder(path).profile(defaults.profile.profile());
         if let Some(sync) = defaults.sync {
             builder = builder.durability(sync);
         }
@@ -36,6 +38,7 @@ impl Opened {
             store: Arc::new(builder.build()),
             sync: source(defaults.sync.is_some()),
             quarantine_dir: source(defaults.quarantine_dir.is_some()),
+            profile: source(!defaults.profile.is_empty()),
         }
     }
 }
@@ -134,14 +137,20 @@ impl Registry {
             return Err(UrlError::UnknownScheme { scheme, known: known.join(", ") });
         };
         let store = constructor(&url)?;
-        Ok(Opened { store, sync: url.sync.get(), quarantine_dir: url.quarantine_dir.get() })
+        let (sync, quarantine_dir) = (url.sync.get(), url.quarantine_dir.get());
+        Ok(Opened { store, sync, quarantine_dir, profile: url.profile.get() })
     }
 }
 
 /// Parameters of all stores in files.
-pub(super) const FILE: [&str; 5] = ["sync", NAME, "create", "parents", "lock_wait"];
-pub(super) const ROTATING: [&str; 7] =
-    ["max_bytes", "max_files", "sync", NAME, "create", "parents", "lock_wait"];
+pub(super) const FILE: [&str; 9] = {
+    let [preset, kind, time, format] = PROFILE;
+    ["sync", NAME, "create", "parents", "lock_wait", preset, kind, time, format]
+};
+pub(super) const ROTATING: [&str; 11] = {
+    let [sync, quarantine, create, parents, wait, preset, kind, time, format] = FILE;
+    ["max_bytes", "max_files", sync, quarantine, create, parents, wait, preset, kind, time, format]
+};
 pub(super) const MEMORY: [&str; 1] = ["max_bytes"];
 
 fn file(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
@@ -205,7 +214,7 @@ fn settings<Kind>(
     if let Some(wait) = url.value("lock_wait", units::parse_duration)? {
         builder = builder.lock_wait(wait);
     }
-    Ok(builder)
+    Ok(builder.profile(url.profile()?))
 }
 
 fn memory(url: &StoreUrl) -> Result<Arc<dyn Store>, UrlError> {
@@ -302,7 +311,11 @@ mod tests {
 
     #[test]
     fn defaults_are_for_what_the_url_does_not_say() {
-        let defaults = Defaults { sync: Some(Durability::Never), quarantine_dir: Some("q".into()) };
+        let defaults = Defaults {
+            sync: Some(Durability::Never),
+            quarantine_dir: Some("q".into()),
+            ..Defaults::default()
+        };
         let sources = |url: &str, defaults: &Defaults| {
             let opened = Registry::standard().open_with(url, defaults).unwrap();
             (opened.sync, opened.quarantine_dir)

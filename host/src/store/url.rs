@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::Durability;
+use super::{Durability, Profile, ProfileOptions, TimeFormat};
 use crate::units;
 
 /// Why a URL does not give a store.
@@ -75,6 +75,7 @@ pub struct StoreUrl {
     pub(super) defaults: Defaults,
     pub(super) sync: Cell<Source>,
     pub(super) quarantine_dir: Cell<Source>,
+    pub(super) profile: Cell<Source>,
 }
 
 /// Settings for stores whose URLs do not give them.
@@ -84,6 +85,8 @@ pub struct Defaults {
     pub sync: Option<Durability>,
     /// The directory for quarantined entries.
     pub quarantine_dir: Option<PathBuf>,
+    /// What the records look like.
+    pub profile: ProfileOptions,
 }
 
 /// Where a store has one of its settings from.
@@ -167,6 +170,7 @@ impl StoreUrl {
             defaults: Defaults::default(),
             sync: Cell::default(),
             quarantine_dir: Cell::default(),
+            profile: Cell::default(),
         }
     }
 
@@ -247,6 +251,24 @@ impl StoreUrl {
         choose(value, self.defaults.quarantine_dir.clone(), &self.quarantine_dir)
     }
 
+    /// What the records look like: the parameters [`PROFILE`], or the default if none of them is given.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError::BadValue`].
+    pub fn profile(&self) -> Result<Option<Profile>, UrlError> {
+        let [preset, kind_field, time_field, time_format] = PROFILE;
+        let options = ProfileOptions {
+            preset: self.value(preset, ProfileOptions::parse_preset)?,
+            kind_field: self.value(kind_field, ProfileOptions::parse_field)?,
+            time_field: self.value(time_field, ProfileOptions::parse_field)?,
+            time_format: self.value(time_format, TimeFormat::parse)?,
+        };
+        let given = |options: ProfileOptions| (!options.is_empty()).then_some(options);
+        let chosen = choose(given(options), given(self.defaults.profile.clone()), &self.profile);
+        Ok(chosen.and_then(|options| options.profile()))
+    }
+
     /// Refuses parameters that the backend does not have: a typo must not change durability.
     ///
     /// # Errors
@@ -274,6 +296,9 @@ impl StoreUrl {
             && self.parameters.iter().any(|(name, value)| name.contains('@') || value.contains('@'))
     }
 }
+
+/// The parameters that say what the records look like.
+pub(super) const PROFILE: [&str; 4] = ["profile", "kind_field", "time_field", "time_format"];
 
 /// The parameter with the directory for quarantined entries, and its name before 0.2.
 pub(super) const NAME: &str = "quarantine_dir";

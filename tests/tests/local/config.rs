@@ -9,10 +9,14 @@ use papyra_tests::place::{Place, line, lines};
 use serde_json::{Value, json};
 
 /// Every setting with a word that it does not allow, and what the message must say is allowed.
-const WRONG: [(&str, &str, &str); 28] = [
+const WRONG: [(&str, &str, &str); 32] = [
     ("store", "floppy:a", "known are"),
     ("route.default", "floppy:a", "known are"),
     ("route.dead_letters", "floppy:a", "known are"),
+    ("profile", "pinot", "bunyan, ecs, caddy"),
+    ("kind_field", "", "name of a field"),
+    ("time_field", "", "name of a field"),
+    ("time_format", "fortnights", "nanoseconds or rfc3339"),
     ("retention.max_records", "many", "whole number"),
     ("retention.max_age", "soon", "30d"),
     ("retention.max_total_bytes", "big", "10MiB"),

@@ -18,6 +18,7 @@ mod holes;
 mod limits;
 mod metrics;
 mod obstacles;
+mod other_programs;
 mod recorder;
 mod recorder_faults;
 mod recorder_losses;

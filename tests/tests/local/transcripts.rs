@@ -32,8 +32,11 @@ fn the_command_prints_what_the_pages_say() {
         let copy = home.join(&name);
         let files = copy.with_extension("in");
         fs::create_dir_all(&files).expect("a directory can be made");
-        fs::copy(root().join("tests/cmd/damaged.in/app.ndjson"), files.join("app.ndjson"))
-            .expect("a file can be copied");
+        for journal in ["tests/cmd/damaged.in/app.ndjson", "tests/foreign-logs/web.ndjson"] {
+            let journal = root().join(journal);
+            let name = journal.file_name().expect("a name");
+            fs::copy(&journal, files.join(name)).expect("a file can be copied");
+        }
         run(&name, &copy, |text| text, |text| text);
     }
 }

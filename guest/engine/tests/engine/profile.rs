@@ -77,7 +77,10 @@ fn a_journal_of_another_program_is_healthy_under_its_profile() {
         let report = scanned(&mut host(text, None));
         assert_eq!(report.suspect, report.records, "{name}: without a profile");
         let note = likely.map_or(String::new(), |likely| {
-            format!("the records look like those of {likely}: name the profile `{likely}`")
+            format!(
+                "the records look like those of {likely}: read them with the profile {likely} \
+                 (--profile {likely})"
+            )
         });
         assert_eq!(report.time_note, note, "{name}");
     }

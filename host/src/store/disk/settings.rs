@@ -8,6 +8,7 @@ pub use papyra_file_store::Durability;
 use papyra_file_store::Settings;
 
 use super::os::OsDisk;
+use crate::store::Profile;
 
 /// Builds a store in files. `Kind` holds the settings that only one kind of store has.
 #[derive(Clone, Debug)]
@@ -15,6 +16,7 @@ use super::os::OsDisk;
 pub struct DiskBuilder<Kind> {
     pub(in crate::store) kind: Kind,
     pub(in crate::store) settings: Settings,
+    pub(in crate::store) profile: Option<Profile>,
 }
 
 impl<Kind> DiskBuilder<Kind> {
@@ -23,7 +25,7 @@ impl<Kind> DiskBuilder<Kind> {
         // Later changes of the working directory must not move the journal.
         let path = std::path::absolute(&path).unwrap_or(path);
         let settings = Settings::new(Arc::new(OsDisk::default()), location, path);
-        Self { kind, settings }
+        Self { kind, settings, profile: None }
     }
 
     /// Sets when an append counts as done. Default: [`Durability::Always`].
@@ -57,6 +59,13 @@ impl<Kind> DiskBuilder<Kind> {
     pub fn lock_wait(mut self, wait: Duration) -> Self {
         // The end of a longer wait could not be computed.
         self.settings.lock_wait = wait.min(Duration::from_secs(u32::MAX.into()));
+        self
+    }
+
+    /// Says what records look like that another program writes to the file; see
+    /// [`ProfileOptions`](crate::store::ProfileOptions). Default: as Papyra writes them.
+    pub fn profile(mut self, profile: Option<Profile>) -> Self {
+        self.profile = profile;
         self
     }
 

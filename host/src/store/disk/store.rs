@@ -11,7 +11,8 @@ use super::blocking;
 use super::queue::Queue;
 use super::snapshot::DiskSnapshot;
 use crate::store::{
-    Description, Framing, Layout, Run, Snapshot, Store, StoreError, StoreErrorKind, Written,
+    Description, Framing, Layout, Profile, Run, Snapshot, Store, StoreError, StoreErrorKind,
+    Written,
 };
 
 /// A journal in files, for any number of tasks and processes at once. `Files` is the set of files:
@@ -22,6 +23,7 @@ use crate::store::{
 pub struct DiskStore<Files> {
     pub(in crate::store) files: Arc<Files>,
     queue: Arc<SharedQueue>,
+    profile: Option<Profile>,
 }
 
 /// The last clone to go syncs what still waits for it, and waits for that at most as long as
@@ -37,18 +39,19 @@ impl Drop for SharedQueue {
 
 impl<Files> Clone for DiskStore<Files> {
     fn clone(&self) -> Self {
-        Self { files: Arc::clone(&self.files), queue: Arc::clone(&self.queue) }
+        let (files, queue) = (Arc::clone(&self.files), Arc::clone(&self.queue));
+        Self { files, queue, profile: self.profile.clone() }
     }
 }
 
 impl<Files> DiskStore<Files> {
-    pub(in crate::store) fn new(files: Files) -> Self
+    pub(in crate::store) fn new(files: Files, profile: Option<Profile>) -> Self
     where
         Files: FileSet + 'static,
     {
         let files = Arc::new(files);
         let queue = Arc::new(SharedQueue(Queue::new(files.clone())));
-        Self { files, queue }
+        Self { files, queue, profile }
     }
 
     fn settings(&self) -> &Settings {
@@ -83,9 +86,9 @@ impl<Files> DiskStore<Files> {
 
 impl DiskStore<Arc<dyn FileSet>> {
     /// A store of files that are known by what they can do only.
-    fn of(files: Arc<dyn FileSet>) -> Self {
+    fn of(files: Arc<dyn FileSet>, profile: Option<Profile>) -> Self {
         let queue = Arc::new(SharedQueue(Queue::new(Arc::clone(&files))));
-        Self { files: Arc::new(files), queue }
+        Self { files: Arc::new(files), queue, profile }
     }
 }
 
@@ -98,7 +101,7 @@ impl<Files: Send + Sync + 'static> Store for DiskStore<Files> {
             framing: Framing::Lines,
             layout: Layout::Sequence,
             volatile: false,
-            profile: None,
+            profile: self.profile.clone(),
         }
     }
 
@@ -140,7 +143,7 @@ impl<Files: Send + Sync + 'static> Store for DiskStore<Files> {
 
     fn reader(&self) -> Option<Arc<dyn Store>> {
         let files = self.queue.0.files.reader()?;
-        Some(Arc::new(DiskStore::of(files)))
+        Some(Arc::new(DiskStore::of(files, self.profile.clone())))
     }
 
     async fn load_index(&self) -> Result<String, StoreError> {

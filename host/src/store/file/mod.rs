@@ -59,7 +59,7 @@ impl DiskBuilder<()> {
     /// Builds the store. The disk is not touched before the first operation.
     #[must_use]
     pub fn build(self) -> FileStore {
-        DiskStore::new(OneFile::new(self.settings))
+        DiskStore::new(OneFile::new(self.settings), self.profile)
     }
 }
 

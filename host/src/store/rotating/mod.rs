@@ -84,7 +84,7 @@ impl DiskBuilder<Limits> {
     /// Builds the store. The disk is not touched before the first operation.
     #[must_use]
     pub fn build(self) -> RotatingStore {
-        DiskStore::new(Rotating::new(self.settings, self.kind))
+        DiskStore::new(Rotating::new(self.settings, self.kind), self.profile)
     }
 }
 
