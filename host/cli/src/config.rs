@@ -20,7 +20,7 @@ use crate::{quarantine, values};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    Show(ShowArgs),
+    Show(Box<ShowArgs>),
     Check(CheckArgs),
     Settings(SettingsArgs),
 }
