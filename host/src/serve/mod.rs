@@ -3,14 +3,17 @@
 //!
 //! | path | what it returns |
 //! |---|---|
-//! | `/` | a page: counts per kind over time, recent records, anomalies, consumer groups |
+//! | `/` | a page: state, counts, anomalies, records over time and one by one, consumer groups |
+//! | `/record` | one record in full |
+//! | `/page.css`, `/page.js` | the style of the page, and its live view; the page is whole without scripts |
 //! | `/metrics` | the same figures as Prometheus text |
 //! | `/healthz` | 200 as long as the process answers |
 //! | `/readyz` | 200 if the last startup check of every store says that a system may start, else 503 |
 //!
 //! Nothing here can change a store: all reading goes through a [`ReadOnlyStore`]. A check in the
 //! background reads what was appended since the one before, and no request waits for it, so that
-//! probes cost nothing however large a store is.
+//! probes cost nothing however large a store is. A view of the page reads pages of about 1 MiB until it has 10,000
+//! records or 7 MiB, and leaves out what it does not show; views of one second share what was read.
 //!
 //! At most 512 connections are open at a time, and others wait. One whose next request is not there
 //! within 5 seconds is closed, and every connection after a minute: no client can keep the probes from being
@@ -33,25 +36,32 @@
 //! # }
 //! ```
 
+mod asked;
+mod chart;
 mod connections;
+mod findings;
 mod guard;
+mod lags;
 mod page;
-mod recent;
+mod text;
 mod watch;
+mod window;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use self::asked::Asked;
 use self::watch::Watched;
+use self::window::Window;
 use crate::engine::Engine;
 use crate::journal::{Retention, StartupMode};
 use crate::metrics::store_text;
@@ -68,11 +78,12 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 /// The content type of Prometheus text.
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// No script, nothing from elsewhere, not in anybody's frame, never in a cache.
+/// One script and one style of ours, nothing from elsewhere, not in anybody's frame, never in a cache.
 const PAGE_HEADERS: [(HeaderName, &str); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
@@ -157,6 +168,9 @@ impl Server {
             Arc::new(Shared { watched: self.watched, requests: Semaphore::new(MAX_REQUESTS) });
         let router = Router::new()
             .route("/", get(show_page))
+            .route("/record", get(show_record))
+            .route("/page.css", get(async || file("text/css", include_str!("page.css"))))
+            .route("/page.js", get(async || file("text/javascript", include_str!("page.js"))))
             .route("/metrics", get(show_metrics))
             .route("/healthz", get(async || "ok\n"))
             .route("/readyz", get(show_readiness))
@@ -168,14 +182,41 @@ impl Server {
     }
 }
 
-async fn show_page(State(shared): State<Arc<Shared>>) -> Response {
+/// A part of the page that is the same for all.
+fn file(kind: &'static str, text: &'static str) -> Response {
+    (PAGE_HEADERS, [(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+async fn show_page(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>) -> Response {
+    let looks: Vec<_> = shared.watched.iter().map(|watched| watched.look()).collect();
+    show(&shared, &asked, |watched, window| {
+        page::render(&looks, watched, &asked, window.as_deref().map_err(String::as_str))
+    })
+    .await
+}
+
+async fn show_record(State(shared): State<Arc<Shared>>, Query(asked): Query<Asked>) -> Response {
+    show(&shared, &asked, |_, window| {
+        let lines = window.as_ref().map_or(&[][..], |window| &window.lines);
+        page::render_record(&asked, lines.iter().find(|line| line.id() == asked.id))
+    })
+    .await
+}
+
+/// Answers with a page of one store, drawn from the window that is asked for.
+async fn show(
+    shared: &Shared,
+    asked: &Asked,
+    draw: impl FnOnce(&Watched, &Result<Arc<Window>, String>) -> String,
+) -> Response {
+    let Some(watched) = shared.watched.get(asked.store) else {
+        return (StatusCode::NOT_FOUND, "there is no such store; start again at /\n")
+            .into_response();
+    };
     let page = async {
         let _turn = shared.requests.acquire().await.ok();
-        let mut sections = Vec::new();
-        for watched in &shared.watched {
-            sections.push((watched.look(), watched.recent().await));
-        }
-        page::render(&sections)
+        let window = watched.window(&asked.older).await;
+        draw(watched, &window)
     };
     match tokio::time::timeout(REQUEST_LIMIT, page).await {
         Ok(page) => (PAGE_HEADERS, Html(page)).into_response(),

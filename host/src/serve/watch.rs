@@ -1,9 +1,11 @@
 //! One watched store: its last check, repeated in the background.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::recent::Recent;
+use super::lags::Lags;
+use super::window::{Window, name};
 use crate::engine::Engine;
 use crate::journal::{
     Journal, RecoveryMode, Retention, ScanReport, StartupMode, StartupOptions, StartupOutcome,
@@ -22,12 +24,23 @@ const MAX_GROUPS: usize = 100;
 /// Checking takes at most a tenth of the time.
 const PAUSE_FACTOR: u32 = 10;
 
+/// Views within this duration share what was read.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Maximum number of older windows that links lead to.
+const OLDER: usize = 64;
+
 /// A store and the result of its last check.
 pub(super) struct Watched {
     store: Arc<dyn Store>,
     journal: Journal,
     mode: StartupMode,
     look: RwLock<Arc<Look>>,
+    lags: Mutex<Lags>,
+    /// The newest window, and when it was read.
+    newest: tokio::sync::Mutex<Option<(Instant, Arc<Window>)>>,
+    /// Cursors of older windows; an address is too short for a cursor.
+    older: Mutex<VecDeque<(String, String)>>,
 }
 
 /// The result of the last check.
@@ -92,6 +105,9 @@ impl Watched {
             store,
             mode: StartupMode::Fail,
             look: RwLock::new(Arc::new(look)),
+            lags: Mutex::default(),
+            newest: tokio::sync::Mutex::default(),
+            older: Mutex::default(),
         }
     }
 
@@ -110,6 +126,9 @@ impl Watched {
             journal: self.journal.clone(),
             mode: self.mode,
             look: RwLock::new(self.look()),
+            lags: Mutex::default(),
+            newest: tokio::sync::Mutex::default(),
+            older: Mutex::default(),
         }
     }
 
@@ -117,8 +136,42 @@ impl Watched {
         self.look.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub async fn recent(&self) -> Result<Recent, String> {
-        Recent::read(&self.journal).await.map_err(|error| error.to_string())
+    /// The newest records, or an older window by its name.
+    pub async fn window(&self, older: &str) -> Result<Arc<Window>, String> {
+        if !older.is_empty() {
+            let cursor = self.cursor(older).ok_or("this link is too old; start again at /")?;
+            return self.read(Some(cursor)).await;
+        }
+        let mut newest = self.newest.lock().await;
+        if let Some((_, window)) = newest.as_ref().filter(|(read, _)| read.elapsed() < FRESH) {
+            return Ok(window.clone());
+        }
+        let window = self.read(None).await?;
+        *newest = Some((Instant::now(), window.clone()));
+        Ok(window)
+    }
+
+    async fn read(&self, cursor: Option<String>) -> Result<Arc<Window>, String> {
+        let window =
+            Window::read(&self.journal, cursor).await.map_err(|error| error.to_string())?;
+        if let Some(cursor) = &window.older {
+            let mut older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+            let name = name(cursor);
+            older.retain(|(known, _)| *known != name);
+            older.push_front((name, cursor.clone()));
+            older.truncate(OLDER);
+        }
+        Ok(Arc::new(window))
+    }
+
+    fn cursor(&self, wanted: &str) -> Option<String> {
+        let older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        older.iter().find(|(name, _)| name == wanted).map(|(_, cursor)| cursor.clone())
+    }
+
+    /// The lag of a group at each of the last checks.
+    pub fn lags(&self, kind: Kind, group: &str) -> Vec<Option<u64>> {
+        self.lags.lock().unwrap_or_else(PoisonError::into_inner).of(kind, group)
     }
 
     /// Checks again and again.
@@ -138,6 +191,7 @@ impl Watched {
         let mut look = (*self.look()).clone();
         look.checked = Some((SystemTime::now(), took));
         look.groups = self.groups().await;
+        self.lags.lock().unwrap_or_else(PoisonError::into_inner).add(&look.groups);
         match report {
             Ok(report) => {
                 look.outcome = Ok(report.outcome);

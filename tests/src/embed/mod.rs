@@ -1,6 +1,7 @@
 //! The same engine in other languages. This module installs the packages that the tests need, and drives
 //! every host through a small program in its own language, so that the tests are written once.
 
+mod axe;
 mod driver;
 mod install;
 pub mod packages;
@@ -9,6 +10,7 @@ pub mod suite;
 
 use std::path::PathBuf;
 
+pub use axe::axe;
 pub use driver::{Driver, Reply};
 pub use install::{node, node_command, older_papyra, python, python_command};
 

@@ -19,6 +19,7 @@ mod limits;
 mod metrics;
 mod obstacles;
 mod other_programs;
+mod page;
 mod recorder;
 mod recorder_faults;
 mod recorder_losses;
