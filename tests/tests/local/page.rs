@@ -121,7 +121,7 @@ fn links_lead_through_all_records_and_to_each_in_full() {
     assert_eq!(older.matches("<li><details").count(), 50);
     assert!(!older.contains("no29999."), "{older}");
     let record = served.get(&link(&older, "This record on its own page")).1;
-    assert!(record.contains("  \"kind\": \"audit\",\n"), "{record}");
+    assert!(record.contains("  &quot;kind&quot;: &quot;audit&quot;,\n"), "{record}");
     assert!(served.get("/?older=0").1.contains("start again at /"));
 }
 
