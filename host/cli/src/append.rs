@@ -30,9 +30,9 @@ const LINE_BYTES: usize = 16 << 20;
 /// lines that are written. With --lenient all that read prints can be written again.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "Examples:\n  papyra persistence append --path app.ndjson < new.ndjson\n  \
-     producer | papyra persistence append --path app.ndjson --batch 1\n  \
-     papyra persistence read --path old.ndjson | papyra persistence append --path new.ndjson --lenient\n\n{}",
+    "Examples:\n  papyra append app.ndjson < new.ndjson\n  \
+     producer | papyra append app.ndjson --batch 1\n  \
+     papyra read old.ndjson | papyra append new.ndjson --lenient\n\n{}",
     exit::help(&[
         (Exit::Done, "everything is written, with the durability of --sync"),
         (Exit::Usage, "wrong usage, or a line is not a record"),
@@ -55,9 +55,10 @@ pub(super) struct AppendArgs {
 }
 
 impl AppendArgs {
-    pub fn apply(&self, config: &mut Config) {
-        self.target.apply(config);
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        self.target.apply(config)?;
         apply_sync(self.sync, config);
+        Ok(())
     }
 }
 

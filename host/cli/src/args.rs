@@ -11,13 +11,13 @@ use papyra_persistence::store::{Kind, ProfileOptions, TimeFormat};
 
 use crate::output::Output;
 use crate::problem::Problem;
-use crate::values;
+use crate::{files, values};
 
 /// The store of the journal; without an option, the configured one.
 #[derive(Debug, Args)]
 #[group(id = "target", multiple = false)]
-pub(super) struct TargetArgs {
-    /// File of the journal
+pub(super) struct StoreArgs {
+    /// The same as FILE, in the long form
     #[arg(long, value_name = "FILE", help_heading = "Store")]
     pub path: Option<PathBuf>,
     /// Store of the journal: file:PATH, rotating:PATH, redis://HOST[:PORT][/DATABASE] (or rediss:,
@@ -29,10 +29,16 @@ pub(super) struct TargetArgs {
     profile: ProfileArgs,
 }
 
-impl TargetArgs {
-    pub fn apply(&self, config: &mut Config) {
+impl StoreArgs {
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        files::refuse_input(&self.path)?;
+        self.name(self.path.as_ref(), config);
+        Ok(())
+    }
+
+    fn name(&self, file: Option<&PathBuf>, config: &mut Config) {
         let store = &mut config.settings.store;
-        store.by_flag(self.path.clone().map(Place::Path), "--path");
+        store.by_flag(file.cloned().map(Place::Path), "--path");
         store.by_flag(self.store.clone().map(Place::Url), "--store");
         self.profile.apply(config);
     }
@@ -72,6 +78,57 @@ impl ProfileArgs {
         settings.kind_field.by_flag(self.kind_field.clone(), "--kind-field");
         settings.time_field.by_flag(self.time_field.clone(), "--time-field");
         settings.time_format.by_flag(self.time_format, "--time-format");
+    }
+}
+
+/// One journal.
+#[derive(Debug, Args)]
+pub(super) struct TargetArgs {
+    /// File of the journal
+    #[arg(value_name = "FILE", conflicts_with = "target")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    named: StoreArgs,
+}
+
+impl TargetArgs {
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        let file = self.file.as_ref().or(self.named.path.as_ref());
+        files::refuse_input(file)?;
+        self.named.name(file, config);
+        Ok(())
+    }
+}
+
+/// One journal or several, in files.
+#[derive(Debug, Args)]
+pub(super) struct TargetsArgs {
+    /// Files of journals, or quoted patterns such as 'logs/*.ndjson'; `-` is standard input, where that
+    /// can serve
+    #[arg(value_name = "FILE", conflicts_with = "target")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    named: StoreArgs,
+}
+
+impl TargetsArgs {
+    pub fn apply(&self, config: &mut Config) {
+        self.named.name(self.files.first().or(self.named.path.as_ref()), config);
+    }
+
+    /// The files that are named; none: the store is.
+    pub fn files(&self) -> Result<Vec<PathBuf>, Problem> {
+        match &self.named.path {
+            Some(path) => Ok(vec![path.clone()]),
+            None => files::expand(&self.files),
+        }
+    }
+
+    /// The same for a command that needs journals that stay.
+    pub fn lasting_files(&self) -> Result<Vec<PathBuf>, Problem> {
+        let files = self.files()?;
+        files::refuse_input(&files)?;
+        Ok(files)
     }
 }
 

@@ -36,7 +36,9 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Work on a journal
+    #[command(flatten)]
+    Short(PersistenceCommand),
+    /// The commands above in the long form: papyra persistence scan --path FILE
     #[command(subcommand, after_help = exit::overview())]
     Persistence(PersistenceCommand),
     #[cfg(feature = "serve")]
@@ -89,16 +91,29 @@ impl PersistenceCommand {
             Self::Recover(args) => args.apply(config),
             Self::Compact(args) => return args.apply(config),
             Self::Inspect(args) => return args.apply(config),
-            Self::Metrics(args) => args.apply(config),
+            Self::Metrics(args) => return args.apply(config),
             Self::StartupCheck(args) => args.apply(config),
-            Self::Index(args) => args.apply(config),
-            Self::Verify(args) => args.apply(config),
+            Self::Index(args) => return args.apply(config),
+            Self::Verify(args) => return args.apply(config),
             Self::Read(args) => return args.apply(config),
-            Self::Append(args) => args.apply(config),
-            Self::Consume(args) => args.apply(config),
-            Self::Groups(args) => args.apply(config),
+            Self::Append(args) => return args.apply(config),
+            Self::Consume(args) => return args.apply(config),
+            Self::Groups(args) => return args.apply(config),
         }
         Ok(())
+    }
+
+    /// The files that the command was given, if it is one that takes several; none: the configured store.
+    pub fn files(&self) -> Result<Vec<PathBuf>, Problem> {
+        match self {
+            Self::Scan(args) => args.target.files(),
+            Self::Recover(args) => args.target.files(),
+            Self::Compact(args) => args.target.lasting_files(),
+            Self::Inspect(args) => args.target.files(),
+            Self::StartupCheck(args) => args.target.lasting_files(),
+            Self::Read(args) => args.target.files(),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Number of threads that the command can use.
@@ -155,6 +170,21 @@ mod tests {
         assert!(parse("scan --store=").is_err());
         assert!(parse("recover --path a --mode quarantine --quarantine-dir=").is_err());
         assert!(parse("compact --path a --quarantine-dir=").is_err());
+    }
+
+    #[test]
+    fn the_short_form_is_the_long_one() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        for line in ["papyra scan a b", "papyra scan -", "papyra append a", "papyra scan --path a"]
+        {
+            assert!(matches!(parse(line).unwrap().command, Command::Short(_)), "{line}");
+        }
+        assert!(parse("papyra persistence scan a b").is_ok());
+        for line in ["papyra append a b", "papyra scan a --path b", "papyra scan a --store b"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        assert_eq!(refused("append -").exit, Exit::Usage);
+        assert_eq!(refused("append --path -").exit, Exit::Usage);
     }
 
     #[test]
@@ -225,8 +255,9 @@ mod tests {
     fn every_subcommand_has_a_page() {
         let directory = std::env::temp_dir().join(format!("papyra-man-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        clap_mangen::generate_to(Cli::command(), &directory).unwrap();
-        let page = std::fs::read_to_string(directory.join("papyra-persistence-scan.1")).unwrap();
+        clap_mangen::generate_to(man::documented(Cli::command()), &directory).unwrap();
+        let page = std::fs::read_to_string(directory.join("papyra-scan.1")).unwrap();
+        assert!(!directory.join("papyra-persistence-scan.1").exists());
         std::fs::remove_dir_all(&directory).unwrap();
         assert!(page.contains("Exit codes"), "{page}");
     }
@@ -243,9 +274,12 @@ mod tests {
         Ok(targets.into_iter().next().unwrap())
     }
 
+    fn refused(line: &str) -> Problem {
+        opened(line).map(|_| ()).unwrap_err()
+    }
+
     #[test]
     fn options_are_judged_by_the_backend() {
-        let refused = |line: &str| opened(line).map(|_| ()).unwrap_err();
         let place = |line: &str| opened(line).unwrap().store.describe().location;
         assert_eq!(place("append --store file:a --sync interval:5"), "a");
         assert!(opened("append --store file:a?create=true --sync never").is_ok());

@@ -7,7 +7,7 @@ use papyra_persistence::config::Config;
 use papyra_persistence::journal::{CompactOptions, Retention};
 use papyra_persistence::store::groups::ConsumerGroups;
 
-use crate::args::{AuditArgs, JobsArgs, RetentionArgs, TargetArgs};
+use crate::args::{AuditArgs, JobsArgs, RetentionArgs, TargetsArgs};
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::groups::pins;
@@ -22,8 +22,8 @@ use crate::{quarantine, report, values};
 /// through papyra at the same time loses nothing.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "Examples:\n  papyra persistence compact --path app.ndjson --max-age 30d --dry-run\n  \
-     papyra persistence compact --path app.ndjson --max-records 100000 --max-total-bytes 1GiB\n\n{}",
+    "Examples:\n  papyra compact app.ndjson --max-age 30d --dry-run\n  \
+     papyra compact app.ndjson --max-records 100000 --max-total-bytes 1GiB\n\n{}",
     exit::help(&[
         (Exit::Done, "compacted, or nothing to remove"),
         (Exit::Usage, "wrong usage; no retention limit given or configured"),
@@ -31,7 +31,7 @@ use crate::{quarantine, report, values};
 ))]
 pub(super) struct CompactArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetsArgs,
     #[command(flatten)]
     retention: RetentionArgs,
     /// Report what would be removed, but change nothing
@@ -88,6 +88,13 @@ pub(super) async fn run(args: CompactArgs, context: &mut Context<'_>) -> Result<
         allow_expire_all: args.allow_expire_all,
         full: args.full,
     };
+    if !options.dry_run {
+        let trial = CompactOptions { dry_run: true, ..options };
+        per_store::plan(context, "compact", async |journal| {
+            Ok(journal.compact(trial).await.map(drop)?)
+        })
+        .await?;
+    }
     let paint = context.output.paint();
     per_store::run(context, "compact", async |journal, target| {
         let compaction = journal.compact(options).await?;

@@ -8,7 +8,7 @@ use papyra_persistence::config::{Config, ConfigError, Entry, Fault, Origin, Sett
 use papyra_persistence::store::Registry;
 use serde_json::{Value, json};
 
-use crate::args::{JobsArgs, RetentionArgs, TargetArgs, apply_sync};
+use crate::args::{JobsArgs, RetentionArgs, StoreArgs, apply_sync};
 use crate::context::configured;
 use crate::exit::{self, Exit};
 use crate::log::LogArgs;
@@ -38,7 +38,7 @@ pub(super) struct ShowArgs {
     #[arg(long)]
     origin: bool,
     #[command(flatten)]
-    target: TargetArgs,
+    target: StoreArgs,
     #[command(flatten)]
     retention: RetentionArgs,
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub(super) struct ShowArgs {
 
 impl ShowArgs {
     fn apply(&self, config: &mut Config) -> Result<(), Problem> {
-        self.target.apply(config);
+        self.target.apply(config)?;
         self.jobs.apply(config);
         apply_sync(self.sync, config);
         quarantine::apply(self.quarantine_dir.as_ref(), config);

@@ -34,8 +34,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// letters. Without --follow, the command reads one batch.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "Examples:\n  papyra persistence consume --store redis://localhost --group billing --consumer b1\n  \
-     papyra persistence consume --store redis://localhost --group billing --consumer b1 \\\n      \
+    "Examples:\n  papyra consume --store redis://localhost --group billing --consumer b1\n  \
+     papyra consume --store redis://localhost --group billing --consumer b1 \\\n      \
      --follow --max-deliveries 5 | ./bill\n\n{}",
     exit::help(&[(Exit::Done, "done, also when no record came in time")])
 ))]
@@ -76,8 +76,8 @@ pub(super) struct ConsumeArgs {
 }
 
 impl ConsumeArgs {
-    pub fn apply(&self, config: &mut Config) {
-        self.target.apply(config);
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        self.target.apply(config)
     }
 }
 

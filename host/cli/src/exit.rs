@@ -45,8 +45,8 @@ impl Exit {
         self as u8
     }
 
-    /// Returns the more serious of two exits, for a command that has worked on several stores: first an
-    /// interruption, then lasting failures, then failures that can pass, then findings.
+    /// Returns the more serious of two exits, for a command that has worked on several stores or files: first
+    /// an interruption, then failures of the system, then of what was asked for, then findings.
     pub fn worse(self, other: Self) -> Self {
         const ORDER: [Exit; 13] = [
             Exit::Terminated,
@@ -54,11 +54,11 @@ impl Exit {
             Exit::Configuration,
             Exit::Failed,
             Exit::Denied,
-            Exit::NotFound,
-            Exit::Usage,
-            Exit::Full,
-            Exit::Unavailable,
             Exit::Locked,
+            Exit::Unavailable,
+            Exit::Full,
+            Exit::Usage,
+            Exit::NotFound,
             Exit::Remaining,
             Exit::Anomalies,
             Exit::Done,
@@ -150,7 +150,7 @@ mod tests {
             assert_eq!(Exit::Terminated.worse(exit), Exit::Terminated);
         }
         assert_eq!(Exit::Anomalies.worse(Exit::Locked), Exit::Locked);
-        assert_eq!(Exit::Unavailable.worse(Exit::NotFound), Exit::NotFound);
+        assert_eq!(Exit::Unavailable.worse(Exit::NotFound), Exit::Unavailable);
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::report;
 /// journal, holds nothing of any record, and can be lost. Its hashes are what `verify` compares with.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "Examples:\n  papyra persistence index --path app.ndjson\n  \
-     papyra persistence index --path app.ndjson --head\n\n{}",
+    "Examples:\n  papyra index app.ndjson\n  \
+     papyra index app.ndjson --head\n\n{}",
     exit::help(&[(Exit::Done, "the index is there")])
 ))]
 pub(super) struct IndexArgs {
@@ -42,9 +42,10 @@ pub(super) struct IndexArgs {
 }
 
 impl IndexArgs {
-    pub fn apply(&self, config: &mut Config) {
-        self.target.apply(config);
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        self.target.apply(config)?;
         self.jobs.apply(config);
+        Ok(())
     }
 }
 

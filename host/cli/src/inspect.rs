@@ -4,7 +4,7 @@ use clap::Args;
 use papyra_persistence::config::Config;
 use papyra_persistence::journal::InspectOptions;
 
-use crate::args::{RetentionArgs, TargetArgs};
+use crate::args::{RetentionArgs, TargetsArgs};
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::per_store::{self, Report};
@@ -16,12 +16,12 @@ use crate::{report, values, warnings};
 /// Takes the same short time for a journal of any size. Records that retention hides are not counted.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "Example:\n  papyra persistence inspect --path app.ndjson --limit 10000\n\n{}",
+    "Example:\n  papyra inspect app.ndjson --limit 10000\n\n{}",
     exit::help(&[(Exit::Done, "done, also with anomalies; `scan` checks health")])
 ))]
 pub(super) struct InspectArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetsArgs,
     /// Number of newest records to read
     #[arg(long, value_name = "N", default_value = "1000", value_parser = values::records)]
     limit: u64,

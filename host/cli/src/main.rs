@@ -11,11 +11,16 @@ mod completions;
 mod config;
 mod consume;
 mod context;
+mod cursor_file;
 mod deliveries;
 mod exit;
+mod fields;
+mod files;
+mod follow;
 mod group_values;
 mod groups;
 mod index;
+mod input;
 mod inspect;
 mod log;
 mod man;
@@ -45,6 +50,7 @@ mod warnings;
 use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -89,17 +95,18 @@ fn start(cli: Cli) -> Exit {
         Ok(config)
     };
     let ended = match command {
-        Command::Persistence(command) => {
+        Command::Short(command) | Command::Persistence(command) => {
             configured(&|config| command.apply(config)).and_then(|mut config| {
+                let files = command.files()?;
                 let (name, jobs) = (command.name(), command.jobs(&config));
                 let run = async |context: &mut Context<'_>| command.run(context).await;
-                operate(name, jobs, &mut config, &mut output, run)
+                operate(name, jobs, files, &mut config, &mut output, run)
             })
         }
         #[cfg(feature = "serve")]
         Command::Serve(args) => configured(&|config| args.apply(config)).and_then(|mut config| {
             let run = async |context: &mut Context<'_>| serve::run(context).await;
-            operate("serve", 2, &mut config, &mut output, run)
+            operate("serve", 2, Vec::new(), &mut config, &mut output, run)
         }),
         Command::Config(command) => config::run(command, file, &log, &mut output),
         Command::Completions(args) => completions::run(&args, Cli::command(), &mut output),
@@ -118,6 +125,7 @@ fn start(cli: Cli) -> Exit {
 fn operate(
     name: &str,
     threads: usize,
+    files: Vec<PathBuf>,
     config: &mut Config,
     output: &mut Output,
     run: impl AsyncFnOnce(&mut Context<'_>) -> Result<Exit, Problem>,
@@ -132,7 +140,7 @@ fn operate(
     let ended = runtime.block_on(async {
         let engine = OnceCell::new();
         let interruption = &interruption;
-        let mut context = Context { output, interruption, config, engine };
+        let mut context = Context { output, interruption, config, files: &files, engine };
         tokio::select! {
             ended = run(&mut context) => Some(ended),
             () = interruption.arrived() => None,
@@ -152,7 +160,8 @@ fn operate(
             if problem.exit == Exit::NotFound && matches!(name, "groups" | "consume") {
                 problem.message.push_str("; `groups list` shows which groups there are");
             } else if name != "append" {
-                problem.message.push_str(missing::advice(config, &problem));
+                let place = config.settings.store.value.as_ref();
+                problem.message.push_str(missing::advice(place, &problem));
             }
             Err(problem)
         }

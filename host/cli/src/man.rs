@@ -22,6 +22,7 @@ pub(super) fn run(
     command: clap::Command,
     output: &mut Output,
 ) -> Result<Exit, Problem> {
+    let command = documented(command);
     match &args.directory {
         Some(directory) => {
             std::fs::create_dir_all(directory)
@@ -41,4 +42,9 @@ pub(super) fn run(
         }
     }
     Ok(Exit::Done)
+}
+
+/// The definition with each command once: those of the long form are the same.
+pub(super) fn documented(command: clap::Command) -> clap::Command {
+    command.mut_subcommand("persistence", |long| long.mut_subcommands(|command| command.hide(true)))
 }

@@ -25,8 +25,8 @@ use crate::report;
 /// `papyra_persistence::metrics`. To watch a journal continuously, use `serve`.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "Examples:\n  papyra persistence metrics --path app.ndjson\n  \
-     papyra persistence metrics --path app.ndjson --format prometheus > app.prom\n\n{}",
+    "Examples:\n  papyra metrics app.ndjson\n  \
+     papyra metrics app.ndjson --format prometheus > app.prom\n\n{}",
     exit::help(&[
         (Exit::Done, "measured, also with anomalies; `scan` checks health"),
         (Exit::Unavailable, "not reached; with --format prometheus, papyra_store_up is 0"),
@@ -58,9 +58,10 @@ enum Format {
 }
 
 impl MetricsArgs {
-    pub fn apply(&self, config: &mut Config) {
-        self.target.apply(config);
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        self.target.apply(config)?;
         self.jobs.apply(config);
+        Ok(())
     }
 }
 

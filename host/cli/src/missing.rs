@@ -1,17 +1,17 @@
 //! Advice for a store that does not exist.
 
-use papyra_persistence::config::{Config, Place};
+use papyra_persistence::config::Place;
 
 use crate::problem::Problem;
 
 const CREATE: &str = "; check the name, or `append` to it to begin one";
 
 /// The end of the message, if anything helps.
-pub(super) fn advice(config: &Config, problem: &Problem) -> &'static str {
+pub(super) fn advice(place: Option<&Place>, problem: &Problem) -> &'static str {
     if !problem.store_missing {
         return "";
     }
-    let Some(Place::Path(path)) = &config.settings.store.value else {
+    let Some(Place::Path(path)) = place else {
         return CREATE;
     };
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -35,10 +35,9 @@ mod tests {
     use crate::exit::Exit;
 
     fn advice_for(path: &str, store_missing: bool) -> &'static str {
-        let mut config = Config::default();
-        config.settings.store.by_flag(Some(Place::Path(PathBuf::from(path))), "--path");
+        let place = Place::Path(PathBuf::from(path));
         let problem = Problem::new(Exit::NotFound, "not-found", "whatever it says");
-        advice(&config, &Problem { store_missing, ..problem })
+        advice(Some(&place), &Problem { store_missing, ..problem })
     }
 
     #[test]

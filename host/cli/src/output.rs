@@ -23,6 +23,10 @@ pub(super) struct Output {
     quiet: bool,
     /// The reader of standard output is gone.
     closed: bool,
+    /// Each document is one line, also on a terminal.
+    lines: bool,
+    /// Standard output is for data alone; reports go to standard error.
+    data_only: bool,
     /// A document has been begun on standard output; the end of the command must complete it.
     unfinished: bool,
     /// The state that an interruption leaves behind. Empty: interrupting is the usual end, and needs no
@@ -42,6 +46,8 @@ impl Output {
             json,
             quiet,
             closed: false,
+            lines: false,
+            data_only: false,
             unfinished: false,
             if_interrupted: "the store is consistent".to_owned(),
         }
@@ -54,6 +60,16 @@ impl Output {
     /// Writes documents from now on, as with `--json`.
     pub fn write_documents(&mut self) {
         self.json = true;
+    }
+
+    /// Writes each document into one line from now on, because there are several.
+    pub fn write_lines(&mut self) {
+        self.lines = true;
+    }
+
+    /// Leaves standard output to data from now on; reports and documents go to standard error.
+    pub fn keep_for_data(&mut self) {
+        self.data_only = true;
     }
 
     pub fn quiet(&self) -> bool {
@@ -79,13 +95,21 @@ impl Output {
             self.document(&document())?;
         } else if !self.quiet {
             let text = text(self.paint);
-            self.data(text.as_bytes())?;
+            self.put(&text)?;
         }
         self.flush()
     }
 
     fn document(&mut self, document: &Value) -> Result<(), Problem> {
-        let text = if self.terminal { format!("{document:#}\n") } else { format!("{document}\n") };
+        let pretty = self.terminal && !self.lines;
+        self.put(&if pretty { format!("{document:#}\n") } else { format!("{document}\n") })
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), Problem> {
+        if self.data_only {
+            write_stderr(text);
+            return Ok(());
+        }
         self.data(text.as_bytes())
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Problem {
     pub code: &'static str,
     /// One line: what, where, what to do next.
     pub message: String,
+    /// The file, of several.
+    pub location: Option<String>,
     pub segment: Option<String>,
     /// Counted from 1, in the segment or in standard input.
     pub line: Option<u64>,
@@ -33,6 +35,7 @@ impl Problem {
             exit,
             code,
             message: message.into(),
+            location: None,
             segment: None,
             line: None,
             retryable: matches!(exit, Exit::Unavailable | Exit::Locked),
@@ -75,6 +78,9 @@ impl Problem {
                 Written::Some => "some",
                 Written::Unknown => "unknown",
             });
+        }
+        if let Some(location) = &self.location {
+            value["location"] = json!(location);
         }
         if let Some(segment) = &self.segment {
             value["segment"] = json!(segment);
@@ -138,6 +144,7 @@ impl From<JournalError> for Problem {
                     exit: Exit::of(failure.code),
                     code: name(failure.code),
                     message,
+                    location: None,
                     segment: failure.segment,
                     line: failure.line,
                     retryable,

@@ -1,18 +1,25 @@
 //! `read`: print records as they are stored.
 
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use papyra_persistence::config::Config;
 use papyra_persistence::journal::{FieldMatch, Order, Selection};
-use papyra_persistence::route::{MergedPages, StoreEnd};
+use papyra_persistence::route::{RoutedJournal, StoreEnd};
 use serde_json::json;
 
-use crate::args::{RetentionArgs, TargetArgs};
+use crate::args::{RetentionArgs, TargetsArgs};
 use crate::context::Context;
+use crate::cursor_file::CursorFile;
 use crate::exit::{self, Exit};
+use crate::fields::Fields;
+use crate::follow::follow;
 use crate::output::Output;
 use crate::per_store;
 use crate::problem::Problem;
-use crate::records::{POLL, Sink, passes};
+use crate::records::{Form, Sink};
 use crate::target::Target;
 use crate::text::count;
 use crate::values::{self, KindWord};
@@ -24,14 +31,16 @@ use crate::values::{self, KindWord};
 /// null.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "Examples:\n  papyra persistence read --path app.ndjson --kind event --since 2h | jq .\n  \
-     papyra persistence read --path app.ndjson --where actor.name=billing --limit 20\n  \
-     papyra persistence read --path app.ndjson --limit 10 --follow\n\n{}",
+    "Examples:\n  papyra read app.ndjson --kind event --since 2h | jq .\n  \
+     papyra read app.ndjson --where actor.name=billing --fields timestamp,actor.name\n  \
+     papyra read app.ndjson --limit 10 --follow\n  \
+     papyra read app.ndjson --follow --cursor-file shipped | ship\n  \
+     zstd -dc old.ndjson.zst | papyra read - --count\n\n{}",
     exit::help(&[(Exit::Done, "done; also when the reader of a pipe has closed it")])
 ))]
 pub(super) struct ReadArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetsArgs,
     /// Only records of this kind; repeatable
     #[arg(long, value_name = "KIND", value_enum, ignore_case = true, help_heading = "Selection")]
     kind: Vec<KindWord>,
@@ -63,6 +72,26 @@ pub(super) struct ReadArgs {
     /// Continue with records that are appended, until interrupted
     #[arg(long, conflicts_with_all = ["reverse", "until", "json"])]
     follow: bool,
+    /// End --follow after this duration, such as 30s, with exit code 0
+    #[arg(long, value_name = "TIME", requires = "follow",
+          value_parser = values::follow_timeout, allow_hyphen_values = true)]
+    timeout: Option<Duration>,
+    /// Go on after this cursor, which `read --json` prints; see also --cursor-file
+    #[arg(long, value_name = "CURSOR", conflicts_with_all = ["reverse", "limit", "cursor_file"],
+          value_parser = NonEmptyStringValueParser::new())]
+    after_cursor: Option<String>,
+    /// Go on after the cursor in this file, if it exists, and keep it up to date
+    ///
+    /// It is replaced after each page of about 1 MiB was written to standard output. Killed at any time, no
+    /// record is missed, and only records of the last page come again.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["reverse", "json", "count"])]
+    cursor_file: Option<PathBuf>,
+    /// Print only these fields, in this order, as an object per record; a.b is b inside a
+    #[arg(long, value_name = "FIELD,...", help_heading = "Output", value_parser = Fields::parse)]
+    fields: Option<Fields>,
+    /// Print only the number of records
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["fields", "follow"])]
+    count: bool,
     #[command(flatten)]
     retention: RetentionArgs,
 }
@@ -80,34 +109,145 @@ pub(super) async fn run(args: ReadArgs, context: &mut Context<'_>) -> Result<Exi
         // That is how following ends; it needs no comment.
         context.output.if_interrupted.clear();
     }
-    let selection = Selection {
-        kinds: args.kind.iter().map(|&kind| kind.into()).collect(),
-        since: args.since,
-        until: args.until,
-        matching: args.matching,
-        limit: args.limit,
-        order: if args.reverse { Order::NewestFirst } else { Order::OldestFirst },
-        no_index: args.no_index,
-        cursor: None,
-    };
-    let (journal, targets) = context.routed()?;
-    let output = &mut *context.output;
-    let mut sink = Sink::new("read", output);
-    let mut pages = journal.query(selection);
-    while let Some(page) = pages.next().await {
-        sink.lines(&page.records, page.count, output)?;
-        if output.is_closed() {
+    let journals = context.journals()?;
+    let stores = journals.iter().map(|(_, targets)| targets.len()).sum();
+    let reading = Reading::new(args, journals.len(), stores)?;
+    if let [(journal, targets)] = journals.as_slice() {
+        return reading.one(journal, targets, context.output).await.map(|(exit, _)| exit);
+    }
+    context.output.write_lines();
+    let (mut worst, mut total) = (Exit::Done, 0);
+    for (journal, targets) in &journals {
+        match (reading.one(journal, targets, context.output).await, targets.first()) {
+            (Ok((exit, records)), _) => {
+                worst = worst.worse(exit);
+                total += records;
+            }
+            (Err(problem), Some(target)) => {
+                worst = worst.worse(per_store::failed(context.output, target, problem)?);
+            }
+            (Err(problem), None) => return Err(problem),
+        }
+        if context.output.is_closed() {
             return Ok(Exit::Done);
         }
     }
-    if args.follow {
-        // One store that cannot be read is no store to wait for: its name may be wrong.
-        if let (1, Some((_, error))) = (targets.len(), pages.failures().pop()) {
-            return Err(error.into());
+    reading.print_count(total, context.output)?;
+    Ok(worst)
+}
+
+/// What is read, and what of it is printed.
+struct Reading {
+    selection: Selection,
+    cursor_file: Option<PathBuf>,
+    follow: bool,
+    /// When following ends.
+    until: Option<Instant>,
+    fields: Option<Fields>,
+    count: bool,
+    /// This journal is the only one.
+    alone: bool,
+}
+
+impl Reading {
+    fn new(args: ReadArgs, journals: usize, stores: usize) -> Result<Self, Problem> {
+        if journals > 1 && args.follow {
+            return Err(Problem::usage("--follow takes one file; start a command for each"));
         }
-        follow(&mut pages, &mut sink, &targets, output).await?;
+        if stores > 1 && (args.cursor_file.is_some() || args.after_cursor.is_some()) {
+            return Err(Problem::usage(
+                "a cursor belongs to one store; name it with --store, and start a command for each",
+            ));
+        }
+        let selection = Selection {
+            kinds: args.kind.iter().map(|&kind| kind.into()).collect(),
+            since: args.since,
+            until: args.until,
+            matching: args.matching,
+            limit: args.limit,
+            order: if args.reverse { Order::NewestFirst } else { Order::OldestFirst },
+            no_index: args.no_index,
+            cursor: args.after_cursor,
+        };
+        Ok(Self {
+            selection,
+            cursor_file: args.cursor_file,
+            follow: args.follow,
+            until: args.timeout.and_then(|time| Instant::now().checked_add(time)),
+            fields: args.fields,
+            count: args.count,
+            alone: journals == 1,
+        })
     }
-    end(pages.ends(), args.follow, &sink, &targets, output)
+
+    /// Reads one journal, and returns how many records it has given.
+    async fn one(
+        &self,
+        journal: &RoutedJournal,
+        targets: &[Target],
+        output: &mut Output,
+    ) -> Result<(Exit, u64), Problem> {
+        let mut selection = self.selection.clone();
+        let mut saved = self.cursor_file.as_deref().map(CursorFile::open).transpose()?;
+        if let Some(cursor) = saved.as_ref().and_then(CursorFile::saved) {
+            selection.cursor = Some(cursor);
+        }
+        let mut sink = Sink::new("read", output).with_form(match &self.fields {
+            Some(fields) => Form::Fields(fields.clone()),
+            None if self.count => Form::Count,
+            None => Form::Whole,
+        });
+        let mut pages = journal.query(selection);
+        while let Some(page) = pages.next().await {
+            sink.lines(&page.records, page.count, output)?;
+            delivered(pages.cursor(), saved.as_mut(), output)?;
+            if output.is_closed() {
+                return Ok((Exit::Done, sink.records()));
+            }
+        }
+        if self.follow {
+            // One store that cannot be read is no store to wait for: its name may be wrong.
+            if let (1, Some((_, error))) = (targets.len(), pages.failures().pop()) {
+                return Err(error.into());
+            }
+            let following = follow(&mut pages, &mut sink, targets, saved.as_mut(), output);
+            match self.until {
+                // What was fetched but not written is fetched again: no cursor has passed it.
+                Some(end) => match tokio::time::timeout_at(end.into(), following).await {
+                    Ok(ended) => ended?,
+                    Err(_) => output.flush()?,
+                },
+                None => following.await?,
+            }
+        }
+        let records = sink.records();
+        let ends = pages.ends();
+        let exit = end(ends, self.follow, &sink, targets, output)?;
+        if self.alone {
+            self.print_count(records, output)?;
+        }
+        Ok((exit, records))
+    }
+
+    fn print_count(&self, records: u64, output: &mut Output) -> Result<(), Problem> {
+        if !self.count || output.json() {
+            return Ok(());
+        }
+        output.data(format!("{records}\n").as_bytes())?;
+        output.flush()
+    }
+}
+
+/// Saves the cursor of what has been written to standard output.
+pub(super) fn delivered(
+    cursor: Option<&str>,
+    saved: Option<&mut CursorFile>,
+    output: &mut Output,
+) -> Result<(), Problem> {
+    let (Some(cursor), Some(saved)) = (cursor, saved) else { return Ok(()) };
+    output.flush()?;
+    // A reader that has gone has not got it all.
+    if output.is_closed() { Ok(()) } else { saved.save(cursor) }
 }
 
 /// Reports how each store has ended; the exit code is that of the most serious failure.
@@ -153,42 +293,4 @@ fn end(
     };
     sink.end(fields, output)?;
     Ok(worst)
-}
-
-/// Writes what is appended until the reader is gone. A limit applies to the records before that.
-///
-/// Records of several stores that one poll finds are in the order of time. A store that cannot
-/// be reached now is waited for, while the others go on.
-async fn follow(
-    pages: &mut MergedPages,
-    sink: &mut Sink,
-    targets: &[Target],
-    output: &mut Output,
-) -> Result<(), Problem> {
-    let mut waiting = vec![false; targets.len()];
-    loop {
-        output.flush()?;
-        if output.is_closed() || output.reader_gone() {
-            return Ok(());
-        }
-        let (page, failed) = pages.poll().await;
-        sink.lines(&page.records, page.count, output)?;
-        let before = std::mem::replace(&mut waiting, vec![false; targets.len()]);
-        for (index, error) in failed {
-            if !passes(&error) {
-                return Err(error.into());
-            }
-            if let (Some(waits), Some(target)) = (waiting.get_mut(index), targets.get(index)) {
-                *waits = true;
-                if before.get(index) == Some(&false) {
-                    let message = per_store::failure(target, &Problem::from(error));
-                    output.note(&format!("{message}; waiting for it"));
-                }
-            }
-        }
-        if page.end {
-            output.flush()?;
-            tokio::time::sleep(POLL).await;
-        }
-    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use papyra_persistence::journal::{FailureCode, JournalError, strict_json};
 use serde_json::{Value, json};
 
+use crate::fields::Fields;
 use crate::output::Output;
 use crate::problem::Problem;
 use crate::report::{joined, schema};
@@ -21,30 +22,59 @@ pub(super) fn passes(error: &JournalError) -> bool {
     )
 }
 
+/// What of the records is written.
+pub(super) enum Form {
+    /// All of it, as stored.
+    Whole,
+    Fields(Fields),
+    /// Nothing; they are counted.
+    Count,
+}
+
 /// The way of records to standard output.
 pub(super) struct Sink {
     json: bool,
     schema: String,
+    form: Form,
     records: u64,
 }
 
 impl Sink {
     /// `name` is that of the document.
     pub fn new(name: &str, output: &Output) -> Self {
-        Self { json: output.json(), schema: schema(name), records: 0 }
+        Self { json: output.json(), schema: schema(name), form: Form::Whole, records: 0 }
+    }
+
+    pub fn with_form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    /// The number of records so far.
+    pub fn records(&self) -> u64 {
+        self.records
     }
 
     pub fn json(&self) -> bool {
         self.json
     }
 
-    /// Writes lines as they are stored.
+    /// Writes lines in the form that was asked for.
     pub fn lines(&mut self, records: &str, count: u32, output: &mut Output) -> Result<(), Problem> {
-        if self.json {
-            return records.lines().try_for_each(|record| self.record("", record, "", output));
+        match &self.form {
+            Form::Whole if self.json => {
+                return records.lines().try_for_each(|record| self.record("", record, "", output));
+            }
+            Form::Whole => output.data(records.as_bytes())?,
+            Form::Fields(fields) => {
+                let fields = fields.clone();
+                return records
+                    .lines()
+                    .try_for_each(|record| self.record("", &fields.of(record), "", output));
+            }
+            Form::Count => {}
         }
         self.records += u64::from(count);
-        output.data(records.as_bytes())
+        Ok(())
     }
 
     /// Writes one record between two pieces of JSON.
@@ -79,6 +109,10 @@ impl Sink {
     pub fn end(&self, fields: Value, output: &mut Output) -> Result<(), Problem> {
         if !self.json {
             return output.flush();
+        }
+        if matches!(self.form, Form::Count) {
+            let counted = json!({ "schema": self.schema, "count": self.records });
+            return output.report(|_| String::new(), || joined([counted, fields]));
         }
         if self.records == 0 {
             self.begin(output)?;

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 use papyra_persistence::config::Config;
-use papyra_persistence::journal::{RecoverOptions, RecoveryMode};
+use papyra_persistence::journal::{RecoverOptions, Recovery, RecoveryMode};
 
-use crate::args::{AuditArgs, FindingsArgs, TargetArgs};
+use crate::args::{AuditArgs, FindingsArgs, TargetsArgs};
 use crate::context::Context;
 use crate::exit::{self, Exit};
+use crate::input::Input;
 use crate::per_store::{self, Report};
 use crate::problem::Problem;
 use crate::quarantine::{self, ModeWord};
-use crate::report;
+use crate::{files, report};
 
 /// Repair a damaged journal; intact records are never changed
 ///
@@ -20,11 +21,13 @@ use crate::report;
 /// rest, completes an unterminated last record and keeps suspect records. It refuses what does not look
 /// like a journal. `quarantine` moves what is damaged and suspect records, byte for byte, to a
 /// directory, or with Redis to a stream. Files are replaced atomically: after a crash, either the old or the new file is there,
-/// complete.
+/// complete. With `-` the journal comes from standard input, the recovered one goes to standard output, and
+/// the report to standard error.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "Examples:\n  papyra persistence recover --path app.ndjson --dry-run\n  \
-     papyra persistence recover --path app.ndjson --mode quarantine --quarantine-dir quarantine\n\n{}",
+    "Examples:\n  papyra recover app.ndjson --dry-run\n  \
+     papyra recover app.ndjson --mode quarantine --quarantine-dir quarantine\n  \
+     papyra recover - < damaged.ndjson > sound.ndjson\n\n{}",
     exit::help(&[
         (Exit::Done, "the journal is healthy now (--dry-run: would be)"),
         (Exit::Remaining, "recovery finished, anomalies remain (--dry-run: would remain)"),
@@ -32,7 +35,7 @@ use crate::report;
 ))]
 pub(super) struct RecoverArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetsArgs,
     /// How to treat damaged entries and suspect records
     #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value_t)]
     mode: ModeWord,
@@ -73,14 +76,54 @@ pub(super) async fn run(args: RecoverArgs, context: &mut Context<'_>) -> Result<
         record_audit: args.audit.record(context.output),
         allow_loss: args.allow_loss,
     };
+    if context.files.iter().any(|file| files::is_input(file)) {
+        return filter(options, context).await;
+    }
+    if !options.dry_run {
+        let trial = RecoverOptions { dry_run: true, ..options };
+        per_store::plan(context, "recover", async |journal| {
+            Ok(journal.recover(trial).await.map(drop)?)
+        })
+        .await?;
+    }
     let paint = context.output.paint();
     per_store::run(context, "recover", async |journal, target| {
         let recovery = journal.recover(options).await?;
         Ok(Report {
             text: report::recover::text(&recovery, &target.flags, paint),
             fields: report::fields(&recovery),
-            exit: if recovery.remaining > 0 { Exit::Remaining } else { Exit::Done },
+            exit: end(&recovery),
         })
     })
     .await
+}
+
+fn end(recovery: &Recovery) -> Exit {
+    if recovery.remaining > 0 { Exit::Remaining } else { Exit::Done }
+}
+
+/// Recovers from standard input to standard output.
+async fn filter(options: RecoverOptions, context: &mut Context<'_>) -> Result<Exit, Problem> {
+    context.output.keep_for_data();
+    "what was written to standard output is not the whole journal"
+        .clone_into(&mut context.output.if_interrupted);
+    if context.files.len() > 1 {
+        return Err(Problem::usage("recover takes files or `-`, not both"));
+    }
+    if options.mode == RecoveryMode::Quarantine {
+        return Err(Problem::usage(
+            "standard input has no quarantine; use --mode repair, or recover a file",
+        ));
+    }
+    let input = Input::new(context.config.profile().profile());
+    let (routed, _) = context.input(input.clone())?;
+    let (journal, _) = routed.journals().next().ok_or_else(Problem::nowhere)?;
+    let recovery = journal.recover(options).await?;
+    if !options.dry_run {
+        input.write_to(context.output).await?;
+    }
+    // Only a file has a quarantine.
+    let text = |paint| report::recover::text(&recovery, "--path FILE", paint);
+    context.output.report(text, || report::document("recover", [report::fields(&recovery)]))?;
+    Ok(end(&recovery))
 }

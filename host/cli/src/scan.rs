@@ -4,7 +4,7 @@ use clap::Args;
 use papyra_persistence::config::Config;
 use papyra_persistence::journal::ScanOptions;
 
-use crate::args::{FindingsArgs, JobsArgs, TargetArgs};
+use crate::args::{FindingsArgs, JobsArgs, TargetsArgs};
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::per_store::{self, Report};
@@ -17,8 +17,9 @@ use crate::report;
 /// depend on the size of the journal.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "Examples:\n  papyra persistence scan --path app.ndjson\n  \
-     papyra persistence scan --path app.ndjson --json | jq .anomalies\n\n{}",
+    "Examples:\n  papyra scan app.ndjson\n  \
+     papyra scan app.ndjson --json | jq .anomalies\n  \
+     papyra scan 'logs/*.ndjson' --quiet\n\n{}",
     exit::help(&[
         (Exit::Done, "healthy"),
         (Exit::Anomalies, "anomalies found"),
@@ -27,7 +28,7 @@ use crate::report;
 ))]
 pub(super) struct ScanArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetsArgs,
     #[command(flatten)]
     jobs: JobsArgs,
     #[command(flatten)]

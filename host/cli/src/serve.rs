@@ -39,7 +39,7 @@ pub(super) struct ServeArgs {
 
 impl ServeArgs {
     pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
-        self.target.apply(config);
+        self.target.apply(config)?;
         config.settings.serve_address.by_flag(self.listen, "--listen");
         config.settings.serve_check_every.by_flag(self.check_every, "--check-every");
         self.retention.apply(config)

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use papyra_persistence::Journal;
 use papyra_persistence::config::Config;
-use papyra_persistence::journal::{RecoveryMode, StartupMode, StartupOptions};
+use papyra_persistence::journal::{RecoverOptions, RecoveryMode, StartupMode, StartupOptions};
 use serde_json::json;
 
-use crate::args::{AuditArgs, TargetArgs};
+use crate::args::{AuditArgs, TargetsArgs};
 use crate::context::Context;
 use crate::exit::{self, Exit};
 use crate::per_store::{self, Report};
@@ -23,8 +24,8 @@ use crate::{report, values, warnings};
 /// since, and `read` and `inspect` only what they need. An index that does not match the journal is ignored.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "Examples:\n  papyra persistence startup-check --path app.ndjson && exec my-server\n  \
-     papyra persistence startup-check --path app.ndjson --mode recover\n\n{}",
+    "Examples:\n  papyra startup-check app.ndjson && exec my-server\n  \
+     papyra startup-check app.ndjson --mode recover\n\n{}",
     exit::help(&[
         (Exit::Done, "the service may start"),
         (Exit::Anomalies, "anomalies found (--mode fail)"),
@@ -34,7 +35,7 @@ use crate::{report, values, warnings};
 ))]
 pub(super) struct StartupCheckArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub target: TargetsArgs,
     /// How to treat anomalies; FAIL_ON_ANOMALY and other spellings of Papyra are accepted
     /// [default: fail]
     #[arg(long, value_name = "MODE", value_enum, ignore_case = true)]
@@ -106,6 +107,10 @@ pub(super) async fn run(
     state.clone_into(&mut context.output.if_interrupted);
     let record_audit = args.audit.record(context.output);
     let options = StartupOptions { mode, recovery, full: args.full, record_audit };
+    if mode == StartupMode::Recover {
+        per_store::plan(context, "startup-check", async |journal| trial(journal, recovery).await)
+            .await?;
+    }
     if context.route()?.1.is_empty() {
         // To keep nothing is a choice, and nothing stands in the way of a start.
         let fields = json!({ "stores": [], "may_start": true, "exit": Exit::Done.code() });
@@ -132,4 +137,17 @@ pub(super) async fn run(
         })
     })
     .await
+}
+
+/// Tries whether the check could repair a journal. There need not be one yet.
+async fn trial(journal: &Journal, mode: RecoveryMode) -> Result<(), Problem> {
+    let options = RecoverOptions { mode, dry_run: true, ..RecoverOptions::default() };
+    match journal.recover(options).await.map_err(Problem::from) {
+        Err(problem) if !problem.store_missing => {
+            let refused = problem.exit == Exit::Usage;
+            let exit = if refused { Exit::Remaining } else { problem.exit };
+            Err(Problem { exit, ..problem })
+        }
+        _ => Ok(()),
+    }
 }

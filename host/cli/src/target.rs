@@ -1,12 +1,14 @@
 //! From the configuration, options included, to stores.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use papyra_persistence::config::{Config, Place};
 use papyra_persistence::route::Route;
 use papyra_persistence::store::{Kind, Registry, Store};
 
+use crate::input::Input;
 use crate::problem::Problem;
 use crate::text;
 
@@ -16,6 +18,8 @@ pub(super) type Opened = Arc<dyn Store>;
 /// One of the stores that a command works on.
 pub(super) struct Target {
     pub store: Opened,
+    /// Where it was said to be.
+    pub place: Place,
     /// Which kinds go there.
     pub kinds: Vec<Kind>,
     /// What names it on the command line, to be typed again.
@@ -27,7 +31,7 @@ pub(super) fn route(config: &Config) -> Result<(Route, Vec<Target>), Problem> {
     let opened = config.route_and_places(&Registry::standard())?;
     let (route, places) = opened.ok_or_else(|| {
         Problem::usage(
-            "no store is named: give --path FILE or --store URL, or set `store` in papyra.toml or \
+            "no store is named: give FILE or --store URL, or set `store` in papyra.toml or \
              PAPYRA_STORE",
         )
     })?;
@@ -35,9 +39,18 @@ pub(super) fn route(config: &Config) -> Result<(Route, Vec<Target>), Problem> {
         store: store.clone(),
         kinds,
         flags: flags(place),
+        place: place.clone(),
     };
     let targets = route.stores().zip(&places).map(target).collect();
     Ok((route, targets))
+}
+
+/// Standard input.
+pub(super) fn input(input: Input) -> (Route, Vec<Target>) {
+    let (store, place): (Opened, _) = (Arc::new(input), Place::Path(PathBuf::from("-")));
+    let target =
+        Target { store: store.clone(), kinds: Kind::ALL.to_vec(), flags: flags(&place), place };
+    (Route::single(store), vec![target])
 }
 
 fn flags(place: &Place) -> String {
@@ -55,7 +68,6 @@ fn flags(place: &Place) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
     use std::time::Duration;
 
     use papyra_persistence::Durability;

@@ -55,6 +55,11 @@ pub(super) fn check_every(word: &str) -> Result<Duration, String> {
     table::PAUSE.parse(word)
 }
 
+/// Parses the time limit of `read --follow`.
+pub(super) fn follow_timeout(word: &str) -> Result<Duration, String> {
+    table::WAIT.parse(word)
+}
+
 /// A moment in seconds since the epoch: such a number, RFC 3339, or how long ago.
 pub(super) fn moment(word: &str) -> Result<f64, String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);

@@ -20,8 +20,8 @@ use crate::report;
 /// that is kept elsewhere proves anything: the index can be made anew by anybody who can write the journal.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "Examples:\n  papyra persistence verify --path app.ndjson\n  \
-     papyra persistence verify --path app.ndjson --anchor /mnt/elsewhere/heads.txt\n\n{}",
+    "Examples:\n  papyra verify app.ndjson\n  \
+     papyra verify app.ndjson --anchor /mnt/elsewhere/heads.txt\n\n{}",
     exit::help(&[
         (Exit::Done, "every byte is what it was"),
         (Exit::Anomalies, "something was changed, removed or inserted"),
@@ -43,9 +43,10 @@ pub(super) struct VerifyArgs {
 }
 
 impl VerifyArgs {
-    pub fn apply(&self, config: &mut Config) {
-        self.target.apply(config);
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
+        self.target.apply(config)?;
         self.jobs.apply(config);
+        Ok(())
     }
 }
 

@@ -16,11 +16,12 @@ const PAGE: usize = 1 << 20;
 impl RoutedJournal {
     /// Returns the records that match and that retention does not hide, of all stores together.
     ///
-    /// A limit is for all of them. A cursor is not accepted, because each store has its own.
+    /// A limit is for all of them. A cursor counts only where there is one store; of several, each has its own.
     pub fn query(&self, selection: Selection) -> MergedPages {
+        let cursor = selection.cursor.as_ref().filter(|_| self.journals.len() == 1);
         let streams = self.journals.iter().map(|journal| {
-            let order = selection.order;
-            Stream::new(journal.query(Selection { cursor: None, ..selection.clone() }), order)
+            let (order, cursor) = (selection.order, cursor.cloned());
+            Stream::new(journal.query(Selection { cursor, ..selection.clone() }), order)
         });
         MergedPages {
             streams: streams.collect(),
@@ -113,6 +114,15 @@ impl MergedPages {
         }
         page.end = self.streams.iter().all(|stream| stream.at_end);
         (page, failed)
+    }
+
+    /// The end of the last page, where there is one store.
+    #[must_use]
+    pub fn cursor(&self) -> Option<&str> {
+        match self.streams.as_slice() {
+            [only] => only.cursor.as_deref(),
+            _ => None,
+        }
     }
 
     /// Takes the failures so far, each with the number of its store.

@@ -6,7 +6,7 @@ use papyra_persistence::consumer::Group;
 use papyra_persistence::store::Kind;
 use serde_json::{Value, json};
 
-use crate::args::TargetArgs;
+use crate::args::StoreArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::problem::Problem;
@@ -17,7 +17,7 @@ use crate::values::KindWord;
 #[derive(Debug, Args)]
 pub(super) struct GroupArgs {
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub target: StoreArgs,
     /// Consumer group
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub group: String,

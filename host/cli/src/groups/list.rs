@@ -5,7 +5,7 @@ use papyra_persistence::route::Route;
 use papyra_persistence::store::Kind;
 use serde_json::json;
 
-use crate::args::TargetArgs;
+use crate::args::StoreArgs;
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::report::{self, document};
@@ -15,7 +15,7 @@ use crate::values::KindWord;
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub target: StoreArgs,
     /// Only groups that consume this kind; repeatable
     #[arg(long, value_name = "KIND", value_enum, ignore_case = true)]
     kind: Vec<KindWord>,

@@ -41,7 +41,7 @@ enum GroupsCommand {
 }
 
 impl GroupsArgs {
-    pub fn apply(&self, config: &mut Config) {
+    pub fn apply(&self, config: &mut Config) -> Result<(), Problem> {
         let target = match &self.command {
             GroupsCommand::List(args) => &args.target,
             GroupsCommand::Describe(args) => &args.group.target,
@@ -53,7 +53,7 @@ impl GroupsArgs {
             GroupsCommand::Delete(args) => &args.group.target,
             GroupsCommand::DeleteConsumer(args) => &args.group.target,
         };
-        target.apply(config);
+        target.apply(config)
     }
 }
 

@@ -72,7 +72,7 @@ impl Fresh {
         fs::write(self.path("/tmp/app.ndjson"), record).unwrap();
         let scan = self.run(&["papyra", "persistence", "scan", "--path", "/tmp/app.ndjson"]);
         assert!(scan.starts_with("/tmp/app.ndjson: healthy\n"), "{scan}");
-        for page in ["papyra", "papyra-persistence-scan", "papyra-serve"] {
+        for page in ["papyra", "papyra-scan", "papyra-serve"] {
             assert!(self.run(&["man", page]).contains("SYNOPSIS"), "{page}");
         }
         let script = "/usr/share/bash-completion/completions/papyra";
