@@ -22,6 +22,7 @@ macro_rules! page {
         #[doc = "[Performance]: crate::guide::performance"]
         #[doc = "[Python]: crate::guide::python"]
         #[doc = "[Redis]: crate::guide::redis"]
+        #[doc = "[Ship records elsewhere]: crate::guide::shipping"]
         #[doc = "[WASI]: crate::guide::wasi"]
         #[doc = ""]
         #[doc = include_str!(concat!("../docs/", $file))]
@@ -31,6 +32,7 @@ macro_rules! page {
 
 page!(getting_started, "getting-started.md");
 page!(operating, "operating.md");
+page!(shipping, "shipping.md");
 page!(configuration, "configuration.md");
 page!(journal, "journal.md");
 page!(other_programs, "other-programs.md");
