@@ -54,6 +54,7 @@ mod config;
 mod layer;
 mod line;
 mod loss;
+mod losses;
 mod models;
 mod queue;
 mod tally;

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::Accepted;
 use super::config::{Config, Overflow};
-use super::loss::Losses;
+use super::losses::Losses;
 use super::tally::{DropReason, Tally};
 
 /// Maximum number of bytes that the writer takes at once, but at least one record.
