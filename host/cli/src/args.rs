@@ -25,8 +25,6 @@ pub(super) struct StoreArgs {
     #[arg(long, value_name = "URL", help_heading = "Store",
           value_parser = NonEmptyStringValueParser::new())]
     pub store: Option<String>,
-    #[command(flatten)]
-    profile: ProfileArgs,
 }
 
 impl StoreArgs {
@@ -40,13 +38,12 @@ impl StoreArgs {
         let store = &mut config.settings.store;
         store.by_flag(file.cloned().map(Place::Path), "--path");
         store.by_flag(self.store.clone().map(Place::Url), "--store");
-        self.profile.apply(config);
     }
 }
 
 /// What the records of a file look like that another program writes.
 #[derive(Debug, Args)]
-struct ProfileArgs {
+pub(super) struct ProfileArgs {
     /// Program that wrote the records: papyra, pino, zap, slog, bunyan, ecs, caddy, docker, journald [default: papyra]
     #[arg(long, value_name = "NAME", help_heading = "Records of other programs",
           value_parser = ProfileOptions::parse_preset)]
@@ -66,7 +63,7 @@ struct ProfileArgs {
 }
 
 impl ProfileArgs {
-    fn apply(&self, config: &mut Config) {
+    pub fn apply(&self, config: &mut Config) {
         let settings = &mut config.settings;
         if self.profile.is_some() {
             // What is configured belongs to another profile.
@@ -89,6 +86,8 @@ pub(super) struct TargetArgs {
     file: Option<PathBuf>,
     #[command(flatten)]
     named: StoreArgs,
+    #[command(flatten)]
+    profile: ProfileArgs,
 }
 
 impl TargetArgs {
@@ -96,6 +95,7 @@ impl TargetArgs {
         let file = self.file.as_ref().or(self.named.path.as_ref());
         files::refuse_input(file)?;
         self.named.name(file, config);
+        self.profile.apply(config);
         Ok(())
     }
 }
@@ -109,11 +109,14 @@ pub(super) struct TargetsArgs {
     files: Vec<PathBuf>,
     #[command(flatten)]
     named: StoreArgs,
+    #[command(flatten)]
+    profile: ProfileArgs,
 }
 
 impl TargetsArgs {
     pub fn apply(&self, config: &mut Config) {
         self.named.name(self.files.first().or(self.named.path.as_ref()), config);
+        self.profile.apply(config);
     }
 
     /// The files that are named; none: the store is.

@@ -8,7 +8,7 @@ use papyra_persistence::config::{Config, ConfigError, Entry, Fault, Origin, Sett
 use papyra_persistence::store::Registry;
 use serde_json::{Value, json};
 
-use crate::args::{JobsArgs, RetentionArgs, StoreArgs, apply_sync};
+use crate::args::{JobsArgs, ProfileArgs, RetentionArgs, StoreArgs, apply_sync};
 use crate::context::configured;
 use crate::exit::{self, Exit};
 use crate::log::LogArgs;
@@ -40,6 +40,8 @@ pub(super) struct ShowArgs {
     #[command(flatten)]
     target: StoreArgs,
     #[command(flatten)]
+    profile: ProfileArgs,
+    #[command(flatten)]
     retention: RetentionArgs,
     #[command(flatten)]
     jobs: JobsArgs,
@@ -54,6 +56,7 @@ pub(super) struct ShowArgs {
 impl ShowArgs {
     fn apply(&self, config: &mut Config) -> Result<(), Problem> {
         self.target.apply(config)?;
+        self.profile.apply(config);
         self.jobs.apply(config);
         apply_sync(self.sync, config);
         quarantine::apply(self.quarantine_dir.as_ref(), config);

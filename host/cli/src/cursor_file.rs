@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::output::Output;
 use crate::problem::Problem;
 
 /// Longer than any cursor.
@@ -72,4 +73,16 @@ fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
     Ok(text)
+}
+
+/// Saves the cursor of what has been written to standard output.
+pub(super) fn delivered(
+    cursor: Option<&str>,
+    saved: Option<&mut CursorFile>,
+    output: &mut Output,
+) -> Result<(), Problem> {
+    let (Some(cursor), Some(saved)) = (cursor, saved) else { return Ok(()) };
+    output.flush()?;
+    // A reader that has gone has not got it all.
+    if output.is_closed() { Ok(()) } else { saved.save(cursor) }
 }

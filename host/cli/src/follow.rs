@@ -2,11 +2,10 @@
 
 use papyra_persistence::route::MergedPages;
 
-use crate::cursor_file::CursorFile;
+use crate::cursor_file::{CursorFile, delivered};
 use crate::output::Output;
 use crate::per_store;
 use crate::problem::Problem;
-use crate::read::delivered;
 use crate::records::{POLL, Sink, passes};
 use crate::target::Target;
 

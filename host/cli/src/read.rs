@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::args::{RetentionArgs, TargetsArgs};
 use crate::context::Context;
-use crate::cursor_file::CursorFile;
+use crate::cursor_file::{CursorFile, delivered};
 use crate::exit::{self, Exit};
 use crate::fields::Fields;
 use crate::follow::follow;
@@ -236,18 +236,6 @@ impl Reading {
         output.data(format!("{records}\n").as_bytes())?;
         output.flush()
     }
-}
-
-/// Saves the cursor of what has been written to standard output.
-pub(super) fn delivered(
-    cursor: Option<&str>,
-    saved: Option<&mut CursorFile>,
-    output: &mut Output,
-) -> Result<(), Problem> {
-    let (Some(cursor), Some(saved)) = (cursor, saved) else { return Ok(()) };
-    output.flush()?;
-    // A reader that has gone has not got it all.
-    if output.is_closed() { Ok(()) } else { saved.save(cursor) }
 }
 
 /// Reports how each store has ended; the exit code is that of the most serious failure.

@@ -252,7 +252,7 @@ fn without_a_store_nothing_is_guessed() {
     for operation in ["scan", "recover", "inspect", "startup-check", "read", "append"] {
         let ended = place.run(&format!("persistence {operation}"));
         assert_eq!(ended.code, Some(64), "{operation}: {ended:?}");
-        assert!(ended.says(&["--path", "--store", "papyra.toml", "PAPYRA_STORE"]), "{ended:?}");
+        assert!(ended.says(&["FILE", "--store", "papyra.toml", "PAPYRA_STORE"]), "{ended:?}");
     }
     assert_eq!(names(&place.path(".")), Vec::<String>::new());
 }

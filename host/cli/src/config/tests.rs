@@ -86,6 +86,7 @@ fn words() -> Vec<String> {
         "drop_newest DROP-OLDEST 127.0.0.1:0 [::1]:80 [fe80::1%3]:1 warn info,papyra::store=TRACE",
         "0.1 1e300 1.5GiB 0.000001 a ./file:a /x/y%20z?sync=never d/e:f none a@b memory: -1 -a",
         "file:a%20b?sync=interval:1s rotating:a?max_bytes=1MiB&max_files=2 redis://h redis://h:1/2",
+        "true FALSE pino papyra milliseconds rfc3339 a.b @timestamp",
         "rediss://[::1]:7/3?prefix=x&timeout=1m redis+cluster://a:1,b:2 redis+sentinel://a/m/0",
     ];
     let others = others.iter().flat_map(|line| line.split(' ')).map(str::to_owned);
