@@ -100,13 +100,13 @@ fn start(cli: Cli) -> Exit {
                 let files = command.files()?;
                 let (name, jobs) = (command.name(), command.jobs(&config));
                 let run = async |context: &mut Context<'_>| command.run(context).await;
-                operate(name, jobs, files, &mut config, &mut output, run)
+                operate(name, jobs, &files, &mut config, &mut output, run)
             })
         }
         #[cfg(feature = "serve")]
         Command::Serve(args) => configured(&|config| args.apply(config)).and_then(|mut config| {
             let run = async |context: &mut Context<'_>| serve::run(context).await;
-            operate("serve", 2, Vec::new(), &mut config, &mut output, run)
+            operate("serve", 2, &[], &mut config, &mut output, run)
         }),
         Command::Config(command) => config::run(command, file, &log, &mut output),
         Command::Completions(args) => completions::run(&args, Cli::command(), &mut output),
@@ -125,7 +125,7 @@ fn start(cli: Cli) -> Exit {
 fn operate(
     name: &str,
     threads: usize,
-    files: Vec<PathBuf>,
+    files: &[PathBuf],
     config: &mut Config,
     output: &mut Output,
     run: impl AsyncFnOnce(&mut Context<'_>) -> Result<Exit, Problem>,
@@ -140,7 +140,7 @@ fn operate(
     let ended = runtime.block_on(async {
         let engine = OnceCell::new();
         let interruption = &interruption;
-        let mut context = Context { output, interruption, config, files: &files, engine };
+        let mut context = Context { output, interruption, config, files, engine };
         tokio::select! {
             ended = run(&mut context) => Some(ended),
             () = interruption.arrived() => None,

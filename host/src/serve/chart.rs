@@ -84,15 +84,17 @@ fn draw_bar(
     let chosen = Asked { since: stamp(from), until: stamp(to), page: 0, ..asked.clone() };
     let kinds: Vec<_> = bar.iter().filter(|(_, count)| **count > 0).collect();
     let title = kinds.iter().map(|(kind, count)| format!(", {kind} {count}")).collect::<String>();
-    let mut top = HEIGHT;
+    // A single record must be seen beside thousands.
+    let height = |count: u32| (HEIGHT * f64::from(count) / f64::from(highest)).max(1.5);
+    let stacked = kinds.iter().scan(HEIGHT, |top, (kind, count)| {
+        *top -= height(**count);
+        Some((kind, *top, height(**count)))
+    });
     html! {
         a href=(chosen.link("/")) tabindex="-1" {
             title { (moment(from)) (title) }
             rect.all x=(index * BAR) y="0" width=(BAR) height=(HEIGHT) {}
-            @for (kind, count) in &kinds {
-                // A single record must be seen beside thousands.
-                @let height = (HEIGHT * f64::from(**count) / f64::from(highest)).max(1.5);
-                @let _ = top -= height;
+            @for (kind, top, height) in stacked {
                 rect class=(kind.name()) x=(index * BAR) y=(format!("{top:.2}")) width=(BAR - 2)
                     height=(format!("{height:.2}")) {}
             }

@@ -82,7 +82,7 @@ pub(super) fn pretty(record: &str) -> String {
         match character {
             '{' | '[' => {
                 text.push(character);
-                while characters.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                while characters.next_if(char::is_ascii_whitespace).is_some() {}
                 match characters.next_if(|next| matches!(next, '}' | ']')) {
                     Some(close) => text.push(close),
                     None => {
