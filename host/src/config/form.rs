@@ -34,6 +34,18 @@ pub enum Toml {
     Boolean,
 }
 
+impl Toml {
+    /// Whether a setting may have this word without quotes.
+    pub(super) fn may_be_bare(self, word: &str) -> bool {
+        let boolean = matches!(word, "true" | "false");
+        match self {
+            Self::Number | Self::Quantity => !boolean,
+            Self::String => false,
+            Self::Boolean => boolean,
+        }
+    }
+}
+
 impl fmt::Display for Toml {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

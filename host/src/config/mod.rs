@@ -201,7 +201,7 @@ impl Config {
             };
             let result = match (keys().find(|known| known.name == key), word) {
                 (None, _) => Err(unknown(&key, &origin)),
-                (Some(known), Some(word)) if !bare || known.setting.toml != Toml::String => {
+                (Some(known), Some(word)) if !bare || known.setting.toml.may_be_bare(&word) => {
                     self.read(&known, &word, &origin)
                 }
                 (Some(Key { setting, .. }), _) => {

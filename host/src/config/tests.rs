@@ -86,6 +86,7 @@ fn a_number_of_another_base_is_a_number_and_no_word() {
         ("quarantine_dir = 5", "quarantine_dir: write a string; a directory"),
         ("store = 5", "store: write a string; a URL or a path"),
         ("log.level = 1.5", "write a string; error"),
+        ("recorder.loss_records = 1", "write a boolean; true or false"),
     ] {
         let error = wrong(text);
         assert!(error.contains(message), "{text}: {error}");
