@@ -7,19 +7,36 @@ use crate::bindings::papyra::persistence::storage::TimeFormat;
 /// The time that the value at `buf[at]` gives. Numbers may stand in a string.
 pub fn parse(format: TimeFormat, buf: &[u8], at: usize) -> Option<f64> {
     let text = || (buf.get(at) == Some(&b'"')).then(|| string::body(buf, at));
+    if format == TimeFormat::Rfc3339 {
+        return rfc3339(text()?);
+    }
+    let (buf, at) = match text() {
+        Some(text) => (scalar::is_number(text).then_some(text)?, 0),
+        None => (buf, at),
+    };
     let per_second = match format {
-        TimeFormat::Rfc3339 => return rfc3339(text()?),
-        TimeFormat::Seconds => 1.0,
+        TimeFormat::Rfc3339 | TimeFormat::Seconds => 1.0,
         TimeFormat::Milliseconds => 1e3,
         TimeFormat::Microseconds => 1e6,
-        TimeFormat::Nanoseconds => 1e9,
+        TimeFormat::Nanoseconds => return nanoseconds(buf, at),
     };
-    let number = match text() {
-        Some(text) if scalar::is_number(text) => number_at(text, 0),
-        Some(_) => None,
-        None => number_at(buf, at),
-    };
-    number.map(|number| number / per_second)
+    number_at(buf, at).map(|number| number / per_second)
+}
+
+/// A double cannot hold the nanoseconds of today: divided after it, one time in four is off by a step, and a query
+/// for the very time of a record misses it.
+fn nanoseconds(buf: &[u8], at: usize) -> Option<f64> {
+    let text = std::str::from_utf8(scalar::text(buf, at)).ok()?;
+    match text.parse::<i64>() {
+        Ok(whole) => Some(seconds(whole / BILLION, whole % BILLION)),
+        Err(_) => number_at(buf, at).map(|number| number / 1e9),
+    }
+}
+
+const BILLION: i64 = 1_000_000_000;
+
+fn seconds(seconds: i64, nanoseconds: i64) -> f64 {
+    seconds as f64 + nanoseconds as f64 / 1e9
 }
 
 /// `2026-11-29T18:00:00.5Z`: with `T` or a space, a fraction of any length behind a point or a comma, and `Z` or an
@@ -42,7 +59,7 @@ fn rfc3339(text: &[u8]) -> Option<f64> {
     }
     let (nanoseconds, rest) = fraction(rest)?;
     let clock = 86_400 * days + 3600 * hour + 60 * minute + second;
-    Some((clock - offset(rest)?) as f64 + nanoseconds as f64 / 1e9)
+    Some(seconds(clock - offset(rest)?, nanoseconds))
 }
 
 /// The number that two digits stand for.
@@ -158,6 +175,16 @@ mod tests {
             (TimeFormat::Microseconds, "\"1738000000123456\"", Some(1_738_000_000.123_456)),
             (TimeFormat::Nanoseconds, "1738000000123456789", Some(1_738_000_000.123_456_7)),
             (TimeFormat::Nanoseconds, "\"1738000000123456789\"", Some(1_738_000_000.123_456_7)),
+            (TimeFormat::Nanoseconds, "1.5e18", Some(1_500_000_000.0)),
+            (TimeFormat::Nanoseconds, "-1", Some(-1e-9)),
+            // More than 64 bits, the least 64 bits, and nearly the greatest.
+            (TimeFormat::Nanoseconds, "10000000000000000000", Some(1e10)),
+            (TimeFormat::Nanoseconds, "-9223372036854775808", Some(-9_223_372_036.854_776)),
+            (TimeFormat::Nanoseconds, "9223372036000000000", Some(9_223_372_036.0)),
+            (TimeFormat::Nanoseconds, "1e999", None),
+            (TimeFormat::Nanoseconds, "{}", None),
+            (TimeFormat::Nanoseconds, "\"+1738000000123456789\"", None),
+            (TimeFormat::Nanoseconds, "\"0x10\"", None),
             (TimeFormat::Seconds, "\"1738000000 \"", None),
             (TimeFormat::Seconds, "\"\"", None),
             (TimeFormat::Seconds, "null", None),

@@ -6,6 +6,7 @@ mod grammar;
 mod lookup;
 mod properties;
 mod reference;
+mod time;
 
 use super::{Damage, Envelope, Form, Kind, Line, Suspect, Validator, Verdict};
 use crate::host::{Profile, TimeFormat};
