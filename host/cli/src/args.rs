@@ -41,7 +41,7 @@ impl StoreArgs {
     }
 }
 
-/// What the records of a file look like that another program writes.
+/// The form of records that another program wrote.
 #[derive(Debug, Args)]
 pub(super) struct ProfileArgs {
     /// Program that wrote the records: papyra, pino, zap, slog, bunyan, ecs, caddy, docker, journald [default: papyra]

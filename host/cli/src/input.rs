@@ -106,8 +106,13 @@ impl Content {
 
 fn temporary() -> io::Result<File> {
     tempfile::tempfile().map_err(|error| {
+        let kind = match error.kind() {
+            // It is not the journal that is missing.
+            io::ErrorKind::NotFound => io::ErrorKind::Other,
+            kind => kind,
+        };
         let place = std::env::temp_dir();
-        io::Error::new(error.kind(), format!("no temporary file in {}: {error}", place.display()))
+        io::Error::new(kind, format!("no temporary file in {}: {error}", place.display()))
     })
 }
 

@@ -136,7 +136,7 @@ pub(super) async fn run(args: ReadArgs, context: &mut Context<'_>) -> Result<Exi
     Ok(worst)
 }
 
-/// What is read, and what of it is printed.
+/// A selection of records, and the form in which they are printed.
 struct Reading {
     selection: Selection,
     cursor_file: Option<PathBuf>,

@@ -22,7 +22,7 @@ pub(super) fn passes(error: &JournalError) -> bool {
     )
 }
 
-/// What of the records is written.
+/// The part of each record that is printed.
 pub(super) enum Form {
     /// All of it, as stored.
     Whole,

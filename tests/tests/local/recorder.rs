@@ -241,7 +241,7 @@ fn what_is_queued_when_the_last_handle_goes_is_still_written() {
 }
 
 /// Events to one store, metrics nowhere, the rest to another.
-fn routed() -> (Moody, Moody, RoutedJournal) {
+pub fn routed() -> (Moody, Moody, RoutedJournal) {
     let (events, others) = (Moody::default(), Moody::default());
     let route = Route::builder()
         .store(Kind::Event, Arc::new(events.clone()))

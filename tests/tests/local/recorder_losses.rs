@@ -1,15 +1,15 @@
 //! What a recorder or its stores have lost is written into the journal, once, and where audits go.
 
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use papyra_persistence::recorder::{Recorder, RecorderBuilder};
-use papyra_persistence::route::{Route, RoutedJournal};
 use papyra_persistence::store::{Kind, RotatingStore};
 use papyra_persistence::{Engine, Journal};
 use papyra_tests::moody::{Mood, Moody};
 use serde_json::{Value, json};
+
+use crate::recorder::routed;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -78,14 +78,7 @@ fn an_audit_record_that_cannot_be_written_makes_no_other() {
 
 #[test]
 fn losses_are_told_where_audits_go() {
-    let (events, others) = (Moody::default(), Moody::default());
-    let route = Route::builder()
-        .store(Kind::Event, Arc::new(events.clone()))
-        .discard(Kind::Metric)
-        .default_store(Arc::new(others.clone()))
-        .build()
-        .unwrap();
-    let journal = RoutedJournal::new(&Engine::new().unwrap(), route);
+    let (events, others, journal) = routed();
     let recorder = Recorder::builder().start_on_route(&journal).unwrap();
     events.set(Mood::Failed);
     for kind in [Kind::Event, Kind::Metric, Kind::Event] {
